@@ -1,0 +1,107 @@
+//! What was read, and what was not and why. "Clean" means read.
+
+use crate::origin::Origin;
+
+/// Why something was not read. The word is what `--accept-skip` takes and what every report shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// The system refused to open or list it.
+    PermissionDenied,
+    /// It was there when the directory was listed and gone when it was opened.
+    Vanished,
+    /// It became shorter while it was read; what was there was searched.
+    Shrank,
+    /// A symbolic link that leads nowhere.
+    BrokenSymlink,
+    /// Symbolic links that lead to each other in a circle.
+    SymlinkLoop,
+    /// A symbolic link that leads out of the target; it is not followed.
+    SymlinkOutside,
+    /// A FIFO, socket or device inside a directory; reading it could block or never end.
+    SpecialFile,
+    /// Larger than `--max-size`.
+    TooLarge,
+    /// Any other input or output error.
+    ReadError,
+    /// The search itself failed on this object (a bug of ours: please report it).
+    Panicked,
+    /// The run was interrupted before this was read.
+    Interrupted,
+}
+
+impl Why {
+    /// Every reason, in the order in which help texts list them.
+    pub const ALL: &'static [Why] = &[
+        Why::PermissionDenied,
+        Why::Vanished,
+        Why::Shrank,
+        Why::BrokenSymlink,
+        Why::SymlinkLoop,
+        Why::SymlinkOutside,
+        Why::SpecialFile,
+        Why::TooLarge,
+        Why::ReadError,
+        Why::Panicked,
+        Why::Interrupted,
+    ];
+
+    /// The name `--accept-skip` takes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::PermissionDenied => "permission-denied",
+            Why::Vanished => "vanished",
+            Why::Shrank => "shrank",
+            Why::BrokenSymlink => "broken-symlink",
+            Why::SymlinkLoop => "symlink-loop",
+            Why::SymlinkOutside => "symlink-outside",
+            Why::SpecialFile => "special-file",
+            Why::TooLarge => "too-large",
+            Why::ReadError => "read-error",
+            Why::Panicked => "panicked",
+            Why::Interrupted => "interrupted",
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Why::PermissionDenied => "run as a user who may read it, or leave it out with --exclude",
+            Why::Vanished => "scan again when nothing writes to the tree",
+            Why::Shrank => "scan again when nothing writes to the file",
+            Why::BrokenSymlink => "remove the link or restore what it points to",
+            Why::SymlinkLoop => "remove one of the links of the circle",
+            Why::SymlinkOutside => "name what it points to as a target of its own",
+            Why::SpecialFile => "name it as a target of its own to read it as a stream",
+            Why::TooLarge => "raise or drop --max-size",
+            Why::ReadError => "check the disk or file system, then scan again",
+            Why::Panicked => "please report this as a bug of stanch",
+            Why::Interrupted => "run the scan again to its end",
+        }
+    }
+}
+
+/// Something that was not read, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip {
+    /// What was not read.
+    pub origin: Origin,
+    /// Why, in one of a fixed set of words.
+    pub why: Why,
+    /// What the system said, for people. Never holds content that was read.
+    pub detail: String,
+}
+
+/// The account of a run: what was read, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Files read to their end.
+    pub files: u64,
+    /// Streams read to their end.
+    pub streams: u64,
+    /// Bytes searched, as the objects hold them (a margin read twice counts once).
+    pub bytes: u64,
+    /// Files and directories left out because the user said so (`--exclude`).
+    pub excluded: u64,
+    /// Everything that was not read, sorted.
+    pub skips: Vec<Skip>,
+}

@@ -1,0 +1,4 @@
+//! Turns chunks into candidates.
+
+pub mod mint;
+pub mod proof;

@@ -1,0 +1,42 @@
+//! The exit codes and how two outcomes merge.
+
+/// The outcome of a run as the shell sees it. README's table of exit codes is read by a test against this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Nothing found and everything read.
+    Clean,
+    /// Something was found.
+    Found,
+    /// The run could not start: usage, configuration, a broken rule.
+    CouldNotRun,
+    /// Nothing found, but something could not be read.
+    Unread,
+    /// Stopped by a signal; what was found so far was reported.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number the process exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Clean => 0,
+            Exit::Found => 1,
+            Exit::CouldNotRun => 2,
+            Exit::Unread => 3,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The outcome of two runs taken together: 130 outranks 2 outranks 1 outranks 3 outranks 0.
+    #[must_use]
+    pub fn and(self, other: Exit) -> Exit {
+        let rank = |exit| match exit {
+            Exit::Clean => 0,
+            Exit::Unread => 1,
+            Exit::Found => 2,
+            Exit::CouldNotRun => 3,
+            Exit::Interrupted => 4,
+        };
+        if rank(self) >= rank(other) { self } else { other }
+    }
+}

@@ -1,0 +1,100 @@
+//! A leaked token in one place, with everything that is known about it offline.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::chunk::Position;
+use crate::origin::Origin;
+use crate::rule::{Confidence, Rule};
+use crate::secret::{Fingerprint, Secret};
+
+/// Something the token itself, or its surroundings, tells without asking anybody: `expires`, `gitlab.organization`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fact {
+    /// A stable name, lower case with dots and underscores.
+    pub name: &'static str,
+    /// The value as text. Never a part of the secret that is random.
+    pub value: String,
+}
+
+/// What the offline proof said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The checksum or structure holds: a machine of the provider's made this. With the sentence that says why.
+    Holds(String),
+    /// The kind has a checksum and this token's is wrong: a look-alike, a placeholder, a typing error.
+    Fails(String),
+    /// The kind has nothing that could be checked offline.
+    Absent,
+}
+
+/// Who said that a finding is all right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// `inline`, `config`, `ignore-file` or `built-in`.
+    pub by: &'static str,
+    /// What they said, or which entry it was.
+    pub reason: String,
+}
+
+/// What becomes of a finding. Nothing vanishes: each is counted under one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It counts: exit 1.
+    Reported,
+    /// It would count, but somebody allowed it.
+    Allowed(Allowed),
+    /// Below the confidence that was asked for.
+    Hidden,
+}
+
+/// Where a secret stands in its object. Ends are exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Region {
+    /// First byte of the secret.
+    pub start: Position,
+    /// One past the last byte of the secret.
+    pub end: Position,
+}
+
+/// The text around a secret, with every secret in it already masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snippet {
+    /// Line number of the first line of `text`, 1-based.
+    pub line: u64,
+    /// Whole lines, or the middle of a long one; lossily decoded, masked, not escaped for any channel.
+    pub text: String,
+    /// The bytes of `text` that show the masked secret.
+    pub mark: Range<usize>,
+    /// Whether `text` begins after the start of its line.
+    pub cut_before: bool,
+    /// Whether `text` ends before the end of its line.
+    pub cut_after: bool,
+}
+
+/// One secret in one place.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule that found it.
+    pub rule: Arc<Rule>,
+    /// The token, whole, with escapes undone.
+    pub secret: Secret,
+    /// The token as it may be shown: `ghp_****…0mLq`.
+    pub redacted: String,
+    /// The token's public name.
+    pub fingerprint: Fingerprint,
+    /// The object it is in.
+    pub origin: Origin,
+    /// Where in the object.
+    pub region: Region,
+    /// The text around it, masked.
+    pub snippet: Snippet,
+    /// How sure we are.
+    pub confidence: Confidence,
+    /// What the offline proof said.
+    pub proof: Proof,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// What the token tells of itself, in a fixed order.
+    pub facts: Vec<Fact>,
+}

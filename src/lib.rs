@@ -1,0 +1,39 @@
+//! stanch finds leaked tokens and stops the leak. The modules stand in the order in which data flows.
+//!
+//! ```text
+//! nouns    origin → chunk → coverage → rule → secret → finding → summary → exit
+//! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
+//! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
+//! outside  cli        knows all, known by nobody
+//! ```
+//!
+//! Every stage opens with `//! Turns X into Y.`; `tests/arrows.rs` holds which module may use which.
+#![warn(missing_docs)]
+
+pub mod origin;
+
+pub mod chunk;
+
+pub mod coverage;
+
+pub mod rule;
+
+pub mod secret;
+
+pub mod finding;
+
+pub mod summary;
+
+pub mod exit;
+
+pub mod rulefile;
+
+pub mod source;
+
+pub mod detect;
+
+pub mod scan;
+
+pub mod report;
+
+pub mod cli;

@@ -1,0 +1,241 @@
+//! What a leaked token of one kind looks like, and what a set of such rules promises.
+
+use std::fmt;
+use std::sync::Arc;
+
+use regex::bytes::Regex;
+
+use crate::secret::Fingerprint;
+
+/// How sure a finding is. High: an offline proof holds. Medium: the shape, for kinds without a checksum.
+/// Low: the checksum fails, or only the context speaks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Confidence {
+    /// The checksum fails, or only the context speaks for it.
+    Low,
+    /// The shape is right, for kinds that have no checksum.
+    #[default]
+    Medium,
+    /// A proof holds.
+    High,
+}
+
+impl Confidence {
+    /// The word used in rules, options and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How bad it is if the token is live, as GitHub's `security-severity` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Severity {
+    /// Reads little, or is harmless alone.
+    Low,
+    /// Reaches one thing.
+    Medium,
+    /// Reaches an account or a project.
+    #[default]
+    High,
+    /// Reaches an organisation, or can make more credentials.
+    Critical,
+}
+
+impl Severity {
+    /// The word used in rules and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+}
+
+/// The offline proof of a kind of token. `detect::proof` carries them out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProofKind {
+    /// CRC32 of the 30 body characters, base62, 6 digits: `ghp_`, `gho_`, `ghu_`, `ghs_`, `ghr_` of 40 characters.
+    GithubCrc32,
+    /// Base32 of SHA-256 of the first 77 characters, 8 digits: only ever raises confidence.
+    GithubPatSha256,
+    /// GitLab's routable tokens: CRC32 in base36 and a length field; the payload is decoded.
+    GitlabRoutable,
+    /// CRC32 of everything before the last 8 characters, upper-case hex: `ATBB`, `ATCTT3`, `ATATT3`, `ATSTT3`.
+    AtlassianCrc32,
+    /// Base64 of `<decimal id>:<20 bytes>`, after an optional `BBDC-`.
+    DataCenter,
+    /// A JSON Web Token that decodes somewhere in the token; `exp`, `iss` and others are read.
+    Jwt,
+}
+
+impl ProofKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: &'static [ProofKind] = &[
+        ProofKind::GithubCrc32,
+        ProofKind::GithubPatSha256,
+        ProofKind::GitlabRoutable,
+        ProofKind::AtlassianCrc32,
+        ProofKind::DataCenter,
+        ProofKind::Jwt,
+    ];
+
+    /// The word that a rule file says.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProofKind::GithubCrc32 => "github-crc32",
+            ProofKind::GithubPatSha256 => "github-pat-sha256",
+            ProofKind::GitlabRoutable => "gitlab-routable",
+            ProofKind::AtlassianCrc32 => "atlassian-crc32",
+            ProofKind::DataCenter => "data-center",
+            ProofKind::Jwt => "jwt",
+        }
+    }
+}
+
+/// One kind of token.
+#[derive(Debug)]
+pub struct Rule {
+    /// Unique, stable, lower case with dashes: `github-pat`.
+    pub id: String,
+    /// One sentence for people.
+    pub description: String,
+    /// Lower case, the name of the file in `rules/`; empty for rules that do not say.
+    pub provider: String,
+    /// The provider's name for the kind, lower case with dashes; empty for rules that do not say.
+    pub kind: String,
+    /// The pattern, in the syntax of the `regex` crate with Unicode off. Empty for a rule about paths alone.
+    pub regex: String,
+    /// The group that holds the secret; 0 means the first group that took part, or the whole match (as gitleaks has it).
+    pub secret_group: usize,
+    /// Lower case; the rule is tried only where one of these stands (in any case). Empty: tried everywhere.
+    pub keywords: Vec<String>,
+    /// Least Shannon entropy of the secret in bits per character.
+    pub entropy: Option<f64>,
+    /// The rule is tried only in files whose path matches.
+    pub path: Option<Regex>,
+    /// Free words, for selecting rules and for reports.
+    pub tags: Vec<String>,
+    /// What can be checked offline.
+    pub proof: Option<ProofKind>,
+    /// Confidence of a match that no proof decides.
+    pub confidence: Confidence,
+    /// How bad a live one is.
+    pub severity: Severity,
+    /// Random bits that the format guarantees; 0 where nothing is known. At 80 and above the fingerprint is a plain hash.
+    pub random_bits: u32,
+    /// What a person should do about a leaked one, one or two sentences.
+    pub remedy: String,
+    /// Where the facts of this rule are published.
+    pub references: Vec<String>,
+    /// Texts in which the rule must find a token; `<mint>` stands for one made at run time.
+    pub leaks: Vec<String>,
+    /// Texts in which it must report nothing.
+    pub clean: Vec<String>,
+    /// What is all right for this rule.
+    pub allowlists: Vec<Allowlist>,
+    /// Found, but not reported by itself (gitleaks' `skipReport`): a part of a composite rule.
+    pub skip_report: bool,
+}
+
+/// Formats with at least this many random bits get a fingerprint that is a plain hash of the secret.
+pub const STRONG_BITS: u32 = 80;
+
+impl Rule {
+    /// Whether nobody could find the secret by trying hashes.
+    pub fn is_strong(&self) -> bool {
+        self.random_bits >= STRONG_BITS
+    }
+}
+
+/// How the conditions of an allowlist combine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// Any one of them suffices.
+    #[default]
+    Or,
+    /// Each kind of condition that is present must hold.
+    And,
+}
+
+/// What the regexes of an allowlist look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RegexTarget {
+    /// The secret.
+    #[default]
+    Secret,
+    /// Everything the rule's pattern matched.
+    Match,
+    /// The lines the match stands on.
+    Line,
+}
+
+/// Findings that are all right, in gitleaks' words.
+#[derive(Debug, Default)]
+pub struct Allowlist {
+    /// Why, for people.
+    pub description: String,
+    /// How the conditions below combine.
+    pub condition: Condition,
+    /// Rules this list speaks of; empty means all (only a global list names any).
+    pub target_rules: Vec<String>,
+    /// Paths, `/`-separated, as the finding shows them.
+    pub paths: Vec<Regex>,
+    /// Patterns for what `regex_target` names.
+    pub regexes: Vec<Regex>,
+    /// What `regexes` look at.
+    pub regex_target: RegexTarget,
+    /// Lower-case words; a secret that contains one (in any case) is all right.
+    pub stopwords: Vec<String>,
+    /// Commit ids, lower case.
+    pub commits: Vec<String>,
+    /// Fingerprints of ours.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+/// One line of an ignore file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ignore {
+    /// A fingerprint of ours: the secret, wherever it is.
+    Fingerprint(Fingerprint),
+    /// gitleaks' `[commit:]path:rule:line`.
+    Place {
+        /// The commit, if one is named.
+        commit: Option<String>,
+        /// The path, `/`-separated.
+        path: String,
+        /// The rule's id.
+        rule: String,
+        /// The line, 1-based.
+        line: u64,
+    },
+}
+
+/// The rules of a run. Promise: every regex compiles (checked on load for files of the user's, by a test for ours).
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    /// Sorted by id, ids unique.
+    pub rules: Vec<Arc<Rule>>,
+    /// Allowlists that speak of all rules, or of those they name.
+    pub allowlists: Vec<Allowlist>,
+    /// Entries of ignore files.
+    pub ignores: Vec<Ignore>,
+}
+
+impl RuleSet {
+    /// The rule of that id.
+    pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {
+        self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|at| &self.rules[at])
+    }
+}

@@ -1,0 +1,1 @@
+//! Turns X into Y.
