@@ -63,9 +63,17 @@ pub fn line(text: &str) -> String {
 /// Everything but RFC 3986's unreserved characters and the `/`.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// Everything but RFC 3986's unreserved characters.
+const COMPONENT: &AsciiSet = &PATH.add(b'/');
+
 /// Bytes as a URI's path: every byte but `A-Z a-z 0-9 - . _ ~ /` becomes `%XX`.
 pub fn percent(bytes: &[u8]) -> String {
     percent_encode(bytes, PATH).to_string()
+}
+
+/// Bytes as one component of a URI: as [`percent`], and `/` becomes `%2F`.
+pub fn percent_component(bytes: &[u8]) -> String {
+    percent_encode(bytes, COMPONENT).to_string()
 }
 
 /// A repository's address without user, password, query and fragment; `None` if it is no address of another machine.

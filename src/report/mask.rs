@@ -146,7 +146,8 @@ impl Mask {
 /// The forms in which a secret is looked for, letters of either case: as it is, percent-encoded, as JSON writes it,
 /// and in the three base64 texts that it makes depending on what stands before it.
 fn forms(secret: &[u8]) -> BTreeSet<Vec<u8>> {
-    let mut forms = BTreeSet::from([secret.to_vec(), escape::percent(secret).into_bytes()]);
+    let mut forms = BTreeSet::from([secret.to_vec()]);
+    forms.extend([escape::percent(secret), escape::percent_component(secret)].map(String::into_bytes));
     if let Some(json) = std::str::from_utf8(secret).ok().and_then(|text| serde_json::to_string(text).ok()) {
         forms.insert(json.as_bytes()[1..json.len() - 1].to_vec());
     }

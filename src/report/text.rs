@@ -109,13 +109,14 @@ impl Text {
         let place = Place::path(place).line(number(start.line)).char_column(number(start.column));
         // The code is cut and escaped, so its columns are not the file's: the place is given apart, the frame has none.
         let frame = Frame::source(code).line_start(number(finding.snippet.line)).fold(false);
-        let frame = frame.annotation(AnnotationKind::Primary.span(mark).label(finding.redacted.as_str()));
-        let title = level.primary_title(self.escaped(description)).id(self.escaped(&finding.rule.id));
+        let frame = frame.annotation(AnnotationKind::Primary.span(mark));
+        let title = level.clone().primary_title(self.escaped(description)).id(self.escaped(&finding.rule.id));
         let messages = notes.into_iter().map(|(name, text)| Level::NOTE.with_name(name).message(text));
-        let group = Group::with_title(title).element(place).element(frame).elements(messages);
+        let groups =
+            [Group::with_title(title).element(place), Group::with_level(level).element(frame).elements(messages)];
         let renderer = if self.style.color { Renderer::styled() } else { Renderer::plain() };
         // The lines are cut already; the renderer's own cutting counts bytes and marks nothing.
-        renderer.term_width(usize::from(u16::MAX)).render(&[group])
+        renderer.term_width(usize::from(u16::MAX)).render(&groups)
     }
 
     /// Every skip by its reason, the first few of each by name.
@@ -131,10 +132,10 @@ impl Text {
             let named = if self.style.verbose { skips.len() } else { NAMED.min(skips.len()) };
             for skip in &skips[..named] {
                 let detail = if skip.detail.is_empty() { String::new() } else { format!(": {}", skip.detail) };
-                text += &format!("    {}{}\n", self.place(&skip.origin), self.escaped(&detail));
+                text += &format!("    - {}{}\n", self.place(&skip.origin), self.escaped(&detail));
             }
             if named < skips.len() {
-                text += &format!("    … and {} more (-v names all)\n", skips.len() - named);
+                text += &format!("    - … and {} more (-v names all)\n", skips.len() - named);
             }
         }
         text
