@@ -635,26 +635,34 @@ fn sarif_keeps_githubs_limit_and_says_what_was_cut() {
     assert!(told.contains("3 results are not in this file"), "{told}");
 }
 
-/// An independent reader: it must find the place, by our URI, line and columns. It shows the file itself, unmasked.
+/// An independent reader must find the place by our URI, line and columns. It takes a URI for a path as it stands, so
+/// the name here has nothing to escape; and it shows the file, unmasked.
 #[test]
 #[ignore = "needs sarif-fmt: .ci/run installs it"]
 fn sarif_fmt_reads_the_report() {
     let dir = tempfile::tempdir().unwrap();
-    let secret = token(1);
-    let name = "a b%20\u{65e5}.txt";
-    std::fs::write(dir.path().join(name), format!("1\n2\n3\n4\n5\n6\nlet \u{1f600} = {secret};\n")).unwrap();
-    let findings = [finding(path(name.as_bytes()), &secret, "let \u{1f600} = ", ";")];
-    let report = render(Format::Sarif, &findings, &summary(&findings));
+    let (secret, name) = (token(1), "sub/file.txt");
+    std::fs::create_dir(dir.path().join("sub")).unwrap();
+    std::fs::write(dir.path().join(name), format!("1\n2\n3\n4\n5\n6\nlet a = {secret};\n")).unwrap();
+    let mut findings = [finding(path(name.as_bytes()), &secret, "let a = ", ";")];
+    findings[0].region.start.offset = "1\n2\n3\n4\n5\n6\nlet a = ".len() as u64;
+    findings[0].region.end.offset = findings[0].region.start.offset + secret.len() as u64;
+    let mut summary = summary(&findings);
+    summary.coverage.skips = vec![skip(b"x", Why::TooLarge, "3 GB")];
+    let report = render(Format::Sarif, &findings, &summary);
     let mut child = Command::new("sarif-fmt")
-        .args(["--color", "never", "--message-format", "plain"])
+        .args(["--color", "never", "--message-format", "pretty"])
         .current_dir(dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("sarif-fmt is on the PATH");
     child.stdin.take().unwrap().write_all(report.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
-    assert!(text.contains(&format!("{name}:7:")) && text.contains("Example"), "{text}");
+    assert!(text.contains(&format!("{name}:7:9")) && text.contains("Example"), "{text}");
+    let carets = text.lines().find(|line| line.contains("^^^")).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(carets.matches('^').count(), secret.len(), "{text}");
 }
