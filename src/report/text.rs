@@ -317,3 +317,36 @@ fn fitting(chars: impl Iterator<Item = char>, width: usize) -> usize {
     };
     chars.take_while(fits).map(char::len_utf8).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn code_fits_and_marks_what_was_marked(
+            before in any::<String>(), marked in "[a-z*…]{1,12}", after in any::<String>(), width in 0..200_usize,
+            cut_before in any::<bool>(), cut_after in any::<bool>(),
+        ) {
+            let mark = before.len()..before.len() + marked.len();
+            let snippet = Snippet { line: 1, text: format!("{before}{marked}{after}"), mark, cut_before, cut_after };
+            let (code, mark) = code(&snippet, width);
+            prop_assert_eq!(&code[mark], &marked);
+            prop_assert!(code.chars().all(|c| c == '\n' || is_visible(c)), "{code:?}");
+            // Both ellipses stay, however narrow the terminal is.
+            prop_assert!(code.split('\n').all(|line| columns(line) <= width.max(marked.len() + 2)), "{code:?}");
+        }
+
+        #[test]
+        fn a_cut_line_keeps_its_near_end(line in "[a-z日😀]{0,40}", width in 1..60_usize) {
+            for (cut, near) in [(keep_start(&line, width, false), true), (keep_end(&line, width, false), false)] {
+                prop_assert!(columns(&cut) <= width);
+                let kept = cut.trim_matches('…');
+                prop_assert!(if near { line.starts_with(kept) } else { line.ends_with(kept) }, "{cut}");
+                prop_assert_eq!(cut.contains('…'), columns(&line) > width);
+            }
+        }
+    }
+}
