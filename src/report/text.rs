@@ -1,7 +1,7 @@
 //! The report for people: a code frame for each finding, then what was read and what was not.
 //!
-//! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is given;
-//! ours is cut, masked and escaped, so its columns are not the file's.
+//! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is
+//! given; ours is cut, masked and escaped, so its columns are not the file's.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

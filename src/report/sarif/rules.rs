@@ -43,7 +43,7 @@ fn descriptor(rule: &Rule) -> Descriptor {
         id: rule.id.clone(),
         name: clip(&name(&rule.id), NAME),
         short_description: Text::plain(clip(&description, DESCRIPTION)),
-        full_description: Text::plain(clip(&join([&sentence(&description), why(rule)]), DESCRIPTION)),
+        full_description: Text::plain(clip(&format!("{} {}", sentence(&description), why(rule)), DESCRIPTION)),
         help: help(rule, &description),
         help_uri: rule.references.iter().find(|text| is_web_address(text)).cloned(),
         default_configuration: Configuration { level: level(best) },
@@ -142,10 +142,6 @@ fn is_web_address(text: &str) -> bool {
 /// The text with one full stop at its end.
 pub(super) fn sentence(text: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
-}
-
-fn join(parts: [&str; 2]) -> String {
-    parts.join(" ")
 }
 
 fn clip(text: &str, limit: usize) -> String {
