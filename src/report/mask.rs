@@ -298,7 +298,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_form_of_a_secret_survives(secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}") {
+        fn no_form_of_a_secret_survives(
+            secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}",
+        ) {
             let mut mask = Mask::default();
             mask.add(&finding(&secret));
             let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat()).into_owned();

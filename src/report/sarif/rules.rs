@@ -96,19 +96,14 @@ fn name(id: &str) -> String {
     if name.is_empty() { "Rule".to_owned() } else { name }
 }
 
-fn why(rule: &Rule) -> &'static str {
-    match rule.severity {
-        Severity::Low => {
-            "Whoever reads it can use it until it is revoked; a live one reads little or is harmless alone."
-        }
-        Severity::Medium => "Whoever reads it can use it until it is revoked; a live one reaches one thing.",
-        Severity::High => {
-            "Whoever reads it can use it until it is revoked; a live one reaches an account or a project."
-        }
-        Severity::Critical => {
-            "Whoever reads it can use it until it is revoked; a live one reaches an organisation or can make more credentials."
-        }
-    }
+fn why(rule: &Rule) -> String {
+    let reach = match rule.severity {
+        Severity::Low => "reads little or is harmless alone",
+        Severity::Medium => "reaches one thing",
+        Severity::High => "reaches an account or a project",
+        Severity::Critical => "reaches an organisation or can make more credentials",
+    };
+    format!("Whoever reads it can use it until it is revoked; a live one {reach}.")
 }
 
 /// What it is, why it matters, what to do, where the facts are from.
