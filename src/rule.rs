@@ -105,7 +105,7 @@ impl ProofKind {
 }
 
 /// One kind of token.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rule {
     /// Unique, stable, lower case with dashes: `github-pat`.
     pub id: String,
