@@ -1,5 +1,6 @@
 //! Walks targets, in an order that depends on nothing but the names, and opens what is there.
 
+use std::fmt;
 use std::fs::{self, File, FileType};
 use std::io;
 use std::ops::ControlFlow;
@@ -18,6 +19,18 @@ pub enum Target {
     Stdin,
     /// A file, a directory, a FIFO.
     Path(PathBuf),
+}
+
+/// The name that standard input has in reports.
+pub const STDIN: &str = "<stdin>";
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdin => f.write_str(STDIN),
+            Target::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
 }
 
 /// What to leave out.
