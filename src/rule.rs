@@ -111,7 +111,7 @@ pub fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 }
 
 /// One kind of token.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rule {
     /// Unique, stable, lower case with dashes: `github-pat`.
     pub id: String,
