@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 mod completions;
+mod config;
 mod message;
 mod output;
 mod progress;
