@@ -1,1 +1,3 @@
 //! Turns X into Y.
+
+pub mod config;

@@ -1,4 +1,5 @@
 //! Turns chunks into candidates.
 
+pub mod allow;
 pub mod mint;
 pub mod proof;
