@@ -24,6 +24,7 @@ pub use layer::Loaded;
 pub use names::{nearest, ours as ours_for};
 
 pub(crate) use draft::{Source, allowlist};
+pub(crate) use error::meant;
 pub(crate) use schema::RawAllowlist;
 
 use draft::{Draft, both_forms};

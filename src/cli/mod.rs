@@ -12,7 +12,6 @@ mod message;
 mod output;
 mod progress;
 mod scan;
-mod size;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
 #[derive(Debug, Parser)]

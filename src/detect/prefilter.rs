@@ -46,9 +46,8 @@ struct Matcher {
 
 impl Matcher {
     fn new(keywords: &[Keyword], everywhere: bool) -> Option<Self> {
-        let chosen: Vec<usize> = (0..keywords.len())
-            .filter(|&index| keywords[index].run_within.is_none() == everywhere)
-            .collect();
+        let chosen: Vec<usize> =
+            (0..keywords.len()).filter(|&index| keywords[index].run_within.is_none() == everywhere).collect();
         if chosen.is_empty() {
             return None;
         }
