@@ -8,6 +8,7 @@ pub(super) mod gitlab;
 
 pub(super) mod jwt;
 
+pub use super::escape::unescape;
 use crate::finding::{Fact, Proof};
 use crate::rule::ProofKind;
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 /// A repetition is drawn at most this much longer than it must be.
@@ -40,11 +39,10 @@ impl Random {
 }
 
 /// A secret that the group `group` of `pattern` captures in some text; for group 0 the first group that takes part,
-/// or all of the text. `None` if the pattern does not parse or matches nothing.
-pub(super) fn sample(pattern: &str, group: usize, random: &mut Random) -> Option<Vec<u8>> {
-    let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).ok()?;
+/// or all of the text. `None` if there is no ASCII text that the pattern matches, or the group takes no part.
+pub(super) fn sample(pattern: &Hir, group: usize, random: &mut Random) -> Option<Vec<u8>> {
     let mut draw = Draw { text: Vec::new(), groups: Vec::new(), random };
-    draw.hir(&hir)?;
+    draw.hir(pattern)?;
     draw.groups.sort_by_key(|&(index, _)| index);
     let wanted = draw.groups.iter().find(|&&(index, _)| group == 0 || index == group);
     match wanted {
@@ -88,11 +86,13 @@ impl Draw<'_> {
     }
 
     /// Where the branches tell different contexts of the secret apart, the first one is the plain one: an example
-    /// brings its own context.
+    /// brings its own context. Branches for characters beyond ASCII are left out.
     fn alternation(&mut self, branches: &[Hir]) -> Option<()> {
         let contexts = branches.iter().any(|branch| branch.properties().explicit_captures_len() > 0);
-        let branch = if contexts { branches.first()? } else { self.random.pick(branches)? };
-        self.hir(branch)
+        let beyond = |hir: &Hir| matches!(hir.kind(), HirKind::Class(class) if members(class).is_empty());
+        let branches: Vec<&Hir> = branches.iter().filter(|branch| !beyond(branch)).collect();
+        let branch = if contexts { branches.first() } else { self.random.pick(&branches) };
+        self.hir(branch?)
     }
 }
 
@@ -115,10 +115,14 @@ fn members(class: &Class) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn draw(pattern: &str, group: usize, seed: u64) -> Option<String> {
+        let parser = || regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+        let drawn = sample(&parser().parse(pattern).unwrap(), group, &mut Random::new(seed))?;
+        Some(String::from_utf8(drawn).unwrap())
+    }
+
     fn texts(pattern: &str, group: usize) -> Vec<String> {
-        (0..50)
-            .map(|seed| String::from_utf8(sample(pattern, group, &mut Random::new(seed)).unwrap()).unwrap())
-            .collect()
+        (0..50).map(|seed| draw(pattern, group, seed).unwrap()).collect()
     }
 
     #[test]
@@ -126,8 +130,9 @@ mod tests {
         assert!(texts("key=([a-f]{4})(?:[^a-z]|$)", 0).iter().all(|text| text.len() == 4));
         assert!(texts("(?:(a)|(b))c", 0).iter().all(|text| text == "a"));
         assert!(texts("(x)(y)", 2).iter().all(|text| text == "y"));
-        assert!(sample("(x)|y", 5, &mut Random::new(0)).is_none());
-        assert!(sample("(", 0, &mut Random::new(0)).is_none());
+        assert_eq!(draw("(x)|y", 5, 0), None);
+        assert_eq!(draw(r"[\x80-\xff]", 0, 0), None);
+        assert!(texts(r"(?:[\x80-\xff]|a){9}", 0).iter().all(|text| text == "aaaaaaaaa"));
     }
 
     #[test]
