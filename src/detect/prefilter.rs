@@ -137,12 +137,12 @@ pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
 
 /// The ones that are followed by RUN - 1 further ones.
 fn starts_of_runs(mask: u128) -> u128 {
-    const { assert!(RUN == 20) };
+    const { assert!(RUN == 18) };
     let two = mask & mask >> 1;
     let four = two & two >> 2;
     let eight = four & four >> 4;
     let sixteen = eight & eight >> 8;
-    sixteen & four >> 16
+    sixteen & two >> 16
 }
 
 /// The maximal run around `inside`, not reaching below `floor`.
