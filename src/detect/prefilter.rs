@@ -145,12 +145,12 @@ pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
 
 /// Bit n: RUN ones in a row begin at bit n.
 fn starts_of_runs(mask: u64) -> u64 {
-    const { assert!(RUN == 20) };
+    const { assert!(RUN == 18) };
     let two = mask & mask >> 1;
     let four = two & two >> 2;
     let eight = four & four >> 4;
     let sixteen = eight & eight >> 8;
-    sixteen & four >> 16
+    sixteen & two >> 16
 }
 
 /// Passes on the maximal run around `inside`, not reaching below `floor`; returns its end.
