@@ -4,7 +4,7 @@
 //! whose proof holds. Allowlists mean what they mean in gitleaks 8.30: `config/allowlist.go`, `detect/detect.go`.
 
 use crate::finding::Allowed;
-use crate::rule::{Allowlist, Condition, Ignore, RegexTarget, Rule, RuleSet};
+use crate::rule::{Allowlist, Condition, Ignore, Pattern, RegexTarget, Rule, RuleSet};
 use crate::secret::Fingerprint;
 
 /// A candidate, as far as it matters here.
@@ -59,9 +59,7 @@ fn listed(list: &Allowlist, subject: &Subject<'_>) -> Option<&'static str> {
         RegexTarget::Line => subject.lines,
     };
     let path = subject.path.unwrap_or_default();
-    let any = |regexes: &[regex::bytes::Regex], text: &[u8]| {
-        !text.is_empty() && regexes.iter().any(|regex| regex.is_match(text))
-    };
+    let any = |regexes: &[Pattern], text: &[u8]| !text.is_empty() && regexes.iter().any(|regex| regex.is_match(text));
     // In place: a folded copy of the secret would outlive it in memory.
     let has = |word: &String| {
         !word.is_empty() && subject.secret.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
@@ -175,7 +173,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rule::compile;
 
     const SECRET: &[u8] = b"hunter2-Hunter2";
 
@@ -197,8 +194,8 @@ mod tests {
         }
     }
 
-    fn regexes(all: &[&str]) -> Vec<regex::bytes::Regex> {
-        all.iter().map(|text| compile(text).unwrap()).collect()
+    fn regexes(all: &[&str]) -> Vec<Pattern> {
+        all.iter().map(|text| Pattern::new(*text).unwrap()).collect()
     }
 
     fn said(line: &str) -> Option<String> {
