@@ -105,3 +105,14 @@ pub struct Coverage {
     /// Everything that was not read, sorted.
     pub skips: Vec<Skip>,
 }
+
+impl Coverage {
+    /// Adds what another part of the run covered.
+    pub fn add(&mut self, other: Coverage) {
+        self.files += other.files;
+        self.streams += other.streams;
+        self.bytes += other.bytes;
+        self.excluded += other.excluded;
+        self.skips.extend(other.skips);
+    }
+}

@@ -1,5 +1,229 @@
 //! Turns chunks into candidates.
+//!
+//! Run → anchor → window → pattern → proof. Knows bytes and rules; no files, no git, no reports, no network.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::finding::{Fact, Proof};
+use crate::rule::{Confidence, Rule, RuleSet};
+
+pub mod escape;
 pub mod allow;
 pub mod mint;
+pub mod pattern;
+pub mod prefilter;
 pub mod proof;
+pub mod shape;
+
+use pattern::{Hit, Memory, Pattern};
+use prefilter::{Anchor, Keyword, Prefilter};
+
+/// Something that looks like a token, in borrowed bytes.
+#[derive(Clone, Debug)]
+pub struct Candidate<'c> {
+    /// The rule that matched.
+    pub rule: &'c Arc<Rule>,
+    /// Everything the pattern matched.
+    pub matched: Range<usize>,
+    /// The token as it stands in the bytes.
+    pub span: Range<usize>,
+    /// The token with escapes undone.
+    pub token: Cow<'c, [u8]>,
+    /// What the offline proof said.
+    pub proof: Proof,
+    /// How sure that makes us.
+    pub confidence: Confidence,
+    /// What the token tells of itself.
+    pub facts: Vec<Fact>,
+}
+
+/// All rules, ready to search with. Shared by all threads.
+#[derive(Debug)]
+pub struct Detector {
+    rules: Arc<RuleSet>,
+    patterns: Vec<Pattern>,
+    prefilter: Prefilter,
+    /// For each keyword of the prefilter: its length, and the rules it belongs to.
+    keywords: Vec<(usize, Vec<usize>)>,
+    /// Rules that have to be tried on everything, because no keyword need be in their matches.
+    unanchored: Vec<usize>,
+    now: i64,
+}
+
+/// What one thread needs to search; made once, used for every object.
+#[derive(Debug)]
+pub struct Scratch {
+    anchors: Vec<Anchor>,
+    memories: Vec<Option<Memory>>,
+}
+
+impl Detector {
+    /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
+    pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
+        let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
+        let mut keywords: BTreeMap<&str, (Option<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut unanchored = Vec::new();
+        for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
+            let Some(shape) = &patterns[index].shape else {
+                unanchored.push(index);
+                continue;
+            };
+            for keyword in &rule.keywords {
+                let (run_within, owners) = keywords.entry(keyword).or_insert((shape.run_within, Vec::new()));
+                // A keyword of several rules is looked for where any of them needs it.
+                *run_within = run_within.zip(shape.run_within).map(|(one, other)| one.max(other));
+                owners.push(index);
+            }
+        }
+        let prefilter = Prefilter::new(
+            &keywords
+                .iter()
+                .map(|(&text, (run_within, _))| Keyword { text: text.to_owned(), run_within: *run_within })
+                .collect::<Vec<_>>(),
+        );
+        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners)).collect();
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, keywords, unanchored, now })
+    }
+
+    /// The rules it searches with.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// What a thread needs for [`Detector::candidates`].
+    pub fn scratch(&self) -> Scratch {
+        Scratch { anchors: Vec::new(), memories: self.patterns.iter().map(|_| None).collect() }
+    }
+
+    /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
+    /// `path` is the object's, `/`-separated, for rules that ask for one.
+    pub fn candidates<'c>(
+        &'c self,
+        scratch: &mut Scratch,
+        bytes: &'c [u8],
+        own: &Range<usize>,
+        path: Option<&[u8]>,
+    ) -> Vec<Candidate<'c>> {
+        let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
+        let mut keep = |index: usize, hit: Hit| {
+            let key = (hit.secret.start, hit.secret.end, index);
+            if let std::collections::btree_map::Entry::Vacant(place) = found.entry(key)
+                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit)
+            {
+                place.insert(candidate);
+            }
+        };
+        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
+            let (len, owners) = &self.keywords[anchor.keyword];
+            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+                let memory = &mut scratch.memories[index];
+                if let Some(hit) = self.patterns[index].around(memory, bytes, anchor.at, *len) {
+                    keep(index, hit);
+                }
+            }
+        }
+        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+            if self.has_keyword(index, bytes) {
+                self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
+                    if own.contains(&hit.matched.start) {
+                        keep(index, hit);
+                    }
+                });
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// gitleaks' meaning of keywords where they need not be in the match: one of them stands somewhere.
+    fn has_keyword(&self, index: usize, bytes: &[u8]) -> bool {
+        let keywords = &self.rules.rules[index].keywords;
+        keywords.is_empty()
+            || keywords.iter().any(|keyword| {
+                bytes.windows(keyword.len()).any(|window| window.eq_ignore_ascii_case(keyword.as_bytes()))
+            })
+    }
+
+    fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
+        let token = proof::unescape(&bytes[hit.secret.clone()]);
+        if rule.entropy.is_some_and(|least| entropy(&token) < least) {
+            return None;
+        }
+        let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
+        let (proof, skip, facts) =
+            proven.map_or((Proof::Absent, 0, Vec::new()), |proven| (proven.proof, proven.skip, proven.facts));
+        let confidence = match proof {
+            Proof::Holds(_) => Confidence::High,
+            Proof::Fails(_) => Confidence::Low,
+            Proof::Absent => rule.confidence,
+        };
+        let token = match token {
+            Cow::Borrowed(all) => Cow::Borrowed(&all[skip..]),
+            Cow::Owned(all) => Cow::Owned(all[skip..].to_vec()),
+        };
+        // What is skipped is a prefix of plain characters, so it is as long escaped as not.
+        let span = hit.secret.start + skip..hit.secret.end;
+        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts })
+    }
+}
+
+fn applies(rule: &Rule, path: Option<&[u8]>) -> bool {
+    rule.path.as_ref().is_none_or(|wanted| path.is_some_and(|path| wanted.is_match(path)))
+}
+
+/// Shannon entropy in bits per byte.
+pub fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    let len = bytes.len() as f64;
+    counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / len).map(|p| -p * p.log2()).sum()
+}
+
+/// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the
+/// specific one, and a token never leaves a shorter twin. The result is sorted by position.
+pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc<Rule>, &Proof)) {
+    let rank = |candidate: &T| {
+        let (span, rule, proof) = view(candidate);
+        let proof = match proof {
+            Proof::Holds(_) => 2,
+            Proof::Absent => 1,
+            Proof::Fails(_) => 0,
+        };
+        (rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+    };
+    candidates.sort_by(|one, other| {
+        let ids = || view(one).1.id.cmp(&view(other).1.id);
+        rank(other).cmp(&rank(one)).then_with(|| view(one).0.start.cmp(&view(other).0.start)).then_with(ids)
+    });
+    // Positions taken so far, by start; they never overlap.
+    let mut taken: BTreeMap<u64, u64> = BTreeMap::new();
+    candidates.retain(|candidate| {
+        let span = view(candidate).0;
+        let free = taken.range(..span.end).next_back().is_none_or(|(_, &end)| end <= span.start);
+        if free {
+            taken.insert(span.start, span.end);
+        }
+        free
+    });
+    candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A rule with nothing but a pattern and keywords.
+    pub(crate) fn rule(id: &str, regex: &str, keywords: &[&str]) -> Rule {
+        Rule {
+            id: id.to_owned(),
+            regex: regex.to_owned(),
+            keywords: keywords.iter().map(|word| word.to_string()).collect(),
+            ..Rule::default()
+        }
+    }
+}

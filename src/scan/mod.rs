@@ -1,1 +1,141 @@
-//! Turns X into Y.
+//! Turns a plan into findings and coverage.
+//!
+//! The only module that sees both sources and detection.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::{Detector, pattern};
+use crate::finding::Finding;
+use crate::origin::Origin;
+use crate::rule::{Confidence, RuleSet};
+use crate::secret::Secret;
+use crate::source::files::{self, Item, Target};
+use crate::source::worktree::Worktrees;
+use crate::summary::Summary;
+
+mod object;
+mod pool;
+mod snippet;
+
+use object::Searcher;
+
+/// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
+#[derive(Debug)]
+pub struct Plan {
+    /// What to scan, in this order.
+    pub targets: Vec<Target>,
+    /// What to leave out.
+    pub files: files::Options,
+    /// What to look for.
+    pub rules: Arc<RuleSet>,
+    /// Threads that search; at least 1.
+    pub jobs: usize,
+    /// Findings below this are look-alikes: counted, not reported.
+    pub confidence: Confidence,
+    /// Reasons of skips that do not make the exit code 3.
+    pub accept: Vec<Why>,
+    /// Key for fingerprints of secrets that could be guessed.
+    pub fingerprint_key: Option<Secret>,
+    /// Seconds since 1970 (UTC), for what has expired.
+    pub now: i64,
+    /// How much of an object is searched at once, in bytes; `source::read::CHUNK` unless a test says otherwise.
+    pub chunk: usize,
+}
+
+/// Why a scan could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A target or a glob is wrong.
+    #[error(transparent)]
+    Target(#[from] files::Error),
+    /// A rule does not compile.
+    #[error(transparent)]
+    Rule(#[from] pattern::Error),
+}
+
+/// What others may see of a scan while it runs, and the way to stop it.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Set it to stop the scan; what was found so far is reported.
+    pub interrupt: AtomicBool,
+    /// Files read so far.
+    pub files: AtomicU64,
+    /// Bytes read so far.
+    pub bytes: AtomicU64,
+    /// Findings so far that count.
+    pub findings: AtomicU64,
+}
+
+/// What one object, or a batch of them, came to.
+#[derive(Debug, Default)]
+struct Outcome {
+    findings: Vec<Finding>,
+    coverage: Coverage,
+}
+
+/// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
+/// target by path, within an object by position.
+pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
+    files::check(&plan.targets, &plan.files)?;
+    let detector = Detector::new(plan.rules.clone(), plan.now)?;
+    let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
+    let mut worktrees = Worktrees::default();
+    pool::in_order(
+        plan.jobs,
+        |give| files::walk(&plan.targets, &plan.files, give).expect("targets and globs were checked above"),
+        || Searcher::new(plan, &detector, watch),
+        search,
+        |outcome: Outcome| {
+            for finding in outcome.findings {
+                let finding = with_tracking(finding, &mut worktrees);
+                summary.count(&finding);
+                watch.findings.store(summary.reported, Relaxed);
+                sink(finding);
+            }
+            summary.coverage.add(outcome.coverage);
+        },
+    );
+    summary.coverage.skips.sort();
+    summary.interrupted = watch.interrupt.load(Relaxed);
+    Ok(summary)
+}
+
+fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)) {
+    if searcher.interrupted() {
+        return;
+    }
+    let mut coverage = Coverage::default();
+    let origin = match &item {
+        Item::Skip(skip) => {
+            coverage.skips.push(skip.clone());
+            return emit(Outcome { coverage, ..Outcome::default() });
+        }
+        Item::Excluded => {
+            coverage.excluded = 1;
+            return emit(Outcome { coverage, ..Outcome::default() });
+        }
+        Item::File(path) => Origin::File { path: path.clone(), tracking: None },
+        Item::Stream(target) => Origin::Stream { name: target.to_string() },
+    };
+    // A bug met in one object must not keep the others from being read.
+    let searched = catch_unwind(AssertUnwindSafe(|| match &item {
+        Item::Stream(target) => searcher.stream(target, &origin, emit),
+        _ => searcher.file(origin.path().unwrap_or(Path::new("")), &origin, emit),
+    }));
+    if searched.is_err() {
+        let detail = "the search failed; the object is not covered".to_owned();
+        coverage.skips.push(Skip { origin, why: Why::Panicked, detail });
+        emit(Outcome { coverage, ..Outcome::default() });
+    }
+}
+
+fn with_tracking(mut finding: Finding, worktrees: &mut Worktrees) -> Finding {
+    if let Origin::File { path, tracking } = &mut finding.origin {
+        *tracking = worktrees.tracking(path);
+    }
+    finding
+}

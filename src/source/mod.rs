@@ -1,1 +1,8 @@
-//! Turns X into Y.
+//! Turns places into chunks.
+//!
+//! Knows files, streams and git; no rules and no findings.
+
+pub mod encoding;
+pub mod files;
+pub mod read;
+pub mod worktree;

@@ -1,0 +1,154 @@
+//! A rule's pattern, compiled on first need and tried only in the window around an anchor.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex_automata::meta::{Cache, Regex};
+use regex_automata::util::captures::Captures;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+use regex_syntax::hir::Hir;
+
+use super::shape::{MAX_MATCH, Shape, shape};
+use crate::rule::Rule;
+
+/// A pattern that does not compile. Cannot happen to rules that were loaded through `rulefile`.
+#[derive(Debug, thiserror::Error)]
+#[error("rule {rule}: the regex does not compile: {reason}")]
+pub struct Error {
+    rule: String,
+    reason: String,
+}
+
+/// One rule's pattern.
+#[derive(Debug)]
+pub struct Pattern {
+    hir: Hir,
+    group: usize,
+    compiled: OnceLock<Regex>,
+    /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
+    pub shape: Option<Shape>,
+}
+
+/// A match and the secret in it, as ranges of the searched bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Everything the pattern matched.
+    pub matched: Range<usize>,
+    /// The group that holds the secret.
+    pub secret: Range<usize>,
+}
+
+/// What one thread needs to search with one pattern.
+#[derive(Debug)]
+pub struct Memory {
+    cache: Cache,
+    captures: Captures,
+}
+
+impl Pattern {
+    /// Parses a rule's pattern; compiling it is put off until an anchor is met.
+    pub fn new(rule: &Rule) -> Result<Self, Error> {
+        let parser = || regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+        let hir =
+            parser().parse(&rule.regex).map_err(|error| Error { rule: rule.id.clone(), reason: error.to_string() })?;
+        let shape = shape(&hir, &rule.keywords);
+        Ok(Pattern { hir, group: rule.secret_group, compiled: OnceLock::new(), shape })
+    }
+
+    fn regex(&self) -> &Regex {
+        self.compiled.get_or_init(|| {
+            Regex::builder()
+                .configure(Regex::config().utf8_empty(false).hybrid_cache_capacity(256 << 10))
+                .syntax(syntax::Config::new().unicode(false).utf8(false))
+                .build_from_hir(&self.hir)
+                .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
+        })
+    }
+
+    /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
+    pub fn around(&self, memory: &mut Option<Memory>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
+        let shape = self.shape.as_ref()?;
+        let end = bytes.len().min(at + shape.after);
+        if shape.starts_with_anchor {
+            return self.find(memory, bytes, at..end, Anchored::Yes);
+        }
+        let mut from = at.saturating_sub(shape.before);
+        while from <= at {
+            let hit = self.find(memory, bytes, from..end, Anchored::No)?;
+            if hit.matched.start > at {
+                return None;
+            }
+            if hit.matched.end >= at + len {
+                return Some(hit);
+            }
+            from = hit.matched.end.max(hit.matched.start + 1);
+        }
+        None
+    }
+
+    /// Every match in `bytes`, from the left, without overlaps.
+    pub fn everywhere(&self, memory: &mut Option<Memory>, bytes: &[u8], mut each: impl FnMut(Hit)) {
+        let mut from = 0;
+        while let Some(hit) = self.find(memory, bytes, from..bytes.len(), Anchored::No) {
+            from = hit.matched.end.max(hit.matched.start + 1);
+            if hit.matched.len() <= MAX_MATCH {
+                each(hit);
+            }
+            if from > bytes.len() {
+                break;
+            }
+        }
+    }
+
+    fn find(&self, memory: &mut Option<Memory>, bytes: &[u8], window: Range<usize>, anchored: Anchored) -> Option<Hit> {
+        let regex = self.regex();
+        let memory =
+            memory.get_or_insert_with(|| Memory { cache: regex.create_cache(), captures: regex.create_captures() });
+        let input = Input::new(bytes).range(window).anchored(anchored);
+        // Most anchors lead nowhere, and a plain search says so faster than one with groups.
+        regex.search_half_with(&mut memory.cache, &input)?;
+        regex.search_captures_with(&mut memory.cache, &input, &mut memory.captures);
+        let matched = memory.captures.get_match()?.range();
+        let secret = match self.group {
+            0 => (1..memory.captures.group_len())
+                .find_map(|group| memory.captures.get_group(group).filter(|span| !span.is_empty()))
+                .map_or(matched.clone(), |span| span.range()),
+            group => memory.captures.get_group(group)?.range(),
+        };
+        (!secret.is_empty()).then_some(Hit { matched, secret })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::tests::rule;
+
+    fn secret_at<'b>(pattern: &str, keyword: &str, text: &'b str) -> Option<&'b str> {
+        let pattern = Pattern::new(&rule("r", pattern, &[keyword])).unwrap();
+        let at = text.find(keyword).unwrap();
+        let hit = pattern.around(&mut None, text.as_bytes(), at, keyword.len())?;
+        Some(&text[hit.secret])
+    }
+
+    #[test]
+    fn the_group_is_the_secret() {
+        assert_eq!(secret_at("key=([0-9]{3})(?:[^0-9]|$)", "key=", "key=123 "), Some("123"));
+        assert_eq!(secret_at("key=([0-9]{3})(?:[^0-9]|$)", "key=", "key=1234"), None);
+        assert_eq!(secret_at("key=[0-9]{3}", "key=", "a key=123"), Some("key=123"));
+    }
+
+    #[test]
+    fn boundaries_see_what_is_outside_the_window() {
+        assert_eq!(secret_at(r"\bkey=[0-9]{3}\b", "key=", "monkey=123"), None);
+        assert_eq!(secret_at(r"key=[0-9]{3}\b", "key=", "key=1234"), None);
+    }
+
+    #[test]
+    fn a_match_before_the_anchor_does_not_hide_the_one_at_it() {
+        let pattern = Pattern::new(&rule("r", "[a-z]{0,3}key([0-9])", &["key"])).unwrap();
+        let hit = pattern.around(&mut None, b"abkey1key2", 6, 3).unwrap();
+        assert_eq!(hit, Hit { matched: 6..10, secret: 9..10 });
+    }
+}

@@ -1,0 +1,274 @@
+//! Searches one object at a time and makes findings of its candidates.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use super::snippet::{Masked, lines, mask, redacted};
+use super::{Outcome, Plan, Watch};
+use crate::chunk::{Chunk, MARGIN};
+use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::allow::{Subject, allowed};
+use crate::detect::{Candidate, Detector, Scratch, settle};
+use crate::finding::{Finding, Proof, Region, Verdict};
+use crate::origin::Origin;
+use crate::secret::{Fingerprint, Secret};
+use crate::source::files::{self, Target};
+use crate::source::read::{self, Buffer, Ended, forward};
+
+/// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
+const LOOK_AROUND: usize = MARGIN / 2;
+
+/// How often a blocked stream is asked whether to go on.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How much of a stream is taken at once, in bytes.
+const PIECE: usize = 128 << 10;
+
+/// What one thread needs.
+pub(super) struct Searcher<'p> {
+    plan: &'p Plan,
+    detector: &'p Detector,
+    watch: &'p Watch,
+    scratch: Scratch,
+    buffer: Buffer,
+}
+
+impl<'p> Searcher<'p> {
+    pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
+        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default() }
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.watch.interrupt.load(Relaxed)
+    }
+
+    /// Reads and searches one file; emits findings chunk by chunk, then the account.
+    pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
+        let mut coverage = Coverage::default();
+        match files::open(path, &self.plan.files) {
+            Ok((mut file, size)) => {
+                let ended = self.read(origin, &mut file, Some(size), emit);
+                self.account(origin, ended, Some(size), &mut coverage);
+            }
+            Err(skip) => coverage.skips.push(skip),
+        }
+        emit(Outcome { findings: Vec::new(), coverage });
+    }
+
+    /// Reads and searches something that can be read only once; emits as it comes, then the account.
+    pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
+        let mut coverage = Coverage::default();
+        let mut stream = Stream::open(target.clone(), self.watch);
+        let ended = self.read(origin, &mut stream, None, emit);
+        self.account(origin, ended, None, &mut coverage);
+        emit(Outcome { findings: Vec::new(), coverage });
+    }
+
+    fn account(&self, origin: &Origin, ended: io::Result<Ended>, size: Option<u64>, coverage: &mut Coverage) {
+        match ended {
+            Err(error) => return coverage.skips.push(unread(origin, &error)),
+            Ok(ended) => {
+                coverage.bytes += ended.bytes;
+                if ended.stopped || self.interrupted() {
+                    let detail = format!("stopped after {} bytes", ended.bytes);
+                    return coverage.skips.push(Skip { origin: origin.clone(), why: Why::Interrupted, detail });
+                }
+                if let Some(size) = size.filter(|&size| ended.bytes < size) {
+                    let detail = format!("{size} bytes when opened, {} could be read", ended.bytes);
+                    coverage.skips.push(Skip { origin: origin.clone(), why: Why::Shrank, detail });
+                }
+            }
+        }
+        match origin {
+            Origin::File { .. } => coverage.files += 1,
+            Origin::Stream { .. } => coverage.streams += 1,
+        }
+        self.watch.files.fetch_add(1, Relaxed);
+    }
+
+    fn read(
+        &mut self,
+        origin: &Origin,
+        input: &mut dyn Read,
+        size: Option<u64>,
+        emit: &mut dyn FnMut(Outcome),
+    ) -> io::Result<Ended> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
+            let findings = self.chunk(origin, chunk);
+            if !findings.is_empty() {
+                emit(Outcome { findings, coverage: Coverage::default() });
+            }
+            self.watch.bytes.fetch_add(chunk.own.len() as u64, Relaxed);
+            if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        self.buffer = buffer;
+        ended
+    }
+
+    /// The findings whose secret begins in the part that the chunk answers for.
+    fn chunk(&mut self, origin: &Origin, chunk: &Chunk<'_>) -> Vec<Finding> {
+        let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
+        let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
+        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, path);
+        if candidates.is_empty() {
+            return Vec::new();
+        }
+        // Every candidate is masked in snippets, also those that yield to a better one.
+        let masked: Vec<Masked> = candidates.iter().map(Masked::of).collect();
+        settle(&mut candidates, |candidate| {
+            let span = candidate.span.start as u64..candidate.span.end as u64;
+            (span, candidate.rule, &candidate.proof)
+        });
+        let mut findings = Vec::new();
+        let mut so_far = (0, chunk.start);
+        for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
+            if candidate.rule.skip_report {
+                continue;
+            }
+            let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
+            let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
+            so_far = (candidate.span.start, start);
+            findings.push(self.finding(origin, chunk.bytes, candidate, &masked, Region { start, end }));
+        }
+        findings
+    }
+
+    fn finding(
+        &self,
+        origin: &Origin,
+        bytes: &[u8],
+        candidate: &Candidate<'_>,
+        masked: &[Masked],
+        region: Region,
+    ) -> Finding {
+        let rule = candidate.rule;
+        let redacted = redacted(rule, &candidate.token);
+        let snippet = mask(bytes, &candidate.span, &redacted, masked, region.start.line);
+        let name = origin.to_string();
+        let fingerprint = match (&self.plan.fingerprint_key, rule.is_strong()) {
+            (_, true) => Fingerprint::of_strong(&candidate.token),
+            (Some(key), false) => Fingerprint::of_keyed(key.expose(), &candidate.token),
+            (None, false) => {
+                let (before, after) = snippet.neighbours();
+                Fingerprint::of_place(&rule.id, name.as_bytes(), before, after)
+            }
+        };
+        let verdict = self.verdict(origin, bytes, candidate, fingerprint, region);
+        Finding {
+            rule: rule.clone(),
+            secret: Secret::new(candidate.token.to_vec()),
+            redacted,
+            fingerprint,
+            origin: origin.clone(),
+            region,
+            snippet,
+            confidence: candidate.confidence,
+            proof: candidate.proof.clone(),
+            verdict,
+            facts: candidate.facts.clone(),
+        }
+    }
+
+    fn verdict(
+        &self,
+        origin: &Origin,
+        bytes: &[u8],
+        candidate: &Candidate<'_>,
+        fingerprint: Fingerprint,
+        region: Region,
+    ) -> Verdict {
+        let subject = Subject {
+            rule: candidate.rule,
+            secret: &candidate.token,
+            matched: &bytes[candidate.matched.clone()],
+            lines: &bytes[lines(bytes, &candidate.matched)],
+            path: origin.path().map(|path| path.as_os_str().as_encoded_bytes()),
+            fingerprint,
+            line_number: region.start.line,
+            commit: None,
+            proof_holds: matches!(candidate.proof, Proof::Holds(_)),
+        };
+        match allowed(self.detector.rules(), &subject) {
+            Some(allowed) => Verdict::Allowed(allowed),
+            None if candidate.confidence < self.plan.confidence => Verdict::Hidden,
+            None => Verdict::Reported,
+        }
+    }
+}
+
+fn unread(origin: &Origin, error: &io::Error) -> Skip {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => Why::PermissionDenied,
+        _ => Why::ReadError,
+    };
+    Skip { origin: origin.clone(), why, detail: error.to_string() }
+}
+
+/// A stream that ends when the run is interrupted, even while nothing comes.
+struct Stream<'w> {
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    rest: Vec<u8>,
+    watch: &'w Watch,
+}
+
+impl<'w> Stream<'w> {
+    fn open(target: Target, watch: &'w Watch) -> Self {
+        let (give, pieces) = sync_channel(2);
+        // Not joined: opening or reading may block for ever, which must not keep the program from reporting.
+        std::thread::spawn(move || {
+            let opened: io::Result<Box<dyn Read>> = match &target {
+                Target::Stdin => Ok(Box::new(io::stdin())),
+                Target::Path(path) => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+            };
+            let sent = match opened {
+                Ok(mut stream) => pump(&mut *stream, &give),
+                Err(error) => give.send(Err(error)),
+            };
+            // Whoever listened was interrupted.
+            drop(sent);
+        });
+        Stream { pieces, rest: Vec::new(), watch }
+    }
+}
+
+/// Sends what `stream` gives, piece by piece; an empty one is its end.
+fn pump(stream: &mut dyn Read, give: &SyncSender<io::Result<Vec<u8>>>) -> Result<(), SendError<io::Result<Vec<u8>>>> {
+    loop {
+        let mut piece = vec![0; PIECE];
+        match stream.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return give.send(Err(error)),
+            Ok(len) => {
+                piece.truncate(len);
+                give.send(Ok(piece))?;
+                if len == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.pieces.recv_timeout(PATIENCE) {
+                Ok(Ok(piece)) if piece.is_empty() => return Ok(0),
+                Ok(Ok(piece)) => self.rest = piece,
+                Ok(Err(error)) => return Err(error),
+                Err(RecvTimeoutError::Timeout) if self.watch.interrupt.load(Relaxed) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            }
+        }
+        let len = self.rest.len().min(space.len());
+        space[..len].copy_from_slice(&self.rest[..len]);
+        self.rest.drain(..len);
+        Ok(len)
+    }
+}

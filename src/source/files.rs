@@ -1,0 +1,250 @@
+//! Walks targets, in an order that depends on nothing but the names, and opens what is there.
+
+use std::fmt;
+use std::fs::{self, File, FileType};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+use ignore::overrides::{Override, OverrideBuilder};
+
+use crate::coverage::{Skip, Why};
+use crate::origin::Origin;
+
+/// One thing to scan, as the user named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Standard input.
+    Stdin,
+    /// A file, a directory, a FIFO.
+    Path(PathBuf),
+}
+
+/// The name that standard input has in reports.
+pub const STDIN: &str = "<stdin>";
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdin => f.write_str(STDIN),
+            Target::Path(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// What to leave out.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Globs as in a `.gitignore`, relative to the target.
+    pub exclude: Vec<String>,
+    /// Leave out what `.gitignore` files, `.git/info/exclude` and the user's global ignore file name.
+    pub respect_gitignore: bool,
+    /// Larger files are skipped; in bytes.
+    pub max_size: Option<u64>,
+}
+
+/// What a walk comes across.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A regular file.
+    File(PathBuf),
+    /// Something that can be read only once.
+    Stream(Target),
+    /// Something that cannot be read.
+    Skip(Skip),
+    /// Something the user left out.
+    Excluded,
+}
+
+/// A target that cannot be walked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The path names nothing.
+    #[error("{}: no such file or directory; check the spelling, or use - for standard input", .0.display())]
+    Missing(PathBuf),
+    /// A glob of `--exclude` is no glob.
+    #[error("--exclude {glob}: {reason}")]
+    Glob {
+        /// As it was given.
+        glob: String,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+/// Checks targets and globs before anything is read.
+pub fn check(targets: &[Target], options: &Options) -> Result<(), Error> {
+    for target in targets {
+        if let Target::Path(path) = target
+            && let Err(error) = fs::metadata(path)
+            && error.kind() == io::ErrorKind::NotFound
+            && path.symlink_metadata().is_err()
+        {
+            return Err(Error::Missing(path.clone()));
+        }
+    }
+    excludes(Path::new("."), options).map(drop)
+}
+
+/// Shows everything that the targets hold to `visit`: directories depth first, names in byte order.
+pub fn walk(
+    targets: &[Target],
+    options: &Options,
+    visit: &mut dyn FnMut(Item) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    for target in targets {
+        let flow = match target {
+            Target::Stdin => visit(Item::Stream(Target::Stdin)),
+            Target::Path(path) => match fs::metadata(path) {
+                Ok(what) if what.is_dir() => walk_directory(path, options, visit)?,
+                Ok(what) if what.is_file() => visit(Item::File(path.clone())),
+                Ok(_) => visit(Item::Stream(target.clone())),
+                Err(error) if path.is_symlink() => {
+                    visit(Item::Skip(Skip { origin: file(path), why: link_reason(&error), detail: error.to_string() }))
+                }
+                Err(error) => visit(Item::Skip(skip(path, &error))),
+            },
+        };
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
+    let mut globs = OverrideBuilder::new(root);
+    let error = |glob: &str, reason: ignore::Error| Error::Glob { glob: glob.to_owned(), reason: reason.to_string() };
+    for glob in &options.exclude {
+        globs.add(&format!("!{glob}")).map_err(|reason| error(glob, reason))?;
+    }
+    globs.build().map_err(|reason| error("", reason))
+}
+
+fn walk_directory(
+    root: &Path,
+    options: &Options,
+    visit: &mut dyn FnMut(Item) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Error> {
+    let excludes = excludes(root, options)?;
+    let real_root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let mut walk = WalkBuilder::new(root);
+    walk.standard_filters(false)
+        .git_ignore(options.respect_gitignore)
+        .git_exclude(options.respect_gitignore)
+        .git_global(options.respect_gitignore)
+        .parents(options.respect_gitignore)
+        .follow_links(false)
+        .sort_by_file_name(|one, other| one.cmp(other))
+        // A repository's own store is not a tree of files; `--history` reads it as what it is.
+        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git");
+    let mut left_out: Option<PathBuf> = None;
+    for entry in walk.build() {
+        let item = match entry {
+            Ok(entry) => {
+                let Some(kind) = entry.file_type() else { continue };
+                if left_out.as_ref().is_some_and(|dir| entry.path().starts_with(dir)) {
+                    continue;
+                }
+                if excludes.matched(entry.path(), kind.is_dir()).is_ignore() && entry.depth() > 0 {
+                    left_out = kind.is_dir().then(|| entry.path().to_owned());
+                    Some(Item::Excluded)
+                } else {
+                    classify(entry.path(), kind, &real_root)
+                }
+            }
+            Err(error) => Some(Item::Skip(walk_error(root, error))),
+        };
+        if let Some(item) = item
+            && visit(item).is_break()
+        {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+fn classify(path: &Path, kind: FileType, real_root: &Path) -> Option<Item> {
+    let skip = |why, detail: &str| Some(Item::Skip(Skip { origin: file(path), why, detail: detail.to_owned() }));
+    if kind.is_file() {
+        return Some(Item::File(shown(path).to_owned()));
+    }
+    if kind.is_dir() {
+        return None;
+    }
+    if !kind.is_symlink() {
+        return skip(Why::SpecialFile, "a FIFO, socket or device");
+    }
+    match fs::canonicalize(path) {
+        // What it points to is walked under its own name.
+        Ok(real) if real.starts_with(real_root) => None,
+        Ok(_) => skip(Why::SymlinkOutside, "leads out of the target"),
+        Err(error) => skip(link_reason(&error), &error.to_string()),
+    }
+}
+
+fn link_reason(error: &io::Error) -> Why {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Why::BrokenSymlink,
+        io::ErrorKind::PermissionDenied => Why::PermissionDenied,
+        // ELOOP; the standard library's name for it is not stable yet.
+        _ if error.raw_os_error() == Some(40) => Why::SymlinkLoop,
+        _ => Why::ReadError,
+    }
+}
+
+fn walk_error(root: &Path, error: ignore::Error) -> Skip {
+    let mut path = root.to_owned();
+    let mut inner = &error;
+    loop {
+        match inner {
+            ignore::Error::WithPath { path: at, err } => {
+                path.clone_from(at);
+                inner = err;
+            }
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => inner = err,
+            _ => break,
+        }
+    }
+    match inner {
+        ignore::Error::Io(io) => skip(&path, io),
+        other => Skip { origin: file(&path), why: Why::ReadError, detail: other.to_string() },
+    }
+}
+
+/// The skip for a file or directory that the system would not read.
+pub fn skip(path: &Path, error: &io::Error) -> Skip {
+    let why = match error.kind() {
+        io::ErrorKind::PermissionDenied => Why::PermissionDenied,
+        io::ErrorKind::NotFound => Why::Vanished,
+        _ => Why::ReadError,
+    };
+    Skip { origin: file(path), why, detail: error.to_string() }
+}
+
+fn file(path: &Path) -> Origin {
+    Origin::File { path: shown(path).to_owned(), tracking: None }
+}
+
+/// The path without a leading `./`, which is how every other tool shows it.
+fn shown(path: &Path) -> &Path {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest,
+        _ => path,
+    }
+}
+
+/// Opens a file for reading and tells its size in bytes, as far as `options` allow it to be read.
+pub fn open(path: &Path, options: &Options) -> Result<(File, u64), Skip> {
+    let file = File::open(path).map_err(|error| skip(path, &error))?;
+    let size = file.metadata().map_err(|error| skip(path, &error))?.len();
+    match options.max_size {
+        Some(most) if size > most => Err(Skip {
+            origin: self::file(path),
+            why: Why::TooLarge,
+            detail: format!("{size} bytes, --max-size is {most}"),
+        }),
+        _ => Ok((file, size)),
+    }
+}

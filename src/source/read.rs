@@ -1,0 +1,231 @@
+//! Cuts what a reader gives into chunks with margins, in bounded memory.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
+use super::encoding::{encoded_len, sniff, transcode, utf16_units};
+use crate::chunk::{Chunk, Encoding, MARGIN, Position};
+
+/// How much of an object is searched at once, in bytes, margins not counted.
+pub const CHUNK: usize = 2 << 20;
+
+/// How much is read or transcoded at once, in bytes.
+const PIECE: usize = 256 << 10;
+
+/// A thread's buffers, used again for every object. Grow to a little over one chunk.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    /// The window of text that chunks are cut from; only the first `filled` bytes mean something.
+    text: Vec<u8>,
+    /// Bytes of the object that wait to be transcoded.
+    raw: Vec<u8>,
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Bytes read from the object.
+    pub bytes: u64,
+    /// Whether the visitor stopped it.
+    pub stopped: bool,
+}
+
+/// Reads `input` to its end and shows it to `visit` in chunks of about `chunk` bytes. `expected` is the object's size
+/// where it is known; reading goes on to the real end whatever it says.
+pub fn chunks(
+    input: &mut dyn Read,
+    expected: Option<u64>,
+    chunk: usize,
+    buffer: &mut Buffer,
+    visit: &mut dyn FnMut(&Chunk<'_>) -> ControlFlow<()>,
+) -> io::Result<Ended> {
+    let mut cutter = Cutter::new(buffer, expected);
+    loop {
+        let last = cutter.fill(input, chunk + MARGIN)?;
+        let own_end = if last { cutter.filled } else { cutter.filled - MARGIN };
+        let piece = Chunk {
+            bytes: &cutter.buffer.text[..cutter.filled],
+            start: cutter.start,
+            own: cutter.done..own_end,
+            encoding: cutter.encoding,
+        };
+        let stopped = visit(&piece).is_break();
+        if last || stopped {
+            return Ok(Ended { bytes: cutter.read, stopped });
+        }
+        cutter.advance(own_end);
+    }
+}
+
+/// The state between two chunks of one object.
+struct Cutter<'b> {
+    buffer: &'b mut Buffer,
+    filled: usize,
+    /// Up to here anchors are answered for.
+    done: usize,
+    start: Position,
+    /// `None` until the first bytes are seen.
+    sniffed: bool,
+    encoding: Encoding,
+    read: u64,
+    expected: Option<u64>,
+}
+
+impl<'b> Cutter<'b> {
+    fn new(buffer: &'b mut Buffer, expected: Option<u64>) -> Self {
+        buffer.raw.clear();
+        Cutter {
+            buffer,
+            filled: 0,
+            done: 0,
+            start: Position::START,
+            sniffed: false,
+            encoding: Encoding::Bytes,
+            read: 0,
+            expected,
+        }
+    }
+
+    /// Fills the window until `wanted` bytes wait for an answer; tells whether the object has ended.
+    fn fill(&mut self, input: &mut dyn Read, wanted: usize) -> io::Result<bool> {
+        loop {
+            let ended = match self.encoding {
+                Encoding::Bytes => self.fill_plain(input)?,
+                _ => self.fill_transcoded(input)?,
+            };
+            if ended || self.filled - self.done >= wanted {
+                return Ok(ended);
+            }
+        }
+    }
+
+    fn fill_plain(&mut self, input: &mut dyn Read) -> io::Result<bool> {
+        if self.buffer.text.len() < self.filled + PIECE {
+            self.buffer.text.resize(self.filled + PIECE, 0);
+        }
+        let space = self.buffer.text.len() - self.filled;
+        let got = read_some(input, &mut self.buffer.text[self.filled..])?;
+        self.filled += got;
+        self.read += got as u64;
+        if !self.sniffed && got > 0 {
+            self.sniffed = true;
+            let (encoding, mark) = sniff(&self.buffer.text[..self.filled]);
+            if encoding != Encoding::Bytes {
+                self.encoding = encoding;
+                self.start.offset = mark as u64;
+                self.buffer.raw.extend_from_slice(&self.buffer.text[mark..self.filled]);
+                self.filled = 0;
+                return Ok(false);
+            }
+        }
+        // A read that fell short at the known size is the end; asking again would cost a call for every file.
+        Ok(got == 0 || (got < space && Some(self.read) == self.expected))
+    }
+
+    fn fill_transcoded(&mut self, input: &mut dyn Read) -> io::Result<bool> {
+        let waiting = self.buffer.raw.len();
+        self.buffer.raw.resize(waiting + PIECE, 0);
+        let got = read_some(input, &mut self.buffer.raw[waiting..])?;
+        self.buffer.raw.truncate(waiting + got);
+        self.read += got as u64;
+        self.buffer.text.truncate(self.filled);
+        let used = transcode(self.encoding, &self.buffer.raw, got == 0, &mut self.buffer.text);
+        self.buffer.raw.drain(..used);
+        self.filled = self.buffer.text.len();
+        Ok(got == 0)
+    }
+
+    /// Drops what no later chunk needs, after everything before `answered` has been answered for.
+    fn advance(&mut self, answered: usize) {
+        let cut = boundary(&self.buffer.text[..answered], answered.saturating_sub(MARGIN));
+        self.start = forward(self.start, self.encoding, &self.buffer.text[..cut]);
+        self.buffer.text.copy_within(cut..self.filled, 0);
+        self.filled -= cut;
+        self.done = answered - cut;
+    }
+}
+
+/// Where to cut at or a little before `at` so that no character is cut: characters are counted from there.
+fn boundary(text: &[u8], at: usize) -> usize {
+    let floor = at.saturating_sub(4);
+    (floor..=at).rev().find(|&cut| cut == 0 || text[cut - 1].is_ascii()).unwrap_or(at)
+}
+
+/// The position behind `text`, which stands at `from`.
+pub fn forward(from: Position, encoding: Encoding, text: &[u8]) -> Position {
+    let offset = from.offset + encoded_len(encoding, text);
+    match memchr::memrchr(b'\n', text) {
+        None => Position { offset, line: from.line, column: from.column + utf16_units(text) },
+        Some(newline) => Position {
+            offset,
+            line: from.line + memchr::memchr_iter(b'\n', text).count() as u64,
+            column: 1 + utf16_units(&text[newline + 1..]),
+        },
+    }
+}
+
+fn read_some(input: &mut dyn Read, space: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match input.read(space) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A reader that gives at most `step` bytes at a time.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+            let len = self.0.len().min(self.1).min(space.len());
+            space[..len].copy_from_slice(&self.0[..len]);
+            self.0 = &self.0[len..];
+            Ok(len)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn every_byte_is_owned_once_with_its_margins_and_its_position(
+            seed in prop::collection::vec(prop::sample::select("ab\nü€😀".chars().collect::<Vec<_>>()), 1..500),
+            repeat in 1usize..400,
+            step in 1000usize..90_000,
+            chunk in 1usize..100_000,
+        ) {
+            let text: String = seed.iter().collect::<String>().repeat(repeat);
+            let (mut owned, mut buffer) = (0, Buffer::default());
+            let ended = chunks(&mut Slow(text.as_bytes(), step), None, chunk, &mut buffer, &mut |piece| {
+                let from = piece.start.offset as usize;
+                assert_eq!(piece.bytes, &text.as_bytes()[from..from + piece.bytes.len()]);
+                assert_eq!(piece.start, forward(Position::START, Encoding::Bytes, &text.as_bytes()[..from]));
+                assert_eq!(from + piece.own.start, owned);
+                assert!(piece.own.start >= MARGIN.min(owned));
+                owned = from + piece.own.end;
+                assert!(piece.bytes.len() - piece.own.end == MARGIN || owned == text.len());
+                ControlFlow::Continue(())
+            }).unwrap();
+            prop_assert_eq!(owned, text.len());
+            prop_assert_eq!(ended, Ended { bytes: text.len() as u64, stopped: false });
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_counts_in_offsets_only() {
+        let raw: Vec<u8> = [0xFF, 0xFE].into_iter().chain("a\nbc".encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        chunks(&mut &raw[..], Some(raw.len() as u64), CHUNK, &mut Buffer::default(), &mut |piece| {
+            assert_eq!((piece.bytes, piece.start.offset), (&b"a\nbc"[..], 2));
+            let end = forward(piece.start, piece.encoding, piece.bytes);
+            assert_eq!(end, Position { offset: 10, line: 2, column: 3 });
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    }
+}

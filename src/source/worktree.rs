@@ -1,0 +1,84 @@
+//! Asks git what it knows of a file in a work tree, and of the repository around a directory.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use git2::Repository;
+
+use crate::origin::Tracking;
+
+/// Answers for files of any number of work trees; opens each repository once.
+#[derive(Default)]
+pub struct Worktrees {
+    by_directory: HashMap<PathBuf, Option<usize>>,
+    open: Vec<Worktree>,
+}
+
+struct Worktree {
+    repository: Repository,
+    root: PathBuf,
+    index: Option<git2::Index>,
+}
+
+/// The repository that a scanned tree belongs to, for reports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Root of the work tree.
+    pub root: PathBuf,
+    /// URL of the remote `origin`, as the configuration has it (it may hold a credential).
+    pub uri: Option<String>,
+    /// Commit id of HEAD.
+    pub revision: Option<String>,
+    /// Short name of the branch that HEAD is.
+    pub branch: Option<String>,
+}
+
+impl Worktrees {
+    /// What git knows of the file; `None` outside a work tree, or if git refuses to say.
+    pub fn tracking(&mut self, path: &Path) -> Option<Tracking> {
+        let directory =
+            std::fs::canonicalize(path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+                .ok()?;
+        let index = match self.by_directory.get(&directory) {
+            Some(known) => *known,
+            None => {
+                let found = self.find(&directory);
+                self.by_directory.insert(directory.clone(), found);
+                found
+            }
+        }?;
+        let worktree = &self.open[index];
+        let inside = directory.strip_prefix(&worktree.root).ok()?.join(path.file_name()?);
+        if worktree.index.as_ref().is_some_and(|index| index.get_path(&inside, 0).is_some()) {
+            return Some(Tracking::Tracked);
+        }
+        match worktree.repository.is_path_ignored(&inside) {
+            Ok(true) => Some(Tracking::Ignored),
+            Ok(false) => Some(Tracking::Untracked),
+            Err(_) => None,
+        }
+    }
+
+    fn find(&mut self, directory: &Path) -> Option<usize> {
+        let repository = Repository::discover(directory).ok()?;
+        let root = std::fs::canonicalize(repository.workdir()?).ok()?;
+        if let Some(known) = self.open.iter().position(|worktree| worktree.root == root) {
+            return Some(known);
+        }
+        let index = repository.index().ok();
+        self.open.push(Worktree { repository, root, index });
+        Some(self.open.len() - 1)
+    }
+}
+
+/// The repository around `path`, if it is in a work tree.
+pub fn describe(path: &Path) -> Option<Description> {
+    let repository = Repository::discover(path).ok()?;
+    let root = std::fs::canonicalize(repository.workdir()?).ok()?;
+    let uri = repository.find_remote("origin").ok().and_then(|remote| remote.url().ok().map(str::to_owned));
+    let head = repository.head().ok();
+    let revision = head.as_ref().and_then(|head| Some(head.peel_to_commit().ok()?.id().to_string()));
+    let branch =
+        head.as_ref().filter(|head| head.is_branch()).and_then(|head| head.shorthand().ok().map(str::to_owned));
+    Some(Description { root, uri, revision, branch })
+}
