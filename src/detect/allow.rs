@@ -1,7 +1,7 @@
 //! Decides whether somebody has said that a candidate is all right: in the line, in an ignore file, in an allowlist.
 //!
-//! What the user said is honoured whatever the proof says. What our own rules know to be harmless never drops a candidate
-//! whose proof holds. Allowlists mean what they mean in gitleaks 8.30: `config/allowlist.go`, `detect/detect.go`.
+//! What the user said is honoured whatever the proof says. What our own rules know to be harmless never drops a
+//! candidate whose proof holds. Allowlists mean what they mean in gitleaks 8.30: `config/allowlist.go`, `detect/detect.go`.
 
 use crate::finding::Allowed;
 use crate::rule::{Allowlist, Condition, Ignore, Pattern, RegexTarget, Rule, RuleSet};
@@ -33,7 +33,7 @@ pub struct Subject<'a> {
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 200;
 
-/// Who allowed the candidate, if anybody did: the line first, then ignore files, the rule's allowlists, the global ones.
+/// Who allowed the candidate, if anybody did: the line, else ignore files, the rule's allowlists, the global ones.
 pub fn allowed(rules: &RuleSet, subject: &Subject<'_>) -> Option<Allowed> {
     if let Some(reason) = inline(rules, subject) {
         return Some(Allowed { by: "inline", reason });
@@ -146,8 +146,8 @@ fn of_rule<'t>(rules: &RuleSet, rule: &Rule, text: &'t str) -> Option<&'t str> {
     (!is_id).then_some(text)
 }
 
-/// A reason as reports may show it: one line, short, without control characters. Text that holds the secret, or anything
-/// else that could be one, is left out from there on.
+/// A reason as reports may show it: one line, short, without control characters. Text that holds the secret is dropped;
+/// from a word on that could be another one it is cut.
 fn reason(text: &str, secret: &[u8]) -> String {
     if !secret.is_empty() && memchr::memmem::find(text.as_bytes(), secret).is_some() {
         return String::new();
