@@ -74,7 +74,7 @@ fn every_rule_says_all_it_must() {
         assert!(rule.id.starts_with(&format!("{}-", rule.provider)), "{}", rule.id);
         assert!(!rule.leaks.is_empty() && !rule.clean.is_empty(), "{} has examples of both kinds", rule.id);
         assert!(rule.leaks[0].contains("<mint>"), "{}: the first leak shows a minted token", rule.id);
-        assert!(!rule.references.is_empty() && !rule.keywords.is_empty(), "{}", rule.id);
+        assert!(!rule.references.is_empty(), "{}", rule.id);
         assert!(rule.proof.is_some() || rule.entropy.is_some() || generic(rule), "{} tells filler apart", rule.id);
     }
 }
