@@ -11,6 +11,7 @@ mod config;
 mod message;
 mod output;
 mod progress;
+mod rules;
 mod scan;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
@@ -25,6 +26,9 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Check, list and show the rules
+    #[command(subcommand)]
+    Rules(rules::Command),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -39,6 +43,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Rules(command) => rules::run(&command),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

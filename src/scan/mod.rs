@@ -23,6 +23,8 @@ mod snippet;
 
 use object::Searcher;
 
+pub use snippet::redacted;
+
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
 #[derive(Debug)]
 pub struct Plan {

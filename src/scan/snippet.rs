@@ -33,7 +33,7 @@ impl Masked {
 }
 
 /// A token as it may be shown: the prefix of its kind, and the last 4 characters of one that nobody could guess.
-pub(super) fn redacted(rule: &Rule, token: &[u8]) -> String {
+pub fn redacted(rule: &Rule, token: &[u8]) -> String {
     let lower = token.to_ascii_lowercase();
     let prefix = rule
         .keywords
