@@ -1,6 +1,7 @@
 //! Turns argv, environment and config file into a run. Known by nobody.
 
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -37,6 +38,12 @@ enum Command {
 
 /// Runs the program with these arguments (the first one is its name).
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
+    panic::set_hook(Box::new(message::panic));
+    // What a scan can survive it catches itself, object by object.
+    panic::catch_unwind(AssertUnwindSafe(|| dispatch(argv))).unwrap_or(Exit::CouldNotRun)
+}
+
+fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let args = match Args::try_parse_from(argv) {
         Ok(args) => args,
         Err(error) => return usage(&error),

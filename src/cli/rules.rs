@@ -14,7 +14,7 @@ use super::message;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
-use crate::rule::Rule;
+use crate::rule::{Confidence, ProofKind, Rule};
 use crate::rulefile;
 use crate::scan::redacted;
 
@@ -113,7 +113,10 @@ struct Shown<'r> {
     kind: &'r str,
     /// Null if nothing can be checked offline.
     proof: Option<&'static str>,
+    /// Of a match that no proof decides.
     confidence: &'static str,
+    /// The most that a finding can have.
+    highest: &'static str,
     severity: &'static str,
     random_bits: u32,
     keywords: &'r [String],
@@ -132,6 +135,7 @@ impl<'r> Shown<'r> {
             kind: &rule.kind,
             proof: rule.proof.map(|proof| proof.as_str()),
             confidence: rule.confidence.as_str(),
+            highest: if rule.proof.is_some() { Confidence::High } else { rule.confidence }.as_str(),
             severity: rule.severity.as_str(),
             random_bits: rule.random_bits,
             keywords: &rule.keywords,
@@ -144,10 +148,8 @@ impl<'r> Shown<'r> {
 
     fn row(&self) -> [String; 6] {
         let known = |text: &str| if text.is_empty() { "-".to_owned() } else { terminal(text) };
-        // The proof decides where there is one.
-        let confidence = if self.proof.is_some() { "high" } else { self.confidence };
         let [proof, severity] = [self.proof.unwrap_or_default(), self.severity].map(known);
-        [known(self.id), known(self.provider), known(self.kind), proof, known(confidence), severity]
+        [known(self.id), known(self.provider), known(self.kind), proof, known(self.highest), severity]
     }
 }
 
@@ -168,6 +170,9 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 
 fn detail(rule: &Rule) -> String {
     let proof = match rule.proof {
+        Some(proof @ ProofKind::GithubPatSha256) => {
+            format!("{}; high if it holds, {} if it does not", proof.as_str(), rule.confidence)
+        }
         Some(proof) => format!("{}; high if it holds, low if it fails", proof.as_str()),
         None => format!("nothing to check offline; {} by its shape and context", rule.confidence),
     };
