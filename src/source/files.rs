@@ -101,7 +101,7 @@ pub fn walk(
             Target::Stdin => visit(Item::Stream(Target::Stdin)),
             Target::Path(path) => match fs::metadata(path) {
                 Ok(what) if what.is_dir() => walk_directory(path, options, visit)?,
-                Ok(what) if what.is_file() => visit(Item::File(path.clone())),
+                Ok(what) if what.is_file() => visit(Item::File(shown(path).to_owned())),
                 Ok(_) => visit(Item::Stream(target.clone())),
                 Err(error) if path.is_symlink() => {
                     visit(Item::Skip(Skip { origin: file(path), why: link_reason(&error), detail: error.to_string() }))

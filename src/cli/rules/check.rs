@@ -120,11 +120,8 @@ impl Bench {
             (candidate.span.start as u64..candidate.span.end as u64, candidate.rule, &candidate.proof)
         });
         found.retain(|candidate| !self.allows(candidate, bytes));
-        let hit = |found: Candidate<'_>| Hit {
-            rule: found.rule.id.clone(),
-            confidence: found.confidence,
-            span: found.span,
-        };
+        let hit =
+            |found: Candidate<'_>| Hit { rule: found.rule.id.clone(), confidence: found.confidence, span: found.span };
         found.into_iter().map(hit).collect()
     }
 
