@@ -73,11 +73,17 @@ impl Detector {
             };
             stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
             for text in &rule.keywords {
-                let needed = Keyword { text: text.clone(), lower_case: shape.lower_case, run_within: shape.run_within };
+                let needed = Keyword {
+                    text: text.clone(),
+                    lower_case: shape.lower_case,
+                    run_within: shape.run_within,
+                    digit: rule.requires_digit,
+                };
                 let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
                 // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
                 keyword.run_within = keyword.run_within.zip(needed.run_within).map(|(one, other)| one.max(other));
                 keyword.lower_case &= needed.lower_case;
+                keyword.digit &= needed.digit;
                 owners.push(index);
             }
         }
@@ -151,7 +157,9 @@ impl Detector {
 
     fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
         let token = proof::unescape(&bytes[hit.secret.clone()]);
-        if rule.entropy.is_some_and(|least| entropy(&token) < least) {
+        if rule.entropy.is_some_and(|least| entropy(&token) < least)
+            || (rule.requires_digit && !token.iter().any(u8::is_ascii_digit))
+        {
             return None;
         }
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));

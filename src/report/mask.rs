@@ -235,28 +235,7 @@ mod tests {
     use crate::rule::{Confidence, Rule, Severity};
 
     fn finding(secret: &[u8]) -> Finding {
-        let rule = Rule {
-            id: "example".to_owned(),
-            description: String::new(),
-            provider: String::new(),
-            kind: String::new(),
-            regex: String::new(),
-            secret_group: 0,
-            keywords: Vec::new(),
-            entropy: None,
-            path: None,
-            tags: Vec::new(),
-            proof: None,
-            confidence: Confidence::Medium,
-            severity: Severity::High,
-            random_bits: 0,
-            remedy: String::new(),
-            references: Vec::new(),
-            leaks: Vec::new(),
-            clean: Vec::new(),
-            allowlists: Vec::new(),
-            skip_report: false,
-        };
+        let rule = Rule { id: "example".to_owned(), ..Rule::default() };
         Finding {
             rule: Arc::new(rule),
             secret: Secret::new(secret),
