@@ -1,1 +1,3 @@
-//! Turns X into Y.
+//! Turns places into chunks.
+
+pub mod git;

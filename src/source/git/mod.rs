@@ -1,0 +1,29 @@
+//! Turns git object stores into objects. Nothing is written and no process is started.
+
+mod buffer;
+mod carry;
+mod delta;
+mod descend;
+mod fault;
+mod index;
+mod inflate;
+mod lens;
+mod loose;
+mod map;
+mod pack;
+mod plan;
+mod read;
+mod store;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod twins;
+mod walk;
+
+pub use fault::Fault;
+pub use index::ObjectFormat;
+pub use lens::{HEAD, Lens, Object, Reach};
+pub use read::Reader;
+pub use store::Stores;
+pub use walk::{Counts, Options, Progress, Walked, walk};
