@@ -7,6 +7,7 @@ mod descend;
 mod fault;
 mod index;
 mod inflate;
+mod layout;
 mod lens;
 mod loose;
 mod map;
@@ -23,6 +24,7 @@ mod walk;
 
 pub use fault::Fault;
 pub use index::ObjectFormat;
+pub use layout::{Layout, LayoutError};
 pub use lens::{HEAD, Lens, Object, Reach};
 pub use read::Reader;
 pub use store::Stores;
