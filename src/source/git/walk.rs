@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::descend::{Part, Walker};
+use super::fault::Fault;
 use super::lens::Lens;
 use super::plan::{Forest, Tree};
 use super::store::Stores;
@@ -110,6 +111,8 @@ pub(super) struct Shared<'a> {
     pub forests: Vec<Forest>,
     /// If few objects are wanted: these, in the order of the packs, and nothing else.
     pub named: Option<Vec<ObjectId>>,
+    /// Objects that are wanted and that no store has.
+    absent: Vec<ObjectId>,
     pub options: Options<'a>,
     /// Whoever needs much memory for a tree waits for this.
     pub lane: Mutex<()>,
@@ -147,7 +150,8 @@ pub fn walk<L: Lens>(
 
 /// Finds out what there is to do: the delta trees, or, where few objects are wanted, just their names.
 fn plan<'a>(stores: &'a Stores, options: Options<'a>) -> Shared<'a> {
-    let mut shared = Shared { stores, forests: Vec::new(), named: None, options, lane: Mutex::new(()) };
+    let mut shared =
+        Shared { stores, forests: Vec::new(), named: None, absent: Vec::new(), options, lane: Mutex::new(()) };
     if let Some(only) = options.only
         && only.len() <= stores.len() / FEW
     {
@@ -157,6 +161,9 @@ fn plan<'a>(stores: &'a Stores, options: Options<'a>) -> Shared<'a> {
         return shared;
     }
     let twins = Twins::find(stores);
+    for id in options.only.into_iter().flatten().filter(|id| !stores.contains(id)) {
+        shared.absent.push(*id);
+    }
     let packs = stores.packs.par_iter().enumerate();
     let forests = packs.map(|(number, pack)| {
         Forest::plan(pack, &|row, kind| {
@@ -197,6 +204,7 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<L>>) -> Walked<L> {
         skips.extend(part.skips);
         retries.extend(part.retries);
     }
+    skips.extend(shared.absent.iter().map(|id| Fault::Absent.skip(*id, None)));
     retries.sort_unstable();
     if !retries.is_empty()
         && !interrupted
