@@ -230,10 +230,15 @@ impl<'a, L: Lens> Walker<'a, L> {
         let mut marks = self.pool.marks();
         let change = Change { base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
         self.carry.marks(change, self.reach, &mut self.part.lens, &mut marks);
+        let mut build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
+        if build {
+            room.clone()?;
+        }
         let object = ground.object(node, base.kind, u64::from(len));
         let shown = object.filter(|object| self.asks(object, &base.bytes) || !marks.is_empty());
+        build |= shown.is_some();
         let mut bytes = self.pool.buffer();
-        if shown.is_some() || !ground.forest.kids(node).is_empty() {
+        if build {
             room?;
             delta::apply(&self.ops, &base.bytes, &self.delta, bytes.resize(len as usize));
         }
