@@ -231,3 +231,102 @@ fn an_old_index_is_read() {
     }
     check(&Layout::of(&git_dir).expect("a repository").open(), &objects, 0);
 }
+
+/// Marks common words whose surroundings, ends of the object included, have an even sum: fast enough for gigabytes.
+#[derive(Clone)]
+struct Words {
+    engine: aho_corasick::AhoCorasick,
+    asked: Vec<Object>,
+    shown: BTreeMap<ObjectId, (usize, u64)>,
+}
+
+impl Words {
+    fn marks_of(&self, bytes: &[u8]) -> Vec<u32> {
+        let even = |at: &usize| {
+            let around = &bytes[at.saturating_sub(200)..bytes.len().min(at + 256)];
+            around.iter().map(|byte| u64::from(*byte)).sum::<u64>() % 2 == 0
+        };
+        self.engine.find_iter(bytes).map(|hit| hit.start()).filter(even).map(|at| at as u32).collect()
+    }
+}
+
+/// The number of marks and a sum that tells where they are.
+fn digest(marks: &[u32]) -> (usize, u64) {
+    (marks.len(), marks.iter().fold(7, |sum, at| sum.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*at)))
+}
+
+impl Lens for Words {
+    fn reach(&self) -> Reach {
+        Reach { before: 200, after: 256 }
+    }
+
+    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+        out.extend(self.marks_of(bytes));
+    }
+
+    fn head(&mut self, object: &Object, _: &[u8]) -> bool {
+        self.asked.push(*object);
+        false
+    }
+
+    fn object(&mut self, object: &Object, _: &[u8], marks: &[u32]) {
+        self.shown.insert(object.id, digest(marks));
+    }
+
+    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes)?;
+        self.asked.push(*object);
+        let marks = self.marks_of(&bytes);
+        if !marks.is_empty() {
+            self.shown.insert(object.id, digest(&marks));
+        }
+        Ok(())
+    }
+}
+
+/// `STANCH_REPOSITORY=/some/git/dir cargo test --test objects -- --ignored`: the same on a repository of one's own, however large.
+#[test]
+#[ignore = "needs a repository named by STANCH_REPOSITORY"]
+fn a_real_repository() {
+    let git_dir =
+        PathBuf::from(std::env::var_os("STANCH_REPOSITORY").expect("STANCH_REPOSITORY names a git directory"));
+    let words = ["password", "secret", "token", "://", "return", "BEGIN"];
+    let engine = aho_corasick::AhoCorasick::new(words).expect("few words");
+    let words = Words { engine, asked: Vec::new(), shown: BTreeMap::new() };
+    let stores = Layout::of(&git_dir).expect("a repository").open();
+    let interrupt = AtomicBool::new(false);
+    let (threads, memory, kinds) = (2, 1 << 30, &ObjectKind::ALL[..]);
+    let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    let walked = walk(&stores, || words.clone(), options).expect("threads");
+    assert_eq!(walked.skips, []);
+    let mut asked: BTreeMap<ObjectId, Object> = BTreeMap::new();
+    let mut shown = BTreeMap::new();
+    for lens in walked.lenses {
+        for object in lens.asked {
+            assert!(asked.insert(object.id, object).is_none(), "{} twice", object.id);
+        }
+        shown.extend(lens.shown);
+    }
+    let mut git = Command::new("git");
+    git.args(["cat-file", "--batch-all-objects", "--batch", "--unordered", "--buffer"]).env("GIT_DIR", &git_dir);
+    let mut git = git.env("GIT_NO_LAZY_FETCH", "1").stdout(Stdio::piped()).spawn().expect("git runs");
+    let mut out = io::BufReader::with_capacity(1 << 20, git.stdout.take().expect("piped"));
+    let mut line = String::new();
+    while io::BufRead::read_line(&mut out, &mut line).expect("readable") > 0 {
+        let mut parts = line.split_whitespace();
+        let mut part = || parts.next().expect("id, kind and size");
+        let id = ObjectId::from_hex(part().as_bytes()).expect("an id");
+        let kind = ObjectKind::parse(part().as_bytes()).expect("a kind");
+        let size: u64 = part().parse().expect("a size");
+        let mut bytes = vec![0; size as usize + 1];
+        out.read_exact(&mut bytes).expect("readable");
+        bytes.pop();
+        assert_eq!(asked.remove(&id), Some(Object { id, kind, size }));
+        let marks = words.marks_of(&bytes);
+        assert_eq!(shown.remove(&id), (!marks.is_empty()).then(|| digest(&marks)), "{id}");
+        line.clear();
+    }
+    assert!(git.wait().expect("ours").success());
+    assert!(asked.is_empty() && shown.is_empty());
+}
