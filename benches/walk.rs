@@ -1,17 +1,18 @@
 //! How fast the history walk is, on a real repository, beside its floor.
 //!
-//! `cargo bench --bench walk -- OBJECT_DIR [floor|search|whole|plan] [blobs|all] [THREADS] [REACH]` prints wall and CPU seconds.
+//! `cargo bench --bench walk -- OBJECT_DIR [floor|search|whole|attribute] [blobs|all] [THREADS] [REACH]` prints wall and CPU seconds.
 //! `floor` inflates and rebuilds every object and searches nothing; `search` is the walk as it is used, with 60 literals;
-//! `whole` rebuilds every object and shows it whole.
+//! `whole` rebuilds every object and shows it whole; `attribute` finds the commits and paths of 20 blobs.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
-use stanch::origin::ObjectKind;
-use stanch::source::git::{Lens, Object, ObjectFormat, Options, Reach, Stores, walk};
+use stanch::origin::{ObjectId, ObjectKind};
+use stanch::source::git::{Lens, Object, ObjectFormat, Options, Reach, Stores, attribute, walk};
 
 /// Sixty prefixes in the manner of token formats; made up by counting, for only their number and length matter.
 fn literals() -> Vec<String> {
@@ -30,7 +31,7 @@ struct Probe {
 
 impl Lens for Probe {
     fn reach(&self) -> Reach {
-        Reach { before: self.reach, after: self.reach }
+        Reach { before: self.reach, after: self.reach.max(1) }
     }
 
     fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
@@ -60,12 +61,12 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let arg = |at: usize, or: &str| args.get(at).cloned().unwrap_or_else(|| or.to_owned());
     let Some(dir) = args.first() else {
-        return println!("usage: walk OBJECT_DIR [floor|search|whole] [blobs|all] [THREADS] [REACH]");
+        return println!("usage: walk OBJECT_DIR [floor|search|whole|attribute] [blobs|all] [THREADS] [REACH]");
     };
     let mode = arg(1, "search");
     let kinds: &[ObjectKind] = if arg(2, "blobs") == "all" { &ObjectKind::ALL } else { &[ObjectKind::Blob] };
     let threads = arg(3, "2").parse().expect("a number of threads");
-    let reach = arg(4, "256").parse().expect("a reach in bytes");
+    let reach = arg(4, if mode == "floor" { "0" } else { "256" }).parse().expect("a reach in bytes");
     let engine = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals()).expect("few literals");
     let engine = (mode != "floor").then_some(engine);
     let probe = Probe { engine, whole: mode != "search", reach, marks: 0, objects: 0 };
@@ -74,6 +75,9 @@ fn main() {
     let opened = start.elapsed();
     let (interrupt, memory) = (AtomicBool::new(false), 2 << 30);
     let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    if mode == "attribute" {
+        return attribution(&stores, options, start);
+    }
     let walked = walk(&stores, || probe.clone(), options).expect("threads");
     let wall = start.elapsed();
     let (marks, shown) = walked.lenses.iter().fold((0, 0), |sum, lens| (sum.0 + lens.marks, sum.1 + lens.objects));
@@ -81,6 +85,44 @@ fn main() {
     println!("{:?}, shown {shown}, marks {marks}, skips {}", walked.counts, walked.skips.len());
     for skip in walked.skips.iter().take(5) {
         println!("{}: {}: {}", skip.origin, skip.why.as_str(), skip.detail);
+    }
+}
+
+/// Attributes twenty blobs, far from each other in the order of names.
+fn attribution(stores: &Stores, options: Options<'_>, start: Instant) {
+    let blobs = walk(stores, Blobs::default, options).expect("threads");
+    let mut blobs: Vec<ObjectId> = blobs.lenses.into_iter().flat_map(|lens| lens.0).collect();
+    blobs.sort();
+    let targets: HashSet<ObjectId> = blobs.iter().step_by(blobs.len() / 20 + 1).copied().collect();
+    let (listed, before) = (start.elapsed(), usage());
+    let found = attribute(stores, &targets, options).expect("threads");
+    let wall = (start.elapsed() - listed).as_secs_f64();
+    println!("attribute: {} blobs, wall {wall:.2} s; before: {before}; after: {}", targets.len(), usage());
+    for history in targets.iter().filter_map(|target| found.history(target)).take(5) {
+        let paths = history.paths.iter().map(|path| String::from_utf8_lossy(path)).collect::<Vec<_>>();
+        println!("{paths:?} by {:?}", history.introduced.iter().map(|one| one.commit).collect::<Vec<_>>());
+    }
+}
+
+#[derive(Default)]
+struct Blobs(Vec<ObjectId>);
+
+impl Lens for Blobs {
+    fn reach(&self) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn marks(&mut self, _: &[u8], _: &mut Vec<u32>) {}
+
+    fn head(&mut self, object: &Object, _: &[u8]) -> bool {
+        self.0.push(object.id);
+        false
+    }
+
+    fn object(&mut self, _: &Object, _: &[u8], _: &[u32]) {}
+
+    fn stream(&mut self, _: &Object, content: &mut dyn Read) -> io::Result<()> {
+        io::copy(content, &mut io::sink()).map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use stanch::coverage::Why;
 use stanch::origin::{ObjectId, ObjectKind, Origin};
-use stanch::source::git::{Layout, Lens, Object, Options, Reach, Reader, Stores, Walked, walk};
+use stanch::source::git::{Layout, Lens, Object, Options, Reach, Reader, Stores, Walked, attribute, walk};
 
 /// Marks where `tok_` begins, if no digit stands in the eight bytes before and a blank, an end or a letter in the forty after:
 /// an answer that looks both ways and at the ends of the object.
@@ -329,4 +329,74 @@ fn a_real_repository() {
     }
     assert!(git.wait().expect("ours").success());
     assert!(asked.is_empty() && shown.is_empty());
+}
+
+fn git(git_dir: &Path, args: &[&str]) -> Vec<u8> {
+    let output = Command::new("git").args(args).env("GIT_DIR", git_dir).output().expect("git runs");
+    assert!(output.status.success(), "{args:?}");
+    output.stdout
+}
+
+/// What each commit's tree holds, by object, as `git ls-tree` tells it; trees too.
+type Held = BTreeMap<ObjectId, std::collections::BTreeSet<Vec<u8>>>;
+
+fn held(git_dir: &Path, commit: &str) -> Held {
+    let mut held = Held::new();
+    for line in
+        git(git_dir, &["ls-tree", "-r", "-t", "-z", commit]).split(|byte| *byte == 0).filter(|line| !line.is_empty())
+    {
+        let tab = line.iter().position(|byte| *byte == b'\t').expect("a tab before the path");
+        let id = line[..tab].rsplit(|byte| *byte == b' ').next().expect("an id");
+        held.entry(ObjectId::from_hex(id).expect("hex")).or_default().insert(line[tab + 1..].to_vec());
+    }
+    held
+}
+
+#[test]
+fn attribution_is_what_comparing_all_commits_gives() {
+    for (script, name) in [("places.sh", "places"), ("history.sh", "history"), ("sha256.sh", "sha256")] {
+        let dir = make(script);
+        let layout = Layout::discover(&dir.path().join(name)).expect("a repository");
+        let objects = oracle(&layout.git_dir);
+        let commits: Vec<&ObjectId> =
+            objects.iter().filter(|object| object.1.0 == ObjectKind::Commit).map(|object| object.0).collect();
+        let trees: BTreeMap<String, Held> =
+            commits.iter().map(|commit| (commit.to_string(), held(&layout.git_dir, &commit.to_string()))).collect();
+        let parents: BTreeMap<&String, Vec<String>> = trees
+            .keys()
+            .map(|commit| {
+                let line = git(&layout.git_dir, &["rev-list", "--parents", "-n1", commit]);
+                let line = String::from_utf8(line).expect("hex");
+                (commit, line.split_whitespace().skip(1).map(str::to_owned).collect())
+            })
+            .collect();
+        let stores = layout.open();
+        let targets = objects.iter().filter(|object| object.1.0 == ObjectKind::Blob).map(|object| *object.0).collect();
+        let interrupt = AtomicBool::new(false);
+        let options =
+            Options { threads: 2, memory: 1 << 30, kinds: &[], only: None, interrupt: &interrupt, progress: None };
+        let attribution = attribute(&stores, &targets, options).expect("threads");
+        assert_eq!(attribution.skips, []);
+        let mut brought = 0;
+        for target in &targets {
+            let history = attribution.history(target).expect("a target");
+            let all: std::collections::BTreeSet<&Vec<u8>> =
+                trees.values().filter_map(|held| held.get(target)).flatten().collect();
+            assert!(history.paths.iter().eq(all) && !history.truncated, "{target}");
+            let mut expected = BTreeMap::new();
+            for (commit, held) in &trees {
+                let id = ObjectId::from_hex(commit.as_bytes()).expect("hex");
+                assert_eq!(attribution.holds(&id, target), held.contains_key(target));
+                let inherited = parents[commit].iter().any(|parent| trees[parent].contains_key(target));
+                if let Some(paths) = held.get(target).filter(|_| !inherited) {
+                    expected.insert(id, paths.iter().cloned().collect::<Vec<_>>());
+                }
+            }
+            brought += expected.len();
+            let got: BTreeMap<_, _> = history.introduced.iter().map(|one| (one.commit, one.paths.clone())).collect();
+            assert_eq!(got, expected, "{target}");
+            assert_eq!(history.introduced.len(), expected.len());
+        }
+        assert!(brought > 5, "{name}");
+    }
 }

@@ -16,7 +16,7 @@ git -C places checkout -q -b side
 echo side | put places side 'side'
 git -C places checkout -q main
 echo main | put places main 'main'
-git -C places merge -q --no-commit side > /dev/null
+git -C places merge -q --no-commit side > /dev/null 2>&1
 echo 'tok_merge' > places/only-in-merge && git -C places add only-in-merge
 git -C places commit -q -m 'merge with something of its own'
 git -C places checkout -q --orphan other

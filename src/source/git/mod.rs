@@ -1,10 +1,14 @@
 //! Turns git object stores into objects. Nothing is written and no process is started.
 
+mod attribute;
 mod buffer;
 mod carry;
 mod delta;
 mod descend;
+mod edges;
 mod fault;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod index;
 mod inflate;
 mod layout;
@@ -19,9 +23,11 @@ mod store;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod twins;
 mod walk;
 
+pub use attribute::{Attribution, History, Introduced, attribute};
 pub use fault::Fault;
 pub use index::ObjectFormat;
 pub use layout::{Layout, LayoutError};
