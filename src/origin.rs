@@ -25,6 +25,80 @@ impl Tracking {
     }
 }
 
+/// The name of a git object: SHA-1 (20 bytes) or SHA-256 (32 bytes). Ordered as git orders names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    bytes: [u8; 32],
+    len: u8,
+}
+
+impl ObjectId {
+    /// From the raw bytes; `None` unless there are 20 or 32.
+    pub fn from_bytes(raw: &[u8]) -> Option<Self> {
+        if raw.len() != 20 && raw.len() != 32 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        bytes[..raw.len()].copy_from_slice(raw);
+        Some(ObjectId { bytes, len: raw.len() as u8 })
+    }
+
+    /// From 40 or 64 hex digits of either case.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        Self::from_bytes(&data_encoding::HEXLOWER_PERMISSIVE.decode(text).ok()?)
+    }
+
+    /// The raw bytes, 20 or 32.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(self.as_bytes()))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a git object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// A commit: tree, parents, author, committer, message.
+    Commit,
+    /// A directory: names, modes, ids.
+    Tree,
+    /// The content of a file.
+    Blob,
+    /// An annotated tag: what it names, tagger, message.
+    Tag,
+}
+
+impl ObjectKind {
+    /// Every kind, in the order of their numbers in a pack.
+    pub const ALL: [ObjectKind; 4] = [ObjectKind::Commit, ObjectKind::Tree, ObjectKind::Blob, ObjectKind::Tag];
+
+    /// The word git uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ObjectKind::Commit => "commit",
+            ObjectKind::Tree => "tree",
+            ObjectKind::Blob => "blob",
+            ObjectKind::Tag => "tag",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == word)
+    }
+}
+
 /// The place that gave the bytes. Ordered, so that reports come out the same for any number of threads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -40,6 +114,13 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// An object of a git repository.
+    Object {
+        /// Its name.
+        id: ObjectId,
+        /// What it is, where that could be found out.
+        kind: Option<ObjectKind>,
+    },
 }
 
 impl Origin {
@@ -47,7 +128,7 @@ impl Origin {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Origin::File { path, .. } => Some(path),
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Object { .. } => None,
         }
     }
 
@@ -55,7 +136,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -67,6 +148,8 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
+            Origin::Object { id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
+            Origin::Object { id, kind: None } => write!(f, "object {id}"),
         }
     }
 }
