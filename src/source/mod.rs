@@ -4,5 +4,6 @@
 
 pub mod encoding;
 pub mod files;
+pub mod log;
 pub mod read;
 pub mod worktree;
