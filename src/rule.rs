@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::secret::Fingerprint;
 
@@ -104,8 +104,14 @@ impl ProofKind {
     }
 }
 
+/// Compiles a pattern in the one way in which every pattern of a rule or allowlist is meant: over bytes, Unicode off.
+/// Fails on bad syntax and on patterns that need more than the crate's 10 MiB.
+pub fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).unicode(false).build()
+}
+
 /// One kind of token.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rule {
     /// Unique, stable, lower case with dashes: `github-pat`.
     pub id: String,
@@ -182,7 +188,7 @@ pub enum RegexTarget {
 }
 
 /// Findings that are all right, in gitleaks' words.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Allowlist {
     /// Why, for people.
     pub description: String,
@@ -202,6 +208,8 @@ pub struct Allowlist {
     pub commits: Vec<String>,
     /// Fingerprints of ours.
     pub fingerprints: Vec<Fingerprint>,
+    /// Part of our own rules and not said by the user: never drops a candidate whose proof holds.
+    pub builtin: bool,
 }
 
 /// One line of an ignore file.
@@ -223,7 +231,7 @@ pub enum Ignore {
 }
 
 /// The rules of a run. Promise: every regex compiles (checked on load for files of the user's, by a test for ours).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     /// Sorted by id, ids unique.
     pub rules: Vec<Arc<Rule>>,
