@@ -92,10 +92,10 @@ mod tests {
             (b"\x1b[2;5Hx", (6, Effect::Break)),
             (b"\x1b]0;title\x07x", (10, Effect::Nothing)),
             (b"\x1b]8;;http://x\x1b\\x", (15, Effect::Nothing)),
-            (b"\x1b_bk;t=1700000000000\x07x", (22, Effect::Nothing)),
+            (b"\x1b_bk;t=1700000000000\x07x", (21, Effect::Nothing)),
             (b"\x1b(Bx", (3, Effect::Nothing)),
             (b"\x1b]0;no end\nnext\x07", (2, Effect::Nothing)),
-            (b"\x1b[8mha:AAAA/BBBB==\x1b[0mx", (23, Effect::Nothing)),
+            (b"\x1b[8mha:AAAA/BBBB==\x1b[0mx", (22, Effect::Nothing)),
             (b"\x1b", (1, Effect::Nothing)),
         ];
         for (bytes, wanted) in cases {

@@ -63,7 +63,7 @@ mod tests {
         let log =
             format!("basic facts\n> Authorization: Basic {}\nbasic x", data_encoding::BASE64.encode(b"user:word"));
         let mut basic = Basic::new();
-        let lines: Vec<_> = [0..11, 12..46, 47..54].iter().map(|line| basic.in_line(log.as_bytes(), line)).collect();
-        assert_eq!(lines, [None, Some(vec![(34..46, b"user:word".to_vec())]), None]);
+        let lines: Vec<_> = [0..11, 12..47, 48..55].iter().map(|line| basic.in_line(log.as_bytes(), line)).collect();
+        assert_eq!(lines, [None, Some(vec![(35..47, b"user:word".to_vec())]), None]);
     }
 }
