@@ -12,6 +12,7 @@ use crate::rule::{Confidence, Rule, RuleSet};
 
 pub mod escape;
 pub mod mint;
+pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;

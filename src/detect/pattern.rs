@@ -20,6 +20,18 @@ pub struct Error {
     reason: String,
 }
 
+impl Error {
+    pub(super) fn new(rule: &str, reason: impl ToString) -> Self {
+        Error { rule: rule.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// The syntax tree of a rule's pattern.
+pub(super) fn parse(rule: &Rule) -> Result<Hir, Error> {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    parser.parse(&rule.regex).map_err(|error| Error::new(&rule.id, error))
+}
+
 /// One rule's pattern.
 #[derive(Debug)]
 pub struct Pattern {
@@ -49,9 +61,7 @@ pub struct Memory {
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
     pub fn new(rule: &Rule) -> Result<Self, Error> {
-        let parser = || regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
-        let hir =
-            parser().parse(&rule.regex).map_err(|error| Error { rule: rule.id.clone(), reason: error.to_string() })?;
+        let hir = parse(rule)?;
         let shape = shape(&hir, &rule.keywords);
         Ok(Pattern { hir, group: rule.secret_group, compiled: OnceLock::new(), shape })
     }

@@ -13,9 +13,12 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
+use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
-use crate::summary::Summary;
+use crate::summary::{Note, Summary};
 
+pub mod filter;
+mod log;
 mod object;
 mod pool;
 mod snippet;
@@ -29,6 +32,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// What to leave out.
     pub files: files::Options,
+    /// The targets are logs, of this dialect: their normalised text is searched, too.
+    pub log: Option<Dialect>,
     /// What to look for.
     pub rules: Arc<RuleSet>,
     /// Threads that search; at least 1.
@@ -73,6 +78,7 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct Outcome {
     findings: Vec<Finding>,
+    notes: Vec<Note>,
     coverage: Coverage,
 }
 
@@ -95,6 +101,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
                 watch.findings.store(summary.reported, Relaxed);
                 sink(finding);
             }
+            summary.notes.extend(outcome.notes);
             summary.coverage.add(outcome.coverage);
         },
     );

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use super::log::{self, Log};
 use super::snippet::{Masked, lines, mask};
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
@@ -20,6 +21,9 @@ use crate::source::read::{self, Buffer, Ended, forward};
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
 
+/// How long a stream may give nothing before what it gave is searched.
+const IDLE: Duration = Duration::from_millis(2);
+
 /// How often a blocked stream is asked whether to go on.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -30,11 +34,13 @@ pub(super) struct Searcher<'p> {
     watch: &'p Watch,
     scratch: Scratch,
     buffer: Buffer,
+    /// For logs, made anew for each.
+    log: Option<Log>,
 }
 
 impl<'p> Searcher<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
-        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default() }
+        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default(), log: None }
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -61,7 +67,7 @@ impl<'p> Searcher<'p> {
                 Err(error) => coverage.skips.push(unread(origin, &error)),
             },
         }
-        emit(Outcome { findings: Vec::new(), coverage });
+        emit(Outcome { coverage, ..Outcome::default() });
     }
 
     fn account(&self, origin: &Origin, ended: io::Result<Ended>, size: Option<u64>, coverage: &mut Coverage) {
@@ -94,12 +100,19 @@ impl<'p> Searcher<'p> {
         emit: &mut dyn FnMut(Outcome),
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
+        self.log = self.plan.log.map(Log::new);
+        let mut told = Told::default();
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
-            let findings = self.chunk(origin, chunk);
-            if !findings.is_empty() {
-                emit(Outcome { findings, coverage: Coverage::default() });
+            let mut log = self.log.take();
+            let notes =
+                log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
+            let mut findings = self.chunk(origin, chunk, log.as_mut());
+            self.log = log;
+            self.watch.bytes.fetch_add(told.fresh(chunk), Relaxed);
+            findings.retain(|finding| told.is_new(finding));
+            if !findings.is_empty() || !notes.is_empty() {
+                emit(Outcome { findings, notes, coverage: Coverage::default() });
             }
-            self.watch.bytes.fetch_add(chunk.own.len() as u64, Relaxed);
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         self.buffer = buffer;
@@ -107,10 +120,20 @@ impl<'p> Searcher<'p> {
     }
 
     /// The findings whose secret begins in the part that the chunk answers for.
-    fn chunk(&mut self, origin: &Origin, chunk: &Chunk<'_>) -> Vec<Finding> {
+    fn chunk(&mut self, origin: &Origin, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Finding> {
         let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
         let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
         let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, path);
+        if let Some(log) = &mut log {
+            log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
+        }
+        let log = log.as_deref();
+        if let Some(log) = log {
+            let normalised = log.normaliser.normalised();
+            let all = 0..normalised.text().len();
+            let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, path);
+            candidates = log::both(candidates, normal, normalised);
+        }
         if candidates.is_empty() {
             return Vec::new();
         }
@@ -129,7 +152,11 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            findings.push(self.finding(origin, chunk.bytes, candidate, &masked, Region { start, end }));
+            let mut finding = self.finding(origin, chunk.bytes, candidate, &masked, Region { start, end });
+            if let Some(log) = log {
+                finding.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
+            }
+            findings.push(finding);
         }
         findings
     }
@@ -184,6 +211,37 @@ impl<'p> Searcher<'p> {
     }
 }
 
+/// What was found in the part of a stream that will be searched again, because its margin has not come yet.
+#[derive(Default)]
+struct Told {
+    findings: Vec<(Range<u64>, String)>,
+    /// Up to here the object was searched, in bytes of the chunks' text.
+    searched: u64,
+}
+
+impl Told {
+    /// How much of a chunk's part is searched for the first time, in bytes; forgets what is behind it.
+    fn fresh(&mut self, chunk: &Chunk<'_>) -> u64 {
+        let from = chunk.start.offset + chunk.own.start as u64;
+        let to = chunk.start.offset + chunk.own.end as u64;
+        self.findings.retain(|(span, _)| span.end > from);
+        let fresh = to.saturating_sub(self.searched.max(from));
+        self.searched = self.searched.max(to);
+        fresh
+    }
+
+    /// Whether a finding, or a longer one in its place, was not emitted yet.
+    fn is_new(&mut self, finding: &Finding) -> bool {
+        let span = finding.region.start.offset..finding.region.end.offset;
+        let is_in = |known: &Range<u64>| known.start <= span.start && span.end <= known.end;
+        let known = self.findings.iter().any(|(place, rule)| is_in(place) && *rule == finding.rule.id);
+        if !known {
+            self.findings.push((span, finding.rule.id.clone()));
+        }
+        !known
+    }
+}
+
 fn unread(origin: &Origin, error: &io::Error) -> Skip {
     let why = match error.kind() {
         io::ErrorKind::PermissionDenied => Why::PermissionDenied,
@@ -196,10 +254,13 @@ fn open_stream(name: &str) -> io::Result<Box<dyn Read + Send>> {
     if name == files::STDIN { Ok(Box::new(io::stdin())) } else { Ok(Box::new(std::fs::File::open(name)?)) }
 }
 
-/// A stream that ends when the run is interrupted, even while nothing comes.
+/// A stream that ends when the run is interrupted, even while nothing comes, and says so (once, as a read that would
+/// block) when it has nothing to give at the moment.
 struct Interruptible<'w> {
     pieces: std::sync::mpsc::Receiver<io::Result<Vec<u8>>>,
     rest: Vec<u8>,
+    /// Something was given since the stream last had nothing.
+    gave: bool,
     watch: &'w Watch,
 }
 
@@ -226,18 +287,22 @@ impl<'w> Interruptible<'w> {
                 }
             }
         });
-        Interruptible { pieces, rest: Vec::new(), watch }
+        Interruptible { pieces, rest: Vec::new(), gave: false, watch }
     }
 }
 
 impl Read for Interruptible<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match self.pieces.recv_timeout(PATIENCE) {
+            match self.pieces.recv_timeout(if self.gave { IDLE } else { PATIENCE }) {
                 Ok(Ok(piece)) if piece.is_empty() => return Ok(0),
                 Ok(Ok(piece)) => self.rest = piece,
                 Ok(Err(error)) => return Err(error),
                 Err(RecvTimeoutError::Timeout) if self.watch.interrupt.load(Relaxed) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) if self.gave => {
+                    self.gave = false;
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             }
@@ -245,6 +310,7 @@ impl Read for Interruptible<'_> {
         let len = self.rest.len().min(space.len());
         space[..len].copy_from_slice(&self.rest[..len]);
         self.rest.drain(..len);
+        self.gave = true;
         Ok(len)
     }
 }

@@ -159,8 +159,12 @@ mod tests {
         let text = [b"token-", &token[..]].concat();
         let proven = routable(&text);
         assert_eq!(proven.skip, "token-".len());
-        let expected =
-            [("gitlab.group", "35"), ("gitlab.organization", "1"), ("gitlab.project", "36"), ("gitlab.runner_type", "project")];
+        let expected = [
+            ("gitlab.group", "35"),
+            ("gitlab.organization", "1"),
+            ("gitlab.project", "36"),
+            ("gitlab.runner_type", "project"),
+        ];
         assert_eq!(facts(&proven), expected);
     }
 

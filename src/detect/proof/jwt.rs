@@ -18,11 +18,9 @@ pub(super) fn web_token(token: &[u8], now: i64) -> Proven {
         return Proven::fails("header and payload do not decode as a JSON Web Token");
     };
     let mut facts = prefix_facts(prefix);
-    for (claims, claim, name) in [
-        (&header, "alg", "jwt.algorithm"),
-        (&payload, "iss", "jwt.issuer"),
-        (&payload, "sub", "jwt.subject"),
-    ] {
+    for (claims, claim, name) in
+        [(&header, "alg", "jwt.algorithm"), (&payload, "iss", "jwt.issuer"), (&payload, "sub", "jwt.subject")]
+    {
         facts.extend(claims.get(claim).and_then(Value::as_str).map(|text| Fact { name, value: shorten(text) }));
     }
     facts.extend(payload.get("exp").and_then(Value::as_f64).into_iter().flat_map(|exp| expiry(exp, now)));
@@ -64,10 +62,7 @@ fn prefix_facts(prefix: &[u8]) -> Vec<Fact> {
 fn expiry(exp: f64, now: i64) -> Vec<Fact> {
     let Ok(expires) = jiff::Timestamp::from_second(exp.floor() as i64) else { return Vec::new() };
     let expired = exp <= now as f64;
-    vec![
-        Fact { name: "expires", value: expires.to_string() },
-        Fact { name: "expired", value: expired.to_string() },
-    ]
+    vec![Fact { name: "expires", value: expires.to_string() }, Fact { name: "expired", value: expired.to_string() }]
 }
 
 fn shorten(text: &str) -> String {
@@ -120,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_does_not_decode_fails() {
-        for text in ["", "eyJ.eyJ.x", "a.b.c", "eyJhbGciOiJSUzI1NiJ9.e30", "eyJhbGciOiJSUzI1NiJ9.e30.", "e30.e30.c2ln"] {
+        for text in ["", "eyJ.eyJ.x", "a.b.c", "eyJhbGciOiJSUzI1NiJ9.e30", "eyJhbGciOiJSUzI1NiJ9.e30.", "e30.e30.c2ln"]
+        {
             assert!(matches!(web_token(text.as_bytes(), 0).proof, Proof::Fails(_)), "{text}");
         }
     }

@@ -61,6 +61,16 @@ impl Normaliser {
         Normaliser { dialect, ..Normaliser::default() }
     }
 
+    /// The dialect it reads.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The normalised text of the last window.
+    pub fn normalised(&self) -> &Normalised {
+        &self.out
+    }
+
     /// The normalised text of a window of a log, of less than 4 GiB. `at_line_start`: the window begins where a line
     /// does. A function of the bytes alone, but for lines near the window's start that go on from before it.
     pub fn normalise(&mut self, log: &[u8], at_line_start: bool) -> &Normalised {
