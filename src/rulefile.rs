@@ -24,13 +24,19 @@ pub use layer::Loaded;
 pub use names::{nearest, ours as ours_for};
 
 pub(crate) use draft::{Source, allowlist};
+pub(crate) use error::meant;
 pub(crate) use schema::RawAllowlist;
 
 use draft::{Draft, both_forms};
 use schema::{RawExtend, RawFile};
 
 /// The rules of this program, one file per provider. A test holds the list against the directory.
-const BUILTIN: &[(&str, &str)] = &[("rules/github.toml", include_str!("../rules/github.toml"))];
+const BUILTIN: &[(&str, &str)] = &[
+    ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
+    ("rules/bitbucket.toml", include_str!("../rules/bitbucket.toml")),
+    ("rules/github.toml", include_str!("../rules/github.toml")),
+    ("rules/gitlab.toml", include_str!("../rules/gitlab.toml")),
+];
 
 /// A file's rules as written, before they are laid over those they extend.
 pub struct RuleFile {

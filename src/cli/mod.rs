@@ -7,11 +7,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 mod completions;
+mod config;
 mod message;
 mod output;
 mod progress;
 mod scan;
-mod size;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
 #[derive(Debug, Parser)]

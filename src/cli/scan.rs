@@ -1,5 +1,6 @@
 //! `stanch scan`.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -9,11 +10,11 @@ use anyhow::{Context, Result, bail};
 
 use super::config::{self, Config};
 use super::output::{Outputs, Wanted, color, has_terminal};
-use super::{message, progress, size};
+use super::{message, progress};
 use crate::coverage::Why;
 use crate::exit::Exit;
 use crate::report::{Format, Header, Repository, Style};
-use crate::rule::{Confidence, RuleSet};
+use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
@@ -34,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, help_heading = "What is read")]
     respect_gitignore: bool,
     /// Skip larger files (500, 64k, 10MB); by default none is too large
-    #[arg(long, value_name = "SIZE", value_parser = size::parse, help_heading = "What is read")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is read")]
     max_size: Option<u64>,
     /// Do not exit with 3 for what was not read for this reason (repeatable); it is still counted
     #[arg(long, value_name = "REASON", value_parser = parse_reason, help_heading = "What is read")]
@@ -89,21 +90,26 @@ fn parse_confidence(text: &str) -> Result<Confidence, String> {
     levels.into_iter().find(|level| level.as_str() == text).ok_or_else(|| "low, medium or high".to_owned())
 }
 
+fn parse_size(text: &str) -> Result<u64, String> {
+    config::parse_size(text).ok_or_else(|| "write bytes, or 64k, 10MB, 1GiB".to_owned())
+}
+
 fn parse_format(text: &str) -> Result<Format, String> {
     Ok(Wanted::parse(&text.replace('=', " "))?.format)
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
     let started = Instant::now();
-    let config = config::for_target(args.config.as_deref(), &args.targets[0])?;
+    let config = configure(&args)?;
     for note in &config.notes {
         message::warning(note);
     }
     let wanted = wanted(&args)?;
-    let plan = plan(&args, config)?;
+    let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
+    let plan = plan(&args, config);
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
-    let header = header(&args, &plan);
+    let header = header(&args, &plan, show_allowed);
     let mut outputs = Outputs::open(&wanted, &style(&args), &header)?;
     let mut failed = None;
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
@@ -127,6 +133,17 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     Ok(summary.exit())
 }
 
+/// The configuration that the first target finds, with what the command line adds to its rules.
+fn configure(args: &Args) -> Result<Config> {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let mut config = config::for_target(first.map_or(Path::new("."), PathBuf::as_path), args.config.as_deref())?;
+    for path in &args.rules {
+        config.add_rules(path)?;
+    }
+    config.keep_rules(&args.only)?;
+    Ok(config)
+}
+
 /// The reports that were asked for, in the order in which they were.
 fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     let mut wanted = args.report.clone();
@@ -144,22 +161,18 @@ fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-fn plan(args: &Args, config: Config) -> Result<Plan> {
+fn plan(args: &Args, config: Config) -> Plan {
     let defaults = config.scan;
-    let mut rules = config.rules;
-    for path in &args.rules {
-        rules = crate::rulefile::extend(rules, path)?.rules;
-    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Plan {
+    Plan {
         targets: args.targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
-            respect_gitignore: args.respect_gitignore || defaults.respect_gitignore,
+            respect_gitignore: args.respect_gitignore || defaults.respect_gitignore == Some(true),
             max_size: args.max_size.or(defaults.max_size),
         },
-        rules: Arc::new(only(rules, &args.only)?),
-        jobs: args.jobs.map_or(defaults.jobs.unwrap_or(cores), usize::from),
+        rules: Arc::new(config.rules),
+        jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
@@ -167,22 +180,12 @@ fn plan(args: &Args, config: Config) -> Result<Plan> {
             .map(|key| Secret::new(key.into_encoded_bytes())),
         now: jiff::Timestamp::now().as_second(),
         chunk: read::CHUNK,
-    })
+        log: None,
+    }
 }
 
 fn target(path: &Path) -> Target {
     if path.as_os_str() == "-" { Target::Stdin } else { Target::Path(path.to_owned()) }
-}
-
-/// The rules that were named, or all.
-fn only(mut rules: RuleSet, ids: &[String]) -> Result<RuleSet> {
-    for id in ids {
-        if rules.get(id).is_none() {
-            bail!("--rule {id}: there is no such rule; `stanch rules list` shows those there are");
-        }
-    }
-    rules.rules.retain(|rule| ids.is_empty() || ids.contains(&rule.id));
-    Ok(rules)
 }
 
 fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
@@ -196,7 +199,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     .context("cannot listen for interrupts")
 }
 
-fn header<'p>(args: &Args, plan: &'p Plan) -> Header<'p> {
+fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
     let first = args.targets.first().filter(|path| path.as_os_str() != "-");
     let found = first.and_then(|path| worktree::describe(path));
     let base = std::env::current_dir().ok();
@@ -207,7 +210,7 @@ fn header<'p>(args: &Args, plan: &'p Plan) -> Header<'p> {
         base,
         repository: found.map(|it| Repository { uri: it.uri, revision: it.revision, branch: it.branch }),
         confidence: plan.confidence,
-        show_allowed: args.show_allowed,
+        show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
     }

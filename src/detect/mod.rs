@@ -11,6 +11,7 @@ use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
 
 pub mod escape;
+pub mod allow;
 pub mod mint;
 pub mod open;
 pub mod pattern;

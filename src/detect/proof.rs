@@ -8,6 +8,7 @@ pub(super) mod gitlab;
 
 pub(super) mod jwt;
 
+pub use super::escape::unescape;
 use crate::finding::{Fact, Proof};
 use crate::rule::ProofKind;
 
@@ -101,9 +102,4 @@ mod tests {
             }
         }
     }
-}
-
-/// Undoes escapes.
-pub fn unescape(raw: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    std::borrow::Cow::Borrowed(raw)
 }

@@ -63,9 +63,17 @@ pub fn line(text: &str) -> String {
 /// Everything but RFC 3986's unreserved characters and the `/`.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
+/// Everything but RFC 3986's unreserved characters.
+const COMPONENT: &AsciiSet = &PATH.add(b'/');
+
 /// Bytes as a URI's path: every byte but `A-Z a-z 0-9 - . _ ~ /` becomes `%XX`.
 pub fn percent(bytes: &[u8]) -> String {
     percent_encode(bytes, PATH).to_string()
+}
+
+/// Bytes as one component of a URI: as [`percent`], and `/` becomes `%2F`.
+pub fn percent_component(bytes: &[u8]) -> String {
+    percent_encode(bytes, COMPONENT).to_string()
 }
 
 /// A repository's address without user, password, query and fragment; `None` if it is no address of another machine.
@@ -109,7 +117,8 @@ pub fn code(text: &str) -> String {
     let text = terminal(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    let pad = if longest > 0 { " " } else { "" };
+    // Empty, the fences would be one longer fence.
+    let pad = if longest > 0 || text.is_empty() { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
@@ -134,4 +143,90 @@ pub fn json(value: &impl Serialize, pretty: bool) -> io::Result<String> {
     }
     out.push_str(&text[done..]);
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn invisible_is_what_unicode_calls_control_format_blank_or_ignorable() {
+        for c in "\0\n\t\u{1b}\u{7f}\u{85}\u{9b}\u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\u{2028}\u{202e}\
+            \u{2060}\u{2066}\u{3000}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0101}\u{10ffff}"
+            .chars()
+        {
+            assert!(!is_visible(c), "U+{:04X}", u32::from(c));
+        }
+        for c in " ~'\"\\é日…😀\u{301}\u{94d}ß".chars() {
+            assert!(is_visible(c), "U+{:04X}", u32::from(c));
+        }
+    }
+
+    #[test]
+    fn repository_addresses_lose_their_credentials() {
+        for (given, shown) in [
+            ("https://u:p@host.org:8443/o/r.git", Some("https://host.org:8443/o/r.git")),
+            ("https://x@y@host.org/r?token=1#f", Some("https://host.org/r")),
+            ("git@host.org:o/r.git", Some("ssh://host.org/o/r.git")),
+            ("SSH://git@[::1]:22/r", Some("ssh://[::1]:22/r")),
+            // A `/` in a password ends the authority; what follows may be the rest of the password.
+            ("https://u:p/w@host.org/r", None),
+            ("https://u:p w/host", None),
+            ("file:///srv/r.git", None),
+            ("../r.git", None),
+            ("C:\\r", None),
+        ] {
+            assert_eq!(repository(given).as_deref(), shown, "{given}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_terminal_line_is_one_visible_line(text in any::<String>(), command in "(##\\[x|##vso\\[|\x1b|\u{202e}|#)*") {
+            let line = terminal(&format!("{text}{command}"));
+            prop_assert!(line.chars().all(is_visible), "{line:?}");
+            prop_assert!(!line.contains("##[") && !line.contains("##vso["), "{line:?}");
+        }
+
+        #[test]
+        fn visible_text_is_left_alone(text in "[a-zA-Z0-9 _./\\\\é日😀-]*") {
+            prop_assert_eq!(terminal(&text), text);
+        }
+
+        #[test]
+        fn json_says_the_same_and_shows_nothing_invisible(text in any::<String>()) {
+            for pretty in [false, true] {
+                let json = json(&text, pretty).unwrap();
+                prop_assert!(json.chars().all(is_visible), "{json:?}");
+                prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text.clone());
+            }
+        }
+
+        #[test]
+        fn markdown_keeps_its_characters_apart(text in any::<String>()) {
+            let markdown = markdown(&text);
+            let bare = markdown.replace("\\\\", "").split('\\').skip(1).all(|rest| rest.starts_with(|c: char| "`*_{}[]()<>#!|~&@".contains(c)));
+            prop_assert!(bare && !markdown.contains('\n'), "{markdown:?}");
+        }
+
+        #[test]
+        fn a_code_span_ends_where_it_should(text in "[`a ]*") {
+            let span = code(&text);
+            let runs: Vec<usize> = span.split(|c| c != '`').map(str::len).filter(|run| *run > 0).collect();
+            let (fence, last) = (runs[0], runs[runs.len() - 1]);
+            prop_assert!(runs.len() >= 2 && fence == last, "{span}");
+            prop_assert!(runs[1..runs.len() - 1].iter().all(|run| *run < fence), "{span}");
+        }
+
+        #[test]
+        fn percent_is_undone_by_any_decoder(bytes in any::<Vec<u8>>()) {
+            for text in [percent(&bytes), percent_component(&bytes)] {
+                prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/%".contains(&b)));
+                let decoded: Vec<u8> = percent_encoding::percent_decode_str(&text).collect();
+                prop_assert_eq!(&decoded, &bytes);
+            }
+        }
+    }
 }

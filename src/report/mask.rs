@@ -4,87 +4,91 @@
 //! reason somebody gave. This is the only module of `report` that looks at a secret.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use zeroize::Zeroizing;
 
 use crate::finding::{Finding, Proof, Snippet, Verdict};
 use crate::origin::Origin;
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::Secret;
 use crate::summary::Summary;
 
 use super::{Header, Report, escape};
 
-/// Shorter secrets are no secrets: a password like `gitlab` would blot out half of all paths.
-const SHORTEST: usize = 8;
+/// Bytes that tell forms apart before they are compared. Shorter secrets are no secrets: a password like `gitlab`
+/// would blot out half of all paths.
+const KEY: usize = 8;
 
 /// The secrets seen so far in this run, and what to show for each.
+///
+/// Thousands may be added while a few short texts are searched after each, so this is a table of endings and no
+/// automaton: built again for every secret it would be quadratic, and it takes a hundred times the memory.
 #[derive(Default)]
 pub(super) struct Mask {
-    seen: HashSet<(Fingerprint, usize)>,
-    /// Automata over 1, 2, 4, … secrets. Two of one size become one of the next, so adding n secrets builds
-    /// O(n log n) in all, and not O(n²) as one automaton that is rebuilt each time would.
-    tiers: Vec<Tier>,
+    /// Forms by their last bytes: beginnings are alike for all tokens of a kind.
+    forms: HashMap<[u8; KEY], Vec<Form>>,
 }
 
-struct Tier {
-    secrets: usize,
-    /// Each form a secret may have, and what is shown in its place.
-    forms: Vec<(Vec<u8>, String)>,
-    search: AhoCorasick,
-}
-
-impl Tier {
-    /// `None` where the patterns are more than an automaton can hold; the caller then keeps the smaller ones.
-    fn new(secrets: usize, forms: Vec<(Vec<u8>, String)>) -> Option<Tier> {
-        let search = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .ascii_case_insensitive(true)
-            .build(forms.iter().map(|(form, _)| form))
-            .ok()?;
-        Some(Tier { secrets, forms, search })
-    }
+/// A form that a secret may have, in ASCII lower case, and what is shown in its place.
+struct Form {
+    bytes: Zeroizing<Vec<u8>>,
+    shown: Arc<str>,
 }
 
 impl Mask {
     /// Learns the secret of a finding.
     pub(super) fn add(&mut self, finding: &Finding) {
         let secret = finding.secret.expose();
-        if secret.len() < SHORTEST || !self.seen.insert((Fingerprint::of_strong(secret), secret.len())) {
+        if secret.len() < KEY {
             return;
         }
-        let forms = forms(secret).into_iter().map(|form| (form, finding.redacted.clone())).collect();
-        self.tiers.extend(Tier::new(1, forms));
-        while let [.., a, b] = self.tiers.as_slice() {
-            if a.secrets != b.secrets {
-                break;
+        let shown: Arc<str> = finding.redacted.as_str().into();
+        for mut form in forms(secret) {
+            form.make_ascii_lowercase();
+            let Some(key) = form.last_chunk() else { continue };
+            let alike = self.forms.entry(*key).or_default();
+            if alike.iter().all(|other| other.bytes != form) {
+                alike.push(Form { bytes: form, shown: shown.clone() });
             }
-            let forms = a.forms.iter().chain(&b.forms).cloned().collect();
-            let Some(both) = Tier::new(a.secrets + b.secrets, forms) else { break };
-            self.tiers.truncate(self.tiers.len() - 2);
-            self.tiers.push(both);
         }
     }
 
     /// The bytes with every secret known so far masked.
     fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        let mut bytes = Cow::Borrowed(bytes);
-        for tier in &self.tiers {
-            if !tier.search.is_match(&*bytes) {
-                continue;
-            }
-            let mut masked = Vec::with_capacity(bytes.len());
-            tier.search.replace_all_with_bytes(&bytes, &mut masked, |hit, _, out| {
-                out.extend_from_slice(tier.forms[hit.pattern().as_usize()].1.as_bytes());
-                true
-            });
-            bytes = Cow::Owned(masked);
+        let hits = self.hits(&bytes.to_ascii_lowercase());
+        if hits.is_empty() {
+            return Cow::Borrowed(bytes);
         }
-        bytes
+        let (mut masked, mut done) = (Vec::with_capacity(bytes.len()), 0);
+        for (range, shown) in hits {
+            masked.extend_from_slice(&bytes[done..range.start]);
+            masked.extend_from_slice(shown.as_bytes());
+            done = range.end;
+        }
+        masked.extend_from_slice(&bytes[done..]);
+        Cow::Owned(masked)
+    }
+
+    /// Where secrets stand in lower-case `text`, in order. Those that overlap are one.
+    fn hits(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
+        let mut hits: Vec<(Range<usize>, &str)> = Vec::new();
+        for end in KEY..=text.len() {
+            let forms = text[..end].last_chunk().and_then(|key| self.forms.get(key)).into_iter().flatten();
+            let ending = forms.filter(|form| text[..end].ends_with(&form.bytes));
+            let Some(longest) = ending.max_by_key(|form| form.bytes.len()) else { continue };
+            let mut start = end - longest.bytes.len();
+            while let Some((last, _)) = hits.pop_if(|(last, _)| last.end > start) {
+                start = start.min(last.start);
+            }
+            hits.push((start..end, &longest.shown));
+        }
+        hits
     }
 
     /// The text with every secret known so far masked.
@@ -145,20 +149,21 @@ impl Mask {
 
 /// The forms in which a secret is looked for, letters of either case: as it is, percent-encoded, as JSON writes it,
 /// and in the three base64 texts that it makes depending on what stands before it.
-fn forms(secret: &[u8]) -> BTreeSet<Vec<u8>> {
-    let mut forms = BTreeSet::from([secret.to_vec(), escape::percent(secret).into_bytes()]);
+fn forms(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut forms = vec![secret.to_vec()];
+    forms.extend([escape::percent(secret), escape::percent_component(secret)].map(String::into_bytes));
     if let Some(json) = std::str::from_utf8(secret).ok().and_then(|text| serde_json::to_string(text).ok()) {
-        forms.insert(json.as_bytes()[1..json.len() - 1].to_vec());
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
     }
     for lead in 0..3 {
-        let shifted = [&[0; 2][..lead % 3], secret].concat();
+        let shifted = [&[0; 2][..lead], secret].concat();
         for encoding in [&BASE64_NOPAD, &BASE64URL_NOPAD] {
             // Only the digits that no neighbour has a part in: 6 bits each, of whole bytes of the secret.
             let text = encoding.encode(&shifted);
-            forms.insert(text.as_bytes()[(lead * 8).div_ceil(6)..shifted.len() * 8 / 6].to_vec());
+            forms.push(text.as_bytes()[(lead * 8).div_ceil(6)..shifted.len() * 8 / 6].to_vec());
         }
     }
-    forms
+    forms.into_iter().map(Zeroizing::new).collect()
 }
 
 #[cfg(unix)]
@@ -215,5 +220,104 @@ impl Report for Masked {
             self.inner.finding(&self.mask.finding(&finding))?;
         }
         self.inner.finish(&self.mask.summary(summary))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    use crate::chunk::Position;
+    use crate::finding::Region;
+    use crate::rule::{Confidence, Rule, Severity};
+    use crate::secret::Fingerprint;
+
+    fn finding(secret: &[u8]) -> Finding {
+        let rule = Rule {
+            id: "example".to_owned(),
+            description: String::new(),
+            provider: String::new(),
+            kind: String::new(),
+            regex: String::new(),
+            secret_group: 0,
+            keywords: Vec::new(),
+            entropy: None,
+            path: None,
+            tags: Vec::new(),
+            proof: None,
+            confidence: Confidence::Medium,
+            severity: Severity::High,
+            random_bits: 0,
+            remedy: String::new(),
+            references: Vec::new(),
+            leaks: Vec::new(),
+            clean: Vec::new(),
+            allowlists: Vec::new(),
+            skip_report: false,
+        };
+        Finding {
+            rule: Arc::new(rule),
+            secret: Secret::new(secret),
+            redacted: "****".to_owned(),
+            fingerprint: Fingerprint::of_strong(secret),
+            origin: Origin::Stream { name: String::new() },
+            region: Region { start: Position::START, end: Position::START },
+            snippet: Snippet { line: 1, text: String::new(), mark: 0..0, cut_before: false, cut_after: false },
+            confidence: Confidence::Medium,
+            proof: Proof::Absent,
+            verdict: Verdict::Reported,
+            facts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_or_contain_each_other_are_masked_whole() {
+        let mut mask = Mask::default();
+        for secret in ["abcdefgh12345678", "cdefgh123", "12345678ABCDEFGH", "xx-cdefgh123-yy"] {
+            mask.add(&finding(secret.as_bytes()));
+        }
+        for (text, masked) in [
+            ("<abcdefgh12345678>", "<****>"),
+            ("<abcdefgh12345678abcdefgh>", "<****>"),
+            ("abcdefgh1234567", "ab****4567"),
+            ("XX-CDEFGH123-YYcdefgh123 cdefgh12", "******** cdefgh12"),
+        ] {
+            assert_eq!(mask.text(text), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_format_never_holds_a_secret() {
+        let mut mask = Mask::default();
+        let finding = finding(b"not a short one");
+        mask.add(&finding);
+        assert!(mask.finding(&finding).secret.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_of_a_secret_survives(secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}") {
+            let mut mask = Mask::default();
+            mask.add(&finding(&secret));
+            let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat()).into_owned();
+            prop_assert_eq!(masked(&secret), b"<****>");
+            prop_assert_eq!(masked(escape::percent(&secret).as_bytes()), b"<****>");
+            let text = data_encoding::BASE64.encode(&[lead.as_bytes(), &secret, b"tail"].concat());
+            // What is left of it are the digits that its neighbours have a part in.
+            let left = masked(text.as_bytes()).len() - "<****>".len();
+            prop_assert!(left <= (lead.len() + "tail".len()) * 8 / 6 + 5, "{left} of {}", text.len());
+        }
+
+        #[test]
+        fn the_mark_stays_on_its_text(before in any::<String>(), marked in any::<String>(), after in any::<String>()) {
+            let mut mask = Mask::default();
+            mask.add(&finding(b"a whole secret"));
+            let mark = before.len() + 14..before.len() + 14 + marked.len();
+            let text = format!("{before}a whole secret{marked}{after}");
+            let snippet = mask.snippet(&Snippet { text, mark, ..finding(b"").snippet });
+            prop_assert_eq!(&snippet.text[snippet.mark], marked);
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! The report for people: a code frame for each finding, then what was read and what was not.
+//!
+//! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is given;
+//! ours is cut, masked and escaped, so its columns are not the file's.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin as Place, Renderer, Snippet as Frame};
 use anstyle::{AnsiColor, Style as Ansi};
 use indicatif::DecimalBytes;
 use unicode_width::UnicodeWidthChar;
@@ -23,8 +25,8 @@ use super::{Header, Out, Report, Style};
 /// Skips that are named for each reason; `-v` names all.
 const NAMED: usize = 10;
 
-/// Columns that a frame needs left of the code, the line number apart.
-const GUTTER: usize = 4;
+/// Line numbers and the lines around the code.
+const LINES: Ansi = AnsiColor::BrightBlue.on_default().bold();
 
 pub(super) struct Text {
     out: Out,
@@ -91,31 +93,52 @@ impl Text {
         }
     }
 
+    /// The finding as `rustc` draws an error.
     fn frame(&mut self, finding: &Finding) -> String {
-        let level = match (&finding.verdict, finding.confidence) {
-            (Verdict::Allowed(_), _) => Level::NOTE,
-            (_, Confidence::Low) => Level::WARNING,
-            _ => Level::ERROR,
+        let (level, ansi) = match (&finding.verdict, finding.confidence) {
+            (Verdict::Allowed(_), _) => ("allowed", AnsiColor::Green.on_default()),
+            (_, Confidence::Low) => ("warning", AnsiColor::Yellow.on_default()),
+            _ => ("error", AnsiColor::Red.on_default()),
         };
         let description = match finding.rule.description.as_str() {
             "" => "leaked secret",
             text => text,
         };
-        let (place, notes) = (self.place(&finding.origin), self.notes(finding));
-        let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-        let start = finding.region.start;
-        let digits = finding.region.end.line.max(finding.snippet.line).to_string().len();
-        let (code, mark) = code(&finding.snippet, self.style.width.saturating_sub(GUTTER + digits));
-        let place = Place::path(place).line(number(start.line)).char_column(number(start.column));
-        // The code is cut and escaped, so its columns are not the file's: the place is given apart, the frame has none.
-        let frame = Frame::source(code).line_start(number(finding.snippet.line)).fold(false);
-        let frame = frame.annotation(AnnotationKind::Primary.span(mark).label(finding.redacted.as_str()));
-        let title = level.primary_title(self.escaped(description)).id(self.escaped(&finding.rule.id));
-        let messages = notes.into_iter().map(|(name, text)| Level::NOTE.with_name(name).message(text));
-        let group = Group::with_title(title).element(place).element(frame).elements(messages);
-        let renderer = if self.style.color { Renderer::styled() } else { Renderer::plain() };
-        // The lines are cut already; the renderer's own cutting counts bytes and marks nothing.
-        renderer.term_width(usize::from(u16::MAX)).render(&[group])
+        let (place, start) = (self.place(&finding.origin), finding.region.start);
+        let id = self.painted(&format!("{level}[{}]", self.escaped(&finding.rule.id)), ansi.bold());
+        let title = self.painted(&format!(": {}", self.escaped(description)), Ansi::new().bold());
+        let snippet = &finding.snippet;
+        let last = (snippet.line..).zip(snippet.text.lines()).last().map_or(start.line, |(number, _)| number);
+        let gutter = " ".repeat(last.to_string().len());
+        let [arrow, bar, sign] = ["-->", "|", "="].map(|sign| self.painted(sign, LINES));
+        let mut text =
+            format!("{id}{title}\n{gutter}{arrow} {place}:{}:{}\n{gutter} {bar}\n", start.line, start.column);
+        text += &self.code(snippet, &gutter, ansi.bold());
+        text += &format!("{gutter} {bar}\n");
+        for (name, note) in self.notes(finding) {
+            text += &format!("{gutter} {sign} {}: {note}\n", self.painted(name, Ansi::new().bold()));
+        }
+        text
+    }
+
+    /// The lines of code with their numbers, and carets under the secret.
+    fn code(&self, snippet: &Snippet, gutter: &str, ansi: Ansi) -> String {
+        let bar = self.painted("|", LINES);
+        let (code, mark) = code(snippet, self.style.width.saturating_sub(gutter.len() + 3));
+        let (mut text, mut from) = (String::new(), 0);
+        for (number, line) in (snippet.line..).zip(code.split('\n')) {
+            let number = self.painted(&format!("{number:>width$}", width = gutter.len()), LINES);
+            text += format!("{number} {bar} {line}").trim_end();
+            text.push('\n');
+            let part = |to: usize| &line[..to.saturating_sub(from).min(line.len())];
+            let (start, end) = (columns(part(mark.start)), columns(part(mark.end)));
+            if start < end {
+                let carets = self.painted(&"^".repeat(end - start), ansi);
+                text += &format!("{gutter} {bar} {}{carets}\n", " ".repeat(start));
+            }
+            from += line.len() + 1;
+        }
+        text
     }
 
     /// Every skip by its reason, the first few of each by name.
@@ -131,10 +154,10 @@ impl Text {
             let named = if self.style.verbose { skips.len() } else { NAMED.min(skips.len()) };
             for skip in &skips[..named] {
                 let detail = if skip.detail.is_empty() { String::new() } else { format!(": {}", skip.detail) };
-                text += &format!("    {}{}\n", self.place(&skip.origin), self.escaped(&detail));
+                text += &format!("    - {}{}\n", self.place(&skip.origin), self.escaped(&detail));
             }
             if named < skips.len() {
-                text += &format!("    … and {} more (-v names all)\n", skips.len() - named);
+                text += &format!("    - … and {} more (-v names all)\n", skips.len() - named);
             }
         }
         text
@@ -148,7 +171,7 @@ impl Report for Text {
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         let frame = self.frame(finding);
-        writeln!(self.out, "{frame}\n")
+        writeln!(self.out, "{frame}")
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
@@ -234,7 +257,7 @@ fn tracked(tracking: Tracking) -> &'static str {
 fn code(snippet: &Snippet, width: usize) -> (String, Range<usize>) {
     let part = |range| visible_lines(snippet.text.get(range).unwrap_or_default());
     let (before, marked) = (part(0..snippet.mark.start), part(snippet.mark.clone()));
-    let after = part(snippet.mark.end..snippet.text.len());
+    let after = part(snippet.mark.end..snippet.text.trim_end_matches(['\r', '\n']).len().max(snippet.mark.end));
     let (above, before) = before.split_at(before.rfind('\n').map_or(0, |at| at + 1));
     let (after, below) = after.split_at(after.find('\n').unwrap_or(after.len()));
     // What is left and right of the mark shares the spare columns; what one side does not need, the other has.
@@ -293,4 +316,37 @@ fn fitting(chars: impl Iterator<Item = char>, width: usize) -> usize {
         used <= width
     };
     chars.take_while(fits).map(char::len_utf8).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn code_fits_and_marks_what_was_marked(
+            before in any::<String>(), marked in "[a-z*…]{1,12}", after in any::<String>(), width in 0..200_usize,
+            cut_before in any::<bool>(), cut_after in any::<bool>(),
+        ) {
+            let mark = before.len()..before.len() + marked.len();
+            let snippet = Snippet { line: 1, text: format!("{before}{marked}{after}"), mark, cut_before, cut_after };
+            let (code, mark) = code(&snippet, width);
+            prop_assert_eq!(&code[mark], &marked);
+            prop_assert!(code.chars().all(|c| c == '\n' || is_visible(c)), "{code:?}");
+            // Both ellipses stay, however narrow the terminal is.
+            prop_assert!(code.split('\n').all(|line| columns(line) <= width.max(marked.len() + 2)), "{code:?}");
+        }
+
+        #[test]
+        fn a_cut_line_keeps_its_near_end(line in "[a-z日😀]{0,40}", width in 1..60_usize) {
+            for (cut, near) in [(keep_start(&line, width, false), true), (keep_end(&line, width, false), false)] {
+                prop_assert!(columns(&cut) <= width);
+                let kept = cut.trim_matches('…');
+                prop_assert!(if near { line.starts_with(kept) } else { line.ends_with(kept) }, "{cut}");
+                prop_assert_eq!(cut.contains('…'), columns(&line) > width);
+            }
+        }
+    }
 }

@@ -17,7 +17,7 @@ pub struct At {
 impl At {
     /// The place of byte `offset` of `text`; an offset beyond the end is the end.
     pub fn of(file: &str, text: &str, offset: usize) -> At {
-        let before = &text[..text.floor_char_boundary(offset)];
+        let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         At {
             file: file.to_owned(),
@@ -45,7 +45,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Not TOML, an unknown key, or a value of the wrong type.
-    #[error("{at}: {message}. Correct the file; the keys are those of gitleaks' schema and ours")]
+    #[error("{at}: {message}. Correct this place of the file")]
     Toml {
         /// Where.
         at: At,

@@ -17,6 +17,8 @@ pub struct Loaded {
     pub rules: RuleSet,
     /// Sentences for people: what the file said that had no effect, and why nothing is lost by it.
     pub notes: Vec<String>,
+    /// Whether the file asked for the built-in rules, itself or through one that it extends.
+    pub with_builtin: bool,
 }
 
 /// How many files may stand behind the first one (gitleaks' `maxExtendDepth`).
@@ -47,13 +49,15 @@ pub(super) fn load(
             let next = path.parent().unwrap_or(Path::new("")).join(next);
             load(&next, floor, chain, Some(at))?
         }
-        None if floor.is_none() && file.extend.use_default => Loaded { rules: builtin(), notes: Vec::new() },
-        None => Loaded { rules: floor.cloned().unwrap_or_default(), notes: Vec::new() },
+        None if floor.is_none() && file.extend.use_default => {
+            Loaded { rules: builtin(), with_builtin: true, ..Loaded::default() }
+        }
+        None => Loaded { rules: floor.cloned().unwrap_or_default(), ..Loaded::default() },
     };
-    file.extends = floor.is_some() || file.extend.use_default;
+    file.extends = floor.is_some() || base.with_builtin;
     let mut loaded = file.over(base.rules)?;
     base.notes.append(&mut loaded.notes);
-    Ok(Loaded { rules: loaded.rules, notes: base.notes })
+    Ok(Loaded { rules: loaded.rules, ..base })
 }
 
 impl RuleFile {
@@ -96,7 +100,11 @@ impl RuleFile {
             }
         }
         let rules = rules.into_values().map(Arc::new).collect();
-        Ok(Loaded { rules: RuleSet { rules, allowlists, ignores: base.ignores }, notes })
+        Ok(Loaded {
+            rules: RuleSet { rules, allowlists, ignores: base.ignores },
+            notes,
+            with_builtin: self.extend.use_default,
+        })
     }
 }
 

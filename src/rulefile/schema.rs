@@ -12,6 +12,9 @@ pub(super) struct RawFile {
     _description: Option<String>,
     #[serde(default, rename = "minVersion", alias = "minversion")]
     pub min_version: Option<Spanned<String>>,
+    // Says nothing about keys: those that betterleaks alone has are unknown here.
+    #[serde(default, rename = "betterleaksMinVersion")]
+    _betterleaks_min_version: Option<String>,
     #[serde(default)]
     pub extend: RawExtend,
     #[serde(default)]
