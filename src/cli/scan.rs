@@ -18,6 +18,7 @@ use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
+use crate::source::log::Dialect;
 use crate::source::{read, worktree};
 use crate::summary::Summary;
 
@@ -40,6 +41,12 @@ pub(super) struct Args {
     /// Do not exit with 3 for what was not read for this reason (repeatable); it is still counted
     #[arg(long, value_name = "REASON", value_parser = parse_reason, help_heading = "What is read")]
     accept_skip: Vec<Why>,
+    /// The targets are logs: what terminals and CI systems add to the text is undone, too
+    #[arg(long, help_heading = "What is read")]
+    log: bool,
+    /// Whose logs they are, instead of finding out line by line; implies --log
+    #[arg(long, value_name = "DIALECT", value_parser = parse_dialect, help_heading = "What is read")]
+    log_dialect: Option<Dialect>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     jobs: Option<u16>,
@@ -85,7 +92,12 @@ fn parse_reason(text: &str) -> Result<Why, String> {
     Why::ALL.iter().copied().find(|why| why.as_str() == text).ok_or_else(|| format!("the reasons are {}", known()))
 }
 
-fn parse_confidence(text: &str) -> Result<Confidence, String> {
+fn parse_dialect(text: &str) -> Result<Dialect, String> {
+    let known = || Dialect::ALL.iter().map(|dialect| dialect.as_str()).collect::<Vec<_>>().join(", ");
+    Dialect::parse(text).ok_or_else(|| format!("the dialects are {}", known()))
+}
+
+pub(super) fn parse_confidence(text: &str) -> Result<Confidence, String> {
     let levels = [Confidence::Low, Confidence::Medium, Confidence::High];
     levels.into_iter().find(|level| level.as_str() == text).ok_or_else(|| "low, medium or high".to_owned())
 }
@@ -180,7 +192,7 @@ fn plan(args: &Args, config: Config) -> Plan {
             .map(|key| Secret::new(key.into_encoded_bytes())),
         now: jiff::Timestamp::now().as_second(),
         chunk: read::CHUNK,
-        log: None,
+        log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }
 }
 
