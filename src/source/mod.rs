@@ -6,4 +6,5 @@ pub mod encoding;
 pub mod files;
 pub mod log;
 pub mod read;
+pub mod unpack;
 pub mod worktree;
