@@ -1,8 +1,8 @@
 //! Turns rule files into a rule set: the TOML of gitleaks and betterleaks, and our own keys.
 //!
-//! Our keys are `provider`, `kind`, `proof`, `confidence`, `severity`, `random_bits`, `remedy`, `references`, `leaks` and
-//! `clean` in `[[rules]]`, `reason` and `fingerprints` in allowlists. A key that neither side knows is an error, and so is
-//! one that cannot be honoured (`[[rules.required]]`, `extend.url`). Regexes are Go's RE2, as gitleaks reads them.
+//! Our keys are `provider`, `kind`, `proof`, `confidence`, `severity`, `random_bits`, `remedy`, `references`, `leaks`
+//! and `clean` in `[[rules]]`, `reason` and `fingerprints` in allowlists. A key that neither side knows is an error, and
+//! so is one that cannot be honoured (`[[rules.required]]`, `extend.url`). Regexes are Go's RE2, as gitleaks reads them.
 //!
 //! `extend.useDefault = true` means the rules that are built into stanch, not those of gitleaks: these are not shipped.
 //! Where the file changes or disables a rule that only gitleaks has, nothing is lost and a note says so.
@@ -57,7 +57,7 @@ struct Extend {
     disabled: Vec<String>,
 }
 
-/// The rules that are built in. They are held to every promise by tests, not at run time: start-up costs the TOML alone.
+/// The rules that are built in. Tests hold them to every promise, not the run: start-up costs the TOML alone.
 pub fn builtin() -> RuleSet {
     let files = BUILTIN.iter().map(|(name, text)| read(&Source { name, text, ours: true }));
     files.fold(RuleSet::default(), |base, file| {

@@ -1,4 +1,5 @@
 //! What every report format promises, checked on findings built by hand, with the most hostile text we could think of.
+#![cfg(unix)]
 
 use std::ffi::OsStr;
 use std::io::{self, Write};

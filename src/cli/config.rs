@@ -95,7 +95,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// A rule named on the command line that does not exist.
-    #[error("there is no rule `{}`{}. `stanch rules list` prints them all", id.escape_debug(), rulefile::meant(nearest))]
+    #[error(
+        "there is no rule `{}`{}. `stanch rules list` prints them all", id.escape_debug(), rulefile::meant(nearest)
+    )]
     UnknownRule {
         /// What was said.
         id: String,

@@ -1,10 +1,10 @@
 //! Decides whether somebody has said that a candidate is all right: in the line, in an ignore file, in an allowlist.
 //!
-//! What the user said is honoured whatever the proof says. What our own rules know to be harmless never drops a candidate
-//! whose proof holds. Allowlists mean what they mean in gitleaks 8.30: `config/allowlist.go`, `detect/detect.go`.
+//! What the user said is honoured whatever the proof says. What our own rules know to be harmless never drops a
+//! candidate whose proof holds. Allowlists mean what they mean in gitleaks 8.30: `config/allowlist.go`, `detect/detect.go`.
 
 use crate::finding::Allowed;
-use crate::rule::{Allowlist, Condition, Ignore, RegexTarget, Rule, RuleSet};
+use crate::rule::{Allowlist, Condition, Ignore, Pattern, RegexTarget, Rule, RuleSet};
 use crate::secret::Fingerprint;
 
 /// A candidate, as far as it matters here.
@@ -33,7 +33,7 @@ pub struct Subject<'a> {
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 200;
 
-/// Who allowed the candidate, if anybody did: the line first, then ignore files, the rule's allowlists, the global ones.
+/// Who allowed the candidate, if anybody did: the line, else ignore files, the rule's allowlists, the global ones.
 pub fn allowed(rules: &RuleSet, subject: &Subject<'_>) -> Option<Allowed> {
     if let Some(reason) = inline(rules, subject) {
         return Some(Allowed { by: "inline", reason });
@@ -59,9 +59,7 @@ fn listed(list: &Allowlist, subject: &Subject<'_>) -> Option<&'static str> {
         RegexTarget::Line => subject.lines,
     };
     let path = subject.path.unwrap_or_default();
-    let any = |regexes: &[regex::bytes::Regex], text: &[u8]| {
-        !text.is_empty() && regexes.iter().any(|regex| regex.is_match(text))
-    };
+    let any = |regexes: &[Pattern], text: &[u8]| !text.is_empty() && regexes.iter().any(|regex| regex.is_match(text));
     // In place: a folded copy of the secret would outlive it in memory.
     let has = |word: &String| {
         !word.is_empty() && subject.secret.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
@@ -148,8 +146,8 @@ fn of_rule<'t>(rules: &RuleSet, rule: &Rule, text: &'t str) -> Option<&'t str> {
     (!is_id).then_some(text)
 }
 
-/// A reason as reports may show it: one line, short, without control characters. Text that holds the secret, or anything
-/// else that could be one, is left out from there on.
+/// A reason as reports may show it: one line, short, without control characters. Text that holds the secret is dropped;
+/// from a word on that could be another one it is cut.
 fn reason(text: &str, secret: &[u8]) -> String {
     if !secret.is_empty() && memchr::memmem::find(text.as_bytes(), secret).is_some() {
         return String::new();
@@ -175,7 +173,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rule::compile;
 
     const SECRET: &[u8] = b"hunter2-Hunter2";
 
@@ -197,8 +194,8 @@ mod tests {
         }
     }
 
-    fn regexes(all: &[&str]) -> Vec<regex::bytes::Regex> {
-        all.iter().map(|text| compile(text).unwrap()).collect()
+    fn regexes(all: &[&str]) -> Vec<Pattern> {
+        all.iter().map(|text| Pattern::new(*text).unwrap()).collect()
     }
 
     fn said(line: &str) -> Option<String> {

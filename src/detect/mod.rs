@@ -47,8 +47,8 @@ pub struct Detector {
     rules: Arc<RuleSet>,
     patterns: Vec<Pattern>,
     prefilter: Prefilter,
-    /// For each keyword of the prefilter: its length, and the rules it belongs to.
-    keywords: Vec<(usize, Vec<usize>)>,
+    /// For each anchor of the prefilter: its least length, and the rules it belongs to.
+    anchors: Vec<(usize, Vec<usize>)>,
     /// Rules that have to be tried on everything, because no keyword need be in their matches.
     unanchored: Vec<usize>,
     now: i64,
@@ -65,28 +65,30 @@ impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
         let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
-        let mut keywords: BTreeMap<&str, (Option<usize>, Vec<usize>)> = BTreeMap::new();
-        let mut unanchored = Vec::new();
+        let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
+        let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
             let Some(shape) = &patterns[index].shape else {
                 unanchored.push(index);
                 continue;
             };
-            for keyword in &rule.keywords {
-                let (run_within, owners) = keywords.entry(keyword).or_insert((shape.run_within, Vec::new()));
-                // A keyword of several rules is looked for where any of them needs it.
-                *run_within = run_within.zip(shape.run_within).map(|(one, other)| one.max(other));
+            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            for text in &rule.keywords {
+                let needed = Keyword { text: text.clone(), lower_case: shape.lower_case, run_within: shape.run_within };
+                let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
+                // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
+                keyword.run_within = keyword.run_within.zip(needed.run_within).map(|(one, other)| one.max(other));
+                keyword.lower_case &= needed.lower_case;
                 owners.push(index);
             }
         }
         let prefilter = Prefilter::new(
-            &keywords
-                .iter()
-                .map(|(&text, (run_within, _))| Keyword { text: text.to_owned(), run_within: *run_within })
-                .collect::<Vec<_>>(),
+            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
-        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners)).collect();
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, keywords, unanchored, now })
+        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
+        let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, now })
     }
 
     /// The rules it searches with.
@@ -119,7 +121,7 @@ impl Detector {
         };
         self.prefilter.anchors(bytes, &mut scratch.anchors);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
-            let (len, owners) = &self.keywords[anchor.keyword];
+            let (len, owners) = &self.anchors[anchor.keyword];
             for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
                 let memory = &mut scratch.memories[index];
                 if let Some(hit) = self.patterns[index].around(memory, bytes, anchor.at, *len) {

@@ -8,31 +8,41 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use super::shape::{RUN, is_run_byte};
+use memchr::memmem;
 
-/// A keyword at a place.
+use super::shape::{RUN, Stencil, is_run_byte};
+
+/// A keyword at a place, or a place where a stencil fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Anchor {
-    /// Index of the keyword's first byte.
+    /// Index of its first byte.
     pub at: usize,
-    /// Which keyword, as an index into those the prefilter was made of.
+    /// Which, as an index into the keywords, and then the stencils, that the prefilter was made of.
     pub keyword: usize,
 }
 
 /// A keyword and where it has to be looked for.
 #[derive(Clone, Debug)]
 pub struct Keyword {
-    /// Lower case; found in any case.
+    /// In lower case.
     pub text: String,
+    /// It is looked for in lower case only; otherwise in any case.
+    pub lower_case: bool,
     /// `Some(n)`: only at most `n` bytes before a run, or inside one. `None`: everywhere.
     pub run_within: Option<usize>,
 }
 
-/// Finds keywords.
+/// At most so many keywords are looked for by a search of their own.
+const MAX_SINGLE: usize = 6;
+
+/// Finds keywords and stencils.
 #[derive(Debug)]
 pub struct Prefilter {
     near_runs: Option<Matcher>,
+    /// A search for one string is the fastest there is.
+    single: Vec<(memmem::Finder<'static>, usize)>,
     everywhere: Option<Matcher>,
+    stencils: Vec<(Stencil, usize)>,
     lead: usize,
     tail: usize,
 }
@@ -45,9 +55,8 @@ struct Matcher {
 }
 
 impl Matcher {
-    fn new(keywords: &[Keyword], everywhere: bool) -> Option<Self> {
-        let chosen: Vec<usize> =
-            (0..keywords.len()).filter(|&index| keywords[index].run_within.is_none() == everywhere).collect();
+    fn new(keywords: &[Keyword], skip_ahead: bool, wanted: impl Fn(&Keyword) -> bool) -> Option<Self> {
+        let chosen: Vec<usize> = (0..keywords.len()).filter(|&index| wanted(&keywords[index])).collect();
         if chosen.is_empty() {
             return None;
         }
@@ -56,8 +65,7 @@ impl Matcher {
             .match_kind(MatchKind::Standard)
             // The automatic choice is 2.6 times slower at 232 keywords (reference/libraries.md, section 2).
             .kind(Some(AhoCorasickKind::DFA))
-            // Windows are short: skipping ahead in them costs more than it saves.
-            .prefilter(everywhere)
+            .prefilter(skip_ahead)
             .build(chosen.iter().map(|&index| &keywords[index].text))
             .expect("a few hundred short keywords stay far below the automaton's limits");
         Some(Matcher { automaton, keywords: chosen })
@@ -73,11 +81,23 @@ impl Matcher {
 }
 
 impl Prefilter {
-    /// For these keywords, each non-empty.
-    pub fn new(keywords: &[Keyword]) -> Self {
+    /// For these keywords, each non-empty, and stencils.
+    pub fn new(keywords: &[Keyword], stencils: Vec<Stencil>) -> Self {
+        let caseless = |keyword: &Keyword| !keyword.text.bytes().any(|byte| byte.is_ascii_alphabetic());
+        let everywhere = |keyword: &Keyword| keyword.run_within.is_none();
+        let one_case = |keyword: &Keyword| everywhere(keyword) && (keyword.lower_case || caseless(keyword));
+        // Each single search goes over all the bytes; more than a few are slower than one automaton.
+        let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
+        let single = |keyword: &Keyword| few && one_case(keyword);
+        let finders = keywords.iter().enumerate().filter(|(_, keyword)| single(keyword));
         Prefilter {
-            near_runs: Matcher::new(keywords, false),
-            everywhere: Matcher::new(keywords, true),
+            // Windows are short: skipping ahead in them costs more than it saves.
+            near_runs: Matcher::new(keywords, false, |keyword| !everywhere(keyword)),
+            single: finders
+                .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
+                .collect(),
+            everywhere: Matcher::new(keywords, true, |keyword| everywhere(keyword) && !single(keyword)),
+            stencils: stencils.into_iter().zip(keywords.len()..).collect(),
             lead: keywords.iter().filter_map(|keyword| keyword.run_within).max().unwrap_or(0),
             tail: keywords.iter().map(|keyword| keyword.text.len()).max().unwrap_or(0),
         }
@@ -86,23 +106,47 @@ impl Prefilter {
     /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer.
     pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
         out.clear();
-        if let Some(matcher) = &self.near_runs {
-            let mut pending = 0..0;
-            for_each_run(bytes, |run| {
-                let window = run.start.saturating_sub(self.lead)..bytes.len().min(run.end + self.tail);
-                if window.start <= pending.end {
-                    pending.end = window.end;
-                } else {
-                    matcher.search(bytes, std::mem::replace(&mut pending, window), out);
-                }
-            });
-            matcher.search(bytes, pending, out);
+        if self.near_runs.is_some() || !self.stencils.is_empty() {
+            self.anchors_near_runs(bytes, out);
+        }
+        for (finder, keyword) in &self.single {
+            out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
         if let Some(matcher) = &self.everywhere {
             matcher.search(bytes, 0..bytes.len(), out);
         }
         out.sort_unstable();
     }
+
+    fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
+        let search = |window: Range<usize>, out: &mut Vec<Anchor>| {
+            if let Some(matcher) = &self.near_runs {
+                matcher.search(bytes, window, out);
+            }
+        };
+        let mut pending = 0..0;
+        for_each_run(bytes, |run| {
+            for (stencil, keyword) in &self.stencils {
+                out.extend(
+                    fits(stencil, &bytes[run.clone()]).map(|at| Anchor { at: run.start + at, keyword: *keyword }),
+                );
+            }
+            let window = run.start.saturating_sub(self.lead)..bytes.len().min(run.end + self.tail);
+            if window.start <= pending.end {
+                pending.end = window.end;
+            } else {
+                search(std::mem::replace(&mut pending, window), out);
+            }
+        });
+        search(pending, out);
+    }
+}
+
+/// The places in a run where a stencil fits.
+fn fits<'a>(stencil: &'a Stencil, run: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let first = stencil.first();
+    let places = run.iter().enumerate().filter(|(_, byte)| first.contains(byte));
+    places.map(|(at, _)| at).filter(|&at| stencil.fits(&run[at..]))
 }
 
 /// Bytes that are classified in one step.
@@ -240,14 +284,22 @@ mod tests {
 
         #[test]
         fn no_anchor_is_lost(bytes in text()) {
-            let keyword = |text: &str, run_within| Keyword { text: text.to_owned(), run_within };
-            let keywords = [keyword("ghp_", Some(0)), keyword("gitlab", Some(30)), keyword("://", None)];
+            let keyword = |text: &str, run_within| Keyword { text: text.to_owned(), lower_case: false, run_within };
+            let keywords = [
+                keyword("ghp_", Some(0)),
+                keyword("gitlab", Some(30)),
+                keyword("://", None),
+                keyword("lab", None),
+                Keyword { lower_case: true, ..keyword("itl", None) },
+            ];
             let mut found = Vec::new();
-            Prefilter::new(&keywords).anchors(&bytes, &mut found);
+            Prefilter::new(&keywords, Vec::new()).anchors(&bytes, &mut found);
             let runs = runs_by_hand(&bytes);
             for (index, keyword) in keywords.iter().enumerate() {
                 for at in 0..bytes.len().saturating_sub(keyword.text.len() - 1) {
-                    let here = bytes[at..at + keyword.text.len()].eq_ignore_ascii_case(keyword.text.as_bytes());
+                    let text = &bytes[at..at + keyword.text.len()];
+                    let exact = text == keyword.text.as_bytes();
+                    let here = exact || (!keyword.lower_case && text.eq_ignore_ascii_case(keyword.text.as_bytes()));
                     let wanted = here && keyword.run_within.is_none_or(|lead| {
                         runs.iter().any(|run| at + lead >= run.start && at < run.end)
                     });

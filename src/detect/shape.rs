@@ -10,7 +10,8 @@ pub fn is_run_byte(byte: u8) -> bool {
 }
 
 /// A run of at least this many bytes of `[A-Za-z0-9_-]` is what the prefilter looks for first. Nearly every
-/// machine-made token has one (measured: one run per 386 bytes of source, `reference/libraries.md` section 2).
+/// machine-made token has one (measured for 20: one per 386 bytes of source, `reference/libraries.md` section 2). A Data
+/// Center token, which has no prefix, is sure of 18.
 pub const RUN: usize = 18;
 
 /// Longest match that is searched for. A pattern without an upper limit is cut here; nothing that leaks is longer
@@ -20,11 +21,29 @@ pub const MAX_MATCH: usize = 8192;
 /// A rule whose anchor may stand further than this before its run is not worth a run: its anchor is searched everywhere.
 const MAX_LEAD: usize = 256;
 
-/// More spellings of one stretch of a pattern than these are not followed. Ten digits and sixteen random bits make 160:
-/// what marks a Data Center token.
-const MAX_SPELLINGS: usize = 256;
+/// More spellings of one stretch of a pattern than these are not followed.
+const MAX_SPELLINGS: usize = 64;
 
-/// How to look for a pattern around an anchor.
+/// A stencil is no longer than this; more positions would tell little more.
+const MAX_STENCIL: usize = 8;
+
+/// What a run must show at consecutive places for a pattern without keywords to be tried there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stencil(Vec<Vec<u8>>);
+
+impl Stencil {
+    /// The one, two or three bytes it can begin with.
+    pub fn first(&self) -> &[u8] {
+        &self.0[0]
+    }
+
+    /// Whether `bytes` begin as it demands.
+    pub fn fits(&self, bytes: &[u8]) -> bool {
+        self.0.len() <= bytes.len() && self.0.iter().zip(bytes).all(|(choices, byte)| choices.contains(byte))
+    }
+}
+
+/// How to look for a pattern around an anchor: a keyword, or the place where a stencil fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Every match begins with an anchor: no need to look before it.
@@ -35,13 +54,20 @@ pub struct Shape {
     pub after: usize,
     /// Every match has a run of [`RUN`] bytes, and an anchor at most this far before that run or inside it.
     pub run_within: Option<usize>,
+    /// The anchor stands in lower case in every match, so other cases need not be looked for.
+    pub lower_case: bool,
+    /// What to look for in runs; only for a pattern that has no keywords.
+    pub stencil: Option<Stencil>,
 }
 
-/// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case; `None` if that cannot
-/// be shown, and then only searching everything is safe.
+/// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
+/// has a run that a stencil can be made of. `None` if neither can be shown, and then only searching everything is safe.
 pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
     let parts = flatten(hir);
-    let anchor = find_anchor(&parts, keywords)?;
+    let (anchor, stencil) = match keywords {
+        [] => stencil(&parts).map(|(anchor, stencil)| (anchor, Some(stencil)))?,
+        _ => (find_anchor(&parts, keywords)?, None),
+    };
     let longest = |parts: &[Hir]| parts.iter().try_fold(0usize, |sum, part| Some(sum + max_len(part)?));
     let before = longest(&parts[..anchor.from]).map(|sum| sum + anchor.slack).unwrap_or(MAX_MATCH).min(MAX_MATCH);
     let after = longest(&parts[anchor.from..]).unwrap_or(MAX_MATCH).min(MAX_MATCH);
@@ -58,6 +84,8 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         before,
         after,
         run_within,
+        lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
+        stencil,
     })
 }
 
@@ -71,6 +99,13 @@ struct Stretch {
     solid_to_end: bool,
 }
 
+/// The one-byte parts that the guaranteed run begins with, if the first of them is rare enough to look for.
+fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
+    let run = guaranteed_run(parts).filter(|run| run.slack == 0)?;
+    let sets: Vec<Vec<u8>> = parts[run.from..].iter().map_while(bytes_of).take(MAX_STENCIL).collect();
+    (sets.len() >= 2 && sets[0].len() <= 3).then_some((run, Stencil(sets)))
+}
+
 /// A concatenation's parts with groups opened and literals split into bytes.
 fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
@@ -78,6 +113,12 @@ fn flatten(hir: &Hir) -> Vec<Hir> {
         HirKind::Capture(capture) => flatten(&capture.sub),
         HirKind::Literal(literal) => literal.0.iter().map(|&byte| Hir::literal([byte])).collect(),
         HirKind::Empty => Vec::new(),
+        HirKind::Repetition(repetition)
+            if repetition.max == Some(repetition.min) && choices(&repetition.sub).is_none() && repetition.min <= 8 =>
+        {
+            let once = flatten(&repetition.sub);
+            (0..repetition.min).flat_map(|_| once.iter().cloned()).collect()
+        }
         _ => vec![hir.clone()],
     }
 }
@@ -88,7 +129,21 @@ fn max_len(hir: &Hir) -> Option<usize> {
 
 /// The bytes a one-byte part can match, lower-cased; `None` for any other part.
 fn choices(hir: &Hir) -> Option<Vec<u8>> {
-    let mut bytes: Vec<u8> = match hir.kind() {
+    let mut bytes = bytes_of(hir)?;
+    bytes.make_ascii_lowercase();
+    bytes.sort_unstable();
+    bytes.dedup();
+    Some(bytes)
+}
+
+/// Whether a part matches one byte that is no capital letter, or nothing.
+fn is_lower_case(part: &Hir) -> bool {
+    max_len(part) == Some(0) || bytes_of(part).is_some_and(|bytes| !bytes.iter().any(u8::is_ascii_uppercase))
+}
+
+/// The bytes a one-byte part can match; `None` for any other part.
+fn bytes_of(hir: &Hir) -> Option<Vec<u8>> {
+    Some(match hir.kind() {
         HirKind::Literal(literal) if literal.0.len() == 1 => vec![literal.0[0]],
         HirKind::Class(Class::Bytes(class)) => class.iter().flat_map(|range| range.start()..=range.end()).collect(),
         HirKind::Class(Class::Unicode(class)) => {
@@ -96,11 +151,7 @@ fn choices(hir: &Hir) -> Option<Vec<u8>> {
             chars.map(|c| u8::try_from(c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
         }
         _ => return None,
-    };
-    bytes.make_ascii_lowercase();
-    bytes.sort_unstable();
-    bytes.dedup();
-    Some(bytes)
+    })
 }
 
 /// The first stretch of parts that contains a keyword whatever is matched.
@@ -229,6 +280,9 @@ fn runs(hir: &Hir) -> Runs {
 fn guaranteed_run(parts: &[Hir]) -> Option<Stretch> {
     for from in 0..parts.len() {
         let first = runs(&parts[from]);
+        if first.suffix == 0 && first.best < RUN {
+            continue;
+        }
         let slack = if first.all { 0 } else { max_len(&parts[from])? };
         let mut so_far = first;
         let mut to = from;
@@ -259,7 +313,17 @@ mod tests {
     #[test]
     fn a_prefix_token_is_anchored_and_is_a_run() {
         let shape = of("ghp_[0-9A-Za-z]{36}", &["ghp_"]).unwrap();
-        assert_eq!(shape, Shape { starts_with_anchor: true, before: 0, after: 40, run_within: Some(0) });
+        assert_eq!(
+            shape,
+            Shape {
+                starts_with_anchor: true,
+                before: 0,
+                after: 40,
+                run_within: Some(0),
+                lower_case: true,
+                stencil: None
+            }
+        );
     }
 
     #[test]
@@ -272,7 +336,17 @@ mod tests {
     #[test]
     fn a_context_rule_looks_before_its_anchor_and_before_its_run() {
         let shape = of(r#"[a-z]{0,9}gitlab[ =]{1,4}([0-9a-z]{20})(?:\s|$)"#, &["gitlab"]).unwrap();
-        assert_eq!(shape, Shape { starts_with_anchor: false, before: 9, after: 31, run_within: Some(10) });
+        assert_eq!(
+            shape,
+            Shape {
+                starts_with_anchor: false,
+                before: 9,
+                after: 31,
+                run_within: Some(10),
+                lower_case: true,
+                stencil: None
+            }
+        );
     }
 
     #[test]
@@ -289,6 +363,16 @@ mod tests {
         assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run_within, None);
         assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run_within, Some(5));
         assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run_within, None);
+    }
+
+    #[test]
+    fn without_keywords_the_beginning_of_the_run_is_looked_for() {
+        let shape = of("(?:^|[^-])((?:[MN][DT][A-Z]){2}[0-9a-z]{20})", &[]).unwrap();
+        assert_eq!((shape.before, shape.after, shape.run_within), (1, 26, Some(0)));
+        let stencil = shape.stencil.unwrap();
+        assert_eq!(stencil.first(), b"MN");
+        assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));
+        assert_eq!(of("[a-z][0-9]{30}", &[]), None, "too many ways to begin");
     }
 
     #[test]

@@ -153,8 +153,8 @@ mod tests {
 
     #[test]
     fn invisible_is_what_unicode_calls_control_format_blank_or_ignorable() {
-        for c in "\0\n\t\u{1b}\u{7f}\u{85}\u{9b}\u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\u{2028}\u{202e}\
-            \u{2060}\u{2066}\u{3000}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0101}\u{10ffff}"
+        for c in "\0\n\t\u{1b}\u{7f}\u{85}\u{9b}\u{a0}\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200d}\u{200e}\
+            \u{2028}\u{202e}\u{2060}\u{2066}\u{3000}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0041}\u{e0101}\u{10ffff}"
             .chars()
         {
             assert!(!is_visible(c), "U+{:04X}", u32::from(c));
@@ -184,7 +184,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_terminal_line_is_one_visible_line(text in any::<String>(), command in "(##\\[x|##vso\\[|\x1b|\u{202e}|#)*") {
+        fn a_terminal_line_is_one_visible_line(
+            text in any::<String>(), command in "(##\\[x|##vso\\[|\x1b|\u{202e}|#)*",
+        ) {
             let line = terminal(&format!("{text}{command}"));
             prop_assert!(line.chars().all(is_visible), "{line:?}");
             prop_assert!(!line.contains("##[") && !line.contains("##vso["), "{line:?}");
@@ -207,7 +209,8 @@ mod tests {
         #[test]
         fn markdown_keeps_its_characters_apart(text in any::<String>()) {
             let markdown = markdown(&text);
-            let bare = markdown.replace("\\\\", "").split('\\').skip(1).all(|rest| rest.starts_with(|c: char| "`*_{}[]()<>#!|~&@".contains(c)));
+            let special = |rest: &str| rest.starts_with(|c: char| "`*_{}[]()<>#!|~&@".contains(c));
+            let bare = markdown.replace("\\\\", "").split('\\').skip(1).all(special);
             prop_assert!(bare && !markdown.contains('\n'), "{markdown:?}");
         }
 

@@ -1,5 +1,5 @@
-//! `json`, one document, and `jsonl`, one object per line. The fields are documented in `docs/formats.md`; a field may be
-//! added under the same `schema_version`, none changes or goes.
+//! `json`, one document, and `jsonl`, one object per line. The fields are documented in `docs/formats.md`; a field may
+//! be added under the same `schema_version`, none changes or goes.
 
 use std::collections::BTreeMap;
 use std::io;

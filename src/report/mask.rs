@@ -4,7 +4,7 @@
 //! reason somebody gave. This is the only module of `report` that looks at a secret.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::finding::{Finding, Proof, Snippet, Verdict};
 use crate::origin::Origin;
-use crate::secret::Secret;
+use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
 
 use super::{Header, Report, escape};
@@ -31,6 +31,7 @@ const KEY: usize = 8;
 /// automaton: built again for every secret it would be quadratic, and it takes a hundred times the memory.
 #[derive(Default)]
 pub(super) struct Mask {
+    seen: HashSet<Fingerprint>,
     /// Forms by their last bytes: beginnings are alike for all tokens of a kind.
     forms: HashMap<[u8; KEY], Vec<Form>>,
 }
@@ -45,7 +46,7 @@ impl Mask {
     /// Learns the secret of a finding.
     pub(super) fn add(&mut self, finding: &Finding) {
         let secret = finding.secret.expose();
-        if secret.len() < KEY {
+        if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
             return;
         }
         let shown: Arc<str> = finding.redacted.as_str().into();
@@ -232,7 +233,6 @@ mod tests {
     use crate::chunk::Position;
     use crate::finding::Region;
     use crate::rule::{Confidence, Rule, Severity};
-    use crate::secret::Fingerprint;
 
     fn finding(secret: &[u8]) -> Finding {
         let rule = Rule {
@@ -298,7 +298,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_form_of_a_secret_survives(secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}") {
+        fn no_form_of_a_secret_survives(
+            secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}",
+        ) {
             let mut mask = Mask::default();
             mask.add(&finding(&secret));
             let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat()).into_owned();

@@ -123,7 +123,7 @@ macro_rules! formats {
 }
 
 formats! {
-    Text text::Text::new, "text", streams: true, "For people: a code frame for each finding, then what was and was not read";
+    Text text::Text::new, "text", streams: true, "For people: a code frame for each finding, then what was read";
     Json json::Json::new, "json", streams: false, "One JSON document";
     Jsonl json::Jsonl::new, "jsonl", streams: true, "One JSON object per line, written as it is found";
     Sarif sarif::Sarif::new, "sarif", streams: false, "SARIF 2.1.0, for GitHub code scanning and others";

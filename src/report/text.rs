@@ -1,7 +1,7 @@
 //! The report for people: a code frame for each finding, then what was read and what was not.
 //!
-//! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is given;
-//! ours is cut, masked and escaped, so its columns are not the file's.
+//! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is
+//! given; ours is cut, masked and escaped, so its columns are not the file's.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -260,11 +260,13 @@ fn code(snippet: &Snippet, width: usize) -> (String, Range<usize>) {
     let after = part(snippet.mark.end..snippet.text.trim_end_matches(['\r', '\n']).len().max(snippet.mark.end));
     let (above, before) = before.split_at(before.rfind('\n').map_or(0, |at| at + 1));
     let (after, below) = after.split_at(after.find('\n').unwrap_or(after.len()));
+    let (cut_before, cut_after) = (snippet.cut_before && above.is_empty(), snippet.cut_after && below.is_empty());
     // What is left and right of the mark shares the spare columns; what one side does not need, the other has.
     let spare = width.saturating_sub(columns(&marked));
-    let left = columns(before).min((spare / 2).max(spare.saturating_sub(columns(after))));
-    let before = keep_end(before, left, snippet.cut_before && above.is_empty());
-    let after = keep_start(after, spare - left, snippet.cut_after && below.is_empty());
+    let (left, right) = (columns(before) + usize::from(cut_before), columns(after) + usize::from(cut_after));
+    let left = left.min((spare / 2).max(spare.saturating_sub(right)));
+    let before = keep_end(before, left, cut_before);
+    let after = keep_start(after, spare - left, cut_after);
     let above = cut_lines(above, width);
     let start = above.len() + before.len();
     let mark = start..start + marked.len();

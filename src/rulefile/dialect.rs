@@ -1,14 +1,15 @@
 //! Go's RE2 syntax, which rule files speak, rewritten for the `regex` crate with Unicode off.
 //!
-//! The two agree on most patterns; where they differ the pattern is rewritten so that it keeps Go's meaning, or refused.
+//! The two agree on most patterns; where they differ a pattern is rewritten so that it keeps Go's meaning, or refused.
 //! Facts: <https://pkg.go.dev/regexp/syntax> and its `parse.go`. What is rewritten:
-//! - `\s` is without `\v` in Go; `\Q…\E`, octal escapes, `\<` (a plain `<`), `{,n}`, `{x` and `\b{start}` are literal or
-//!   unknown to the other side; `[a[b]`, `&&`, `--` and `~~` are plain characters in a Go class.
+//! - `\s` is without `\v` in Go; `\Q…\E`, octal escapes, `\<` (a plain `<`), `{,n}`, `{x` and `\b{start}` are literal
+//!   or unknown to the other side; `[a[b]`, `&&`, `--` and `~~` are plain characters in a Go class.
 //! - In Go `.` and `[^…]` take a whole character. With Unicode off they take a byte, so they are wrapped to prefer a
 //!   whole character wherever their number counts (`.`, `.?`, `.{3}`, not `.*`). A byte that is no UTF-8 is taken too.
 //! - Beyond ASCII (`é`, `\pL`, `[à-ü]`) a pattern is in Unicode mode for that one piece.
 //!
-//! One difference is left: `(?i)` folds ASCII only, so `k` does not match U+212A, the Kelvin sign, as it does in Go.
+//! Two differences are left: `{n}` may go beyond Go's 1000 (the size of the compiled pattern is limited instead), and
+//! `(?i)` folds ASCII only, so `k` does not match U+212A, the Kelvin sign, as it does in Go.
 
 use regex_syntax::is_meta_character;
 
@@ -18,9 +19,6 @@ pub(super) struct Refused {
     pub offset: usize,
     pub what: String,
 }
-
-/// Go's limit on `{n}`.
-const MAX_REPEAT: u32 = 1000;
 
 /// A whole character beyond ASCII, whatever the flags around it.
 const BEYOND_ASCII: &str = r"(?u-i:[\x{80}-\x{10FFFF}])";
@@ -156,8 +154,8 @@ impl Rewriter<'_> {
         }
         let number = |text: &str| text.parse().unwrap_or(u32::MAX);
         let (low, high, length) = (number(low), high.map(number), inside.len() + 2);
-        if low > MAX_REPEAT || high.is_some_and(|high| high > MAX_REPEAT || high < low) {
-            return self.refuse(start, format!("a repetition goes from n to m, with n <= m <= {MAX_REPEAT}"));
+        if low == u32::MAX || high.is_some_and(|high| high == u32::MAX || high < low) {
+            return self.refuse(start, "a repetition goes from n to m, with n not above m");
         }
         self.at += length;
         Ok(Some((low, high)))
@@ -248,17 +246,13 @@ impl Rewriter<'_> {
             self.eat(r"\E");
             return Ok(());
         }
-        for same in [r"\A", r"\z", r"\b", r"\B", r"\d", r"\w"] {
+        let space = format!("[{SPACE}]");
+        for same in [r"\A", r"\z", r"\b", r"\B", r"\d", r"\w", r"\s"] {
             if self.eat(same) {
-                self.out.push_str(same);
+                self.out.push_str(if same == r"\s" { &space } else { same });
                 self.before = Before::Atom;
                 return Ok(());
             }
-        }
-        if self.eat(r"\s") {
-            self.out.push_str(&format!("[{SPACE}]"));
-            self.before = Before::Atom;
-            return Ok(());
         }
         for (go, ours) in [(r"\D", r"\D"), (r"\W", r"\W"), (r"\S", &format!("[^{SPACE}]"))] {
             if self.eat(go) {
@@ -272,11 +266,10 @@ impl Rewriter<'_> {
             self.before = Before::Atom;
             return Ok(());
         }
-        if self.rest().starts_with(r"\Z") {
-            return self.refuse(start, r"`\Z` does not exist in RE2; the end of the text is `\z`");
-        }
-        if self.rest().starts_with(r"\C") {
-            return self.refuse(start, r"`\C` cannot be honoured; a character is `(?s:.)`");
+        match self.rest().as_bytes().get(1) {
+            Some(b'Z') => return self.refuse(start, r"`\Z` does not exist in RE2; the end of the text is `\z`"),
+            Some(b'C') => return self.refuse(start, r"`\C` cannot be honoured; a character is `(?s:.)`"),
+            _ => {}
         }
         let c = self.escaped_char()?;
         self.literal(c);
@@ -548,7 +541,7 @@ mod tests {
             r"*a",
             r"(*a)",
             r"a|*",
-            r"a{1001}",
+            r"a{4294967296}",
             r"a{3,2}",
             r"[b-a]",
             r"[a-\d]",

@@ -1,12 +1,11 @@
 //! A rule as a file writes it: checked piece by piece, and whole only together with the rule it extends.
 
-use regex::bytes::Regex;
 use toml::Spanned;
 
 use super::dialect::translate;
 use super::error::{At, Error, without_values};
 use super::schema::{RawAllowlist, RawRule};
-use crate::rule::{Allowlist, Condition, Confidence, ProofKind, RegexTarget, Rule, Severity, compile};
+use crate::rule::{Allowlist, Condition, Confidence, Pattern, ProofKind, RegexTarget, Rule, Severity};
 use crate::secret::Fingerprint;
 
 /// A text and the name under which messages speak of it.
@@ -55,8 +54,13 @@ impl Source<'_> {
         Error::Regex { at: At::of(self.name, self.text, start), what }
     }
 
-    pub fn regex(&self, go: &Spanned<String>) -> Result<Regex, Error> {
-        compile(&self.pattern(go)?).map_err(|error| self.bad_regex(go, 0, why(&error)))
+    /// Go's pattern, compiled; one of ours is compiled when it is needed.
+    pub fn regex(&self, go: &Spanned<String>) -> Result<Pattern, Error> {
+        let ours = self.pattern(go)?;
+        if self.ours {
+            return Ok(Pattern::trusted(ours));
+        }
+        Pattern::new(ours).map_err(|error| self.bad_regex(go, 0, why(&error)))
     }
 
     /// One of `words`, or the error that lists them.
@@ -92,7 +96,7 @@ pub(super) struct Draft {
     /// The pattern as ours, and where it stands.
     pub regex: Option<(String, At)>,
     pub secret_group: Option<(usize, At)>,
-    path: Option<Regex>,
+    path: Option<Pattern>,
     entropy: Option<f64>,
     proof: Option<ProofKind>,
     confidence: Option<Confidence>,

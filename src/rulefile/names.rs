@@ -6,7 +6,24 @@ use super::draft::Source;
 use super::error::Error;
 
 /// gitleaks' ids for kinds of tokens that we know under other ids.
-pub(super) const GITLEAKS: &[(&str, &[&str])] = &[];
+pub(super) const GITLEAKS: &[(&str, &[&str])] = &[
+    ("bitbucket-client-id", &["bitbucket-oauth-consumer-key"]),
+    ("bitbucket-client-secret", &["bitbucket-oauth-consumer-secret"]),
+    ("github-app-token", &["github-app-user", "github-app-installation", "github-app-installation-stateless"]),
+    ("github-refresh-token", &["github-app-refresh", "github-app-refresh-short"]),
+    ("gitlab-cicd-job-token", &["gitlab-job-token", "gitlab-job-token-jwt"]),
+    ("gitlab-feature-flag-client-token", &["gitlab-feature-flag-client"]),
+    ("gitlab-feed-token", &["gitlab-feed", "gitlab-feed-path"]),
+    ("gitlab-incoming-mail-token", &["gitlab-incoming-mail"]),
+    ("gitlab-kubernetes-agent-token", &["gitlab-agent"]),
+    ("gitlab-pat-routable-versioned", &["gitlab-pat-routable"]),
+    ("gitlab-ptt", &["gitlab-trigger"]),
+    ("gitlab-rrt", &["gitlab-runner-registration"]),
+    ("gitlab-runner-authentication-token", &["gitlab-runner-auth", "gitlab-runner-auth-typed"]),
+    ("gitlab-runner-authentication-token-routable", &["gitlab-runner-auth-routable"]),
+    ("gitlab-scim-token", &["gitlab-scim"]),
+    ("gitlab-session-cookie", &["gitlab-session"]),
+];
 
 /// Our ids for the kind of token that gitleaks (8.30, betterleaks 1.7) calls `id`; none where the id is ours too or the
 /// kind is not among ours.

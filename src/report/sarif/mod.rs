@@ -21,7 +21,8 @@ use self::model::*;
 use self::place::{Places, SRCROOT};
 use super::{Header, Out, Report, Style, escape};
 
-/// Results that GitHub takes in one run; a file with more is rejected (docs.github.com, "SARIF support for code scanning").
+/// Results that GitHub takes in one run; it rejects a file with more (docs.github.com, "SARIF support for code
+/// scanning").
 const RESULTS: usize = 25_000;
 /// Skips that are named one by one; the rest is counted in one notification.
 const NOTIFICATIONS: usize = 1_000;

@@ -43,7 +43,7 @@ fn descriptor(rule: &Rule) -> Descriptor {
         id: rule.id.clone(),
         name: clip(&name(&rule.id), NAME),
         short_description: Text::plain(clip(&description, DESCRIPTION)),
-        full_description: Text::plain(clip(&join([&sentence(&description), why(rule)]), DESCRIPTION)),
+        full_description: Text::plain(clip(&format!("{} {}", sentence(&description), why(rule)), DESCRIPTION)),
         help: help(rule, &description),
         help_uri: rule.references.iter().find(|text| is_web_address(text)).cloned(),
         default_configuration: Configuration { level: level(best) },
@@ -96,19 +96,14 @@ fn name(id: &str) -> String {
     if name.is_empty() { "Rule".to_owned() } else { name }
 }
 
-fn why(rule: &Rule) -> &'static str {
-    match rule.severity {
-        Severity::Low => {
-            "Whoever reads it can use it until it is revoked; a live one reads little or is harmless alone."
-        }
-        Severity::Medium => "Whoever reads it can use it until it is revoked; a live one reaches one thing.",
-        Severity::High => {
-            "Whoever reads it can use it until it is revoked; a live one reaches an account or a project."
-        }
-        Severity::Critical => {
-            "Whoever reads it can use it until it is revoked; a live one reaches an organisation or can make more credentials."
-        }
-    }
+fn why(rule: &Rule) -> String {
+    let reach = match rule.severity {
+        Severity::Low => "reads little or is harmless alone",
+        Severity::Medium => "reaches one thing",
+        Severity::High => "reaches an account or a project",
+        Severity::Critical => "reaches an organisation or can make more credentials",
+    };
+    format!("Whoever reads it can use it until it is revoked; a live one {reach}.")
 }
 
 /// What it is, why it matters, what to do, where the facts are from.
@@ -142,10 +137,6 @@ fn is_web_address(text: &str) -> bool {
 /// The text with one full stop at its end.
 pub(super) fn sentence(text: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
-}
-
-fn join(parts: [&str; 2]) -> String {
-    parts.join(" ")
 }
 
 fn clip(text: &str, limit: usize) -> String {
