@@ -135,6 +135,8 @@ pub struct Coverage {
     pub files: u64,
     /// Streams read to their end.
     pub streams: u64,
+    /// Objects of git repositories read to their end.
+    pub objects: u64,
     /// Bytes searched, as the objects hold them (a margin read twice counts once).
     pub bytes: u64,
     /// Files and directories left out because the user said so (`--exclude`).
@@ -148,6 +150,7 @@ impl Coverage {
     pub fn add(&mut self, other: Coverage) {
         self.files += other.files;
         self.streams += other.streams;
+        self.objects += other.objects;
         self.bytes += other.bytes;
         self.excluded += other.excluded;
         self.skips.extend(other.skips);

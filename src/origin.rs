@@ -116,6 +116,8 @@ pub enum Origin {
     },
     /// An object of a git repository.
     Object {
+        /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
+        path: Option<PathBuf>,
         /// Its name.
         id: ObjectId,
         /// What it is, where that could be found out.
@@ -128,7 +130,8 @@ impl Origin {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Origin::File { path, .. } => Some(path),
-            Origin::Stream { .. } | Origin::Object { .. } => None,
+            Origin::Object { path, .. } => path.as_deref(),
+            Origin::Stream { .. } => None,
         }
     }
 
@@ -148,8 +151,57 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
-            Origin::Object { id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
-            Origin::Object { id, kind: None } => write!(f, "object {id}"),
+            Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
+            Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
+            Origin::Object { path: None, id, kind: None } => write!(f, "object {id}"),
         }
+    }
+}
+
+/// A commit as far as a report names it. Texts are lossily decoded and may not be shown before secrets in them are masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its name.
+    pub id: ObjectId,
+    /// Who wrote it; left out on request.
+    pub author: Option<String>,
+    /// The author's address; left out on request.
+    pub email: Option<String>,
+    /// When it was written, in seconds since 1970 (UTC), as it claims.
+    pub time: i64,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// A reference whose history has an object that its newest commit no longer holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Removed {
+    /// The reference, in full.
+    pub reference: String,
+    /// The commit that took the object away.
+    pub commit: ObjectId,
+}
+
+/// How a git object came into the repository, and what still leads to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Every path it had in any commit; sorted, `/`-separated.
+    pub paths: Vec<PathBuf>,
+    /// The commits that brought it: their tree holds it, that of no parent does. No commit comes before its ancestors.
+    pub introduced: Vec<Commit>,
+    /// The references that lead to it, in full; sorted.
+    pub references: Vec<String>,
+    /// The references whose newest commit no longer holds it, with the commit that took it away; sorted.
+    pub removed: Vec<Removed>,
+    /// The commit that is checked out holds it.
+    pub in_head: bool,
+    /// There are more paths than were followed.
+    pub truncated: bool,
+}
+
+impl Provenance {
+    /// No reference leads to it: only an object id away.
+    pub fn is_unreachable(&self) -> bool {
+        self.references.is_empty()
     }
 }

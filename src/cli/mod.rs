@@ -8,6 +8,8 @@ use crate::exit::Exit;
 
 mod completions;
 mod config;
+mod filter;
+mod history;
 mod message;
 mod output;
 mod progress;
@@ -25,6 +27,9 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Pass on standard input, or what a command writes, with every secret replaced
+    #[command(alias = "redact")]
+    Filter(filter::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -39,6 +44,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Filter(args) => filter::run(args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

@@ -10,7 +10,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use memchr::memmem;
 
-use super::shape::{RUN, Stencil, is_run_byte};
+#[cfg(any(test, not(target_arch = "x86_64")))]
+use super::shape::is_run_byte;
+use super::shape::{RUN, Stencil};
 
 /// A keyword at a place, or a place where a stencil fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

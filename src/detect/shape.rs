@@ -57,6 +57,8 @@ pub struct Shape {
     pub run_within: Option<usize>,
     /// The anchor stands in lower case in every match, so other cases need not be looked for.
     pub lower_case: bool,
+    /// The anchor begins in this part of the flattened pattern.
+    pub(super) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
 }
@@ -85,6 +87,7 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         before,
         after,
         run_within,
+        anchor: anchor.from,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
     })
@@ -108,7 +111,7 @@ fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
-fn flatten(hir: &Hir) -> Vec<Hir> {
+pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
         HirKind::Concat(parts) => parts.iter().flat_map(flatten).collect(),
         HirKind::Capture(capture) => flatten(&capture.sub),
@@ -124,7 +127,7 @@ fn flatten(hir: &Hir) -> Vec<Hir> {
     }
 }
 
-fn max_len(hir: &Hir) -> Option<usize> {
+pub(super) fn max_len(hir: &Hir) -> Option<usize> {
     hir.properties().maximum_len()
 }
 
@@ -322,6 +325,7 @@ mod tests {
                 after: 40,
                 run_within: Some(0),
                 lower_case: true,
+                anchor: 0,
                 stencil: None
             }
         );
@@ -345,6 +349,7 @@ mod tests {
                 after: 31,
                 run_within: Some(10),
                 lower_case: true,
+                anchor: 1,
                 stencil: None
             }
         );

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::edges::{Commit, Edges, Filter, Names, Numbers};
 use super::fault::Fault;
+use super::lineage::Lines;
 use super::store::Stores;
 use super::walk::{Options, walk};
 use crate::coverage::Skip;
@@ -47,7 +48,8 @@ pub struct History {
 /// Where objects were, and which commits hold them.
 #[derive(Debug)]
 pub struct Attribution<'s> {
-    numbers: Numbers<'s>,
+    pub(super) numbers: Numbers<'s>,
+    pub(super) lines: Lines,
     targets: Vec<ObjectId>,
     histories: Vec<History>,
     /// The tree of each commit.
@@ -89,6 +91,7 @@ pub fn attribute<'s>(
     let trees: HashMap<u32, u32> = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
     let masks: Vec<Vec<u64>> = targets.chunks(GROUP).map(|group| held.masks(&numbers, group)).collect();
     drop(held);
+    let lines = Lines::new(&commits, &parents);
     let introduced = introduced(&commits, &parents, &trees, &masks, targets.len());
     let named = Named::read(&numbers, &masks, options)?;
     let roots: HashSet<u32> = trees.values().copied().collect();
@@ -98,7 +101,7 @@ pub fn attribute<'s>(
     let histories = pool(options.threads)?.install(|| histories.collect());
     let sparse = |masks: Vec<u64>| (0..).zip(masks).filter(|holder| holder.1 != 0).collect();
     let holders = masks.into_iter().map(sparse).collect();
-    Ok(Attribution { numbers, targets, histories, trees, holders, skips })
+    Ok(Attribution { numbers, lines, targets, histories, trees, holders, skips })
 }
 
 fn pool(threads: usize) -> io::Result<rayon::ThreadPool> {

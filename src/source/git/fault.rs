@@ -46,6 +46,6 @@ impl Fault {
     }
 
     pub(super) fn skip(&self, id: ObjectId, kind: Option<ObjectKind>) -> Skip {
-        Skip { origin: Origin::Object { id, kind }, why: self.why(), detail: self.to_string() }
+        Skip { origin: Origin::Object { path: None, id, kind }, why: self.why(), detail: self.to_string() }
     }
 }

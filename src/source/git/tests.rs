@@ -365,7 +365,7 @@ fn only_what_is_asked_for_is_visited() {
         assert_eq!(walked.skips.len(), 1);
         assert_eq!(
             (&walked.skips[0].origin, walked.skips[0].why),
-            (&Origin::Object { id: id(5000), kind: None }, Why::MissingObject)
+            (&Origin::Object { path: None, id: id(5000), kind: None }, Why::MissingObject)
         );
         let trees = Options { kinds: &[ObjectKind::Tree], ..options };
         assert_eq!(walk(&stores, || Sieve::new(1, 9, 3, false), trees).expect("threads").counts.total(), 0);
