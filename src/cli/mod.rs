@@ -9,6 +9,8 @@ use crate::exit::Exit;
 
 mod completions;
 mod config;
+mod filter;
+mod history;
 mod message;
 mod output;
 mod progress;
@@ -27,6 +29,9 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Pass on standard input, or what a command writes, with every secret replaced
+    #[command(alias = "redact")]
+    Filter(filter::Args),
     /// Check, list and show the rules
     #[command(subcommand)]
     Rules(rules::Command),
@@ -50,6 +55,7 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),

@@ -32,9 +32,10 @@ const MAX_STENCIL: usize = 8;
 pub struct Stencil(Vec<Vec<u8>>);
 
 impl Stencil {
-    /// The one, two or three bytes it can begin with.
-    pub fn first(&self) -> &[u8] {
-        &self.0[0]
+    /// The one, two or three bytes it can begin with; fewer than three are repeated.
+    pub fn first(&self) -> [u8; 3] {
+        let choices = &self.0[0];
+        [0, 1, 2].map(|index| choices[index % choices.len()])
     }
 
     /// Whether `bytes` begin as it demands.
@@ -56,6 +57,8 @@ pub struct Shape {
     pub run_within: Option<usize>,
     /// The anchor stands in lower case in every match, so other cases need not be looked for.
     pub lower_case: bool,
+    /// The anchor begins in this part of the flattened pattern.
+    pub(super) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
 }
@@ -84,6 +87,7 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         before,
         after,
         run_within,
+        anchor: anchor.from,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
     })
@@ -107,7 +111,7 @@ fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
-fn flatten(hir: &Hir) -> Vec<Hir> {
+pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
         HirKind::Concat(parts) => parts.iter().flat_map(flatten).collect(),
         HirKind::Capture(capture) => flatten(&capture.sub),
@@ -123,7 +127,7 @@ fn flatten(hir: &Hir) -> Vec<Hir> {
     }
 }
 
-fn max_len(hir: &Hir) -> Option<usize> {
+pub(super) fn max_len(hir: &Hir) -> Option<usize> {
     hir.properties().maximum_len()
 }
 
@@ -158,12 +162,10 @@ fn bytes_of(hir: &Hir) -> Option<Vec<u8>> {
 fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
     (0..parts.len()).find_map(|from| match choices(&parts[from]) {
         Some(_) => literal_anchor(parts, from, keywords),
-        None => inner_anchor(&parts[from], keywords).then(|| Stretch {
-            from,
-            to: from,
-            slack: max_len(&parts[from]).unwrap_or(MAX_MATCH),
-            solid_to_end: false,
-        }),
+        None => {
+            let slack = inner_anchor(&parts[from], keywords)?;
+            Some(Stretch { from, to: from, slack, solid_to_end: false })
+        }
     })
 }
 
@@ -194,14 +196,16 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
     None
 }
 
-/// Whether every match of one part contains a keyword.
-fn inner_anchor(hir: &Hir, keywords: &[String]) -> bool {
-    let has_one = |hir: &Hir| find_anchor(&flatten(hir), keywords).is_some();
-    match hir.kind() {
-        HirKind::Alternation(branches) => branches.iter().all(has_one),
-        HirKind::Repetition(repetition) => repetition.min > 0 && has_one(&repetition.sub),
-        _ => false,
-    }
+/// How far into a match of one part a keyword begins at most, if every match of it contains one.
+fn inner_anchor(hir: &Hir, keywords: &[String]) -> Option<usize> {
+    let branches = match hir.kind() {
+        HirKind::Alternation(branches) => branches.as_slice(),
+        HirKind::Repetition(repetition) if repetition.min > 0 => std::slice::from_ref(&*repetition.sub),
+        _ => return None,
+    };
+    let anchors: Option<Vec<Stretch>> = branches.iter().map(|branch| find_anchor(&flatten(branch), keywords)).collect();
+    let at_start = anchors?.iter().all(|anchor| anchor.from == 0 && anchor.slack == 0);
+    Some(if at_start { 0 } else { max_len(hir).unwrap_or(MAX_MATCH) })
 }
 
 /// What is certain about runs in every match of a pattern. Lengths in bytes.
@@ -321,6 +325,7 @@ mod tests {
                 after: 40,
                 run_within: Some(0),
                 lower_case: true,
+                anchor: 0,
                 stencil: None
             }
         );
@@ -344,6 +349,7 @@ mod tests {
                 after: 31,
                 run_within: Some(10),
                 lower_case: true,
+                anchor: 1,
                 stencil: None
             }
         );
@@ -370,7 +376,7 @@ mod tests {
         let shape = of("(?:^|[^-])((?:[MN][DT][A-Z]){2}[0-9a-z]{20})", &[]).unwrap();
         assert_eq!((shape.before, shape.after, shape.run_within), (1, 26, Some(0)));
         let stencil = shape.stencil.unwrap();
-        assert_eq!(stencil.first(), b"MN");
+        assert_eq!(stencil.first(), *b"MNM");
         assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));
         assert_eq!(of("[a-z][0-9]{30}", &[]), None, "too many ways to begin");
     }
@@ -380,5 +386,7 @@ mod tests {
         assert!(of("(?:ghp_|v1[.])[0-9a-f]{40}", &["ghp_", "v1."]).is_some());
         assert_eq!(of("(?:ghp_|v1[.])[0-9a-f]{40}", &["ghp_"]), None);
         assert_eq!(of("(?:ghp_)?[0-9a-f]{40}", &["ghp_"]), None);
+        assert!(of(r"(?:://|:\\/\\/)[a-z]{9}", &["://", r":\/\/"]).unwrap().starts_with_anchor);
+        assert!(!of(r"(?:://|s:\\/\\/)[a-z]{9}", &["://", r":\/\/"]).unwrap().starts_with_anchor);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use stanch::coverage::Why;
 use stanch::exit::Exit;
+use stanch::rule::ProofKind;
 
 use super::*;
 
@@ -35,7 +36,9 @@ fn derived(page: &str, name: &str, text: &str) {
 fn kinds() -> String {
     let mut providers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for rule in &RULES.rules {
-        let mark = if rule.proof.is_some() { " ✓" } else { "" };
+        // The proof of a fine-grained token only ever raises the confidence.
+        let tells = rule.proof.is_some_and(|proof| proof != ProofKind::GithubPatSha256);
+        let mark = if tells { " ✓" } else { "" };
         providers.entry(&rule.provider).or_default().push(format!("{}{mark}", rule.kind));
     }
     let mut text = "| provider | kinds of tokens |\n| --- | --- |\n".to_owned();
