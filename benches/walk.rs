@@ -3,6 +3,7 @@
 //! `cargo bench --bench walk -- OBJECT_DIR [floor|search|whole|attribute] [blobs|all] [THREADS] [REACH]` prints wall and CPU seconds.
 //! `floor` inflates and rebuilds every object and searches nothing; `search` is the walk as it is used, with 60 literals;
 //! `whole` rebuilds every object and shows it whole; `attribute` finds the commits and paths of 20 blobs.
+#![expect(clippy::disallowed_macros, reason = "a bench speaks to the person who runs it")]
 
 use std::collections::HashSet;
 use std::io::{self, Read};

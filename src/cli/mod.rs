@@ -66,6 +66,12 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     })
 }
 
+/// Seconds since 1970 (UTC).
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
 /// Help and version are no errors; everything else that clap has to say is.
 fn usage(error: &clap::Error) -> Exit {
     // Nothing can be told to somebody who closed the channel.

@@ -192,19 +192,24 @@ fn plan(args: &Args, config: Config) -> Plan {
         jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
-        fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
-            .filter(|key| !key.is_empty())
-            .map(|key| Secret::new(key.into_encoded_bytes())),
-        now: jiff::Timestamp::now().as_second(),
+        fingerprint_key: fingerprint_key(),
+        now: super::now(),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a key on the command line would be seen by every process")]
+fn fingerprint_key() -> Option<Secret> {
+    let key = std::env::var_os("STANCH_FINGERPRINT_KEY").filter(|key| !key.is_empty())?;
+    Some(Secret::new(key.into_encoded_bytes()))
 }
 
 fn target(path: &Path) -> Target {
     if path.as_os_str() == "-" { Target::Stdin } else { Target::Path(path.to_owned()) }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the second interrupt must end what blocks")]
 fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     let watch = watch.clone();
     ctrlc::set_handler(move || {

@@ -128,8 +128,8 @@ fn character_start(bytes: &[u8], at: usize) -> usize {
 impl Snippet {
     /// The text before and after the mark that names a place whose secret could be guessed.
     pub(super) fn neighbours(&self) -> (&[u8], &[u8]) {
-        let before = self.text[..self.mark.start].as_bytes();
-        let after = self.text[self.mark.end..].as_bytes();
+        let before = &self.text.as_bytes()[..self.mark.start];
+        let after = &self.text.as_bytes()[self.mark.end..];
         (&before[before.len().saturating_sub(NEIGHBOURS)..], &after[..after.len().min(NEIGHBOURS)])
     }
 }

@@ -19,7 +19,9 @@ fn shown(finding: &Finding) -> String {
 fn scanned(path: &Path, chunk: usize) -> Vec<String> {
     let plan = Plan {
         targets: vec![Target::Path(path.to_owned())],
+        history: None,
         files: Default::default(),
+        log: None,
         rules: Arc::new(RULES.clone()),
         jobs: 1,
         confidence: Confidence::Low,

@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::{message, print};
 use crate::detect::allow::{Subject, allowed};
 use crate::detect::mint::Press;
-use crate::detect::{Candidate, Detector, settle};
+use crate::detect::{Candidate, Detector, Where, settle};
 use crate::exit::Exit;
 use crate::finding::Proof;
 use crate::report::escape::terminal;
@@ -115,7 +115,8 @@ impl Bench {
 
     fn hits(&self, text: &str) -> Vec<Hit> {
         let bytes = text.as_bytes();
-        let mut found = self.detector.candidates(&mut self.detector.scratch(), bytes, &(0..bytes.len()), None);
+        let mut found =
+            self.detector.candidates(&mut self.detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
         settle(&mut found, |candidate| {
             (candidate.span.start as u64..candidate.span.end as u64, candidate.rule, &candidate.proof)
         });
