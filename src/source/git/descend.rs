@@ -10,7 +10,7 @@ use super::buffer::{Buffer, Pool};
 use super::carry::{Carry, Change};
 use super::delta::{self, Op};
 use super::fault::Fault;
-use super::inflate::{Inflate, Stream, ZlibRs, plausible};
+use super::inflate::{Inflate, OneShot, Stream, plausible};
 use super::lens::{HEAD, Lens, Object, Reach};
 use super::loose::{Exact, Opened};
 use super::pack::{Link, Pack};
@@ -57,7 +57,7 @@ pub(super) struct Walker<'a, L> {
     shared: &'a Shared<'a>,
     part: Part<L>,
     reach: Reach,
-    zlib: ZlibRs,
+    zlib: OneShot,
     reader: Reader<'a>,
     delta: Buffer,
     ops: Vec<Op>,
@@ -76,7 +76,7 @@ impl<'a, L: Lens> Walker<'a, L> {
             shared,
             reach: lens.reach(),
             part: Part { lens, counts: Counts::default(), skips: Vec::new(), retries: Vec::new() },
-            zlib: ZlibRs::default(),
+            zlib: OneShot::default(),
             reader: Reader::new(shared.stores, shared.options.memory / 2),
             delta: Buffer::default(),
             ops: Vec::new(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::delta;
 use super::fault::Fault;
-use super::inflate::{Inflate, ZlibRs, plausible};
+use super::inflate::{Inflate, OneShot, plausible};
 use super::loose::Opened;
 use super::pack::{Header, Link};
 use super::store::Stores;
@@ -34,7 +34,7 @@ type Place = (usize, u64);
 pub struct Reader<'s> {
     stores: &'s Stores,
     memory: u64,
-    zlib: ZlibRs,
+    zlib: OneShot,
     ops: Vec<delta::Op>,
     cache: HashMap<Place, Arc<Whole>>,
     ages: VecDeque<Place>,
@@ -45,7 +45,7 @@ impl<'s> Reader<'s> {
     /// A reader that refuses objects over `memory` bytes.
     pub fn new(stores: &'s Stores, memory: u64) -> Self {
         let (cache, ages) = (HashMap::new(), VecDeque::new());
-        Reader { stores, memory, zlib: ZlibRs::default(), ops: Vec::new(), cache, ages, cached: 0 }
+        Reader { stores, memory, zlib: OneShot::default(), ops: Vec::new(), cache, ages, cached: 0 }
     }
 
     /// The object of that name: `None` if no store has it. Of several copies the first that can be read is taken.
@@ -98,10 +98,7 @@ impl<'s> Reader<'s> {
         let mut base = self.descend(start, far, &mut chain)?;
         while let Some((place, header)) = chain.pop() {
             let built = self.build(place, &header, &base);
-            base = match self.or_elsewhere(built, place, start, far) {
-                Ok(whole) => whole,
-                Err(fault) => return Err(fault),
-            };
+            base = self.or_elsewhere(built, place, start, far)?;
             self.keep(place, &base);
         }
         Ok(base)

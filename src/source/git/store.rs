@@ -35,7 +35,7 @@ impl Stores {
             stores.add_dir(dir, 0, &mut seen);
         }
         // A twin in a second directory is the same object: the first directory's is taken.
-        stores.loose.sort_by(|a, b| a.id.cmp(&b.id));
+        stores.loose.sort_by_key(|loose| loose.id);
         stores.loose.dedup_by(|later, first| {
             let twin = later.id == first.id;
             if twin {

@@ -40,14 +40,14 @@ impl Sieve {
             let (start, end) = (at.saturating_sub(before), (at + after).min(bytes.len()));
             let (left, right) = (sums[at].wrapping_sub(sums[start]), sums[end].wrapping_sub(sums[at]));
             let cut = (at - start) as u64 * 1_000_003 + (end - at) as u64;
-            mix(left ^ mix(right ^ mix(cut))) % self.one_in == 0
+            mix(left ^ mix(right ^ mix(cut))).is_multiple_of(self.one_in)
         };
         (0..bytes.len()).filter(|at| marked(*at)).map(|at| at as u32).collect()
     }
 
     /// Whether an object is wanted whole because of its first bytes.
     pub fn wants(&self, head: &[u8], size: u64) -> bool {
-        self.picky && mix(head.iter().fold(size, |sum, byte| mix(sum ^ u64::from(*byte)))) % 2 == 0
+        self.picky && mix(head.iter().fold(size, |sum, byte| mix(sum ^ u64::from(*byte)))).is_multiple_of(2)
     }
 }
 

@@ -37,11 +37,15 @@ impl<'a> Iterator for Entries<'a> {
             [_, _, _, _, _, _, b' ', ..] => 6,
             _ => memchr::memchr(b' ', self.rest.get(..12).unwrap_or(self.rest))?,
         };
-        let (mode, after) = (&self.rest[..blank], &self.rest[blank + 1..]);
+        let is_tree = matches!(
+            self.rest,
+            [b'4', b'0', b'0', b'0', b'0', b' ', ..] | [b'0', b'4', b'0', b'0', b'0', b'0', b' ', ..]
+        );
+        let after = &self.rest[blank + 1..];
         let end = memchr::memchr(0, after)?;
         let id = after.get(end + 1..end + 1 + self.width)?;
         self.rest = &after[end + 1 + self.width..];
-        Some(Entry { name: &after[..end], id, is_tree: mode == b"40000" || mode == b"040000" })
+        Some(Entry { name: &after[..end], id, is_tree })
     }
 }
 
