@@ -30,11 +30,11 @@ struct Probe {
 }
 
 impl Lens for Probe {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: self.reach, after: self.reach.max(1) }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         if let Some(engine) = self.engine.as_ref().filter(|_| !self.whole) {
             out.extend(engine.find_iter(bytes).map(|hit| hit.start() as u32));
         }
@@ -74,7 +74,7 @@ fn main() {
     let stores = Stores::open(&[PathBuf::from(dir)], ObjectFormat::Sha1);
     let opened = start.elapsed();
     let (interrupt, memory) = (AtomicBool::new(false), 2 << 30);
-    let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    let options = Options { threads, memory, kinds, only: None, links: false, interrupt: &interrupt, progress: None };
     if mode == "attribute" {
         return attribution(&stores, options, start);
     }
@@ -108,11 +108,11 @@ fn attribution(stores: &Stores, options: Options<'_>, start: Instant) {
 struct Blobs(Vec<ObjectId>);
 
 impl Lens for Blobs {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 0, after: 1 }
     }
 
-    fn marks(&mut self, _: &[u8], _: &mut Vec<u32>) {}
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
 
     fn head(&mut self, object: &Object, _: &[u8]) -> bool {
         self.0.push(object.id);

@@ -13,6 +13,7 @@ mod index;
 mod inflate;
 mod layout;
 mod lens;
+mod links;
 mod loose;
 mod map;
 mod pack;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::lens::{Lens, Object, Reach};
+use crate::origin::ObjectKind;
 
 /// A lens that marks a position by a hash of all that its answer may depend on: every byte of its reach, and whether the
 /// object begins or ends within. A walker that carries one mark too many or too few is found out.
@@ -57,11 +58,11 @@ fn mix(value: u64) -> u64 {
 }
 
 impl Lens for Sieve {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         self.reach
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         out.extend(self.marks_of(bytes));
     }
 
