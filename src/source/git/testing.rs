@@ -147,6 +147,11 @@ impl PackWriter {
         self.entries.push((name, at));
     }
 
+    /// The pack so far, without its trailer.
+    pub fn bytes(&self) -> &[u8] {
+        &self.pack
+    }
+
     /// Entries so far.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -508,3 +508,32 @@ fn commits_and_tags_name_what_is_missing_too() {
     assert_eq!(of(Why::CorruptObject), [id(6)]);
     assert_eq!(walk_linked(dir.path(), false, &Sieve::new(0, 1, u64::MAX, false)).skips, []);
 }
+
+#[test]
+fn offsets_beyond_four_gigabytes_are_read() {
+    use std::io::{Seek, SeekFrom, Write};
+    let dir = tempfile::tempdir().expect("a directory");
+    let base: Vec<u8> = (0..=255).collect();
+    let (delta, object) = delta_of(&base, &[Edit::Copy(3, 200), Edit::Insert(b"far".to_vec())]);
+    let mut pack = PackWriter::default();
+    pack.add(name(0), Stored::Whole(3), 256, &base);
+    let second = pack.bytes().len();
+    pack.add(name(1), Stored::Name(name(0)), delta.len() as u64, &delta);
+    let (bytes, mut idx) = pack.finish();
+    // The second entry moves 5 GiB away; between them is a hole in the file.
+    let far = 5u64 << 30;
+    std::fs::create_dir(dir.path().join("pack")).expect("made");
+    let mut file = std::fs::File::create(dir.path().join("pack/pack-a.pack")).expect("made");
+    file.write_all(&bytes[..second]).expect("written");
+    file.seek(SeekFrom::Start(far)).expect("sparse files");
+    file.write_all(&bytes[second..]).expect("written");
+    let offsets = 8 + 1024 + 2 * 24;
+    let row = idx[offsets..].chunks(4).position(|offset| offset == (second as u32).to_be_bytes()).expect("there");
+    idx[offsets + 4 * row..][..4].copy_from_slice(&0x8000_0000u32.to_be_bytes());
+    idx.splice(offsets + 8..offsets + 8, far.to_be_bytes());
+    std::fs::write(dir.path().join("pack/pack-a.idx"), idx).expect("written");
+    let sieve = Sieve::new(2, 3, 9, true);
+    let (stores, walked) = walk_dirs(&[dir.path().to_owned()], 1, 1 << 30, &sieve);
+    assert_eq!((&stores.skips, &walked.skips), (&vec![], &vec![]));
+    check(&BTreeMap::from([(id(0), base), (id(1), object)]), walked, &sieve);
+}
