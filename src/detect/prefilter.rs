@@ -242,6 +242,7 @@ fn starts_of_runs(mask: u64) -> u64 {
 
 /// One bit a byte, the first byte lowest: whether it is a run byte.
 #[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "the compiler wants it for instructions that every x86-64 has")]
 fn run_mask(block: &[u8; BLOCK]) -> u64 {
     // SAFETY: SSE2 is part of x86-64; the compiler asks for the word only because the feature is named below.
     unsafe { run_mask_sse2(block) }
