@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod baseline;
 mod completions;
 mod config;
 mod message;
@@ -25,6 +26,8 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Manage what is known already and hidden from scans
+    Baseline(Box<baseline::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -39,6 +42,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Baseline(args) => baseline::run(*args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

@@ -10,9 +10,12 @@ use anyhow::{Context, Result, bail};
 
 use super::config::{self, Config};
 use super::output::{Outputs, Wanted, color, has_terminal};
-use super::{message, progress};
+use super::{baseline, message, progress};
+use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::exit::Exit;
+use crate::finding::Finding;
+use crate::place::Places;
 use crate::report::{Format, Header, Repository, Style};
 use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
@@ -26,7 +29,7 @@ use crate::summary::Summary;
 pub(super) struct Args {
     /// Files, directories, FIFOs, or - for standard input
     #[arg(value_name = "TARGET", default_value = ".")]
-    targets: Vec<PathBuf>,
+    pub(super) targets: Vec<PathBuf>,
 
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
     #[arg(long, value_name = "GLOB", help_heading = "What is read")]
@@ -56,7 +59,10 @@ pub(super) struct Args {
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     config: Option<PathBuf>,
-    /// Show findings that somebody allowed, too
+    /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
+    #[arg(long, value_name = "FILE", help_heading = "What is found")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Show findings that somebody allowed, or that the baseline knows, too
     #[arg(long, help_heading = "What is found")]
     show_allowed: bool,
 
@@ -74,7 +80,7 @@ pub(super) struct Args {
     no_color: bool,
     /// Say nothing but the report
     #[arg(short, long, conflicts_with = "verbose", help_heading = "How it is reported")]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Name everything that was not read, and the time it took
     #[arg(short, long, help_heading = "How it is reported")]
     verbose: bool,
@@ -106,7 +112,10 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let wanted = wanted(&args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let plan = plan(&args, config);
+    let mut plan = plan(&args, config);
+    if let Some(path) = &args.baseline {
+        plan.baseline = Some(baseline::load(path, places(&args), plan.now)?);
+    }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
     let header = header(&args, &plan, show_allowed);
@@ -131,6 +140,26 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         account(&wanted, &summary, args.verbose.then_some(started));
     }
     Ok(summary.exit())
+}
+
+/// What a scan without any report finds, for those who write it down elsewhere.
+pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Finding>, Summary)> {
+    anyhow::ensure!(
+        args.format.is_none() && args.output.is_none() && args.report.is_empty(),
+        "no report is written here; `stanch scan` writes one"
+    );
+    let config = configure(args)?;
+    for note in &config.notes {
+        message::warning(note);
+    }
+    let plan = Plan { baseline: known, ..plan(args, config) };
+    let watch = Arc::new(Watch::default());
+    on_interrupt(&watch)?;
+    let mut findings = Vec::new();
+    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+        scan::run(&plan, &watch, &mut |finding| findings.push(finding))
+    })?;
+    Ok((findings, summary))
 }
 
 /// The configuration that the first target finds, with what the command line adds to its rules.
@@ -178,6 +207,7 @@ fn plan(args: &Args, config: Config) -> Plan {
         fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
             .filter(|key| !key.is_empty())
             .map(|key| Secret::new(key.into_encoded_bytes())),
+        baseline: None,
         now: jiff::Timestamp::now().as_second(),
         chunk: read::CHUNK,
     }
@@ -196,6 +226,13 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
         }
     })
     .context("cannot listen for interrupts")
+}
+
+/// What leads from the paths of findings to those of the repository of the first target.
+pub(super) fn places(args: &Args) -> Places {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let base = std::env::current_dir().ok();
+    Places { root: first.and_then(|path| worktree::describe(path)).map(|it| it.root).or_else(|| base.clone()), base }
 }
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
@@ -225,7 +262,15 @@ fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
     let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
     let unread = summary.unaccepted();
     if !told {
-        message::note(&format!("{} found, {} allowed, {unread} not read", summary.reported, summary.allowed));
+        let baselined = match summary.baselined {
+            0 => String::new(),
+            count => format!("{count} in the baseline, "),
+        };
+        let (reported, allowed) = (summary.reported, summary.allowed);
+        message::note(&format!("{reported} found, {allowed} allowed, {baselined}{unread} not read"));
+        if !summary.expired.is_empty() {
+            message::warning(&format!("{} entries of the baseline have expired", summary.expired.len()));
+        }
         if unread > 0 && summary.reported == 0 {
             message::warning("this is not a clean result: something was not read; the report names it");
         }

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
-use crate::detect::entropy;
+use crate::secret::entropy;
 use crate::detect::escape::unescape;
 use crate::detect::proof::{atlassian, github, gitlab, jwt, prove};
 use crate::finding::Proof;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::baseline::Baseline;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
@@ -17,6 +18,7 @@ use crate::source::files::{self, Item, Target};
 use crate::source::worktree::Worktrees;
 use crate::summary::Summary;
 
+mod known;
 mod object;
 mod pool;
 mod snippet;
@@ -36,6 +38,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What is known already and hidden.
+    pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.
     pub accept: Vec<Why>,
     /// Key for fingerprints of secrets that could be guessed.
@@ -84,6 +88,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
     let mut worktrees = Worktrees::default();
+    let mut known = known::Applied::new(plan);
     pool::in_order(
         plan.jobs,
         |give| files::walk(&plan.targets, &plan.files, give).expect("targets and globs were checked above"),
@@ -91,7 +96,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         search,
         |outcome: Outcome| {
             for finding in outcome.findings {
-                let finding = with_tracking(finding, &mut worktrees);
+                let finding = known.settle(with_tracking(finding, &mut worktrees));
                 summary.count(&finding);
                 watch.findings.store(summary.reported, Relaxed);
                 sink(finding);
@@ -101,6 +106,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
     );
     summary.coverage.skips.sort();
     summary.interrupted = watch.interrupt.load(Relaxed);
+    known.account(&mut summary);
     Ok(summary)
 }
 

@@ -18,7 +18,8 @@ use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
 use self::model::*;
-use self::place::{Places, SRCROOT};
+use self::place::{SRCROOT, artifact};
+use crate::place::Places;
 use super::{Header, Out, Report, Style, escape};
 
 /// Results that GitHub takes in one run; it rejects a file with more (docs.github.com, "SARIF support for code
@@ -108,7 +109,7 @@ impl Frame {
     }
 
     fn result(&self, finding: &Finding, seen: &mut HashMap<(String, String), u32>) -> Result {
-        let location = self.places.of(&finding.origin);
+        let location = artifact(&self.places, &finding.origin);
         let hash = line_hash(&finding.snippet);
         let count = seen.entry((location.uri.clone(), hash.clone())).or_default();
         *count += 1;
@@ -212,7 +213,7 @@ fn skipped(places: &Places, skip: &Skip, summary: &Summary) -> Notification {
     let level = if summary.accepted.contains(&skip.why) { "note" } else { "warning" };
     let detail = if skip.detail.is_empty() { String::new() } else { format!(": {}", skip.detail) };
     let text = rules::sentence(&format!("not read ({}){detail}; {}", skip.why.as_str(), skip.why.advice()));
-    let location = PhysicalLocation { artifact_location: places.of(&skip.origin), region: None, context_region: None };
+    let location = PhysicalLocation { artifact_location: artifact(places, &skip.origin), region: None, context_region: None };
     let locations = vec![Location { physical_location: location }];
     Notification { locations, ..notification(skip.why.as_str(), level, &text) }
 }
@@ -254,9 +255,13 @@ fn located(artifact_location: ArtifactLocation, finding: &Finding) -> Location {
 }
 
 fn suppressions(verdict: &Verdict) -> Vec<Suppression> {
-    let Verdict::Allowed(allowed) = verdict else { return Vec::new() };
-    let kind = if allowed.by == "inline" { "inSource" } else { "external" };
-    vec![Suppression { kind, justification: format!("{}: {}", allowed.by, allowed.reason) }]
+    let (kind, justification) = match verdict {
+        Verdict::Allowed(allowed) if allowed.by == "inline" => ("inSource", format!("inline: {}", allowed.reason)),
+        Verdict::Allowed(allowed) => ("external", format!("{}: {}", allowed.by, allowed.reason)),
+        Verdict::Baselined { reason } => ("external", format!("baseline: {reason}")),
+        Verdict::Reported | Verdict::Hidden => return Vec::new(),
+    };
+    vec![Suppression { kind, justification }]
 }
 
 fn properties(finding: &Finding) -> ResultProperties {
@@ -292,6 +297,9 @@ fn counts(summary: &Summary) -> Counts {
     Counts {
         reported: summary.reported,
         allowed: summary.allowed,
+        baselined: summary.baselined,
+        stale: summary.stale.len(),
+        expired: summary.expired.len(),
         hidden: summary.hidden,
         files: summary.coverage.files,
         streams: summary.coverage.streams,
