@@ -246,6 +246,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         base,
         repository: found.map(|it| Repository { uri: it.uri, revision: it.revision, branch: it.branch }),
         confidence: plan.confidence,
+        now: plan.now,
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),

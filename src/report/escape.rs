@@ -127,6 +127,42 @@ pub fn sarif_message(text: &str) -> String {
     text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]").replace('{', "{{").replace('}', "}}")
 }
 
+/// Text of a workflow command of GitHub Actions, after the second `::`. The runner undoes `%25`, `%0D` and `%0A`.
+pub fn workflow_data(text: &str) -> String {
+    terminal(text).replace('%', "%25")
+}
+
+/// Text of a property of a workflow command, which ends at `,` or `:`.
+pub fn workflow_property(text: &str) -> String {
+    workflow_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Text of an XML element or attribute, on one line. XML 1.0 cannot hold most control characters in any form.
+pub fn xml(text: &str) -> String {
+    let text = terminal(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+/// A field of a table that no spreadsheet takes for a formula: what begins like one gets a `'` in front (OWASP, "CSV
+/// injection"; full-width signs count as signs).
+pub fn spreadsheet(text: &str) -> String {
+    let text = terminal(text);
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    if formula { format!("'{text}") } else { text }
+}
+
+/// Text as code in a cell of a Markdown table. A bar would end the cell even in a code span, and a backslash before it
+/// would not help: such text is an HTML element of entities.
+pub fn cell(text: &str) -> String {
+    let text = terminal(text);
+    if !text.contains(['|', '\\']) {
+        return code(&text);
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ' || !c.is_ascii();
+    let entity = |c: char| if plain(c) { c.to_string() } else { format!("&#{};", u32::from(c)) };
+    format!("<code>{}</code>", text.chars().map(entity).collect::<String>())
+}
+
 /// A value as JSON in which every invisible character is escaped, so that no terminal obeys it and no reviewer
 /// misses it. Outside of strings JSON is ASCII, so what is escaped stands in a string.
 pub fn json(value: &impl Serialize, pretty: bool) -> io::Result<String> {

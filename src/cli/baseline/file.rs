@@ -104,7 +104,8 @@ fn parse(source: &Source<'_>) -> Result<Vec<Known>, Error> {
         let fingerprint = Fingerprint::parse(raw.fingerprint.as_ref());
         let fingerprint = fingerprint.ok_or_else(|| bad(source.at(&raw.fingerprint), "fingerprint (32 hex digits)"))?;
         let date = |raw: Option<Spanned<Datetime>>| {
-            let day = |raw: &Spanned<Datetime>| day(raw.as_ref()).ok_or_else(|| bad(source.at(raw), "day (2027-01-31)"));
+            let day =
+                |raw: &Spanned<Datetime>| day(raw.as_ref()).ok_or_else(|| bad(source.at(raw), "day (2027-01-31)"));
             raw.as_ref().map(day).transpose()
         };
         Ok(Known {
@@ -234,7 +235,10 @@ mod tests {
     fn errors_say_where() {
         for (text, said) in [
             ("[[known]]\nfingerprint = \"xyz\"\nrule = \"r\"\npath = \"p\"\n", "b.toml:2:15: this is no fingerprint"),
-            ("[[known]]\nfingerprint = \"ba7816bf8f01cfea414140de5dae2223\"\nrule = \"r\"\npath = \"p\"\nexpires = 2027-02-01T00:00:00Z\n", "b.toml:5:11: this is no day"),
+            (
+                "[[known]]\nfingerprint = \"ba7816bf8f01cfea414140de5dae2223\"\nrule = \"r\"\npath = \"p\"\nexpires = 2027-02-01T00:00:00Z\n",
+                "b.toml:5:11: this is no day",
+            ),
             ("[[unknown]]\n", "b.toml:1:"),
         ] {
             let error = parsed(text).err().map(|error| error.to_string()).unwrap_or_default();
