@@ -162,7 +162,7 @@ fn an_expired_entry_hides_nothing_and_says_so() {
     let said = run(dir, 1, &["scan", "--baseline", FILE]);
     assert!(said.contains("baseline: 1 expired") && said.contains("expires 2020-01-31"), "{said}");
     let said = run(dir, 1, &["scan", "--baseline", FILE, "-f", "csv"]);
-    assert!(said.contains("warning: 1 entries of the baseline have expired"), "{said}");
+    assert!(said.contains("warning: expired in the baseline: 1;"), "{said}");
     let said = run(dir, 0, &["baseline", "update"]);
     assert!(said.contains("0 of them new") && said.contains("1 expired stay reported"), "{said}");
     let shown = run(dir, 0, &["baseline", "show"]);

@@ -221,9 +221,11 @@ fn bitbucket_gets_no_more_than_it_takes() {
     assert_eq!(json(clean.path(), 0, &["-f", "bitbucket"])["report"]["result"], "PASSED");
 }
 
-/// A workflow command as the runner of GitHub Actions reads it (actions/runner, `ActionCommand.TryParseV2`): level,
-/// properties, message.
-fn command(line: &str) -> Option<(String, Vec<(String, String)>, String)> {
+/// Level, properties, message.
+type Annotation = (String, Vec<(String, String)>, String);
+
+/// A workflow command as the runner of GitHub Actions reads it (actions/runner, `ActionCommand.TryParseV2`).
+fn command(line: &str) -> Option<Annotation> {
     let undone = |text: &str| text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%");
     let property = |text: &str| undone(&text.replace("%3A", ":").replace("%2C", ","));
     let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;

@@ -77,12 +77,14 @@ fn parse_date(text: &str) -> Result<Date, String> {
     text.parse().map_err(|_| "write the day as 2027-01-31".to_owned())
 }
 
-/// Takes the options of a scan that decide about its report out of the help: there is none.
+/// Tells in the help what the options of a scan are here: there is no report, and the baseline is what is written.
 fn without_reports(command: clap::Command) -> clap::Command {
-    ["format", "output", "report", "no_color", "show_allowed", "verbose"].into_iter().fold(command, |command, name| {
-        let has = command.get_arguments().any(|arg| arg.get_id() == name);
-        if has { command.mut_arg(name, |arg| arg.hide(true)) } else { command }
-    })
+    if command.get_arguments().all(|arg| arg.get_id() != "format") {
+        return command;
+    }
+    let reports = ["format", "output", "report", "no_color", "show_allowed", "verbose"];
+    let command = reports.into_iter().fold(command, |command, name| command.mut_arg(name, |arg| arg.hide(true)));
+    command.mut_arg("baseline", |arg| arg.help(format!("The file to write [default: {DEFAULT}]")))
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {

@@ -270,7 +270,8 @@ fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
         let (reported, allowed) = (summary.reported, summary.allowed);
         message::note(&format!("{reported} found, {allowed} allowed, {baselined}{unread} not read"));
         if !summary.expired.is_empty() {
-            message::warning(&format!("{} entries of the baseline have expired", summary.expired.len()));
+            let expired = summary.expired.len();
+            message::warning(&format!("expired in the baseline: {expired}; what they name is reported again"));
         }
         if unread > 0 && summary.reported == 0 {
             message::warning("this is not a clean result: something was not read; the report names it");

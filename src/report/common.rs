@@ -148,12 +148,14 @@ pub(super) fn clip(text: &str, limit: usize) -> String {
     text.chars().take(limit - 1).chain(['…']).collect()
 }
 
-/// Why it is taken for a secret.
+/// Why it is taken for a secret, as a sentence.
 pub(super) fn why(finding: &Finding) -> String {
-    sentence(match &finding.proof {
+    let why = sentence(match &finding.proof {
         Proof::Holds(why) | Proof::Fails(why) => why,
         Proof::Absent => "Found by its shape and what stands around it",
-    })
+    });
+    let mut chars = why.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// What it is, with the masked secret; why; what to do; who said that it is all right.

@@ -8,8 +8,8 @@ use super::common::{Run, Whole, counted, description, settled, unread, why};
 use super::escape::{cell, markdown};
 use super::{Out, Style};
 
-/// GitHub takes 1 MiB for a step's summary, and drops all of a longer one (docs.github.com, "Workflow commands"). GitLab
-/// takes 1,000,000 characters for a comment.
+/// GitHub takes 1 MiB for a step's summary and drops all of a longer one (docs.github.com, "Workflow commands");
+/// GitLab takes 1,000,000 characters for a comment.
 const LIMIT: usize = 900_000;
 /// Skips that are named one by one.
 const SKIPS: usize = 100;

@@ -32,7 +32,7 @@ use crate::secret::Fingerprint;
 /// What stands above the entries.
 const HEAD: &str = "\
 # Findings that are known: `stanch scan --baseline` hides and counts them. It holds no secret and belongs into git.
-# `reason`, `by` and `expires` are yours to change; `stanch baseline update` adds what is new, `prune` drops what is gone.
+# `reason`, `by` and `expires` are yours to edit; `stanch baseline update` adds what is new, `prune` drops what is gone.
 ";
 
 /// Why a baseline cannot be used.
@@ -48,7 +48,7 @@ pub(super) enum Error {
     Value { at: At, expected: &'static str },
     /// Says nothing of what stands in the file: it may hold secrets.
     #[error(
-        "{}: this JSON is neither a gitleaks report (a list of findings) nor a .secrets.baseline of detect-secrets{detail}",
+        "{}: this JSON is no gitleaks report (a list of findings) and no .secrets.baseline{detail}",
         path.display()
     )]
     Foreign { path: PathBuf, detail: String },
@@ -236,7 +236,8 @@ mod tests {
         for (text, said) in [
             ("[[known]]\nfingerprint = \"xyz\"\nrule = \"r\"\npath = \"p\"\n", "b.toml:2:15: this is no fingerprint"),
             (
-                "[[known]]\nfingerprint = \"ba7816bf8f01cfea414140de5dae2223\"\nrule = \"r\"\npath = \"p\"\nexpires = 2027-02-01T00:00:00Z\n",
+                "[[known]]\nfingerprint = \"ba7816bf8f01cfea414140de5dae2223\"\nrule = \"r\"\npath = \"p\"\n\
+                 expires = 2027-02-01T00:00:00Z\n",
                 "b.toml:5:11: this is no day",
             ),
             ("[[unknown]]\n", "b.toml:1:"),
