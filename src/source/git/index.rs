@@ -1,5 +1,5 @@
-//! Pack indices: which object stands where in a pack. Versions 1 and 2, and the part of a multi-pack-index that speaks of one
-//! pack. Formats: gitformat-pack(5).
+//! Pack indices: which object stands where in a pack. Versions 1 and 2, and the part of a multi-pack-index that
+//! speaks of one pack. Formats: gitformat-pack(5).
 
 use std::sync::Arc;
 

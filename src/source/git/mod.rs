@@ -19,6 +19,7 @@ mod map;
 mod pack;
 mod plan;
 mod read;
+mod single;
 mod store;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
