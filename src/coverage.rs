@@ -21,6 +21,14 @@ pub enum Why {
     SpecialFile,
     /// Larger than `--max-size`.
     TooLarge,
+    /// Something compressed that is broken or cut off; what could be read of it was searched.
+    CorruptArchive,
+    /// An archive that has a password.
+    Encrypted,
+    /// Something compressed that expands without end.
+    Bomb,
+    /// A way of compressing that this version does not read.
+    UnknownPacking,
     /// Any other input or output error.
     ReadError,
     /// The search itself failed on this object (a bug of ours: please report it).
@@ -40,6 +48,10 @@ impl Why {
         Why::SymlinkOutside,
         Why::SpecialFile,
         Why::TooLarge,
+        Why::CorruptArchive,
+        Why::Encrypted,
+        Why::Bomb,
+        Why::UnknownPacking,
         Why::ReadError,
         Why::Panicked,
         Why::Interrupted,
@@ -56,6 +68,10 @@ impl Why {
             Why::SymlinkOutside => "symlink-outside",
             Why::SpecialFile => "special-file",
             Why::TooLarge => "too-large",
+            Why::CorruptArchive => "corrupt-archive",
+            Why::Encrypted => "encrypted",
+            Why::Bomb => "bomb",
+            Why::UnknownPacking => "unknown-packing",
             Why::ReadError => "read-error",
             Why::Panicked => "panicked",
             Why::Interrupted => "interrupted",
@@ -73,6 +89,10 @@ impl Why {
             Why::SymlinkOutside => "name what it points to as a target of its own",
             Why::SpecialFile => "name it as a target of its own to read it as a stream",
             Why::TooLarge => "raise or drop --max-size",
+            Why::CorruptArchive => "fetch it again",
+            Why::Encrypted => "decrypt it and scan what is in it",
+            Why::Bomb => "unpack a part of it and scan that",
+            Why::UnknownPacking => "unpack it and scan what is in it",
             Why::ReadError => "check the disk or file system, then scan again",
             Why::Panicked => "please report this as a bug of stanch",
             Why::Interrupted => "run the scan again to its end",

@@ -40,6 +40,13 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// A file inside of an archive.
+    Member {
+        /// The archive's path, as of a file.
+        archive: PathBuf,
+        /// The member's name; U+FFFD for what is no UTF-8.
+        name: String,
+    },
 }
 
 impl Origin {
@@ -47,7 +54,7 @@ impl Origin {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Origin::File { path, .. } => Some(path),
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } => None,
         }
     }
 
@@ -55,7 +62,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } => None,
         }
     }
 }
@@ -67,6 +74,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
+            Origin::Member { archive, name } => write!(f, "{}!/{name}", archive.display()),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
 
+pub mod beginning;
 pub mod escape;
 pub mod allow;
 pub mod mint;

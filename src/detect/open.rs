@@ -1,7 +1,8 @@
 //! Says from which byte on a stream must be held back, because what comes next could still make a token of it.
 //!
 //! A place in the stream is *open* while a rule's pattern, begun there, has neither failed nor come to its end. What
-//! lies before the first open place is decided: no further byte changes what the rules find in it.
+//! lies before the first open place is decided: no further byte changes what the rules find in it. A secret may begin
+//! some way behind the place where its pattern does; what lies between can be passed on, but is not decided.
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -10,6 +11,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
+use super::beginning::Beginning;
 use super::pattern::Error;
 use super::shape::{MAX_MATCH, shape};
 use crate::rule::RuleSet;
@@ -24,6 +26,15 @@ pub struct Openings {
     groups: Vec<Group>,
 }
 
+/// How far a stream is decided and how far it can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Matches that begin before this are final.
+    pub decided: usize,
+    /// No secret of an open match begins before this; at least `decided`.
+    pub held: usize,
+}
+
 /// Rules that are followed by one automaton.
 #[derive(Debug)]
 struct Group {
@@ -33,37 +44,49 @@ struct Group {
     reach: usize,
     /// Bytes that a match can begin with, whatever stands before it.
     first: Box<[bool; 256]>,
+    /// Where in a match the secret begins.
+    secret: Beginning,
 }
 
 impl Openings {
     /// For these rules; an error for one that does not compile.
     pub fn new(rules: &RuleSet) -> Result<Self, Error> {
-        let (mut together, mut reach, mut groups) = (Vec::new(), 0, Vec::new());
+        let (mut near, mut far, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
             let hir = super::pattern::parse(rule)?;
-            let span = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
-            if span <= SHORT {
-                reach = span.max(reach);
-                together.push(hir);
-            } else {
-                groups.push(Group::new(&[hir], span, MatchKind::LeftmostFirst)?);
+            let reach = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
+            let secret = Beginning::of(&hir, rule.secret_group);
+            match (reach <= SHORT, secret.lead) {
+                (false, _) => groups.push(Group::new(&[hir], reach, secret, MatchKind::LeftmostFirst)?),
+                (true, 0) => near.push((hir, reach, secret)),
+                (true, _) => far.push((hir, reach, secret)),
             }
         }
-        if !together.is_empty() {
+        for rules in [near, far].into_iter().filter(|rules| !rules.is_empty()) {
+            let reach = rules.iter().map(|(_, reach, _)| *reach).max().unwrap_or(0);
+            let (hirs, secrets): (Vec<Hir>, Vec<Beginning>) =
+                rules.into_iter().map(|(hir, _, secret)| (hir, secret)).unzip();
+            let secret = secrets.into_iter().reduce(Beginning::or).unwrap_or_default();
             // Each rule must be followed to its own end, also when another one has a match before.
-            groups.push(Group::new(&together, reach, MatchKind::All)?);
+            groups.push(Group::new(&hirs, reach, secret, MatchKind::All)?);
         }
         Ok(Openings { groups })
     }
 
-    /// The first open place of `bytes` at or after `from`, or their length. Places before `from` must be decided.
-    pub fn first_open(&mut self, bytes: &[u8], from: usize) -> usize {
-        self.groups.iter_mut().fold(bytes.len(), |open, group| group.first_open(bytes, from, open))
+    /// What is open in `bytes` at or after `from`; places before `from` must be decided.
+    pub fn look(&mut self, bytes: &[u8], from: usize) -> Open {
+        let mut open = Open { decided: bytes.len(), held: bytes.len() };
+        for group in &mut self.groups {
+            let place = group.first_open(bytes, from);
+            open.decided = open.decided.min(place);
+            open.held = open.held.min(group.secret.at_or_after(bytes, place));
+        }
+        open
     }
 }
 
 impl Group {
-    fn new(hirs: &[Hir], reach: usize, kind: MatchKind) -> Result<Self, Error> {
+    fn new(hirs: &[Hir], reach: usize, secret: Beginning, kind: MatchKind) -> Result<Self, Error> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new()
             .configure(config)
@@ -76,7 +99,7 @@ impl Group {
             .build_from_nfa(nfa)
             .map_err(|error| Error::new("(all)", error))?;
         let cache = automaton.create_cache();
-        let mut group = Group { automaton, cache, reach, first: Box::new([false; 256]) };
+        let mut group = Group { automaton, cache, reach, first: Box::new([false; 256]), secret };
         for byte in 0..=u8::MAX {
             let begins = [&[byte][..], &[b' ', byte], &[b'a', byte], &[b'\n', byte], &[b'\r', byte]]
                 .iter()
@@ -86,11 +109,12 @@ impl Group {
         Ok(group)
     }
 
-    fn first_open(&mut self, bytes: &[u8], from: usize, known: usize) -> usize {
+    /// The first open place at or after `from`, or the end.
+    fn first_open(&mut self, bytes: &[u8], from: usize) -> usize {
         let mut at = from.max(bytes.len().saturating_sub(self.reach));
-        while at < known {
-            let Some(skip) = bytes[at..known].iter().position(|&byte| self.first[usize::from(byte)]) else {
-                return known;
+        while at < bytes.len() {
+            let Some(skip) = bytes[at..].iter().position(|&byte| self.first[usize::from(byte)]) else {
+                break;
             };
             at += skip;
             if self.is_open(bytes, at, true) {
@@ -98,7 +122,7 @@ impl Group {
             }
             at += 1;
         }
-        known
+        bytes.len()
     }
 
     /// Whether a match that begins at `start` could depend on what comes behind `bytes`. An automaton that gives up
@@ -156,7 +180,23 @@ mod tests {
 
     fn open(regex: &str, keyword: &str, text: &str) -> usize {
         let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &[keyword]))], ..RuleSet::default() };
-        Openings::new(&rules).unwrap().first_open(text.as_bytes(), 0)
+        Openings::new(&rules).unwrap().look(text.as_bytes(), 0).decided
+    }
+
+    #[test]
+    fn what_stands_before_the_secret_is_not_held() {
+        let held = |regex: &str, text: &str| {
+            let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &["token"]))], ..RuleSet::default() };
+            let open = Openings::new(&rules).unwrap().look(text.as_bytes(), 0);
+            (open.decided, open.held)
+        };
+        let context = r#"token[\s"]{0,3}[=:][\s"]{0,3}([a-z0-9]{8})"#;
+        assert_eq!(held(context, "a token:\n"), (2, 9));
+        assert_eq!(held(context, "a token:\nab"), (2, 9));
+        assert_eq!(held(context, "a token:ab"), (2, 8));
+        assert_eq!(held(r"(?:^|\s)(token_[a-z]{8})", "line\n"), (4, 5));
+        assert_eq!(held(r"(?:^|\s)(token_[a-z]{8})", "line t"), (4, 5));
+        assert_eq!(held(r"token_[a-z]{8}", "line t"), (5, 5));
     }
 
     #[test]

@@ -171,6 +171,10 @@ impl From<&Origin> for Place {
         let (kind, bytes) = match origin {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
+            Origin::Member { .. } => {
+                let path = origin.to_string();
+                return Place { origin: "member", path, path_bytes_base64: None, tracking: None };
+            }
         };
         let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
         let tracking = origin.tracking().map(|tracking| tracking.as_str());

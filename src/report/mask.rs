@@ -108,6 +108,13 @@ impl Mask {
                 Origin::File { path, tracking: *tracking }
             }
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
+            Origin::Member { archive, name } => {
+                let archive = match self.bytes(archive.as_os_str().as_encoded_bytes()) {
+                    Cow::Borrowed(_) => archive.clone(),
+                    Cow::Owned(masked) => from_bytes(masked),
+                };
+                Origin::Member { archive, name: self.text(name) }
+            }
         }
     }
 

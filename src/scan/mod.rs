@@ -21,6 +21,7 @@ use crate::summary::{Note, Summary};
 pub mod filter;
 mod log;
 mod object;
+mod packed;
 mod pool;
 mod snippet;
 mod told;

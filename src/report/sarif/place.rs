@@ -22,8 +22,13 @@ pub(super) struct Places {
 impl Places {
     /// A path inside of `root` relative to it, any other as `file:///…`; of a stream its name.
     pub(super) fn of(&self, origin: &Origin) -> ArtifactLocation {
+        let member;
         let path = match origin {
             Origin::File { path, .. } => path,
+            Origin::Member { .. } => {
+                member = origin.to_string();
+                Path::new(&member)
+            }
             Origin::Stream { name } if name.starts_with('/') => Path::new(name),
             Origin::Stream { name } => {
                 let name = name.trim_matches(['<', '>']);

@@ -1,0 +1,78 @@
+//! `stanch filter` as a program: what it lets through, when, and with which exit code.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use stanch::detect::mint::mint;
+use stanch::rulefile::builtin;
+
+fn stanch(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stanch"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn token(rule: &str) -> String {
+    mint(builtin().get(rule).unwrap(), 7).unwrap()
+}
+
+#[test]
+fn secrets_of_every_rule_are_replaced_and_the_rest_is_the_same() {
+    let tokens: Vec<(String, String)> =
+        builtin().rules.iter().filter_map(|rule| Some((rule.id.clone(), mint(rule, 7)?))).collect();
+    assert!(tokens.len() > 10);
+    let mut child = stanch(&["filter", "--confidence", "low"]).spawn().unwrap();
+    let text: String = tokens.iter().map(|(id, token)| format!("{id} gitlab token=\"{token}\" \u{fffd}\r\n")).collect();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    input.write_all(b"\xff\0 no newline").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let filtered = String::from_utf8_lossy(&output.stdout);
+    for (id, token) in &tokens {
+        assert!(!filtered.contains(token.as_str()), "{id}");
+    }
+    assert!(output.stdout.ends_with(b"\xff\0 no newline"));
+    assert_eq!(filtered.matches("\r\n").count(), tokens.len());
+}
+
+#[test]
+fn a_line_comes_through_while_the_input_is_open() {
+    let token = token("github-pat");
+    let mut child = stanch(&["redact"]).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    input.write_all(format!("login {token} done\n> ").as_bytes()).unwrap();
+    let wanted = format!("login [stanch: github-pat ghp_****…{}] done\n> ", &token[token.len() - 4..]);
+    let mut seen = vec![0; wanted.len()];
+    output.read_exact(&mut seen).unwrap();
+    assert_eq!(String::from_utf8_lossy(&seen), wanted);
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
+    let token = token("github-pat");
+    let script = format!("echo out {token}; echo err {token} >&2; exit 42");
+    let output = stanch(&["filter", "--", "sh", "-c", &script]).output().unwrap();
+    assert_eq!(output.status.code(), Some(42));
+    for (stream, word) in [(&output.stdout, "out"), (&output.stderr, "err")] {
+        let text = String::from_utf8_lossy(stream);
+        assert!(text.starts_with(&format!("{word} [stanch: github-pat ghp_")) && !text.contains(&token), "{text}");
+    }
+    let killed = stanch(&["filter", "--", "sh", "-c", "kill -TERM $$"]).output().unwrap();
+    assert_eq!(killed.status.code(), Some(128 + 15));
+    let missing = stanch(&["filter", "--", "/no/such/program"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut child = stanch(&["filter"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut input = child.stdin.take().unwrap();
+    // The pipe breaks at some point; which write notices does not matter.
+    while input.write_all(&[b'\n'; 4096]).is_ok() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
