@@ -60,7 +60,7 @@ pub(super) fn facts(
     let place = chunk.start.offset + at as u64;
     let line = line_around(chunk.bytes, at);
     let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
-    let time = prefix.time.map(|time| chunk.bytes[line.start + time.start..line.start + time.end].to_vec());
+    let time = prefix.time.map(|(from, to)| chunk.bytes[line.start + from as usize..line.start + to as usize].to_vec());
     let (file_job, file_step) = github_member(origin);
     let job = log.context.job(place).or(file_job);
     let step = log.context.step(place).or(file_step);
