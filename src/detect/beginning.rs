@@ -49,13 +49,6 @@ impl Beginning {
         Beginning { lead, first }
     }
 
-    /// What holds for the secrets of both.
-    pub fn or(mut self, other: Beginning) -> Beginning {
-        self.lead = self.lead.min(other.lead);
-        self.first.iter_mut().zip(other.first).for_each(|(one, other)| *one |= other);
-        self
-    }
-
     /// Where the secret of a match that begins at or after `start` can begin at the earliest.
     pub fn at_or_after(&self, bytes: &[u8], start: usize) -> usize {
         let from = bytes.len().min(start + self.lead);

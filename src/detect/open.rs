@@ -23,7 +23,12 @@ const SHORT: usize = 1 << 10;
 /// All rules, ready to say what is open.
 #[derive(Debug)]
 pub struct Openings {
-    groups: Vec<Group>,
+    /// The many short rules in one automaton, to see quickly that nothing is open.
+    together: Option<Follower>,
+    /// The same rules, each by itself, to see where the secret of an open match can begin.
+    short: Vec<(Follower, Beginning)>,
+    /// The few long ones.
+    long: Vec<(Follower, Beginning)>,
 }
 
 /// How far a stream is decided and how far it can be passed on.
@@ -35,58 +40,61 @@ pub struct Open {
     pub held: usize,
 }
 
-/// Rules that are followed by one automaton.
+/// Follows rules by one automaton.
 #[derive(Debug)]
-struct Group {
+struct Follower {
     automaton: DFA,
     cache: Cache,
     /// A match ends at most this many bytes behind its start.
     reach: usize,
     /// Bytes that a match can begin with, whatever stands before it.
     first: Box<[bool; 256]>,
-    /// Where in a match the secret begins.
-    secret: Beginning,
 }
 
 impl Openings {
     /// For these rules; an error for one that does not compile.
     pub fn new(rules: &RuleSet) -> Result<Self, Error> {
-        let (mut near, mut far, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut hirs, mut reach, mut short, mut long) = (Vec::new(), 0, Vec::new(), Vec::new());
         for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
             let hir = super::pattern::parse(rule)?;
-            let reach = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
+            let span = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
             let secret = Beginning::of(&hir, rule.secret_group);
-            match (reach <= SHORT, secret.lead) {
-                (false, _) => groups.push(Group::new(&[hir], reach, secret, MatchKind::LeftmostFirst)?),
-                (true, 0) => near.push((hir, reach, secret)),
-                (true, _) => far.push((hir, reach, secret)),
+            let alone = Follower::new(std::slice::from_ref(&hir), span, MatchKind::LeftmostFirst)?;
+            if span <= SHORT {
+                short.push((alone, secret));
+                reach = span.max(reach);
+                hirs.push(hir);
+            } else {
+                long.push((alone.with_first_bytes(), secret));
             }
         }
-        for rules in [near, far].into_iter().filter(|rules| !rules.is_empty()) {
-            let reach = rules.iter().map(|(_, reach, _)| *reach).max().unwrap_or(0);
-            let (hirs, secrets): (Vec<Hir>, Vec<Beginning>) =
-                rules.into_iter().map(|(hir, _, secret)| (hir, secret)).unzip();
-            let secret = secrets.into_iter().reduce(Beginning::or).unwrap_or_default();
+        let together = match hirs.is_empty() {
+            true => None,
             // Each rule must be followed to its own end, also when another one has a match before.
-            groups.push(Group::new(&hirs, reach, secret, MatchKind::All)?);
-        }
-        Ok(Openings { groups })
+            false => Some(Follower::new(&hirs, reach, MatchKind::All)?.with_first_bytes()),
+        };
+        Ok(Openings { together, short, long })
     }
 
     /// What is open in `bytes` at or after `from`; places before `from` must be decided.
     pub fn look(&mut self, bytes: &[u8], from: usize) -> Open {
-        let mut open = Open { decided: bytes.len(), held: bytes.len() };
-        for group in &mut self.groups {
-            let place = group.first_open(bytes, from);
-            open.decided = open.decided.min(place);
-            open.held = open.held.min(group.secret.at_or_after(bytes, place));
+        let end = bytes.len();
+        let first = self.together.as_mut().map_or(end, |all| all.first_open(bytes, from));
+        let mut open = Open { decided: end, held: end };
+        let short = self.short.iter_mut().map(|rule| (rule, first)).filter(|_| first < end);
+        for ((rule, secret), from) in short.chain(self.long.iter_mut().map(|rule| (rule, from))) {
+            let place = rule.first_open(bytes, from);
+            if place < end {
+                open.decided = open.decided.min(place);
+                open.held = open.held.min(secret.at_or_after(bytes, place));
+            }
         }
         open
     }
 }
 
-impl Group {
-    fn new(hirs: &[Hir], reach: usize, secret: Beginning, kind: MatchKind) -> Result<Self, Error> {
+impl Follower {
+    fn new(hirs: &[Hir], reach: usize, kind: MatchKind) -> Result<Self, Error> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new()
             .configure(config)
@@ -99,14 +107,18 @@ impl Group {
             .build_from_nfa(nfa)
             .map_err(|error| Error::new("(all)", error))?;
         let cache = automaton.create_cache();
-        let mut group = Group { automaton, cache, reach, first: Box::new([false; 256]), secret };
+        Ok(Follower { automaton, cache, reach, first: Box::new([true; 256]) })
+    }
+
+    /// Finds out which bytes a match can begin with: worth it for what looks at much.
+    fn with_first_bytes(mut self) -> Self {
         for byte in 0..=u8::MAX {
             let begins = [&[byte][..], &[b' ', byte], &[b'a', byte], &[b'\n', byte], &[b'\r', byte]]
                 .iter()
-                .any(|bytes| group.is_open(bytes, bytes.len() - 1, false));
-            group.first[usize::from(byte)] = begins;
+                .any(|bytes| self.is_open(bytes, bytes.len() - 1, false));
+            self.first[usize::from(byte)] = begins;
         }
-        Ok(group)
+        self
     }
 
     /// The first open place at or after `from`, or the end.
