@@ -81,3 +81,55 @@ fn a_reader_that_leaves_is_no_failure() {
     while input.write_all(&[b'\n'; 4096]).is_ok() {}
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+mod splits {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use stanch::detect::Detector;
+    use stanch::rule::Confidence;
+    use stanch::scan::filter::Filter;
+
+    use super::*;
+
+    fn filtered(detector: &Detector, pieces: &[&[u8]]) -> Vec<u8> {
+        let (mut filter, mut out) = (Filter::new(detector, Confidence::Low).unwrap(), Vec::new());
+        pieces.iter().for_each(|piece| filter.push(piece, &mut out).unwrap());
+        filter.finish(&mut out).unwrap();
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn any_reads_of_our_rules_leaks_give_the_same_and_no_secret(
+            parts in prop::collection::vec((any::<prop::sample::Index>(), "[a-zA-Z =:.\n\"-]{0,30}"), 1..6),
+            cuts in prop::collection::vec(1usize..80, 0..40),
+        ) {
+            let rules = Arc::new(builtin());
+            let detector = Detector::new(rules.clone(), 0).unwrap();
+            let (mut text, mut tokens) = (String::new(), Vec::new());
+            for (index, noise) in &parts {
+                let rule = index.get(&rules.rules);
+                let leak = rule.leaks.iter().find(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
+                if let (Some(token), Some(leak)) = (mint(rule, index.index(1000) as u64), leak) {
+                    text.push_str(&format!("{noise}\n{}\n", leak.replace("<mint>", &token)));
+                    tokens.push(token);
+                }
+            }
+            let whole = filtered(&detector, &[text.as_bytes()]);
+            let (mut pieces, mut rest) = (Vec::new(), text.as_bytes());
+            for cut in cuts {
+                let (piece, tail) = rest.split_at(cut.min(rest.len()));
+                pieces.push(piece);
+                rest = tail;
+            }
+            pieces.push(rest);
+            let split = filtered(&detector, &pieces);
+            prop_assert_eq!(String::from_utf8_lossy(&split), String::from_utf8_lossy(&whole));
+            for token in &tokens {
+                prop_assert!(memchr::memmem::find(&split, token.as_bytes()).is_none());
+            }
+        }
+    }
+}

@@ -68,7 +68,8 @@ fn groups(hir: &Hir, wanted: &impl Fn(u32) -> bool, first: &mut [bool; 256]) -> 
         }
         HirKind::Repetition(repetition) => groups(&repetition.sub, wanted, first),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().fold(false, |found, part| groups(part, wanted, first) || found)
+            let found = parts.iter().filter(|part| groups(part, wanted, first)).count();
+            found > 0
         }
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
     }

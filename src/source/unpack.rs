@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
@@ -112,10 +113,13 @@ pub struct Member {
     pub size: u64,
 }
 
+/// What is in a member, or why it cannot be read.
+pub type Content<'c> = Result<&'c mut dyn Read, Error>;
+
 /// Shows `visit` every file of a zip archive with its content, in the order of its directory, until it breaks.
 pub fn members(
     archive: impl Read + Seek,
-    visit: &mut dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> std::ops::ControlFlow<()>,
+    visit: &mut dyn FnMut(&Member, Content<'_>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
     for index in 0..archive.len() {
@@ -255,7 +259,6 @@ impl<R: BufRead> Read for Frames<R> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::ops::ControlFlow;
 
     use super::*;
 
