@@ -8,11 +8,11 @@ use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
-use crate::detect::entropy;
 use crate::detect::escape::unescape;
 use crate::detect::proof::{atlassian, github, gitlab, jwt, prove};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
+use crate::secret::entropy;
 use sample::{Random, sample};
 
 /// How many tokens are drawn before giving up: a draw may look like a placeholder, or miss the pattern by its edges.
@@ -173,7 +173,8 @@ fn credible(rule: &Rule, token: &[u8]) -> bool {
         list.regex_target == RegexTarget::Secret && list.regexes.iter().any(|regex| regex.is_match(token))
             || list.stopwords.iter().any(|word| find(&token.to_ascii_lowercase(), word.as_bytes()).is_some())
     });
-    !filler && !allowed && rule.entropy.is_none_or(|least| entropy(token) >= least)
+    let digit = !rule.requires_digit || token.iter().any(u8::is_ascii_digit);
+    !filler && !allowed && digit && rule.entropy.is_none_or(|least| entropy(token) >= least)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use super::marks::{AFTER, BEFORE, shorten};
 use super::shape::{MAX_MATCH, Shape, shape};
 use crate::rule::Rule;
 
@@ -64,6 +65,17 @@ impl Pattern {
         let hir = parse(rule)?;
         let shape = shape(&hir, &rule.keywords);
         Ok(Pattern { hir, group: rule.secret_group, compiled: OnceLock::new(), shape })
+    }
+
+    /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does.
+    pub(super) fn shortened(&self, shape: &Shape) -> Self {
+        let (before, after) = (BEFORE - 1, AFTER - 1);
+        let hir = match shape.before <= before && shape.after <= after {
+            true => self.hir.clone(),
+            false => shorten(&self.hir, shape.anchor, before, after),
+        };
+        let shape = Shape { before: shape.before.min(before), after: shape.after.min(after), ..shape.clone() };
+        Pattern { hir, group: 0, compiled: OnceLock::new(), shape: Some(shape) }
     }
 
     fn regex(&self) -> &Regex {

@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
-use crate::finding::{Finding, Proof, Snippet, Verdict};
-use crate::origin::Origin;
+use crate::finding::{Allowed, Finding, Proof, Snippet, Verdict};
+use crate::origin::{Commit, Origin, Provenance, Removed};
 use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
 
@@ -44,6 +44,7 @@ struct Form {
 
 impl Mask {
     /// Learns the secret of a finding.
+    #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
     pub(super) fn add(&mut self, finding: &Finding) {
         let secret = finding.secret.expose();
         if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
@@ -100,21 +101,37 @@ impl Mask {
 
     fn origin(&self, origin: &Origin) -> Origin {
         match origin {
-            Origin::File { path, tracking } => {
-                let path = match self.bytes(path.as_os_str().as_encoded_bytes()) {
-                    Cow::Borrowed(_) => path.clone(),
-                    Cow::Owned(masked) => from_bytes(masked),
-                };
-                Origin::File { path, tracking: *tracking }
-            }
+            Origin::File { path, tracking } => Origin::File { path: self.path(path), tracking: *tracking },
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
-            Origin::Member { archive, name } => {
-                let archive = match self.bytes(archive.as_os_str().as_encoded_bytes()) {
-                    Cow::Borrowed(_) => archive.clone(),
-                    Cow::Owned(masked) => from_bytes(masked),
-                };
-                Origin::Member { archive, name: self.text(name) }
+            Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.text(name) },
+            Origin::Object { path, id, kind } => {
+                Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }
             }
+        }
+    }
+
+    fn path(&self, path: &Path) -> PathBuf {
+        match self.bytes(path.as_os_str().as_encoded_bytes()) {
+            Cow::Borrowed(_) => path.to_owned(),
+            Cow::Owned(masked) => from_bytes(masked),
+        }
+    }
+
+    fn provenance(&self, provenance: &Provenance) -> Provenance {
+        let commit = |commit: &Commit| Commit {
+            author: commit.author.as_deref().map(|text| self.text(text)),
+            email: commit.email.as_deref().map(|text| self.text(text)),
+            subject: self.text(&commit.subject),
+            ..commit.clone()
+        };
+        let removed = |it: &Removed| Removed { reference: self.text(&it.reference), commit: it.commit };
+        Provenance {
+            paths: provenance.paths.iter().map(|path| self.path(path)).collect(),
+            introduced: provenance.introduced.iter().map(commit).collect(),
+            references: provenance.references.iter().map(|name| self.text(name)).collect(),
+            removed: provenance.removed.iter().map(removed).collect(),
+            in_head: provenance.in_head,
+            truncated: provenance.truncated,
         }
     }
 
@@ -135,11 +152,14 @@ impl Mask {
         for fact in &mut finding.facts {
             fact.value = self.text(&fact.value);
         }
+        if let Some(provenance) = &mut finding.provenance {
+            *provenance = Arc::new(self.provenance(provenance));
+        }
         if let Proof::Holds(why) | Proof::Fails(why) = &mut finding.proof {
             *why = self.text(why);
         }
-        if let Verdict::Allowed(allowed) = &mut finding.verdict {
-            allowed.reason = self.text(&allowed.reason);
+        if let Verdict::Allowed(Allowed { reason, .. }) | Verdict::Baselined { reason } = &mut finding.verdict {
+            *reason = self.text(reason);
         }
         finding
     }
@@ -150,6 +170,11 @@ impl Mask {
         for skip in &mut summary.coverage.skips {
             skip.origin = self.origin(&skip.origin);
             skip.detail = self.text(&skip.detail);
+        }
+        for entry in summary.stale.iter_mut().chain(&mut summary.expired) {
+            for text in [&mut entry.rule, &mut entry.path, &mut entry.reason, &mut entry.by] {
+                *text = self.text(text);
+            }
         }
         summary
     }
@@ -210,7 +235,7 @@ impl Report for Masked {
         self.mask.add(finding);
         let shown = match finding.verdict {
             Verdict::Reported => true,
-            Verdict::Allowed(_) => self.show_allowed,
+            Verdict::Allowed(_) | Verdict::Baselined { .. } => self.show_allowed,
             Verdict::Hidden => false,
         };
         match &mut self.held {
@@ -239,33 +264,13 @@ mod tests {
 
     use crate::chunk::Position;
     use crate::finding::Region;
-    use crate::rule::{Confidence, Rule, Severity};
+    use crate::rule::{Confidence, Rule};
 
     fn finding(secret: &[u8]) -> Finding {
-        let rule = Rule {
-            id: "example".to_owned(),
-            description: String::new(),
-            provider: String::new(),
-            kind: String::new(),
-            regex: String::new(),
-            secret_group: 0,
-            keywords: Vec::new(),
-            entropy: None,
-            path: None,
-            tags: Vec::new(),
-            proof: None,
-            confidence: Confidence::Medium,
-            severity: Severity::High,
-            random_bits: 0,
-            remedy: String::new(),
-            references: Vec::new(),
-            leaks: Vec::new(),
-            clean: Vec::new(),
-            allowlists: Vec::new(),
-            skip_report: false,
-        };
+        let rule = Rule { id: "example".to_owned(), ..Rule::default() };
         Finding {
             rule: Arc::new(rule),
+            provenance: None,
             secret: Secret::new(secret),
             redacted: "****".to_owned(),
             fingerprint: Fingerprint::of_strong(secret),

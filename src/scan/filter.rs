@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::snippet::redacted;
 use crate::detect::open::{Open, Openings};
-use crate::detect::{Candidate, Detector, Scratch, pattern, settle};
+use crate::detect::{Candidate, Detector, Scratch, Where, pattern, settle};
 use crate::rule::Confidence;
 
 /// What is kept of what has been passed on, in bytes: twice what any rule looks at before a match.
@@ -58,7 +58,8 @@ impl<'d> Filter<'d> {
 
     /// Passes on everything that need not be held, but no part of a secret that reaches over that.
     fn pass(&mut self, open: Open, out: &mut impl Write) -> io::Result<()> {
-        let mut candidates = self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), None);
+        let mut candidates =
+            self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Nowhere);
         candidates.retain(|one| one.matched.start < open.decided && one.span.end > self.passed);
         candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
         let mut limit = open.held;
@@ -108,7 +109,7 @@ fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> Strin
 
 /// A short text with everything masked that looks like a secret, of whatever confidence.
 pub(super) fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
-    let candidates = detector.candidates(scratch, text, &(0..text.len()), None);
+    let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Nowhere);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {
         shown.push_str(&String::from_utf8_lossy(&text[done..place.start]));
@@ -154,7 +155,7 @@ mod tests {
 
     /// The oracle: everything at once, each place replaced.
     fn naive(detector: &Detector, text: &[u8]) -> String {
-        let candidates = detector.candidates(&mut detector.scratch(), text, &(0..text.len()), None);
+        let candidates = detector.candidates(&mut detector.scratch(), text, &(0..text.len()), Where::Nowhere);
         let (mut out, mut done) = (Vec::new(), 0);
         for (place, mark) in
             places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))

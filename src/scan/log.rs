@@ -15,11 +15,13 @@ use crate::summary::{Note, NoteKind};
 pub(super) struct Log {
     pub(super) normaliser: Normaliser,
     pub(super) context: Context,
+    /// What the file's name says: job and step.
+    file: (Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 impl Log {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Log { normaliser: Normaliser::new(dialect), context: Context::default() }
+    pub(super) fn new(dialect: Dialect, origin: &Origin) -> Self {
+        Log { normaliser: Normaliser::new(dialect), context: Context::default(), file: github_member(origin) }
     }
 }
 
@@ -49,19 +51,12 @@ fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
 }
 
 /// Job, step and time of a finding at `at` of a chunk.
-pub(super) fn facts(
-    log: &Log,
-    detector: &Detector,
-    scratch: &mut Scratch,
-    origin: &Origin,
-    chunk: &Chunk<'_>,
-    at: usize,
-) -> Vec<Fact> {
+pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk: &Chunk<'_>, at: usize) -> Vec<Fact> {
     let place = chunk.start.offset + at as u64;
     let line = line_around(chunk.bytes, at);
     let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
     let time = prefix.time.map(|(from, to)| chunk.bytes[line.start + from as usize..line.start + to as usize].to_vec());
-    let (file_job, file_step) = github_member(origin);
+    let (file_job, file_step) = log.file.clone();
     let job = log.context.job(place).or(file_job);
     let step = log.context.step(place).or(file_step);
     [("log.job", job), ("log.step", step), ("log.time", time)]

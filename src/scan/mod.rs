@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::baseline::Baseline;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
@@ -14,25 +15,33 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
+use crate::source::git::{LayoutError, Progress};
 use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
 pub mod filter;
+pub mod history;
+mod known;
 mod log;
 mod object;
 mod packed;
 mod pool;
 mod snippet;
+mod suspect;
 mod told;
 
 use object::Searcher;
+
+pub use snippet::redacted;
 
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
 #[derive(Debug)]
 pub struct Plan {
     /// What to scan, in this order.
     pub targets: Vec<Target>,
+    /// Scan this repository instead of the targets.
+    pub history: Option<history::Request>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.
@@ -43,6 +52,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What is known already and hidden.
+    pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.
     pub accept: Vec<Why>,
     /// Key for fingerprints of secrets that could be guessed.
@@ -62,6 +73,12 @@ pub enum Error {
     /// A rule does not compile.
     #[error(transparent)]
     Rule(#[from] pattern::Error),
+    /// There is no repository that could be read.
+    #[error(transparent)]
+    Repository(#[from] LayoutError),
+    /// The system has no threads left.
+    #[error("cannot start threads: {0}; try a smaller --jobs")]
+    Threads(#[from] std::io::Error),
 }
 
 /// What others may see of a scan while it runs, and the way to stop it.
@@ -73,6 +90,8 @@ pub struct Watch {
     pub files: AtomicU64,
     /// Bytes read so far.
     pub bytes: AtomicU64,
+    /// How far the walk over a repository's objects has come.
+    pub objects: Progress,
     /// Findings so far that count.
     pub findings: AtomicU64,
 }
@@ -88,29 +107,55 @@ struct Outcome {
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
-    files::check(&plan.targets, &plan.files)?;
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
+    let mut notes = Vec::new();
+    let mut known = known::Applied::new(plan);
     let mut worktrees = Worktrees::default();
+    let mut tell = |finding: Finding| {
+        let finding = known.settle(with_tracking(finding, &mut worktrees));
+        summary.count(&finding);
+        watch.findings.store(summary.reported, Relaxed);
+        sink(finding);
+    };
+    let coverage = match &plan.history {
+        Some(request) => history::run(plan, request, &detector, watch, &mut tell)?,
+        None => {
+            files::check(&plan.targets, &plan.files)?;
+            scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
+        }
+    };
+    summary.coverage = coverage;
+    summary.coverage.skips.sort();
+    summary.coverage.skips.dedup();
+    summary.notes = notes;
+    summary.interrupted = watch.interrupt.load(Relaxed);
+    known.account(&mut summary);
+    Ok(summary)
+}
+
+/// Searches what targets hold, on all threads.
+fn scan_files(
+    plan: &Plan,
+    targets: &[Target],
+    detector: &Detector,
+    watch: &Watch,
+    notes: &mut Vec<Note>,
+    tell: &mut dyn FnMut(Finding),
+) -> Coverage {
+    let mut coverage = Coverage::default();
     pool::in_order(
         plan.jobs,
-        |give| files::walk(&plan.targets, &plan.files, give).expect("targets and globs were checked above"),
-        || Searcher::new(plan, &detector, watch),
+        |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
+        || Searcher::new(plan, detector, watch),
         search,
         |outcome: Outcome| {
-            for finding in outcome.findings {
-                let finding = with_tracking(finding, &mut worktrees);
-                summary.count(&finding);
-                watch.findings.store(summary.reported, Relaxed);
-                sink(finding);
-            }
-            summary.notes.extend(outcome.notes);
-            summary.coverage.add(outcome.coverage);
+            outcome.findings.into_iter().for_each(&mut *tell);
+            notes.extend(outcome.notes);
+            coverage.add(outcome.coverage);
         },
     );
-    summary.coverage.skips.sort();
-    summary.interrupted = watch.interrupt.load(Relaxed);
-    Ok(summary)
+    coverage
 }
 
 fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)) {

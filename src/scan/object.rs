@@ -8,16 +8,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_ch
 use std::time::Duration;
 
 use super::log::{self, Log};
-use super::snippet::{Masked, lines, mask, redacted};
+use super::snippet::Masked;
+use super::suspect::{Place, Suspect};
 use super::told::Told;
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
 use crate::coverage::{Coverage, Skip, Why};
-use crate::detect::allow::{Subject, allowed};
-use crate::detect::{Candidate, Detector, Scratch, settle};
-use crate::finding::{Finding, Proof, Region, Verdict};
+use crate::detect::{Detector, Scratch, Where, settle};
+use crate::finding::{Finding, Region};
 use crate::origin::Origin;
-use crate::secret::{Fingerprint, Secret};
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 
@@ -104,7 +103,7 @@ impl<'p> Searcher<'p> {
         }
         match origin {
             Origin::File { .. } | Origin::Member { .. } => coverage.files += 1,
-            Origin::Stream { .. } => coverage.streams += 1,
+            Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);
     }
@@ -117,13 +116,17 @@ impl<'p> Searcher<'p> {
         emit: &mut dyn FnMut(Outcome),
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        self.log = self.plan.log.map(Log::new);
+        self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         let mut told = Told::default();
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let mut findings = self.chunk(origin, chunk, log.as_mut());
+            let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
+            let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
+            let place = Place { path, commit: None };
+            let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
+            let mut findings: Vec<Finding> = made.collect();
             self.log = log;
             self.watch.bytes.fetch_add(told.fresh(chunk), Relaxed);
             findings.retain(|finding| told.is_new(finding));
@@ -137,10 +140,9 @@ impl<'p> Searcher<'p> {
     }
 
     /// The findings whose secret begins in the part that the chunk answers for.
-    fn chunk(&mut self, origin: &Origin, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Finding> {
+    fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
         let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
-        let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
-        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, path);
+        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
         if let Some(log) = &mut log {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
@@ -148,7 +150,7 @@ impl<'p> Searcher<'p> {
         if let Some(log) = log {
             let normalised = log.normaliser.normalised();
             let all = 0..normalised.text().len();
-            let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, path);
+            let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, place);
             candidates = log::both(candidates, normal, normalised);
         }
         if candidates.is_empty() {
@@ -160,7 +162,7 @@ impl<'p> Searcher<'p> {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
         });
-        let mut findings = Vec::new();
+        let mut suspects = Vec::new();
         let mut so_far = (0, chunk.start);
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
             if candidate.rule.skip_report {
@@ -169,82 +171,25 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            let mut finding = self.finding(origin, chunk.bytes, candidate, &masked, Region { start, end });
+            let mut suspect = Suspect::of(chunk.bytes, candidate, &masked, Region { start, end });
             if let Some(log) = log {
-                finding.facts.extend(log::facts(
-                    log,
-                    self.detector,
-                    &mut self.scratch,
-                    origin,
-                    chunk,
-                    candidate.span.start,
-                ));
+                suspect.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
             }
-            findings.push(finding);
+            suspects.push(suspect);
         }
-        findings
+        suspects
     }
 
-    fn finding(
-        &self,
-        origin: &Origin,
-        bytes: &[u8],
-        candidate: &Candidate<'_>,
-        masked: &[Masked],
-        region: Region,
-    ) -> Finding {
-        let rule = candidate.rule;
-        let redacted = redacted(rule, &candidate.token);
-        let snippet = mask(bytes, &candidate.span, &redacted, masked, region.start.line);
-        let name = origin.to_string();
-        let fingerprint = match (&self.plan.fingerprint_key, rule.is_strong()) {
-            (_, true) => Fingerprint::of_strong(&candidate.token),
-            (Some(key), false) => Fingerprint::of_keyed(key.expose(), &candidate.token),
-            (None, false) => {
-                let (before, after) = snippet.neighbours();
-                Fingerprint::of_place(&rule.id, name.as_bytes(), before, after)
-            }
-        };
-        let verdict = self.verdict(origin, bytes, candidate, fingerprint, region);
-        Finding {
-            rule: rule.clone(),
-            secret: Secret::new(candidate.token.to_vec()),
-            redacted,
-            fingerprint,
-            origin: origin.clone(),
-            region,
-            snippet,
-            confidence: candidate.confidence,
-            proof: candidate.proof.clone(),
-            verdict,
-            facts: candidate.facts.clone(),
-        }
-    }
-
-    fn verdict(
-        &self,
-        origin: &Origin,
-        bytes: &[u8],
-        candidate: &Candidate<'_>,
-        fingerprint: Fingerprint,
-        region: Region,
-    ) -> Verdict {
-        let subject = Subject {
-            rule: candidate.rule,
-            secret: &candidate.token,
-            matched: &bytes[candidate.matched.clone()],
-            lines: &bytes[lines(bytes, &candidate.matched)],
-            path: origin.path().map(|path| path.as_os_str().as_encoded_bytes()),
-            fingerprint,
-            line_number: region.start.line,
-            commit: None,
-            proof_holds: matches!(candidate.proof, Proof::Holds(_)),
-        };
-        match allowed(self.detector.rules(), &subject) {
-            Some(allowed) => Verdict::Allowed(allowed),
-            None if candidate.confidence < self.plan.confidence => Verdict::Hidden,
-            None => Verdict::Reported,
-        }
+    /// Everything suspicious in an object of git, whose paths are not known yet.
+    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut suspects = Vec::new();
+        let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
+            suspects.extend(self.chunk(Where::Unknown, chunk, None));
+            ControlFlow::Continue(())
+        });
+        self.buffer = buffer;
+        ended.map(|_| suspects)
     }
 }
 

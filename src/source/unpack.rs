@@ -113,14 +113,11 @@ pub struct Member {
     pub size: u64,
 }
 
-/// What is in a member, or why it cannot be read.
-pub type Content<'c> = Result<&'c mut dyn Read, Error>;
+/// Is shown a member and its content.
+pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> ControlFlow<()> + 'v;
 
 /// Shows `visit` every file of a zip archive with its content, in the order of its directory, until it breaks.
-pub fn members(
-    archive: impl Read + Seek,
-    visit: &mut dyn FnMut(&Member, Content<'_>) -> ControlFlow<()>,
-) -> Result<(), Error> {
+pub fn members(archive: impl Read + Seek, visit: &mut Visit<'_>) -> Result<(), Error> {
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
     for index in 0..archive.len() {
         let (member, encrypted) = {
