@@ -1,0 +1,6 @@
+//! Responding, over real HTTP on loopback.
+
+mod door;
+mod inspect;
+mod server;
+mod support;
