@@ -39,6 +39,8 @@ pub mod report;
 
 pub mod http;
 
+pub mod ledger;
+
 pub mod respond;
 
 pub mod cli;
