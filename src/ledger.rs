@@ -138,9 +138,17 @@ pub enum Past {
     /// Never tried.
     New,
     /// An intent without an outcome: it was done, or not.
-    Doubt,
-    /// Done; with the detail of the outcome.
-    Outcome(Value),
+    Doubt {
+        /// What was to be done.
+        step: String,
+    },
+    /// Done, or found out later.
+    Outcome {
+        /// What was done.
+        step: String,
+        /// What came of it.
+        detail: Value,
+    },
 }
 
 /// The right to act for an incident; other processes wait until it is dropped. The system takes it back from the dead.
@@ -281,14 +289,17 @@ impl Ledger {
         self.append(&rows)
     }
 
-    /// What happened to a step before.
-    pub fn past(&self, intent: &Intent) -> Result<Past, Error> {
-        let rows = self.rows(Some(&intent.incident))?;
-        let last = rows.iter().rev().find(|row| row.step == intent.step);
+    /// What the last act of a kind came to: the last step of the incident that begins with `verb`.
+    pub fn past(&self, incident: &str, verb: &str) -> Result<Past, Error> {
+        let acts = [Event::Intent.as_str(), Event::Outcome.as_str()];
+        let rows = self.rows(Some(incident))?;
+        let last = rows.into_iter().rev().find(|row| acts.contains(&row.event.as_str()) && row.step.starts_with(verb));
         Ok(match last {
             None => Past::New,
-            Some(row) if row.event == Event::Intent.as_str() => Past::Doubt,
-            Some(row) => Past::Outcome(serde_json::from_str(&row.detail).unwrap_or(Value::Null)),
+            Some(row) if row.event == Event::Intent.as_str() => Past::Doubt { step: row.step },
+            Some(row) => {
+                Past::Outcome { detail: serde_json::from_str(&row.detail).unwrap_or(Value::Null), step: row.step }
+            }
         })
     }
 
@@ -447,14 +458,21 @@ mod tests {
     fn an_intent_stands_before_the_act_and_an_outcome_after() {
         let (_dir, mut ledger) = ledger();
         let path = ledger.path.clone();
-        assert_eq!(ledger.past(&intent("a")).unwrap(), Past::New);
+        assert_eq!(ledger.past("a", "revoke").unwrap(), Past::New);
         let seen = ledger.around(&[intent("a")], || {
             let other = Ledger::open_to_read(&path).unwrap();
-            (json!({ "status": 204 }), other.past(&intent("a")).unwrap())
+            (json!({ "status": 204 }), other.past("a", "revoke").unwrap())
         });
-        assert_eq!(seen.unwrap(), Past::Doubt, "somebody else sees the intent while the act is done");
-        assert_eq!(ledger.past(&intent("a")).unwrap(), Past::Outcome(json!({ "status": 204 })));
-        assert_eq!(ledger.past(&intent("b")).unwrap(), Past::New);
+        let step = "revoke".to_owned();
+        assert_eq!(
+            seen.unwrap(),
+            Past::Doubt { step: step.clone() },
+            "somebody else sees the intent while the act is done"
+        );
+        let detail = json!({ "status": 204 });
+        assert_eq!(ledger.past("a", "revoke").unwrap(), Past::Outcome { step, detail });
+        assert_eq!(ledger.past("a", "task").unwrap(), Past::New);
+        assert_eq!(ledger.past("b", "revoke").unwrap(), Past::New);
     }
 
     #[test]

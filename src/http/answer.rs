@@ -95,6 +95,11 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    /// Whether it is a page for people, whatever the status says: a login form, a captive portal.
+    pub fn is_page(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.contains("html"))
+    }
+
     /// The provider's name for the request, by which its support finds it.
     pub fn request_id(&self) -> Option<&str> {
         ["x-github-request-id", "x-request-id", "x-arequestid", "atl-traceid"].iter().find_map(|it| self.header(it))
