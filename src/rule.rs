@@ -1,9 +1,9 @@
 //! What a leaked token of one kind looks like, and what a set of such rules promises.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 use crate::secret::Fingerprint;
 
@@ -104,8 +104,52 @@ impl ProofKind {
     }
 }
 
+/// Compiles a pattern in the one way in which every pattern of a rule or allowlist is meant: over bytes, Unicode off.
+/// Fails on bad syntax and on patterns that need more than the crate's 10 MiB.
+pub fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).unicode(false).build()
+}
+
+/// A pattern that is compiled when it is first needed, as start-up must not pay for patterns that no candidate meets.
+#[derive(Clone)]
+pub struct Pattern {
+    text: Box<str>,
+    regex: OnceLock<Regex>,
+}
+
+impl Pattern {
+    /// A pattern that is known to compile: a test holds it to that.
+    pub fn trusted(text: impl Into<Box<str>>) -> Self {
+        Pattern { text: text.into(), regex: OnceLock::new() }
+    }
+
+    /// Compiles the pattern at once; fails as `compile` does.
+    pub fn new(text: impl Into<Box<str>>) -> Result<Self, regex::Error> {
+        let text = text.into();
+        let regex = OnceLock::from(compile(&text)?);
+        Ok(Pattern { text, regex })
+    }
+
+    /// The pattern in the syntax of the `regex` crate with Unicode off.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it matches anywhere in `bytes`.
+    pub fn is_match(&self, bytes: &[u8]) -> bool {
+        self.regex.get_or_init(|| compile(&self.text).expect("trusted patterns are held to compile")).is_match(bytes)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text of a user's allowlist may be a secret.
+        write!(f, "Pattern({} bytes)", self.text.len())
+    }
+}
+
 /// One kind of token.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rule {
     /// Unique, stable, lower case with dashes: `github-pat`.
     pub id: String,
@@ -124,7 +168,7 @@ pub struct Rule {
     /// Least Shannon entropy of the secret in bits per character.
     pub entropy: Option<f64>,
     /// The rule is tried only in files whose path matches.
-    pub path: Option<Regex>,
+    pub path: Option<Pattern>,
     /// Free words, for selecting rules and for reports.
     pub tags: Vec<String>,
     /// What can be checked offline.
@@ -182,7 +226,7 @@ pub enum RegexTarget {
 }
 
 /// Findings that are all right, in gitleaks' words.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Allowlist {
     /// Why, for people.
     pub description: String,
@@ -191,9 +235,9 @@ pub struct Allowlist {
     /// Rules this list speaks of; empty means all (only a global list names any).
     pub target_rules: Vec<String>,
     /// Paths, `/`-separated, as the finding shows them.
-    pub paths: Vec<Regex>,
+    pub paths: Vec<Pattern>,
     /// Patterns for what `regex_target` names.
-    pub regexes: Vec<Regex>,
+    pub regexes: Vec<Pattern>,
     /// What `regexes` look at.
     pub regex_target: RegexTarget,
     /// Lower-case words; a secret that contains one (in any case) is all right.
@@ -202,6 +246,8 @@ pub struct Allowlist {
     pub commits: Vec<String>,
     /// Fingerprints of ours.
     pub fingerprints: Vec<Fingerprint>,
+    /// Part of our own rules and not said by the user: never drops a candidate whose proof holds.
+    pub builtin: bool,
 }
 
 /// One line of an ignore file.
@@ -223,7 +269,7 @@ pub enum Ignore {
 }
 
 /// The rules of a run. Promise: every regex compiles (checked on load for files of the user's, by a test for ours).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     /// Sorted by id, ids unique.
     pub rules: Vec<Arc<Rule>>,

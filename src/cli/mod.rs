@@ -1,1 +1,56 @@
-//! Turns X into Y.
+//! Turns argv, environment and config file into a run. Known by nobody.
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+mod completions;
+mod config;
+mod message;
+mod output;
+mod progress;
+mod scan;
+
+/// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
+#[derive(Debug, Parser)]
+#[command(name = "stanch", version, propagate_version = true, arg_required_else_help = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Search files, directories or standard input for leaked tokens
+    Scan(Box<scan::Args>),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Runs the program with these arguments (the first one is its name).
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
+    let args = match Args::try_parse_from(argv) {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let result = match args.command {
+        Command::Scan(args) => scan::run(*args),
+        Command::Completions(args) => completions::run(&args, &mut Args::command()),
+        Command::Man => completions::man(Args::command()),
+    };
+    result.unwrap_or_else(|error| {
+        message::error(&error);
+        Exit::CouldNotRun
+    })
+}
+
+/// Help and version are no errors; everything else that clap has to say is.
+fn usage(error: &clap::Error) -> Exit {
+    // Nothing can be told to somebody who closed the channel.
+    drop(error.print());
+    if error.use_stderr() { Exit::CouldNotRun } else { Exit::Clean }
+}

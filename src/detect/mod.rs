@@ -10,6 +10,8 @@ use std::sync::Arc;
 use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
 
+pub mod escape;
+pub mod allow;
 pub mod mint;
 pub mod pattern;
 pub mod prefilter;

@@ -10,8 +10,9 @@ pub fn is_run_byte(byte: u8) -> bool {
 }
 
 /// A run of at least this many bytes of `[A-Za-z0-9_-]` is what the prefilter looks for first. Nearly every
-/// machine-made token has one (measured: one run per 386 bytes of source, `reference/libraries.md` section 2).
-pub const RUN: usize = 20;
+/// machine-made token has one (measured for 20: one per 386 bytes of source, `reference/libraries.md` section 2). A Data
+/// Center token, which has no prefix, is sure of 18.
+pub const RUN: usize = 18;
 
 /// Longest match that is searched for. A pattern without an upper limit is cut here; nothing that leaks is longer
 /// (GitLab's longest routable token has 319 characters, a job-token JWT about 1,500).
@@ -19,6 +20,10 @@ pub const MAX_MATCH: usize = 8192;
 
 /// A rule whose anchor may stand further than this before its run is not worth a run: its anchor is searched everywhere.
 const MAX_LEAD: usize = 256;
+
+/// More spellings of one stretch of a pattern than these are not followed. Ten digits and sixteen random bits make 160:
+/// what marks a Data Center token.
+const MAX_SPELLINGS: usize = 256;
 
 /// How to look for a pattern around an anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +49,10 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
     let run_within = guaranteed_run(&parts).and_then(|run| {
         // The anchor must not stand behind the run: it is spelled out within it, or it ends before the run's first part.
         let in_front = anchor.to < run.from || (anchor.slack == 0 && anchor.to <= run.to);
-        let lead = longest(&parts[..run.from])? + run.slack;
-        (in_front && lead <= MAX_LEAD).then_some(lead)
+        // Or right behind it: the prefilter looks on behind a run for as long as a keyword is.
+        let behind = anchor.slack == 0 && anchor.from == run.to + 1 && run.solid_to_end;
+        let lead = longest(&parts[anchor.from.min(run.from)..run.from])? + run.slack;
+        ((in_front || behind) && lead <= MAX_LEAD).then_some(lead)
     });
     Some(Shape {
         starts_with_anchor: anchor.slack == 0 && parts[..anchor.from].iter().all(|part| max_len(part) == Some(0)),
@@ -61,6 +68,8 @@ struct Stretch {
     from: usize,
     to: usize,
     slack: usize,
+    /// A run: it reaches to the end of part `to`.
+    solid_to_end: bool,
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
@@ -103,6 +112,7 @@ fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
             from,
             to: from,
             slack: max_len(&parts[from]).unwrap_or(MAX_MATCH),
+            solid_to_end: false,
         }),
     })
 }
@@ -116,7 +126,7 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
             continue;
         }
         let choices = choices(part)?;
-        if spelled.len() * choices.len() > 64 {
+        if spelled.len() * choices.len() > MAX_SPELLINGS {
             return None;
         }
         spelled = spelled
@@ -125,7 +135,7 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
             .filter(|text| !keywords.iter().any(|keyword| text.starts_with(keyword.as_bytes())))
             .collect();
         if spelled.is_empty() {
-            return Some(Stretch { from, to, slack: 0 });
+            return Some(Stretch { from, to, slack: 0, solid_to_end: false });
         }
         if !spelled.iter().all(|text| keywords.iter().any(|keyword| keyword.as_bytes().starts_with(text))) {
             return None;
@@ -232,7 +242,7 @@ fn guaranteed_run(parts: &[Hir]) -> Option<Stretch> {
             }
         }
         if so_far.best >= RUN {
-            return Some(Stretch { from, to, slack });
+            return Some(Stretch { from, to, slack, solid_to_end: so_far.suffix >= RUN });
         }
     }
     None
@@ -263,19 +273,21 @@ mod tests {
     #[test]
     fn a_context_rule_looks_before_its_anchor_and_before_its_run() {
         let shape = of(r#"[a-z]{0,9}gitlab[ =]{1,4}([0-9a-z]{20})(?:\s|$)"#, &["gitlab"]).unwrap();
-        assert_eq!(shape, Shape { starts_with_anchor: false, before: 9, after: 31, run_within: Some(19) });
+        assert_eq!(shape, Shape { starts_with_anchor: false, before: 9, after: 31, run_within: Some(10) });
     }
 
     #[test]
     fn an_anchor_behind_the_run_is_not_near_it() {
         assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run_within, None);
+        assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run_within, None);
+        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run_within, Some(0), "right behind it");
     }
 
     #[test]
-    fn no_run_without_twenty_bytes_of_it() {
+    fn no_run_without_eighteen_bytes_of_it() {
         assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run_within, None);
         assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run_within, None);
-        assert_eq!(of("abc_[0-9]{4}[.][0-9]{19}", &["abc_"]).unwrap().run_within, None);
+        assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run_within, None);
         assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run_within, Some(5));
         assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run_within, None);
     }

@@ -3,6 +3,7 @@
 //! The only module that sees both sources and detection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -108,20 +109,23 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
         return;
     }
     let mut coverage = Coverage::default();
-    let origin = match item {
+    let origin = match &item {
         Item::Skip(skip) => {
-            coverage.skips.push(skip);
+            coverage.skips.push(skip.clone());
             return emit(Outcome { coverage, ..Outcome::default() });
         }
         Item::Excluded => {
             coverage.excluded = 1;
             return emit(Outcome { coverage, ..Outcome::default() });
         }
-        Item::File(path) => Origin::File { path, tracking: None },
+        Item::File(path) => Origin::File { path: path.clone(), tracking: None },
         Item::Stream(target) => Origin::Stream { name: target.to_string() },
     };
     // A bug met in one object must not keep the others from being read.
-    let searched = catch_unwind(AssertUnwindSafe(|| searcher.object(&origin, emit)));
+    let searched = catch_unwind(AssertUnwindSafe(|| match &item {
+        Item::Stream(target) => searcher.stream(target, &origin, emit),
+        _ => searcher.file(origin.path().unwrap_or(Path::new("")), &origin, emit),
+    }));
     if searched.is_err() {
         let detail = "the search failed; the object is not covered".to_owned();
         coverage.skips.push(Skip { origin, why: Why::Panicked, detail });

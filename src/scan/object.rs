@@ -1,20 +1,22 @@
 //! Searches one object at a time and makes findings of its candidates.
 
 use std::io::{self, Read};
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::snippet::{Masked, lines, mask};
+use super::snippet::{Masked, lines, mask, redacted};
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
 use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::allow::{Subject, allowed};
 use crate::detect::{Candidate, Detector, Scratch, settle};
 use crate::finding::{Finding, Proof, Region, Verdict};
 use crate::origin::Origin;
 use crate::secret::{Fingerprint, Secret};
-use crate::source::files;
+use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
@@ -22,6 +24,9 @@ const LOOK_AROUND: usize = MARGIN / 2;
 
 /// How often a blocked stream is asked whether to go on.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How much of a stream is taken at once, in bytes.
+const PIECE: usize = 128 << 10;
 
 /// What one thread needs.
 pub(super) struct Searcher<'p> {
@@ -41,26 +46,25 @@ impl<'p> Searcher<'p> {
         self.watch.interrupt.load(Relaxed)
     }
 
-    /// Reads and searches one object; emits findings chunk by chunk, then the account.
-    pub(super) fn object(&mut self, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
+    /// Reads and searches one file; emits findings chunk by chunk, then the account.
+    pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
-        match origin {
-            Origin::File { path, .. } => match files::open(path, &self.plan.files) {
-                Ok((mut file, size)) => {
-                    let ended = self.read(origin, &mut file, Some(size), emit);
-                    self.account(origin, ended, Some(size), &mut coverage);
-                }
-                Err(skip) => coverage.skips.push(skip),
-            },
-            Origin::Stream { name } => match open_stream(name) {
-                Ok(stream) => {
-                    let watch = self.watch;
-                    let ended = self.read(origin, &mut Interruptible::new(stream, watch), None, emit);
-                    self.account(origin, ended, None, &mut coverage);
-                }
-                Err(error) => coverage.skips.push(unread(origin, &error)),
-            },
+        match files::open(path, &self.plan.files) {
+            Ok((mut file, size)) => {
+                let ended = self.read(origin, &mut file, Some(size), emit);
+                self.account(origin, ended, Some(size), &mut coverage);
+            }
+            Err(skip) => coverage.skips.push(skip),
         }
+        emit(Outcome { findings: Vec::new(), coverage });
+    }
+
+    /// Reads and searches something that can be read only once; emits as it comes, then the account.
+    pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
+        let mut coverage = Coverage::default();
+        let mut stream = Stream::open(target.clone(), self.watch);
+        let ended = self.read(origin, &mut stream, None, emit);
+        self.account(origin, ended, None, &mut coverage);
         emit(Outcome { findings: Vec::new(), coverage });
     }
 
@@ -143,7 +147,7 @@ impl<'p> Searcher<'p> {
         region: Region,
     ) -> Finding {
         let rule = candidate.rule;
-        let redacted = super::snippet::redacted(rule, &candidate.token);
+        let redacted = redacted(rule, &candidate.token);
         let snippet = mask(bytes, &candidate.span, &redacted, masked, region.start.line);
         let name = origin.to_string();
         let fingerprint = match (&self.plan.fingerprint_key, rule.is_strong()) {
@@ -178,9 +182,22 @@ impl<'p> Searcher<'p> {
         fingerprint: Fingerprint,
         region: Region,
     ) -> Verdict {
-        let lines: Range<usize> = lines(bytes, &candidate.matched);
-        let _ = (origin, lines, fingerprint, region, matches!(candidate.proof, Proof::Holds(_)));
-        if candidate.confidence < self.plan.confidence { Verdict::Hidden } else { Verdict::Reported }
+        let subject = Subject {
+            rule: candidate.rule,
+            secret: &candidate.token,
+            matched: &bytes[candidate.matched.clone()],
+            lines: &bytes[lines(bytes, &candidate.matched)],
+            path: origin.path().map(|path| path.as_os_str().as_encoded_bytes()),
+            fingerprint,
+            line_number: region.start.line,
+            commit: None,
+            proof_holds: matches!(candidate.proof, Proof::Holds(_)),
+        };
+        match allowed(self.detector.rules(), &subject) {
+            Some(allowed) => Verdict::Allowed(allowed),
+            None if candidate.confidence < self.plan.confidence => Verdict::Hidden,
+            None => Verdict::Reported,
+        }
     }
 }
 
@@ -192,45 +209,52 @@ fn unread(origin: &Origin, error: &io::Error) -> Skip {
     Skip { origin: origin.clone(), why, detail: error.to_string() }
 }
 
-fn open_stream(name: &str) -> io::Result<Box<dyn Read + Send>> {
-    if name == files::STDIN { Ok(Box::new(io::stdin())) } else { Ok(Box::new(std::fs::File::open(name)?)) }
-}
-
 /// A stream that ends when the run is interrupted, even while nothing comes.
-struct Interruptible<'w> {
-    pieces: std::sync::mpsc::Receiver<io::Result<Vec<u8>>>,
+struct Stream<'w> {
+    pieces: Receiver<io::Result<Vec<u8>>>,
     rest: Vec<u8>,
     watch: &'w Watch,
 }
 
-impl<'w> Interruptible<'w> {
-    fn new(mut stream: Box<dyn Read + Send>, watch: &'w Watch) -> Self {
+impl<'w> Stream<'w> {
+    fn open(target: Target, watch: &'w Watch) -> Self {
         let (give, pieces) = sync_channel(2);
-        // Not joined: a read that blocks for ever must not keep the program from reporting what was found.
+        // Not joined: opening or reading may block for ever, which must not keep the program from reporting.
         std::thread::spawn(move || {
-            loop {
-                let mut piece = vec![0; 128 << 10];
-                let got = loop {
-                    match stream.read(&mut piece) {
-                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                        other => break other,
-                    }
-                };
-                let ended = !matches!(got, Ok(len) if len > 0);
-                let piece = got.map(|len| {
-                    piece.truncate(len);
-                    piece
-                });
-                if give.send(piece).is_err() || ended {
-                    return;
-                }
-            }
+            let opened: io::Result<Box<dyn Read>> = match &target {
+                Target::Stdin => Ok(Box::new(io::stdin())),
+                Target::Path(path) => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
+            };
+            let sent = match opened {
+                Ok(mut stream) => pump(&mut *stream, &give),
+                Err(error) => give.send(Err(error)),
+            };
+            // Whoever listened was interrupted.
+            drop(sent);
         });
-        Interruptible { pieces, rest: Vec::new(), watch }
+        Stream { pieces, rest: Vec::new(), watch }
     }
 }
 
-impl Read for Interruptible<'_> {
+/// Sends what `stream` gives, piece by piece; an empty one is its end.
+fn pump(stream: &mut dyn Read, give: &SyncSender<io::Result<Vec<u8>>>) -> Result<(), SendError<io::Result<Vec<u8>>>> {
+    loop {
+        let mut piece = vec![0; PIECE];
+        match stream.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return give.send(Err(error)),
+            Ok(len) => {
+                piece.truncate(len);
+                give.send(Ok(piece))?;
+                if len == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+impl Read for Stream<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
             match self.pieces.recv_timeout(PATIENCE) {

@@ -1,0 +1,241 @@
+//! `stanch scan`.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::config::{self, Config};
+use super::output::{Outputs, Wanted, color, has_terminal};
+use super::{message, progress};
+use crate::coverage::Why;
+use crate::exit::Exit;
+use crate::report::{Format, Header, Repository, Style};
+use crate::rule::Confidence;
+use crate::scan::{self, Plan, Watch};
+use crate::secret::Secret;
+use crate::source::files::{self, Target};
+use crate::source::{read, worktree};
+use crate::summary::Summary;
+
+/// What can be said on the command line. What is not said comes from the configuration file, then from the default.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Files, directories, FIFOs, or - for standard input
+    #[arg(value_name = "TARGET", default_value = ".")]
+    targets: Vec<PathBuf>,
+
+    /// Leave out files and directories that match, as in a .gitignore (repeatable)
+    #[arg(long, value_name = "GLOB", help_heading = "What is read")]
+    exclude: Vec<String>,
+    /// Leave out what git ignores; by default ignored files are read, because they leak, too
+    #[arg(long, help_heading = "What is read")]
+    respect_gitignore: bool,
+    /// Skip larger files (500, 64k, 10MB); by default none is too large
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "What is read")]
+    max_size: Option<u64>,
+    /// Do not exit with 3 for what was not read for this reason (repeatable); it is still counted
+    #[arg(long, value_name = "REASON", value_parser = parse_reason, help_heading = "What is read")]
+    accept_skip: Vec<Why>,
+    /// Threads that search [default: as many as there are cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
+    jobs: Option<u16>,
+
+    /// Report findings of at least this confidence [default: medium]
+    #[arg(long, value_name = "LEVEL", value_parser = parse_confidence, help_heading = "What is found")]
+    confidence: Option<Confidence>,
+    /// Use only this rule (repeatable)
+    #[arg(long = "rule", value_name = "ID", help_heading = "What is found")]
+    only: Vec<String>,
+    /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
+    #[arg(long, value_name = "PATH", help_heading = "What is found")]
+    rules: Vec<PathBuf>,
+    /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
+    #[arg(long, value_name = "PATH", help_heading = "What is found")]
+    config: Option<PathBuf>,
+    /// Show findings that somebody allowed, too
+    #[arg(long, help_heading = "What is found")]
+    show_allowed: bool,
+
+    /// How to report [default: text]
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse_format, help_heading = "How it is reported")]
+    format: Option<Format>,
+    /// Write the report to this file, readable by you alone, once it is whole
+    #[arg(short, long, value_name = "FILE", help_heading = "How it is reported")]
+    output: Option<PathBuf>,
+    /// Write a report, to standard output or to a file (repeatable)
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = Wanted::parse, help_heading = "How it is reported")]
+    report: Vec<Wanted>,
+    /// No colours; so does the environment variable NO_COLOR
+    #[arg(long, help_heading = "How it is reported")]
+    no_color: bool,
+    /// Say nothing but the report
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "How it is reported")]
+    quiet: bool,
+    /// Name everything that was not read, and the time it took
+    #[arg(short, long, help_heading = "How it is reported")]
+    verbose: bool,
+}
+
+fn parse_reason(text: &str) -> Result<Why, String> {
+    let known = || Why::ALL.iter().map(|why| why.as_str()).collect::<Vec<_>>().join(", ");
+    Why::ALL.iter().copied().find(|why| why.as_str() == text).ok_or_else(|| format!("the reasons are {}", known()))
+}
+
+fn parse_confidence(text: &str) -> Result<Confidence, String> {
+    let levels = [Confidence::Low, Confidence::Medium, Confidence::High];
+    levels.into_iter().find(|level| level.as_str() == text).ok_or_else(|| "low, medium or high".to_owned())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    config::parse_size(text).ok_or_else(|| "write bytes, or 64k, 10MB, 1GiB".to_owned())
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    Ok(Wanted::parse(&text.replace('=', " "))?.format)
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let started = Instant::now();
+    let config = configure(&args)?;
+    for note in &config.notes {
+        message::warning(note);
+    }
+    let wanted = wanted(&args)?;
+    let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
+    let plan = plan(&args, config);
+    let watch = Arc::new(Watch::default());
+    on_interrupt(&watch)?;
+    let header = header(&args, &plan, show_allowed);
+    let mut outputs = Outputs::open(&wanted, &style(&args), &header)?;
+    let mut failed = None;
+    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+        scan::run(&plan, &watch, &mut |finding| {
+            // A report that cannot be written any more ends the scan; what was found before stays written.
+            if failed.is_none()
+                && let Err(error) = outputs.finding(&finding)
+            {
+                watch.interrupt.store(true, Relaxed);
+                failed = Some(error);
+            }
+        })
+    })?;
+    outputs.finish(&summary)?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if !args.quiet {
+        account(&wanted, &summary, args.verbose.then_some(started));
+    }
+    Ok(summary.exit())
+}
+
+/// The configuration that the first target finds, with what the command line adds to its rules.
+fn configure(args: &Args) -> Result<Config> {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let mut config = config::for_target(first.map_or(Path::new("."), PathBuf::as_path), args.config.as_deref())?;
+    for path in &args.rules {
+        config.add_rules(path)?;
+    }
+    config.keep_rules(&args.only)?;
+    Ok(config)
+}
+
+/// The reports that were asked for, in the order in which they were.
+fn wanted(args: &Args) -> Result<Vec<Wanted>> {
+    let mut wanted = args.report.clone();
+    if wanted.is_empty() || args.format.is_some() || args.output.is_some() {
+        wanted.insert(0, Wanted { format: args.format.unwrap_or(Format::Text), file: args.output.clone() });
+    }
+    for (index, one) in wanted.iter().enumerate() {
+        if wanted[..index].iter().any(|earlier| earlier.file == one.file) {
+            match &one.file {
+                Some(file) => bail!("two reports would go to {}; give each a file of its own", file.display()),
+                None => bail!("two reports would go to standard output; give one a file: --report FORMAT=FILE"),
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn plan(args: &Args, config: Config) -> Plan {
+    let defaults = config.scan;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Plan {
+        targets: args.targets.iter().map(|path| target(path)).collect(),
+        files: files::Options {
+            exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
+            respect_gitignore: args.respect_gitignore || defaults.respect_gitignore == Some(true),
+            max_size: args.max_size.or(defaults.max_size),
+        },
+        rules: Arc::new(config.rules),
+        jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
+        confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
+        accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
+        fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
+            .filter(|key| !key.is_empty())
+            .map(|key| Secret::new(key.into_encoded_bytes())),
+        now: jiff::Timestamp::now().as_second(),
+        chunk: read::CHUNK,
+    }
+}
+
+fn target(path: &Path) -> Target {
+    if path.as_os_str() == "-" { Target::Stdin } else { Target::Path(path.to_owned()) }
+}
+
+fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
+    let watch = watch.clone();
+    ctrlc::set_handler(move || {
+        if watch.interrupt.swap(true, Relaxed) {
+            // The second time: whatever blocks, the user wants out.
+            std::process::exit(i32::from(Exit::Interrupted.code()));
+        }
+    })
+    .context("cannot listen for interrupts")
+}
+
+fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let found = first.and_then(|path| worktree::describe(path));
+    let base = std::env::current_dir().ok();
+    Header {
+        rules: &plan.rules,
+        version: env!("CARGO_PKG_VERSION"),
+        root: found.as_ref().map(|repository| repository.root.clone()).or_else(|| base.clone()),
+        base,
+        repository: found.map(|it| Repository { uri: it.uri, revision: it.revision, branch: it.branch }),
+        confidence: plan.confidence,
+        show_allowed,
+        show_hidden: plan.confidence == Confidence::Low,
+        targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
+    }
+}
+
+fn style(args: &Args) -> Style {
+    let color = color(args.no_color);
+    Style { color, verbose: args.verbose, ..Style::default() }
+}
+
+/// One line on standard error where no text report says it on standard output.
+fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
+    let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
+    let unread = summary.unaccepted();
+    if !told {
+        message::note(&format!("{} found, {} allowed, {unread} not read", summary.reported, summary.allowed));
+        if unread > 0 && summary.reported == 0 {
+            message::warning("this is not a clean result: something was not read; the report names it");
+        }
+    }
+    if summary.interrupted {
+        message::warning("interrupted: the report holds what was found so far");
+    }
+    if let Some(started) = started {
+        let seconds = started.elapsed().as_secs_f64();
+        let speed = summary.coverage.bytes as f64 / 1e6 / seconds.max(1e-9);
+        message::note(&format!("{seconds:.3} s, {speed:.0} MB/s"));
+    }
+}

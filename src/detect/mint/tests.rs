@@ -1,0 +1,87 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::detect::tests::rule;
+
+fn proved(regex: &str, keyword: &str, kind: ProofKind) -> Rule {
+    Rule { proof: Some(kind), ..rule("r", regex, &[keyword]) }
+}
+
+fn classic() -> Rule {
+    proved(r"ghp_[0-9A-Za-z]{36}\b", "ghp_", ProofKind::GithubCrc32)
+}
+
+#[test]
+fn examples_expand_as_they_say() {
+    let rule = classic();
+    let parts = |text: &str| expand(&rule, text, 3).map(|text| text.split(' ').map(str::to_owned).collect::<Vec<_>>());
+    let tokens = parts("<mint> <mint> <mint:2> <mint:2> <mint:broken>").unwrap();
+    assert_ne!(tokens[0], tokens[1]);
+    assert_eq!(tokens[2], tokens[3]);
+    assert!(holds(&rule, tokens[0].as_bytes()));
+    assert!(!holds(&rule, tokens[4].as_bytes()));
+    assert_eq!(parts("no token").unwrap(), ["no", "token"]);
+    for wrong in ["<mint:two>", "<mint", "<minty>", "<mint:>"] {
+        assert_eq!(parts(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn a_rule_without_a_pattern_mints_nothing() {
+    for regex in ["", "("] {
+        assert_eq!(mint(&rule("r", regex, &[]), 0), None);
+        assert_eq!(mint_broken(&rule("r", regex, &[]), 0), None);
+    }
+    assert_eq!(mint_broken(&rule("r", "[a-z]{20}", &[]), 0), None, "nothing can be wrong with it");
+}
+
+#[test]
+fn no_token_looks_like_a_placeholder() {
+    let mut rule = rule("r", "[x-z]{12}", &[]);
+    rule.allowlists.push(crate::rule::Allowlist { stopwords: vec!["xyz".to_owned()], ..Default::default() });
+    for seed in 0..50 {
+        let token = mint(&rule, seed).unwrap();
+        assert!(!token.contains("xyz") && !token.contains("xxxx"), "{token}");
+    }
+}
+
+#[test]
+fn every_proof_can_be_minted_for() {
+    let jwt = r"eyJ[\w-]{16,99}\.eyJ[\w-]{16,300}\.[\w-]{40,700}";
+    let rules = [
+        classic(),
+        proved(r"github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}\b", "github_pat_", ProofKind::GithubPatSha256),
+        proved(r"(?:[\w-]{1,20}-)?glrt-(?:t[1-3]_)?[\w-]{27,300}\.01\.[0-9a-z]{9}", "glrt-", ProofKind::GitlabRoutable),
+        proved(r"glpat-[\w-]{27,300}\.[0-9a-z]{9}", "glpat-", ProofKind::GitlabRoutable),
+        proved(r"ATATT3[\w-]{20,500}(?:=|\\=|%3D){0,2}[0-9A-F]{8}", "atatt3", ProofKind::AtlassianCrc32),
+        proved(r"(?:BBDC-)?(?:[0-9A-Za-z+/]|\\/|%2B){44}", "bbdc-", ProofKind::DataCenter),
+        proved(&format!("ghs_[0-9]{{1,9}}_{jwt}"), "ghs_", ProofKind::Jwt),
+        proved(jwt, "eyj", ProofKind::Jwt),
+    ];
+    for rule in rules {
+        let press = Press::new(&rule).unwrap();
+        for seed in 0..50 {
+            let token = press.token(seed).unwrap_or_else(|| panic!("{} {seed}", rule.regex));
+            assert!(holds(&rule, token.as_bytes()), "{token}");
+            assert_eq!(press.token(seed), Some(token), "the same seed, the same token");
+        }
+    }
+}
+
+proptest! {
+    /// Where the pattern is the token, minting gives what it matches.
+    #[test]
+    fn what_is_minted_matches(
+        prefix in "([a-z]{1,9}[-_])?",
+        class in prop::sample::select(vec!["a-z", "0-9a-f", "A-Za-z0-9_-", "+/0-9", "^ ", "!-~"]),
+        (least, more) in (20u32..60, 0u32..40),
+        seed: u64,
+    ) {
+        let regex = format!("{prefix}[{class}]{{{least},{}}}", least + more);
+        let rule = rule("r", &regex, &[]);
+        let pattern = compile(&format!("^(?:{regex})$")).unwrap();
+        if let Some(token) = mint(&rule, seed) {
+            prop_assert!(pattern.is_match(token.as_bytes()), "{}", token);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! `json`, one document, and `jsonl`, one object per line. The fields are documented in `docs/formats.md`; a field may
+//! be added under the same `schema_version`, none changes or goes.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use data_encoding::BASE64;
+use serde::Serialize;
+
+use crate::coverage;
+use crate::finding::{self, Proof, Verdict};
+use crate::origin::Origin;
+use crate::summary;
+
+use super::escape;
+use super::{Header, Out, Report, Style};
+
+const SCHEMA_VERSION: &str = "1";
+
+#[derive(Clone, Serialize)]
+struct Head {
+    schema_version: &'static str,
+    tool: Tool,
+    targets: Vec<String>,
+    confidence: &'static str,
+}
+
+#[derive(Clone, Serialize)]
+struct Tool {
+    name: &'static str,
+    version: String,
+}
+
+impl Head {
+    fn new(header: &Header<'_>) -> Self {
+        Head {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: "stanch", version: header.version.to_owned() },
+            targets: header.targets.clone(),
+            confidence: header.confidence.as_str(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Finding {
+    rule: String,
+    description: String,
+    provider: String,
+    kind: String,
+    severity: &'static str,
+    confidence: &'static str,
+    proof: ProofState,
+    secret: String,
+    fingerprint: String,
+    #[serde(flatten)]
+    origin: Place,
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+    byte_offset: u64,
+    byte_length: u64,
+    snippet: Snippet,
+    verdict: State,
+    properties: BTreeMap<&'static str, String>,
+    remedy: String,
+    references: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ProofState {
+    state: &'static str,
+    why: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    origin: &'static str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes_base64: Option<String>,
+    tracking: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Snippet {
+    line: u64,
+    text: String,
+    /// UTF-16 code units of `text`, 0-based, end exclusive.
+    mark: [usize; 2],
+    cut_before: bool,
+    cut_after: bool,
+}
+
+#[derive(Serialize)]
+struct State {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    reported: u64,
+    allowed: u64,
+    hidden: u64,
+    files: u64,
+    streams: u64,
+    bytes: u64,
+    excluded: u64,
+    skips: Vec<Skip>,
+    interrupted: bool,
+    exit_code: u8,
+}
+
+#[derive(Serialize)]
+struct Skip {
+    #[serde(flatten)]
+    origin: Place,
+    reason: &'static str,
+    detail: String,
+    advice: &'static str,
+    accepted: bool,
+}
+
+impl From<&finding::Finding> for Finding {
+    fn from(finding: &finding::Finding) -> Self {
+        let (rule, start, end) = (&finding.rule, finding.region.start, finding.region.end);
+        Finding {
+            rule: rule.id.clone(),
+            description: rule.description.clone(),
+            provider: rule.provider.clone(),
+            kind: rule.kind.clone(),
+            severity: rule.severity.as_str(),
+            confidence: finding.confidence.as_str(),
+            proof: (&finding.proof).into(),
+            secret: finding.redacted.clone(),
+            fingerprint: finding.fingerprint.to_string(),
+            origin: (&finding.origin).into(),
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            byte_offset: start.offset,
+            byte_length: end.offset.saturating_sub(start.offset),
+            snippet: (&finding.snippet).into(),
+            verdict: (&finding.verdict).into(),
+            properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+            remedy: rule.remedy.clone(),
+            references: rule.references.clone(),
+        }
+    }
+}
+
+impl From<&Proof> for ProofState {
+    fn from(proof: &Proof) -> Self {
+        let (state, why) = match proof {
+            Proof::Holds(why) => ("holds", Some(why.clone())),
+            Proof::Fails(why) => ("fails", Some(why.clone())),
+            Proof::Absent => ("absent", None),
+        };
+        ProofState { state, why }
+    }
+}
+
+impl From<&Origin> for Place {
+    fn from(origin: &Origin) -> Self {
+        let (kind, bytes) = match origin {
+            Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
+            Origin::Stream { name } => ("stream", name.as_bytes()),
+        };
+        let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
+        let tracking = origin.tracking().map(|tracking| tracking.as_str());
+        Place { origin: kind, path: String::from_utf8_lossy(bytes).into_owned(), path_bytes_base64, tracking }
+    }
+}
+
+impl From<&finding::Snippet> for Snippet {
+    fn from(snippet: &finding::Snippet) -> Self {
+        let units = |to: usize| snippet.text.get(..to).unwrap_or_default().encode_utf16().count();
+        Snippet {
+            line: snippet.line,
+            text: snippet.text.clone(),
+            mark: [units(snippet.mark.start), units(snippet.mark.end)],
+            cut_before: snippet.cut_before,
+            cut_after: snippet.cut_after,
+        }
+    }
+}
+
+impl From<&Verdict> for State {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Reported => State { state: "reported", by: None, reason: None },
+            Verdict::Allowed(allowed) => {
+                State { state: "allowed", by: Some(allowed.by), reason: Some(allowed.reason.clone()) }
+            }
+            Verdict::Hidden => State { state: "hidden", by: None, reason: None },
+        }
+    }
+}
+
+impl From<&summary::Summary> for Summary {
+    fn from(summary: &summary::Summary) -> Self {
+        let coverage = &summary.coverage;
+        let skip = |skip: &coverage::Skip| Skip {
+            origin: (&skip.origin).into(),
+            reason: skip.why.as_str(),
+            detail: skip.detail.clone(),
+            advice: skip.why.advice(),
+            accepted: summary.accepted.contains(&skip.why),
+        };
+        Summary {
+            reported: summary.reported,
+            allowed: summary.allowed,
+            hidden: summary.hidden,
+            files: coverage.files,
+            streams: coverage.streams,
+            bytes: coverage.bytes,
+            excluded: coverage.excluded,
+            skips: coverage.skips.iter().map(skip).collect(),
+            interrupted: summary.interrupted,
+            exit_code: summary.exit().code(),
+        }
+    }
+}
+
+/// One document, written at the end.
+pub(super) struct Json {
+    out: Out,
+    head: Option<Head>,
+    findings: Vec<Finding>,
+}
+
+impl Json {
+    pub(super) fn new(out: Out, _: Style) -> Self {
+        Json { out, head: None, findings: Vec::new() }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    head: Option<&'a Head>,
+    findings: &'a [Finding],
+    summary: Summary,
+}
+
+impl Report for Json {
+    fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
+        self.head = Some(Head::new(header));
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &finding::Finding) -> io::Result<()> {
+        self.findings.push(finding.into());
+        Ok(())
+    }
+
+    fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
+        let document = Document { head: self.head.as_ref(), findings: &self.findings, summary: summary.into() };
+        writeln!(self.out, "{}", escape::json(&document, true)?)?;
+        self.out.flush()
+    }
+}
+
+/// One object per line, each flushed: what reads it sees a finding as soon as it is made.
+pub(super) struct Jsonl {
+    out: Out,
+}
+
+impl Jsonl {
+    pub(super) fn new(out: Out, _: Style) -> Self {
+        Jsonl { out }
+    }
+
+    fn line(&mut self, line: &Line) -> io::Result<()> {
+        writeln!(self.out, "{}", escape::json(line, false)?)?;
+        self.out.flush()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line {
+    Header(Head),
+    Finding(Box<Finding>),
+    Summary(Summary),
+}
+
+impl Report for Jsonl {
+    fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
+        self.line(&Line::Header(Head::new(header)))
+    }
+
+    fn finding(&mut self, finding: &finding::Finding) -> io::Result<()> {
+        self.line(&Line::Finding(Box::new(finding.into())))
+    }
+
+    fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
+        self.line(&Line::Summary(summary.into()))
+    }
+}

@@ -1,0 +1,325 @@
+//! Takes secrets out of everything a format could print.
+//!
+//! Snippets come masked already. But the same token may stand in a path, in what the system said of a file, in a
+//! reason somebody gave. This is the only module of `report` that looks at a secret.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
+use zeroize::Zeroizing;
+
+use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::origin::Origin;
+use crate::secret::{Fingerprint, Secret};
+use crate::summary::Summary;
+
+use super::{Header, Report, escape};
+
+/// Bytes that tell forms apart before they are compared. Shorter secrets are no secrets: a password like `gitlab`
+/// would blot out half of all paths.
+const KEY: usize = 8;
+
+/// The secrets seen so far in this run, and what to show for each.
+///
+/// Thousands may be added while a few short texts are searched after each, so this is a table of endings and no
+/// automaton: built again for every secret it would be quadratic, and it takes a hundred times the memory.
+#[derive(Default)]
+pub(super) struct Mask {
+    seen: HashSet<Fingerprint>,
+    /// Forms by their last bytes: beginnings are alike for all tokens of a kind.
+    forms: HashMap<[u8; KEY], Vec<Form>>,
+}
+
+/// A form that a secret may have, in ASCII lower case, and what is shown in its place.
+struct Form {
+    bytes: Zeroizing<Vec<u8>>,
+    shown: Arc<str>,
+}
+
+impl Mask {
+    /// Learns the secret of a finding.
+    pub(super) fn add(&mut self, finding: &Finding) {
+        let secret = finding.secret.expose();
+        if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
+            return;
+        }
+        let shown: Arc<str> = finding.redacted.as_str().into();
+        for mut form in forms(secret) {
+            form.make_ascii_lowercase();
+            let Some(key) = form.last_chunk() else { continue };
+            let alike = self.forms.entry(*key).or_default();
+            if alike.iter().all(|other| other.bytes != form) {
+                alike.push(Form { bytes: form, shown: shown.clone() });
+            }
+        }
+    }
+
+    /// The bytes with every secret known so far masked.
+    fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
+        let hits = self.hits(&bytes.to_ascii_lowercase());
+        if hits.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        let (mut masked, mut done) = (Vec::with_capacity(bytes.len()), 0);
+        for (range, shown) in hits {
+            masked.extend_from_slice(&bytes[done..range.start]);
+            masked.extend_from_slice(shown.as_bytes());
+            done = range.end;
+        }
+        masked.extend_from_slice(&bytes[done..]);
+        Cow::Owned(masked)
+    }
+
+    /// Where secrets stand in lower-case `text`, in order. Those that overlap are one.
+    fn hits(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
+        let mut hits: Vec<(Range<usize>, &str)> = Vec::new();
+        for end in KEY..=text.len() {
+            let forms = text[..end].last_chunk().and_then(|key| self.forms.get(key)).into_iter().flatten();
+            let ending = forms.filter(|form| text[..end].ends_with(&form.bytes));
+            let Some(longest) = ending.max_by_key(|form| form.bytes.len()) else { continue };
+            let mut start = end - longest.bytes.len();
+            while let Some((last, _)) = hits.pop_if(|(last, _)| last.end > start) {
+                start = start.min(last.start);
+            }
+            hits.push((start..end, &longest.shown));
+        }
+        hits
+    }
+
+    /// The text with every secret known so far masked.
+    fn text(&self, text: &str) -> String {
+        // A secret need not be UTF-8, so a match may begin inside a character: lossy.
+        String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
+    }
+
+    fn origin(&self, origin: &Origin) -> Origin {
+        match origin {
+            Origin::File { path, tracking } => {
+                let path = match self.bytes(path.as_os_str().as_encoded_bytes()) {
+                    Cow::Borrowed(_) => path.clone(),
+                    Cow::Owned(masked) => from_bytes(masked),
+                };
+                Origin::File { path, tracking: *tracking }
+            }
+            Origin::Stream { name } => Origin::Stream { name: self.text(name) },
+        }
+    }
+
+    fn snippet(&self, snippet: &Snippet) -> Snippet {
+        let part = |range| snippet.text.get(range).map(|part| self.text(part)).unwrap_or_default();
+        let (start, end) = (snippet.mark.start, snippet.mark.end);
+        let (before, marked, after) = (part(0..start), part(start..end), part(end..snippet.text.len()));
+        let mark = before.len()..before.len() + marked.len();
+        Snippet { text: [before, marked, after].concat(), mark, ..snippet.clone() }
+    }
+
+    /// The finding as a format may have it: without its secret, and without any other.
+    pub(super) fn finding(&self, finding: &Finding) -> Finding {
+        let mut finding = finding.clone();
+        finding.secret = Secret::new(Vec::new());
+        finding.origin = self.origin(&finding.origin);
+        finding.snippet = self.snippet(&finding.snippet);
+        for fact in &mut finding.facts {
+            fact.value = self.text(&fact.value);
+        }
+        if let Proof::Holds(why) | Proof::Fails(why) = &mut finding.proof {
+            *why = self.text(why);
+        }
+        if let Verdict::Allowed(allowed) = &mut finding.verdict {
+            allowed.reason = self.text(&allowed.reason);
+        }
+        finding
+    }
+
+    /// The summary as a format may have it.
+    pub(super) fn summary(&self, summary: &Summary) -> Summary {
+        let mut summary = summary.clone();
+        for skip in &mut summary.coverage.skips {
+            skip.origin = self.origin(&skip.origin);
+            skip.detail = self.text(&skip.detail);
+        }
+        summary
+    }
+}
+
+/// The forms in which a secret is looked for, letters of either case: as it is, percent-encoded, as JSON writes it,
+/// and in the three base64 texts that it makes depending on what stands before it.
+fn forms(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut forms = vec![secret.to_vec()];
+    forms.extend([escape::percent(secret), escape::percent_component(secret)].map(String::into_bytes));
+    if let Some(json) = std::str::from_utf8(secret).ok().and_then(|text| serde_json::to_string(text).ok()) {
+        forms.push(json.as_bytes()[1..json.len() - 1].to_vec());
+    }
+    for lead in 0..3 {
+        let shifted = [&[0; 2][..lead], secret].concat();
+        for encoding in [&BASE64_NOPAD, &BASE64URL_NOPAD] {
+            // Only the digits that no neighbour has a part in: 6 bits each, of whole bytes of the secret.
+            let text = encoding.encode(&shifted);
+            forms.push(text.as_bytes()[(lead * 8).div_ceil(6)..shifted.len() * 8 / 6].to_vec());
+        }
+    }
+    forms.into_iter().map(Zeroizing::new).collect()
+}
+
+#[cfg(unix)]
+fn from_bytes(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(OsStr::from_bytes(&bytes))
+}
+
+#[cfg(not(unix))]
+fn from_bytes(bytes: Vec<u8>) -> PathBuf {
+    PathBuf::from(OsStr::new(&*String::from_utf8_lossy(&bytes)))
+}
+
+/// Stands before every format: decides what is shown, and masks it.
+pub(super) struct Masked {
+    inner: Box<dyn Report + Send>,
+    mask: Mask,
+    show_allowed: bool,
+    /// For formats that are written at the end: all findings, so that the last secret is masked in the first finding.
+    held: Option<Vec<Finding>>,
+}
+
+impl Masked {
+    pub(super) fn new(inner: Box<dyn Report + Send>, streams: bool) -> Self {
+        Masked { inner, mask: Mask::default(), show_allowed: false, held: (!streams).then(Vec::new) }
+    }
+}
+
+impl Report for Masked {
+    fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
+        self.show_allowed = header.show_allowed;
+        self.inner.begin(header)
+    }
+
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.mask.add(finding);
+        let shown = match finding.verdict {
+            Verdict::Reported => true,
+            Verdict::Allowed(_) => self.show_allowed,
+            Verdict::Hidden => false,
+        };
+        match &mut self.held {
+            _ if !shown => Ok(()),
+            Some(held) => {
+                held.push(finding.clone());
+                Ok(())
+            }
+            None => self.inner.finding(&self.mask.finding(finding)),
+        }
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        for finding in self.held.take().unwrap_or_default() {
+            self.inner.finding(&self.mask.finding(&finding))?;
+        }
+        self.inner.finish(&self.mask.summary(summary))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    use crate::chunk::Position;
+    use crate::finding::Region;
+    use crate::rule::{Confidence, Rule, Severity};
+
+    fn finding(secret: &[u8]) -> Finding {
+        let rule = Rule {
+            id: "example".to_owned(),
+            description: String::new(),
+            provider: String::new(),
+            kind: String::new(),
+            regex: String::new(),
+            secret_group: 0,
+            keywords: Vec::new(),
+            entropy: None,
+            path: None,
+            tags: Vec::new(),
+            proof: None,
+            confidence: Confidence::Medium,
+            severity: Severity::High,
+            random_bits: 0,
+            remedy: String::new(),
+            references: Vec::new(),
+            leaks: Vec::new(),
+            clean: Vec::new(),
+            allowlists: Vec::new(),
+            skip_report: false,
+        };
+        Finding {
+            rule: Arc::new(rule),
+            secret: Secret::new(secret),
+            redacted: "****".to_owned(),
+            fingerprint: Fingerprint::of_strong(secret),
+            origin: Origin::Stream { name: String::new() },
+            region: Region { start: Position::START, end: Position::START },
+            snippet: Snippet { line: 1, text: String::new(), mark: 0..0, cut_before: false, cut_after: false },
+            confidence: Confidence::Medium,
+            proof: Proof::Absent,
+            verdict: Verdict::Reported,
+            facts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn secrets_that_overlap_or_contain_each_other_are_masked_whole() {
+        let mut mask = Mask::default();
+        for secret in ["abcdefgh12345678", "cdefgh123", "12345678ABCDEFGH", "xx-cdefgh123-yy"] {
+            mask.add(&finding(secret.as_bytes()));
+        }
+        for (text, masked) in [
+            ("<abcdefgh12345678>", "<****>"),
+            ("<abcdefgh12345678abcdefgh>", "<****>"),
+            ("abcdefgh1234567", "ab****4567"),
+            ("XX-CDEFGH123-YYcdefgh123 cdefgh12", "******** cdefgh12"),
+        ] {
+            assert_eq!(mask.text(text), masked, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_format_never_holds_a_secret() {
+        let mut mask = Mask::default();
+        let finding = finding(b"not a short one");
+        mask.add(&finding);
+        assert!(mask.finding(&finding).secret.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_of_a_secret_survives(
+            secret in proptest::collection::vec(any::<u8>(), KEY..60), lead in "[a-z]{0,4}",
+        ) {
+            let mut mask = Mask::default();
+            mask.add(&finding(&secret));
+            let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat()).into_owned();
+            prop_assert_eq!(masked(&secret), b"<****>");
+            prop_assert_eq!(masked(escape::percent(&secret).as_bytes()), b"<****>");
+            let text = data_encoding::BASE64.encode(&[lead.as_bytes(), &secret, b"tail"].concat());
+            // What is left of it are the digits that its neighbours have a part in.
+            let left = masked(text.as_bytes()).len() - "<****>".len();
+            prop_assert!(left <= (lead.len() + "tail".len()) * 8 / 6 + 5, "{left} of {}", text.len());
+        }
+
+        #[test]
+        fn the_mark_stays_on_its_text(before in any::<String>(), marked in any::<String>(), after in any::<String>()) {
+            let mut mask = Mask::default();
+            mask.add(&finding(b"a whole secret"));
+            let mark = before.len() + 14..before.len() + 14 + marked.len();
+            let text = format!("{before}a whole secret{marked}{after}");
+            let snippet = mask.snippet(&Snippet { text, mark, ..finding(b"").snippet });
+            prop_assert_eq!(&snippet.text[snippet.mark], marked);
+        }
+    }
+}

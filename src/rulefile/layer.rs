@@ -1,0 +1,152 @@
+//! Lays a file's rules over those it extends.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::draft::{Draft, why};
+use super::error::{At, Error};
+use super::names::{nearest, ours};
+use super::{RuleFile, builtin, parse};
+use crate::rule::{Rule, RuleSet, compile};
+
+/// A rule set, and what the user should know about how it came to be.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The rules.
+    pub rules: RuleSet,
+    /// Sentences for people: what the file said that had no effect, and why nothing is lost by it.
+    pub notes: Vec<String>,
+    /// Whether the file asked for the built-in rules, itself or through one that it extends.
+    pub with_builtin: bool,
+}
+
+/// How many files may stand behind the first one (gitleaks' `maxExtendDepth`).
+const MAX_DEPTH: usize = 2;
+
+/// Reads `path` and what it extends. `floor` lies under everything, if given; `chain` holds the files on the way here.
+pub(super) fn load(
+    path: &Path,
+    floor: Option<&RuleSet>,
+    chain: &mut Vec<PathBuf>,
+    from: Option<At>,
+) -> Result<Loaded, Error> {
+    let fail = |source| Error::Read { path: path.to_owned(), source };
+    let real = path.canonicalize().map_err(fail)?;
+    if let Some(at) = from {
+        if chain.contains(&real) {
+            return Err(Error::ExtendCycle { at, path: path.to_owned() });
+        }
+        if chain.len() > MAX_DEPTH {
+            return Err(Error::ExtendDepth { at });
+        }
+    }
+    chain.push(real);
+    let text = std::fs::read_to_string(path).map_err(fail)?;
+    let mut file = parse(&text, &path.display().to_string())?;
+    let mut base = match file.extend.path.take() {
+        Some((next, at)) => {
+            let next = path.parent().unwrap_or(Path::new("")).join(next);
+            load(&next, floor, chain, Some(at))?
+        }
+        None if floor.is_none() && file.extend.use_default => {
+            Loaded { rules: builtin(), with_builtin: true, ..Loaded::default() }
+        }
+        None => Loaded { rules: floor.cloned().unwrap_or_default(), ..Loaded::default() },
+    };
+    file.extends = floor.is_some() || base.with_builtin;
+    let mut loaded = file.over(base.rules)?;
+    base.notes.append(&mut loaded.notes);
+    Ok(Loaded { rules: loaded.rules, ..base })
+}
+
+impl RuleFile {
+    /// The rules of `base` as this file changes them, and its own. `extend.path` and `extend.useDefault` are not
+    /// followed: `base` is what they would lead to.
+    pub fn over(self, base: RuleSet) -> Result<Loaded, Error> {
+        let mut notes = self.notes;
+        let mut rules: BTreeMap<String, Rule> =
+            base.rules.into_iter().map(|rule| (rule.id.clone(), Arc::unwrap_or_clone(rule))).collect();
+        for id in &self.extend.disabled {
+            let known = known(&rules, id);
+            if known.is_empty() {
+                notes.push(format!("disabledRules: there is no rule `{}` to disable", id.escape_debug()));
+            }
+            known.iter().for_each(|id| drop(rules.remove(id)));
+        }
+        for draft in &self.drafts {
+            lay(draft, &mut rules, self.extends, &mut notes)?;
+        }
+        if !self.ours {
+            self.drafts.iter().try_for_each(|draft| check(draft, &rules))?;
+        }
+        let mut allowlists = base.allowlists;
+        for (mut list, targets) in self.allowlists {
+            let named = !targets.is_empty();
+            for (id, at) in targets {
+                let known = known(&rules, &id);
+                match (known.is_empty(), self.extends) {
+                    (false, _) => list.target_rules.extend(known),
+                    (true, true) => notes.push(format!("{at}: there is no rule `{}` to allow for", id.escape_debug())),
+                    (true, false) => {
+                        let nearest = nearest(&id, rules.keys());
+                        return Err(Error::UnknownRule { at, id, nearest });
+                    }
+                }
+            }
+            // Without its rules the list would speak of all of them.
+            if !named || !list.target_rules.is_empty() {
+                allowlists.push(list);
+            }
+        }
+        let rules = rules.into_values().map(Arc::new).collect();
+        Ok(Loaded {
+            rules: RuleSet { rules, allowlists, ignores: base.ignores },
+            notes,
+            with_builtin: self.extend.use_default,
+        })
+    }
+}
+
+/// The ids among `rules` that `id` means: itself, or ours for the same kind of token.
+fn known(rules: &BTreeMap<String, Rule>, id: &str) -> Vec<String> {
+    if rules.contains_key(id) {
+        return vec![id.to_owned()];
+    }
+    ours(id).iter().filter(|id| rules.contains_key(**id)).map(|id| (*id).to_owned()).collect()
+}
+
+/// Changes the rules that `draft` means, or adds it.
+fn lay(draft: &Draft, rules: &mut BTreeMap<String, Rule>, extends: bool, notes: &mut Vec<String>) -> Result<(), Error> {
+    if draft.is_whole() {
+        let new = || Rule { id: draft.id.clone(), ..Rule::default() };
+        draft.apply(rules.entry(draft.id.clone()).or_insert_with(new));
+        return Ok(());
+    }
+    let known = known(rules, &draft.id);
+    if known.is_empty() && !extends {
+        return Err(Error::EmptyRule { at: draft.at.clone(), id: draft.id.clone() });
+    }
+    if known.is_empty() {
+        notes.push(format!("{}: there is no rule `{}` to change", draft.at, draft.id));
+    }
+    for id in known {
+        rules.entry(id).and_modify(|rule| draft.apply(rule));
+    }
+    Ok(())
+}
+
+/// Holds the rules that `draft` made or changed to the promises of a rule set.
+fn check(draft: &Draft, rules: &BTreeMap<String, Rule>) -> Result<(), Error> {
+    for id in known(rules, &draft.id) {
+        let rule = &rules[&id];
+        let at = || draft.regex.as_ref().map_or(&draft.at, |(_, at)| at).clone();
+        let regex = compile(&rule.regex).map_err(|error| Error::Regex { at: at(), what: why(&error) })?;
+        let groups = regex.captures_len() - 1;
+        if !rule.regex.is_empty() && rule.secret_group > groups {
+            let at = draft.secret_group.as_ref().map_or_else(at, |(_, at)| at.clone());
+            return Err(Error::Group { at, id, group: rule.secret_group, groups });
+        }
+    }
+    Ok(())
+}

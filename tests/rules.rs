@@ -1,0 +1,280 @@
+//! Every rule of ours against its own examples, through the prefilter and the patterns.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use regex_syntax::ParserBuilder;
+use stanch::chunk::MARGIN;
+use stanch::detect::allow::{Subject, allowed};
+use stanch::detect::mint::Press;
+use stanch::detect::shape::shape;
+use stanch::detect::{Candidate, Detector, settle};
+use stanch::finding::Proof;
+use stanch::rule::{Confidence, ProofKind, Rule, RuleSet};
+use stanch::rulefile::builtin;
+use stanch::secret::Fingerprint;
+
+/// Seeds each example is tried with.
+const SEEDS: u64 = 6;
+
+#[derive(Debug)]
+struct Hit {
+    rule: String,
+    confidence: Confidence,
+    secret: String,
+}
+
+/// Whether one of the lists of our own rules says that this is filler.
+fn filler(detector: &Detector, candidate: &Candidate<'_>, text: &[u8]) -> bool {
+    let matched = &text[candidate.matched.clone()];
+    let subject = Subject {
+        rule: candidate.rule,
+        secret: &candidate.token,
+        matched,
+        lines: matched,
+        path: None,
+        fingerprint: Fingerprint::of_strong(&candidate.token),
+        line_number: 1,
+        commit: None,
+        proof_holds: matches!(candidate.proof, Proof::Holds(_)),
+    };
+    allowed(detector.rules(), &subject).is_some()
+}
+
+fn hits(detector: &Detector, text: &str) -> Vec<Hit> {
+    let bytes = text.as_bytes();
+    let candidates = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), None);
+    let stays = candidates.into_iter().filter(|candidate| !filler(detector, candidate, bytes));
+    stays
+        .map(|candidate| Hit {
+            rule: candidate.rule.id.clone(),
+            confidence: candidate.confidence,
+            secret: String::from_utf8_lossy(&candidate.token).into_owned(),
+        })
+        .collect()
+}
+
+fn detector(rules: Vec<Arc<Rule>>) -> Detector {
+    Detector::new(Arc::new(RuleSet { rules, ..RuleSet::default() }), 0).unwrap()
+}
+
+fn generic(rule: &Rule) -> bool {
+    rule.tags.iter().any(|tag| tag == "generic")
+}
+
+/// What a leak is worth: a proof that can fail holds for what is minted.
+fn due(rule: &Rule) -> Confidence {
+    if rule.proof.is_some() { Confidence::High } else { rule.confidence }
+}
+
+#[test]
+fn every_rule_says_all_it_must() {
+    for rule in &builtin().rules {
+        assert!(rule.id.starts_with(&format!("{}-", rule.provider)), "{}", rule.id);
+        assert!(!rule.leaks.is_empty() && !rule.clean.is_empty(), "{} has examples of both kinds", rule.id);
+        assert!(rule.leaks[0].contains("<mint>"), "{}: the first leak shows a minted token", rule.id);
+        assert!(!rule.references.is_empty() && !rule.keywords.is_empty(), "{}", rule.id);
+        assert!(rule.proof.is_some() || rule.entropy.is_some() || generic(rule), "{} tells filler apart", rule.id);
+    }
+}
+
+/// A rule that cannot be found from an anchor, or only by searching every byte for it, costs every scan.
+#[test]
+fn every_pattern_can_be_found_from_a_run() {
+    let mut everywhere = BTreeSet::new();
+    for rule in &builtin().rules {
+        let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(&rule.regex).unwrap();
+        let longest = hir.properties().maximum_len();
+        assert!(longest.is_some_and(|longest| longest < MARGIN / 4), "{}: {longest:?}", rule.id);
+        let shape = shape(&hir, &rule.keywords).unwrap_or_else(|| panic!("{}: no anchor in every match", rule.id));
+        if shape.run_within.is_none() {
+            everywhere.extend(rule.keywords.iter().cloned());
+        }
+    }
+    assert_eq!(everywhere.into_iter().collect::<Vec<_>>(), ["://", ":\\/\\/", "machine"]);
+}
+
+#[test]
+fn every_leak_is_found_whole_and_once() {
+    for rule in builtin().rules {
+        let detector = detector(vec![rule.clone()]);
+        let press = Press::new(&rule).unwrap();
+        for (number, example) in (0..).zip(&rule.leaks) {
+            for seed in (0..SEEDS).map(|seed| number * SEEDS + seed) {
+                let text = press.expand(example, seed).unwrap_or_else(|| panic!("{}: {example} expands", rule.id));
+                let found = hits(&detector, &text);
+                let sure = found.iter().filter(|hit| hit.confidence >= due(&rule)).count();
+                let wanted = example.matches("<mint").count().max(1);
+                assert_eq!(sure, wanted, "{}: {example:?}: {found:?} in {text:?}", rule.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_clean_text_is_reported() {
+    for rule in builtin().rules {
+        let detector = detector(vec![rule.clone()]);
+        // A proof that fails makes a look-alike, which is low.
+        let press = Press::new(&rule).unwrap();
+        let most = if rule.proof.is_some() { Confidence::Medium } else { rule.confidence.min(Confidence::Medium) };
+        for (number, example) in (0..).zip(&rule.clean) {
+            for seed in (0..SEEDS).map(|seed| number * SEEDS + seed) {
+                let text = press.expand(example, seed).unwrap_or_else(|| panic!("{}: {example} expands", rule.id));
+                let found = hits(&detector, &text);
+                assert!(
+                    found.iter().all(|hit| hit.confidence < most),
+                    "{}: {example:?}: {found:?} in {text:?}",
+                    rule.id
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_minted_token_is_the_secret_in_its_first_leak() {
+    for rule in builtin().rules {
+        let detector = detector(vec![rule.clone()]);
+        let press = Press::new(&rule).unwrap();
+        for seed in 0..60 {
+            let token = press.token(seed).unwrap_or_else(|| panic!("{} mints {seed}", rule.id));
+            let text = rule.leaks[0].replace("<mint>", &token);
+            let found = hits(&detector, &text);
+            let whole = found.iter().any(|hit| hit.secret == token && hit.confidence >= due(&rule));
+            assert!(whole, "{}: {found:?} in {text:?}", rule.id);
+        }
+    }
+}
+
+/// No neighbour finds a shorter twin in a token, save rules about contexts, which leave precedence.
+#[test]
+fn no_token_has_a_twin_under_another_rule() {
+    let (_, specific): (Vec<_>, Vec<_>) = builtin().rules.into_iter().partition(|rule| generic(rule));
+    let detector = detector(specific.clone());
+    for rule in &specific {
+        let press = Press::new(rule).unwrap();
+        for seed in 0..40 {
+            let text = press.expand(&rule.leaks[0], seed).unwrap();
+            let found = hits(&detector, &text);
+            assert!(found.iter().all(|hit| hit.rule == rule.id), "{}: {found:?} in {text}", rule.id);
+            assert_eq!(found.len(), 1, "{}: {found:?} in {text}", rule.id);
+        }
+    }
+}
+
+/// Where several rules see the same token, the one that knows most has it: nothing sure hides behind something unsure.
+#[test]
+fn a_leak_stays_one_in_the_company_of_all_rules() {
+    let all = builtin().rules;
+    let detector = detector(all.clone());
+    for rule in &all {
+        let press = Press::new(rule).unwrap();
+        for (seed, example) in (0..).zip(&rule.leaks) {
+            let text = press.expand(example, seed).unwrap();
+            let bytes = text.as_bytes();
+            let mut found = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), None);
+            settle(&mut found, |candidate| {
+                let span = candidate.span.start as u64..candidate.span.end as u64;
+                (span, candidate.rule, &candidate.proof)
+            });
+            let sure =
+                found.iter().filter(|found| found.confidence >= due(rule) && !filler(&detector, found, bytes)).count();
+            let wanted = example.matches("<mint").count().max(1);
+            assert_eq!(sure, wanted, "{}: {example:?}: {found:?} in {text:?}", rule.id);
+        }
+    }
+}
+
+/// Nothing that looks alive is stored in the repository.
+#[test]
+fn no_file_of_ours_holds_a_token() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let specific = builtin().rules.into_iter().filter(|rule| !generic(rule)).collect();
+    let detector = detector(specific);
+    let mut folders: Vec<_> = ["src", "rules", "tests"].iter().map(|name| root.join(name)).collect();
+    let mut read = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            read += 1;
+            let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+            let found = hits(&detector, &text);
+            assert!(found.iter().all(|hit| hit.confidence < Confidence::Medium), "{}: {found:?}", path.display());
+        }
+    }
+    assert!(read > 20);
+}
+
+/// The secrets that the rule finds in `text`.
+fn secrets(id: &str, text: &str) -> Vec<String> {
+    let rule = builtin().get(id).unwrap().clone();
+    hits(&detector(vec![rule]), text).into_iter().map(|hit| hit.secret).collect()
+}
+
+fn minted(id: &str, like: impl Fn(&str) -> bool) -> String {
+    let rules = builtin();
+    let press = Press::new(rules.get(id).unwrap()).unwrap();
+    (0..).find_map(|seed| press.token(seed).filter(|token| like(token))).unwrap()
+}
+
+#[test]
+fn an_instance_prefix_belongs_to_the_token() {
+    let token = minted("gitlab-pat", |token| token.starts_with("glpat-"));
+    let whole = format!("mycorp-{token}");
+    for (before, after) in [("token=", " "), ("\"\\n", "\\n\""), ("a%3D", "%26"), ("'", "'"), ("oauth2:", "@host")] {
+        assert_eq!(secrets("gitlab-pat", &format!("{before}{whole}{after}")), [whole.as_str()], "{before}");
+        assert_eq!(secrets("gitlab-pat", &format!("{before}{token}{after}")), [token.as_str()], "{before}");
+    }
+    for before in ["--", "TOKEN_", "x", "a__b_"] {
+        assert_eq!(secrets("gitlab-pat", &format!("{before}{token}")), [token.as_str()], "{before}");
+    }
+}
+
+#[test]
+fn the_checksum_decides_where_a_prefix_begins() {
+    let prefixed = minted("gitlab-pat-routable", |token| !token.starts_with("glpat-"));
+    let plain = minted("gitlab-pat-routable", |token| token.starts_with("glpat-"));
+    for token in [prefixed, plain] {
+        for before in ["", "x=", "TOKEN_", "--", "ab-cd-", "\\n", "%3D"] {
+            let found = secrets("gitlab-pat-routable", &format!("{before}{token} "));
+            assert_eq!(found, [token.as_str()], "{before}");
+        }
+    }
+}
+
+#[test]
+fn escapes_inside_a_token_are_undone() {
+    let token = minted("atlassian-api-token", |token| token.contains('='));
+    for written in ["\\=", "%3D", "%3d", "\\u003d", "\\u003D"] {
+        let text = format!("\"{}\"", token.replace('=', written));
+        assert_eq!(secrets("atlassian-api-token", &text), [token.as_str()], "{written}");
+    }
+    for id in ["atlassian-data-center-pat", "bitbucket-dc-http-access-token"] {
+        let token = minted(id, |token| token.contains('/') && token.contains('+'));
+        for (slash, plus) in [("\\/", "%2B"), ("%2f", "\\u002b"), ("\\u002F", "%2b")] {
+            let text = format!("\"{}\"", token.replace('/', slash).replace('+', plus));
+            assert_eq!(secrets(id, &text), [token.as_str()], "{slash} {plus}");
+        }
+    }
+}
+
+/// Half of a token is no use to whoever has to revoke it.
+#[test]
+fn the_whole_token_or_nothing() {
+    for rule in builtin().rules.into_iter().filter(|rule| rule.proof == Some(ProofKind::GithubCrc32)) {
+        let press = Press::new(&rule).unwrap();
+        let detector = detector(vec![rule.clone()]);
+        for seed in 0..40 {
+            let token = press.token(seed).unwrap();
+            for text in [format!("{token}0 "), token[..token.len() - 1].to_owned(), format!("{token}_ ")] {
+                assert!(hits(&detector, &text).is_empty(), "{}: {text}", rule.id);
+            }
+        }
+    }
+}
