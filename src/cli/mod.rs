@@ -8,9 +8,13 @@ use crate::exit::Exit;
 
 mod completions;
 mod config;
+mod incidents;
+mod inspect;
 mod message;
 mod output;
 mod progress;
+mod respond;
+mod revoke;
 mod scan;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
@@ -25,6 +29,12 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Ask the providers about the tokens that are found, or given; changes nothing
+    Inspect(Box<inspect::Args>),
+    /// Revoke the tokens that are found, or given, and prove them dead
+    Revoke(Box<revoke::Args>),
+    /// Show what was done about incidents
+    Incidents(incidents::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -39,6 +49,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Inspect(args) => inspect::run(&args, &scan::findings),
+        Command::Revoke(args) => revoke::run(&args, &scan::findings),
+        Command::Incidents(args) => incidents::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

@@ -1,11 +1,9 @@
 //! Turns incidents and what is known of them into steps. Pure: no network, no clock, no environment.
 
-use std::fmt;
-
 use serde::Deserialize;
 
 use super::incident::Incident;
-use super::inspection::{Inspection, Liveness};
+use super::inspection::Inspection;
 use super::provider::{Call, Person, Route, route};
 use crate::http::Hosts;
 use crate::secret::Fingerprint;
@@ -239,52 +237,6 @@ fn like(pattern: &str, value: &str) -> bool {
     let Some(value) = value.strip_prefix(first) else { return false };
     // What follows the star is tried at every place where it may begin; the patterns are ids of rules, and short.
     (0..=value.len()).filter(|&at| value.is_char_boundary(at)).any(|at| like(rest, &value[at..]))
-}
-
-/// The plan as people read it. Untrusted names in it are not yet escaped for the terminal.
-pub struct Shown<'a> {
-    /// What is to be shown.
-    pub plan: &'a Plan,
-    /// The cases it was made of.
-    pub cases: &'a [Case],
-}
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "plan: {} incidents, {} irreversible steps", self.cases.len(), self.plan.irreversible())?;
-        for step in &self.plan.steps {
-            let Some(case) = self.cases.iter().find(|case| case.incident.id == step.incident) else { continue };
-            let incident = &case.incident;
-            let state = match (&case.said.liveness, case.said.liveness.detail()) {
-                (Liveness::Live { limited: None }, _) | (_, None) => case.said.liveness.as_str().to_owned(),
-                (liveness, Some(detail)) => format!("{}: {detail}", liveness.as_str()),
-            };
-            let what = if incident.rule.is_empty() { incident.provider.as_str() } else { incident.rule.as_str() };
-            writeln!(f, "\n{} {what}, {state}", incident.id)?;
-            if let Some(holder) = &case.said.holder {
-                writeln!(f, "    held by {holder}, found in {} places", incident.places.len())?;
-            }
-            match &step.verb {
-                Verb::Close => writeln!(f, "  close    nothing is left to do")?,
-                Verb::Revoke(call) => writeln!(f, "  revoke   {call} (irreversible)")?,
-                Verb::Task => writeln!(f, "  task     is opened (reversible)")?,
-                Verb::Hold(why) => writeln!(f, "  hold     {why}")?,
-                Verb::Person(person) => write_person(f, person)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-fn write_person(f: &mut fmt::Formatter<'_>, person: &Person) -> fmt::Result {
-    writeln!(f, "  person   no request can do it: {}", person.page)?;
-    for step in &person.steps {
-        writeln!(f, "           - {step}")?;
-    }
-    for check in &person.check {
-        writeln!(f, "           then: {check}")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Responding, over real HTTP on loopback.
 
 mod act;
+mod cli;
 mod crash;
 mod door;
 mod forge;
