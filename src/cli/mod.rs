@@ -16,6 +16,7 @@ mod progress;
 mod respond;
 mod revoke;
 mod scan;
+mod task;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ enum Command {
     Inspect(Box<inspect::Args>),
     /// Revoke the tokens that are found, or given, and prove them dead
     Revoke(Box<revoke::Args>),
+    /// Open tasks for what only a person can do, and close them when it is done
+    Task(Box<task::Args>),
     /// Show what was done about incidents
     Incidents(incidents::Args),
     /// Print a completion script for a shell
@@ -51,6 +54,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Scan(args) => scan::run(*args),
         Command::Inspect(args) => inspect::run(&args, &scan::findings),
         Command::Revoke(args) => revoke::run(&args, &scan::findings),
+        Command::Task(args) => task::run(&args, &scan::findings),
         Command::Incidents(args) => incidents::run(&args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),

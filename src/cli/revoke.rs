@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::message;
 use super::respond::{Format, Input, Scan, clock, default_ledger, door, view};
+use super::{message, task};
 use crate::exit::Exit;
+use crate::http::Http;
 use crate::ledger::Ledger;
 use crate::report::escape;
 use crate::respond::act::{Actor, End, Moment, Patience};
+use crate::respond::config::File;
 use crate::respond::plan::{self, Case, Confirm, Effect, Plan, Verb};
 use crate::secret::Fingerprint;
 
@@ -51,10 +53,31 @@ pub(super) fn run(args: &Args, scan: &Scan<'_>) -> Result<Exit> {
         let mut tell = |moment, ids: &[Fingerprint]| progress(moment, ids.len());
         let mut actor = Actor { http: &http, ledger: &mut ledger, patience: Patience::default(), tell: &mut tell };
         ends = actor.run(&cases, &plan)?;
+        ends.extend(tasks(&http, &file, &mut ledger, &cases, &plan)?);
     }
     finish(args, &cases, &plan, &ends)?;
     let unread = if gathered.missing > 0 { Exit::Unread } else { Exit::Clean };
     Ok(exit(&cases, &ends).and(unread))
+}
+
+/// The tasks of the plan. One that cannot be opened is a step that failed.
+fn tasks(
+    http: &Http,
+    file: &File,
+    ledger: &mut Ledger,
+    cases: &[Case],
+    plan: &Plan,
+) -> Result<Vec<(Fingerprint, End)>> {
+    let mut ends = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.verb == Verb::Task) {
+        let Some(case) = cases.iter().find(|case| case.incident.id == step.incident) else { continue };
+        let person = plan.steps.iter().find_map(|it| match &it.verb {
+            Verb::Person(person) if it.incident == step.incident => Some(person),
+            _ => None,
+        });
+        ends.push((step.incident, task::open(http, file, ledger, case, person)?));
+    }
+    Ok(ends)
 }
 
 fn open(args: &Args) -> Result<Ledger> {

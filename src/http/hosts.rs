@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::Error;
+use super::{Auth, Error};
 use crate::secret::Secret;
 
 /// What runs at a host. The word is `provider` in the configuration.
@@ -189,6 +189,16 @@ impl Host {
     /// Our credential there: `None` if the configuration has none; an error says why it cannot be had.
     pub fn credential(&self) -> Option<Result<&Secret, String>> {
         self.credential.as_ref().map(|it| it.get().map_err(|why| format!("the credential of {}: {why}", self.name())))
+    }
+
+    /// Our credential in the form that the service wants it.
+    pub fn sign_in(&self) -> Result<Auth<'_>, String> {
+        let ours = self.credential().ok_or_else(|| format!("no credential is configured for {}", self.name()))??;
+        Ok(match (self.service, &self.user) {
+            (Service::Gitlab, _) => Auth::Header("private-token", ours),
+            (Service::Github | Service::Atlassian, _) | (_, None) => Auth::Bearer(ours),
+            (_, Some(user)) => Auth::Basic(user, ours),
+        })
     }
 
     /// Whether the configuration names a credential for it. Fetches nothing.

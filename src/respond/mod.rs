@@ -10,6 +10,7 @@ pub mod inspection;
 pub mod kind;
 pub mod plan;
 pub mod provider;
+pub mod task;
 
 use incident::Incident;
 use plan::Case;

@@ -61,6 +61,12 @@ impl Home {
         (output.status.code().unwrap(), text(&output))
     }
 
+    fn stanch_task(&self, verb: &str, words: &[&str]) -> (i32, String) {
+        let config = self.path("stanch.toml");
+        let output = self.run(&[&["task", verb, "--config", config.to_str().unwrap()], words].concat(), "");
+        (output.status.code().unwrap(), text(&output))
+    }
+
     fn incidents(&self, words: &[&str]) -> (i32, String) {
         let output = self.run(&[&["incidents"], words].concat(), "");
         (output.status.code().unwrap(), text(&output))
@@ -250,4 +256,35 @@ fn a_configuration_in_the_tree_sends_nothing_anywhere() {
     let output = home.run(&["inspect", "--offline", "."], "");
     assert!(text(&output).contains("is not used"), "{}", text(&output));
     assert!(canary.log().is_empty() && !home.path("tree/ran").exists());
+}
+
+#[test]
+fn tasks_are_opened_by_policy_and_closed_by_sync() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let desk = crate::task::Desk::new();
+    let config = |rule: &str| {
+        host("gitlab", &forge.server.url, "")
+            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+    };
+    let home = Home::with(&token, &config("[[respond.rule]]\naction = \"task\"\n"));
+    std::fs::write(home.path("tree/CODEOWNERS"), "*.ini @jane\n").unwrap();
+    let (code, said) = home.stanch_task("open", &["--dry-run", "."]);
+    assert!(code == 1 && desk.issues().is_empty(), "{said}");
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert!(code == 1 && said.contains("task opened: https://t/1"), "{said}");
+    let (code, said) = home.stanch_task("open", &["."]);
+    assert!(code == 1 && said.contains("there already"), "{said}");
+    assert_eq!((desk.issues().len(), forge.ended(&token)), (1, 0));
+    let created = desk.server.log().into_iter().find(|got| got.method == "POST").unwrap();
+    assert!(created.body.contains("\"assignees\":[\"jane\"]"), "{}", created.body);
+
+    std::fs::write(home.path("stanch.toml"), config("")).unwrap();
+    assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 0);
+    let (code, said) = home.stanch_task("sync", &[]);
+    assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{said}");
+    home.holds_nothing_of(&token);
+    let seen: Vec<u8> = desk.server.log().into_iter().flat_map(|got| got.raw).collect();
+    assert!(!seen.windows(12).any(|window| window == &token.as_bytes()[8..20]), "the tracker got the token");
 }

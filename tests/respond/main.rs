@@ -8,3 +8,4 @@ mod forge;
 mod inspect;
 mod server;
 mod support;
+mod task;

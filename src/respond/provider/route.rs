@@ -226,11 +226,9 @@ pub fn perform(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> Res
     };
     let auth = match call.by {
         By::Nobody => Auth::None,
-        By::Token => header(host, token, None),
-        By::Ours => {
-            let ours = host.credential().ok_or_else(|| cannot("no credential is configured"))?;
-            header(host, ours.map_err(|why| cannot(&why))?, host.user.as_deref())
-        }
+        By::Token if host.service == Service::Gitlab => Auth::Header("private-token", token),
+        By::Token => Auth::Bearer(token),
+        By::Ours => host.sign_in().map_err(|why| cannot(&why))?,
         By::Application if call.carries == Carries::Form => Auth::None,
         By::Application => application().map(|(id, secret)| Auth::Basic(id, secret))?,
     };
@@ -251,14 +249,6 @@ pub fn perform(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> Res
         }
     };
     http.once(host, &Request::new(call.method.clone(), call.path.clone(), auth).body(body, tokens))
-}
-
-fn header<'a>(host: &Host, secret: &'a Secret, user: Option<&'a str>) -> Auth<'a> {
-    match (host.service, user) {
-        (Service::Gitlab, _) => Auth::Header("private-token", secret),
-        (Service::Github | Service::Atlassian, _) | (_, None) => Auth::Bearer(secret),
-        (_, Some(user)) => Auth::Basic(user, secret),
-    }
 }
 
 /// Where people go, which is not where programs go.
