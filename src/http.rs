@@ -272,9 +272,15 @@ impl Http {
             .no_proxy();
         if let Some(path) = &host.ca_file {
             let pem = std::fs::read(path).map_err(|error| format!("ca_file {}: {error}", path.display()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|_| format!("ca_file {} holds no PEM certificate", path.display()))?;
+            // A file without any certificate is no error for reqwest, but surely one of the user's.
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
+            let certificates =
+                certificates.ok_or_else(|| format!("ca_file {} holds no PEM certificate", path.display()))?;
             builder = builder.tls_certs_merge(certificates);
+        }
+        if host.base.scheme() == "http" {
+            // Nobody shows a certificate there: the system's, which take long to load, are not needed.
+            builder = builder.tls_certs_only([]);
         }
         let proxy = host.proxy.as_ref().map(|url| (url.as_str(), "localhost,127.0.0.0/8,::1"));
         if let Some((url, except)) = proxy.or(self.proxy.as_ref().map(|(url, except)| (url.as_str(), except.as_str())))

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
+use super::message;
 use super::respond::default_ledger;
 use crate::exit::Exit;
 use crate::ledger::{Chain, Event, Ledger, Row};
@@ -57,6 +58,10 @@ enum Export {
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let path = args.ledger.clone().map_or_else(default_ledger, Ok)?;
+    if args.ledger.is_none() && !path.exists() {
+        message::note("there is no ledger yet: nothing was ever done");
+        return Ok(Exit::Clean);
+    }
     let ledger = Ledger::open_to_read(&path)?;
     let mut out = std::io::stdout().lock();
     match args.command.as_ref().unwrap_or(&What::List) {

@@ -107,7 +107,7 @@ impl Input {
                 None => {
                     gathered.missing += 1;
                     message::warning(&format!(
-                        "line {} of standard input: its first characters do not tell what it is; say --kind PROVIDER/KIND",
+                        "line {} of standard input does not tell by its first characters what it is; say --kind",
                         index + 1
                     ));
                 }

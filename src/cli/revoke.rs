@@ -125,9 +125,9 @@ fn ask(question: &str) -> Result<bool> {
 }
 
 fn progress(moment: Moment, count: usize) {
-    if moment == Moment::Recorded {
+    if moment == Moment::Intended {
         message::note(&format!(
-            "asked for the end of {count} tokens; waiting until their provider says that they are dead"
+            "asking for the end of {count} tokens, and waiting until their provider calls them dead"
         ));
     }
 }

@@ -23,6 +23,8 @@ const MOST_IN_ONE_CALL: usize = 1000;
 pub enum Moment {
     /// Nobody else acts for the incidents now.
     Turn,
+    /// A row other than an intent or outcome is in the ledger.
+    Noted,
     /// The intents are in the ledger, the request is not yet sent.
     Intended,
     /// The answer is there, or its absence; the ledger does not know yet.
@@ -155,9 +157,9 @@ impl Actor<'_> {
                 case.incident.places.iter().map(|it| json!({ "in": it.origin, "line": it.line })).collect();
             let kind = case.incident.kind.map(super::kind::Kind::as_str);
             let detail = json!({ "rule": case.incident.rule, "kind": kind, "places": places });
-            self.ledger.note(&id, Event::Found, &detail)?;
+            self.note(case, Event::Found, &detail)?;
         }
-        self.ledger.note(&id, Event::Inspected, &inspected(&case.said))
+        self.note(case, Event::Inspected, &inspected(&case.said))
     }
 
     /// What an earlier run, or another process, did for this incident. `None`: nothing stands against acting.
@@ -229,12 +231,26 @@ impl Actor<'_> {
         }
         let state = state(&said);
         Ok(match (accepted, &said.liveness) {
-            (Err(Refusal { why, .. }), _) => End::Failed(format!("{why}; the token is {state}")),
+            (Err(refusal), _) => End::Failed(format!("{}; the token is {state}{}", refusal.why, self.otherwise(case))),
             (Ok(()), Liveness::Unknown(_)) => {
                 End::Left(format!("revoked, and the provider accepted it, but that it is dead is not proven: {state}"))
             }
             (Ok(()), _) => End::Failed(format!("the provider accepted the revocation, but the token is still {state}")),
         })
+    }
+
+    /// What is left where a request does not do it.
+    fn otherwise(&self, case: &Case) -> String {
+        let host = case.said.host.as_deref().and_then(|url| self.http.hosts.by_base_url(url));
+        let by_hand = case.incident.kind.zip(host).map(|(kind, host)| provider::by_hand(kind, &case.said, host));
+        by_hand.map(|person| format!("; by hand: {}", person.page)).unwrap_or_default()
+    }
+
+    /// One row, and a moment after it.
+    fn note(&mut self, case: &Case, event: Event, detail: &Value) -> Result<(), ledger::Error> {
+        self.ledger.note(&case.incident.id.to_string(), event, detail)?;
+        (self.tell)(Moment::Noted, &[case.incident.id]);
+        Ok(())
     }
 
     /// Asks until the token is dead or the deadline is over, and notes the last answer.
@@ -248,7 +264,7 @@ impl Actor<'_> {
             // Nobody was asked: nobody will say anything else later.
             let pointless = said.evidence.is_empty();
             if said.liveness.is_dead() || pointless || start.elapsed() + pause > deadline {
-                self.ledger.note(&case.incident.id.to_string(), Event::Inspected, &inspected(&said))?;
+                self.note(case, Event::Inspected, &inspected(&said))?;
                 return Ok(said);
             }
             std::thread::sleep(pause);
@@ -268,6 +284,11 @@ impl Actor<'_> {
                 earlier.host = detail["host"].as_str().map(str::to_owned).or(earlier.host);
                 earlier.asked_as = detail["asked_as"].as_str().map(str::to_owned);
             }
+            // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
+            let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
+            if row.event == Event::Outcome.as_str() && row.step.starts_with(REVOKE) && done {
+                earlier.liveness = Liveness::Live { limited: None };
+            }
         }
         Ok(earlier)
     }
@@ -278,7 +299,7 @@ impl Actor<'_> {
         let last = |event: Event| rows.iter().rev().find(|row| row.event == event.as_str()).map_or(0, |row| row.seq);
         if last(Event::Closed) == 0 || last(Event::Closed) < last(Event::Intent) {
             self.settle(case, said)?;
-            self.ledger.note(&id, Event::Closed, &inspected(said))?;
+            self.note(case, Event::Closed, &inspected(said))?;
         }
         (self.tell)(Moment::Closed, &[case.incident.id]);
         Ok(closed(said))
@@ -299,7 +320,9 @@ impl Actor<'_> {
         if open.is_empty() {
             return Ok(());
         }
-        self.ledger.record(&open, &json!({ "found": "dead", "inspected": inspected(said) }))
+        self.ledger.record(&open, &json!({ "found": "dead", "inspected": inspected(said) }))?;
+        (self.tell)(Moment::Recorded, &[case.incident.id]);
+        Ok(())
     }
 }
 

@@ -144,6 +144,8 @@ pub struct Inspection {
     pub ids: BTreeMap<&'static str, String>,
     /// The e-mail address with which it was asked about, where one is needed.
     pub asked_as: Option<String>,
+    /// Everybody who was asked said that it is not theirs, but not everybody who may know it was asked.
+    pub disowned: bool,
     /// What was asked, in order.
     pub evidence: Vec<Evidence>,
 }
@@ -167,6 +169,7 @@ impl Inspection {
             reaches_more: false,
             ids: BTreeMap::new(),
             asked_as: None,
+            disowned: false,
             evidence: Vec::new(),
         }
     }

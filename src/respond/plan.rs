@@ -188,6 +188,9 @@ fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Ver
     if let Some(why) = not_ours(&case.said, policy) {
         return if policy.tasks { (Verb::Task, Confirm::Option) } else { hold(why) };
     }
+    if let Some(why) = case.said.liveness.detail().filter(|_| case.said.disowned) {
+        return hold(why.to_owned());
+    }
     let host = case.said.host.as_deref().and_then(|url| hosts.by_base_url(url));
     let host = host
         .or_else(|| kind.services().iter().find_map(|&it| hosts.of(it, &case.incident.hints.hosts).first().copied()));

@@ -9,13 +9,14 @@ use stanch::ledger::{Chain, Ledger};
 use stanch::respond::act::{Actor, End, Moment, Patience};
 use stanch::respond::config::File;
 use stanch::respond::incident::Incident;
+use stanch::respond::inspection::Inspection;
 use stanch::respond::kind::Kind;
 use stanch::respond::plan::{self, Effect, Plan, Policy, Verb};
 use stanch::secret::Fingerprint;
 
 use crate::forge::Forge;
 use crate::server::Reply;
-use crate::support::{door, github_token, gitlab_token, host, incident, noise, to};
+use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, to, together};
 
 pub fn ledger(path: &Path) -> Ledger {
     Ledger::open(path, Arc::new(|| "2026-11-21T00:00:00Z".to_owned())).unwrap()
@@ -141,29 +142,33 @@ fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
         Reply::json(500, "{}"),
         Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
     ];
-    let mut threads = Vec::new();
+    let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for (provider, case, act) in cases() {
-        for fault in &faults {
-            for done in [false, true] {
-                let (case, fault) = (case.clone(), fault.clone());
-                threads.push(std::thread::spawn(move || faulty(provider, &case, act, &fault, done)));
+        // As many requests as a run without trouble makes, and each of them gets its turn.
+        let forge = Forge::with(&[&text(&case)]);
+        let (_dir, path) = temp();
+        run(&to(provider, &forge.server), &case, &path);
+        for (at, line) in forge.server.lines().into_iter().enumerate() {
+            for fault in &faults {
+                // An act may be done, and its answer lost.
+                for done in [false, true].into_iter().filter(|done| !done || line == act) {
+                    let (case, fault) = (case.clone(), fault.clone());
+                    jobs.push(Box::new(move || faulty(provider, &case, act, at, &fault, done)));
+                }
             }
         }
     }
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    together(jobs);
 }
 
-/// The act goes wrong once; runs follow until the incident is closed.
-fn faulty(provider: &str, case: &Incident, act: &'static str, fault: &Reply, done: bool) {
+/// One request goes wrong once; runs follow until the incident is closed.
+fn faulty(provider: &str, case: &Incident, act: &'static str, at: usize, fault: &Reply, done: bool) {
     let (_dir, path) = temp();
     let token = text(case);
     let forge = Forge::with(&[&token]);
-    forge.trouble(act.split_once(' ').unwrap().1, fault.clone(), done, 1);
-    let mut http = to(provider, &forge.server);
-    http.pace.attempts = 1;
-    let story = format!("{act} after {fault:?}, done {done}");
+    forge.trouble_after(at, fault.clone(), done);
+    let http = hurried(to(provider, &forge.server));
+    let story = format!("{act} with {fault:?} for request {at}, done {done}");
     let mut end = run(&http, case, &path);
     for _ in 0..3 {
         assert!(matches!(end, End::Closed(_)) <= !forge.is_live(&token), "{story}: closed, but alive");
@@ -225,6 +230,114 @@ fn a_ledger_that_cannot_be_written_stops_everything() {
     let mut actor = Actor { http: &http, ledger: &mut closed, patience: PATIENCE, tell: &mut |_, _| () };
     assert!(actor.run(&cases, &plan).is_err());
     assert_eq!(forge.ended(&text(&case)), 0);
+}
+
+/// How a token is ended of which this much is known.
+fn way(provider: &str, more: &str, kind: Kind, ids: &[(&'static str, &str)]) -> String {
+    let http = door(&host(provider, "https://h.test", more));
+    let mut case = plan::Case { incident: incident(&noise(40), kind), said: Inspection::live() };
+    case.said.host = Some("https://h.test".to_owned());
+    case.said.ids = ids.iter().map(|&(name, id)| (name, id.to_owned())).collect();
+    match plan::make(&[case], &policy(""), &http.hosts).steps.remove(0).verb {
+        Verb::Revoke(call) => call.to_string().replace(" https://h.test", " "),
+        Verb::Person(person) => format!("person {}", person.page),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
+    let ours =
+        "credential = { env = \"X\" }\nclient_id = \"Iv1\"\nclient_secret = { env = \"Y\" }\norganization = \"acme\"";
+    let with = "with the configured credential";
+    let token = ("token", "5");
+    let table: &[(&str, &str, Kind, &[(&str, &str)], &str)] = &[
+        ("github", "", Kind::GithubPat, &[], "POST /credentials/revoke without a credential"),
+        ("github", ours, Kind::GithubRefresh, &[], "POST /credentials/revoke without a credential"),
+        ("github", "", Kind::GithubInstallation, &[], "DELETE /installation/token as the token itself"),
+        ("github", ours, Kind::GithubOauth, &[("client", "Iv1")], "DELETE /applications/Iv1/token as our application"),
+        ("gitlab", "", Kind::GitlabPat, &[token], "DELETE /api/v4/personal_access_tokens/self as the token itself"),
+        ("gitlab", ours, Kind::GitlabPat, &[token, ("admin", "yes")], "DELETE /api/v4/personal_access_tokens/5 WITH"),
+        ("gitlab", "", Kind::GitlabRunner, &[], "POST /api/v4/runners/reset_authentication_token without a credential"),
+        ("gitlab", ours, Kind::GitlabOauth, &[], "POST /oauth/revoke as our application"),
+        ("gitlab", "", Kind::GitlabOauth, &[], "person https://h.test/-/user_settings/applications"),
+        (
+            "gitlab",
+            ours,
+            Kind::GitlabDeploy,
+            &[token, ("project", "a/b")],
+            "DELETE /api/v4/projects/a%2Fb/deploy_tokens/5 WITH",
+        ),
+        ("gitlab", ours, Kind::GitlabDeploy, &[token, ("group", "7")], "DELETE /api/v4/groups/7/deploy_tokens/5 WITH"),
+        ("gitlab", ours, Kind::GitlabDeploy, &[], "POST /api/v4/groups/acme/tokens/revoke WITH"),
+        ("gitlab", ours, Kind::GitlabTrigger, &[token, ("project", "9")], "DELETE /api/v4/projects/9/triggers/5 WITH"),
+        (
+            "gitlab",
+            ours,
+            Kind::GitlabAgent,
+            &[token, ("project", "9"), ("agent", "3")],
+            "DELETE /api/v4/projects/9/cluster_agents/3/tokens/5 WITH",
+        ),
+        (
+            "gitlab",
+            ours,
+            Kind::GitlabJob,
+            &[("project", "9"), ("job", "8")],
+            "POST /api/v4/projects/9/jobs/8/cancel WITH",
+        ),
+        ("gitlab", ours, Kind::GitlabFeed, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        ("gitlab", ours, Kind::GitlabOauthSecret, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        (
+            "gitlab",
+            "",
+            Kind::GitlabFeed,
+            &[("admin", "yes")],
+            "person https://h.test/-/user_settings/personal_access_tokens",
+        ),
+        (
+            "bitbucket-data-center",
+            ours,
+            Kind::BitbucketDataCenter,
+            &[token, ("user", "jane")],
+            "DELETE /rest/access-tokens/latest/users/jane/5 WITH",
+        ),
+        (
+            "jira-data-center",
+            "",
+            Kind::AtlassianDataCenter,
+            &[token],
+            "DELETE /rest/pat/latest/tokens/5 as the token itself",
+        ),
+        ("jira-data-center", ours, Kind::AtlassianDataCenter, &[token], "DELETE /rest/pat/latest/tokens/5 WITH"),
+        (
+            "jira",
+            "",
+            Kind::AtlassianApi,
+            &[token, ("account", "a:1"), ("admin_host", "https://api.atlassian.com")],
+            "DELETE https://api.atlassian.com/users/a%3A1/manage/api-tokens/5 WITH",
+        ),
+        (
+            "jira",
+            "",
+            Kind::AtlassianApi,
+            &[("account", "a:1")],
+            "person https://id.atlassian.com/manage-profile/security/api-tokens",
+        ),
+    ];
+    for (provider, more, kind, ids, expected) in table {
+        assert_eq!(way(provider, more, *kind, ids), expected.replace("WITH", with), "{kind:?} at {provider}");
+    }
+}
+
+#[test]
+fn a_token_that_nobody_owns_up_to_is_not_sent_around_to_be_revoked() {
+    let forge = Forge::with(&[]);
+    let http = to("github", &forge.server);
+    let mut case = incident(&github_token("ghp_"), Kind::GithubPat);
+    case.hints.hosts = vec!["git.elsewhere.test".to_owned()];
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let Verb::Hold(why) = plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb else { panic!() };
+    assert!(why.contains("https://git.elsewhere.test/api/v3"), "{why}");
 }
 
 /// The plan for one token of jane's at GitLab.

@@ -288,3 +288,23 @@ fn tasks_are_opened_by_policy_and_closed_by_sync() {
     let seen: Vec<u8> = desk.server.log().into_iter().flat_map(|got| got.raw).collect();
     assert!(!seen.windows(12).any(|window| window == &token.as_bytes()[8..20]), "the tracker got the token");
 }
+
+#[test]
+fn what_wants_a_person_is_not_done_without_one() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let rule = "[[respond.rule]]\nscope = \"api\"\naction = \"revoke\"\nconfirm = \"person\"\n";
+    let home = Home::with(&token, &(host("gitlab", &forge.server.url, "") + rule));
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert!(code == 1 && said.contains("nobody confirmed it"), "{said}");
+    assert!(forge.is_live(&token));
+}
+
+#[test]
+fn without_a_ledger_there_are_no_incidents() {
+    let home = Home::with("", "");
+    assert_eq!(home.incidents(&[]).0, 0);
+    assert_eq!(home.incidents(&["--ledger", "none.db"]).0, 2);
+    home.stanch("revoke", &["--yes", "."]);
+    assert_eq!(home.incidents(&["show", "abc"]).0, 2);
+}

@@ -82,6 +82,26 @@ fn whenever_it_is_killed_the_next_run_finishes_and_nothing_is_done_twice() {
             }
             moments += 1;
         }
-        assert!(moments >= 5, "{act}: turn, intended, acted, recorded, proved, closed; killed at {moments} of them");
+        assert!(moments >= 8, "{act}: killed at {moments} moments only");
+    }
+}
+
+#[test]
+fn killed_twice_it_is_still_done_once() {
+    let (index, (provider, case, act)) = cases().into_iter().enumerate().nth(2).unwrap();
+    let token = text(&case);
+    for first in [2, 3, 4, 5, 6] {
+        for second in [0, 1, 3, 4, 5] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("ledger.db");
+            let forge = Forge::with(&[&token]);
+            start(&forge.server.url, &path, index, &token, first);
+            start(&forge.server.url, &path, index, &token, second);
+            let http = to(provider, &forge.server);
+            let (_, ends) = respond(&http, vec![case.clone()], &policy(""), &path, &mut |_, _| ());
+            let story = format!("{act} killed at {first}, then at {second}");
+            assert!(matches!(ends[0].1, End::Closed(_)), "{story}: {ends:?}");
+            assert_eq!(forge.ended(&token), 1, "{story}");
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! The door itself: what passes, what does not, what is tried again.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -7,7 +10,7 @@ use stanch::http::{Auth, Fault, Request, Service};
 use stanch::secret::Secret;
 
 use crate::server::{Reply, Server};
-use crate::support::{door, host, noise, to};
+use crate::support::{door, host, hurried, noise, to};
 
 #[test]
 fn a_redirect_is_an_answer_and_carries_nothing_on() {
@@ -63,7 +66,7 @@ fn faults_are_named_and_show_nothing() {
         (Reply::Truncated, "could not be read to its end"),
     ] {
         let server = Server::start(move |_| reply.clone());
-        let http = to("gitlab", &server);
+        let http = hurried(to("gitlab", &server));
         let gitlab = http.hosts.of(Service::Gitlab, &[])[0];
         let fault = http.once(gitlab, &Request::get("/api", Auth::Bearer(&secret))).unwrap_err();
         assert!(fault.to_string().contains(expected), "{fault}");
@@ -106,13 +109,56 @@ fn a_token_that_no_header_can_carry_is_no_panic() {
 }
 
 #[test]
-fn an_untrusted_certificate_is_named() {
-    // A server that speaks no TLS at all is not trusted either; the port is real.
-    let server = Server::canary();
-    let http = door(&host("github", &server.url.replace("http://", "https://"), ""));
-    let github = http.hosts.of(Service::Github, &[])[0];
-    assert!(http.once(github, &Request::get("/user", Auth::None)).is_err());
-    assert!(server.log().is_empty());
+fn a_certificate_is_trusted_if_its_authority_is_named_and_only_then() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let (url, heard) = tls_server(Arc::new(config));
+    let dir = tempfile::tempdir().unwrap();
+    let pem = dir.path().join("ca.pem");
+    std::fs::write(&pem, made.cert.pem()).unwrap();
+
+    let ask = |more: &str| {
+        let http = door(&host("github", &url, more));
+        let secret = Secret::new(noise(40));
+        http.once(http.hosts.of(Service::Github, &[])[0], &Request::get("/user", Auth::Bearer(&secret)))
+    };
+    let fault = ask("").unwrap_err();
+    assert!(matches!(fault, Fault::Tls(_)) && fault.to_string().contains("ca_file"), "{fault:?}");
+    assert_eq!(heard.load(SeqCst), 0, "a host without a trusted certificate got a request");
+    assert_eq!(ask(&format!("ca_file = {pem:?}")).unwrap().status, 200);
+    assert_eq!(heard.load(SeqCst), 1);
+    std::fs::write(&pem, "no certificate").unwrap();
+    assert!(ask(&format!("ca_file = {pem:?}")).unwrap_err().to_string().contains("ca.pem"));
+}
+
+/// Answers every request with 200 and counts them.
+fn tls_server(config: Arc<rustls::ServerConfig>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = heard.clone();
+    std::thread::spawn(move || {
+        for mut tcp in listener.incoming().flatten() {
+            let mut tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::Stream::new(&mut tls, &mut tcp);
+            let mut request = [0; 4096];
+            // Who does not trust us says nothing.
+            if stream.read(&mut request).is_ok_and(|len| len > 0) {
+                count.fetch_add(1, SeqCst);
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+                tls.send_close_notify();
+                drop(rustls::Stream::new(&mut tls, &mut tcp).flush());
+            }
+        }
+    });
+    (url, heard)
 }
 
 #[test]

@@ -10,12 +10,20 @@ use crate::support::reply;
 
 /// What goes wrong with which request, and whether the forge does what it was asked before it goes wrong.
 #[derive(Clone)]
-pub struct Trouble {
-    pub line: &'static str,
-    pub reply: Reply,
-    pub done: bool,
+struct Trouble {
+    when: When,
+    reply: Reply,
+    done: bool,
     /// How often; then all is well.
-    pub times: usize,
+    times: usize,
+}
+
+#[derive(Clone, Copy)]
+enum When {
+    /// The request ends with this.
+    Line(&'static str),
+    /// So many requests came before.
+    After(usize),
 }
 
 #[derive(Default)]
@@ -27,6 +35,7 @@ struct State {
     /// Answers that say "accepted" before the token is dead.
     lag: usize,
     trouble: Option<Trouble>,
+    served: usize,
 }
 
 #[derive(Clone)]
@@ -45,7 +54,12 @@ impl Forge {
     }
 
     pub fn trouble(&self, line: &'static str, reply: Reply, done: bool, times: usize) {
-        self.state.lock().unwrap().trouble = Some(Trouble { line, reply, done, times });
+        self.state.lock().unwrap().trouble = Some(Trouble { when: When::Line(line), reply, done, times });
+    }
+
+    /// The request that comes after so many others goes wrong.
+    pub fn trouble_after(&self, requests: usize, reply: Reply, done: bool) {
+        self.state.lock().unwrap().trouble = Some(Trouble { when: When::After(requests), reply, done, times: 1 });
     }
 
     /// Says that a dead token is alive for so many questions.
@@ -66,7 +80,12 @@ impl Forge {
 impl State {
     fn serve(&mut self, got: &Got) -> Reply {
         let line = got.line();
-        let trouble = self.trouble.clone().filter(|it| it.times > 0 && line.ends_with(it.line));
+        self.served += 1;
+        let now = |it: &Trouble| match it.when {
+            When::Line(end) => line.ends_with(end),
+            When::After(requests) => self.served == requests + 1,
+        };
+        let trouble = self.trouble.clone().filter(|it| it.times > 0 && now(it));
         match trouble {
             None => self.well(got),
             Some(trouble) => {

@@ -7,7 +7,7 @@ use stanch::respond::kind::Kind;
 use stanch::respond::provider;
 
 use crate::server::{Got, Reply, Server};
-use crate::support::{door, github_token, gitlab_token, host, incident, noise, reply, to};
+use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
 
 fn ask(http: &Http, incident: &Incident) -> Inspection {
     provider::inspect(http, incident, None)
@@ -190,18 +190,16 @@ fn unknown_is_not_dead_whatever_goes_wrong() {
         Reply::json(407, "{}"),
         Reply::Redirect(format!("{}/user", canary.url)),
     ];
-    let mut threads = Vec::new();
+    let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for fault in faults {
         for (provider, kind) in everywhere() {
             let fault = fault.clone();
-            threads.push(std::thread::spawn(move || {
+            jobs.push(Box::new(move || {
                 let reply = fault.clone();
                 let server = Server::start(move |_| reply.clone());
-                let mut http = only(provider, &server);
-                http.pace.attempts = 1;
                 let mut case = incident(&noise(40), kind);
                 case.hints.users = vec!["deployer".to_owned()];
-                let said = ask(&http, &case);
+                let said = ask(&hurried(only(provider, &server)), &case);
                 assert!(
                     matches!(said.liveness, Liveness::Unknown(_) | Liveness::Live { limited: Some(_) }),
                     "{kind:?} at {provider} after {fault:?}: {:?}",
@@ -210,9 +208,7 @@ fn unknown_is_not_dead_whatever_goes_wrong() {
             }));
         }
     }
-    for thread in threads {
-        thread.join().unwrap();
-    }
+    together(jobs);
     assert!(canary.log().is_empty(), "a redirect led a token to another host");
 }
 

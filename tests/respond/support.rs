@@ -68,12 +68,34 @@ pub fn door(config: &str) -> Http {
     let mut http = Http::new(hosts);
     http.pace = Pace {
         connect: Duration::from_secs(2),
-        answer: Duration::from_millis(700),
+        answer: Duration::from_secs(10),
         attempts: 2,
         pause: Duration::from_millis(1),
         longest_pause: Duration::from_secs(3),
     };
     http
+}
+
+/// A door that does not wait long, for tests in which somebody is silent.
+pub fn hurried(mut http: Http) -> Http {
+    http.pace.answer = Duration::from_millis(700);
+    http.pace.attempts = 1;
+    http
+}
+
+/// Runs jobs, a few at a time: silence is waited for together, and two cores are not drowned.
+pub fn together(jobs: Vec<Box<dyn FnOnce() + Send>>) {
+    let jobs = std::sync::Mutex::new(jobs);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                loop {
+                    let Some(job) = jobs.lock().unwrap().pop() else { break };
+                    job();
+                }
+            });
+        }
+    });
 }
 
 /// One host of a provider.

@@ -81,7 +81,8 @@ pub(in crate::cli) fn case_json(case: &Case) -> Value {
         "owners": said.owners,
         "provider_kind": said.kind,
         "name": said.name,
-        "scopes": said.scopes.iter().map(|it| json!({ "name": it.name, "dangerous": it.dangerous })).collect::<Vec<_>>(),
+        "scopes": said.scopes.iter()
+            .map(|it| json!({ "name": it.name, "dangerous": it.dangerous })).collect::<Vec<_>>(),
         "created": said.created,
         "expires": said.expires,
         "last_used": said.last_used,

@@ -16,7 +16,7 @@ mod github;
 mod gitlab;
 mod route;
 
-pub use route::{By, Call, Carries, Person, Route, perform, route};
+pub use route::{By, Call, Carries, Person, Route, by_hand, perform, route};
 
 /// One token at one host.
 struct Ask<'a> {
@@ -104,6 +104,7 @@ fn inspect_at(http: &Http, host: &Host, incident: &Incident, kind: Kind, earlier
 
 /// "Nobody knows it" is an answer only if everybody who may know it was asked.
 fn doubt(http: &Http, kind: Kind, hints: &Hints, said: &mut Inspection) {
+    said.disowned = true;
     if let Some(stranger) = strangers(http, hints).next() {
         said.liveness = Liveness::Unknown(format!(
             "the text around it names {stranger}, which was not asked: {}",

@@ -260,10 +260,22 @@ fn web(host: &Host) -> String {
     }
 }
 
+/// What a person does where the request is refused.
+pub fn by_hand(kind: Kind, said: &Inspection, host: &Host) -> Person {
+    person(kind, &web(host), said)
+}
+
 /// The page, the steps and the check for a kind. `web` may be empty where no host is known.
 fn person(kind: Kind, web: &str, said: &Inspection) -> Person {
-    let labels = said.name.as_deref().unwrap_or("the leaked one");
-    let (page, steps): (String, &[&str]) = match kind {
+    let (page, steps) = page(kind, web);
+    let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
+    steps.extend(said.name.as_ref().map(|name| format!("Its name there: {name}.")));
+    let check = vec!["Run stanch again: the incident closes when the provider says that the token is dead.".to_owned()];
+    Person { page, steps, check }
+}
+
+fn page(kind: Kind, web: &str) -> (String, &'static [&'static str]) {
+    match kind {
         Kind::GithubPat => (format!("{web}/settings/tokens"), &["Delete the token."]),
         Kind::GithubFineGrained => (format!("{web}/settings/personal-access-tokens"), &["Revoke the token."]),
         Kind::GithubOauth | Kind::GithubAppUser | Kind::GithubRefresh => {
@@ -319,11 +331,5 @@ fn person(kind: Kind, web: &str, said: &Inspection) -> Person {
         Kind::AtlassianDataCenter => {
             (format!("{web}/secure/ViewProfile.jspa"), &["Under Personal access tokens, revoke the token."])
         }
-    };
-    let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
-    if said.name.is_some() {
-        steps.push(format!("Its name there: {labels}."));
     }
-    let check = vec!["Run stanch again: the incident closes when the provider says that the token is dead.".to_owned()];
-    Person { page, steps, check }
 }

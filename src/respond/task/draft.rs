@@ -154,7 +154,8 @@ fn context(case: &Case, brief: &Brief<'_>, due: &str) -> Value {
         "expires": said.expires,
         "last_used": said.last_used,
         "ips": said.ips.join(", "),
-        "scopes": said.scopes.iter().map(|it| json!({ "name": it.name, "dangerous": it.dangerous })).collect::<Vec<_>>(),
+        "scopes": said.scopes.iter()
+            .map(|it| json!({ "name": it.name, "dangerous": it.dangerous })).collect::<Vec<_>>(),
         "reach": said.reach.iter()
             .map(|it| json!({ "what": it.what, "name": it.name, "access": it.access })).collect::<Vec<_>>(),
         "reaches_more": said.reaches_more,

@@ -152,28 +152,25 @@ impl<'a> Board<'a> {
         }
         let tracker = self.tracker()?;
         let opened = |task: &Found, how, dropped| Opened { url: task.url.clone(), how, dropped };
-        if let Some(task) = tracker.find(&draft.marker)?.first() {
+        if let Some(task) = one_of(&*tracker, &tracker.find(&draft.marker)?)? {
             if task.open {
-                return Ok(opened(task, "there already", Vec::new()));
+                return Ok(opened(&task, "there already", Vec::new()));
             }
-            tracker.set_open(task, true)?;
-            tracker.comment(task, "The token is still not proven dead: this task is open again.")?;
-            return Ok(opened(task, "reopened", Vec::new()));
+            tracker.set_open(&task, true)?;
+            tracker.comment(&task, "The token is still not proven dead: this task is open again.")?;
+            return Ok(opened(&task, "reopened", Vec::new()));
         }
         let created = tracker.create(draft)?;
-        // Somebody else may have had the same idea at the same time: the oldest stays.
+        // Somebody else may have had the same idea at the same time. If that cannot be seen now, the next run sees it.
         let all = tracker.find(&draft.marker).unwrap_or_default();
-        match all.first().filter(|first| first.id != created.task.id && all.contains(&created.task)) {
-            Some(first) => {
-                tracker.comment(&created.task, &format!("The same as {}.", first.url))?;
-                tracker.set_open(&created.task, false)?;
-                Ok(opened(first, "there already", Vec::new()))
-            }
-            None => Ok(opened(&created.task, "opened", created.dropped)),
+        match one_of(&*tracker, &all)? {
+            Some(task) if task.id != created.task.id => Ok(opened(&task, "there already", Vec::new())),
+            _ => Ok(opened(&created.task, "opened", created.dropped)),
         }
     }
 
-    /// Says something in the open tasks with this marker, and closes them if nothing is left to do. How many there were.
+    /// Says something in the open tasks with this marker, and closes them if nothing is left
+    /// to do. How many there were.
     pub fn report(&self, marker: &str, text: &str, close: bool) -> Result<usize, Error> {
         if !self.can_look() {
             return Ok(0);
@@ -225,6 +222,16 @@ impl<'a> Board<'a> {
         let why = "look at the address of the webhook";
         Err(Error::Refused { host, what: "take the message", status: answer.status, why })
     }
+}
+
+/// Of several tasks for one incident the oldest open one stays; the other open ones are closed.
+fn one_of(tracker: &dyn Tracker, all: &[Found]) -> Result<Option<Found>, Error> {
+    let Some(first) = all.iter().find(|task| task.open).or(all.first()) else { return Ok(None) };
+    for other in all.iter().filter(|task| task.open && task.id != first.id) {
+        tracker.comment(other, &format!("The same as {}.", first.url))?;
+        tracker.set_open(other, false)?;
+    }
+    Ok(Some(first.clone()))
 }
 
 /// What every tracker needs.
