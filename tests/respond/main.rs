@@ -6,6 +6,7 @@ mod crash;
 mod door;
 mod forge;
 mod inspect;
+mod openapi;
 mod server;
 mod support;
 mod task;

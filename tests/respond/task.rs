@@ -330,6 +330,22 @@ fn sync_closes_the_task_when_the_token_is_dead_and_not_before() {
     }
 }
 
+/// Every request that a tracker at GitHub can get: opened, opened again, closed, an alert resolved.
+pub fn whole_life_at_github() -> Server {
+    let (desk, case) = (Desk::new(), case());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    setup.open(&case).unwrap();
+    desk.state.lock().unwrap().issues[0].open = false;
+    setup.open(&case).unwrap();
+    desk.state.lock().unwrap().alerts = vec![String::from_utf8(case.incident.secret.expose().to_vec()).unwrap()];
+    let id = case.incident.id.to_string();
+    let mut ledger = ledger(&setup.path());
+    ledger.note(&id, stanch::ledger::Event::Closed, &json!({})).unwrap();
+    let done = once::sync(&setup.board(), &mut ledger, &id, Some(&case.incident.secret)).unwrap();
+    assert_eq!((done.closed, done.alerts), (1, 1));
+    desk.server
+}
+
 #[test]
 fn a_webhook_is_sent_once_and_its_address_stays_secret() {
     let desk = Server::start(|_| Reply::json(200, "{}"));
