@@ -132,6 +132,36 @@ fn a_token_that_says_itself_that_it_is_revoked_is_dead() {
     assert_eq!(said.liveness, Liveness::Dead(Death::Revoked));
 }
 
+#[test]
+fn an_administrator_learns_what_is_dead_and_an_old_gitlab_says_nothing() {
+    for (status, body, expected) in [
+        (200, r#"{"id":5,"revoked":true,"expires_at":null}"#, "dead"),
+        (200, r#"{"id":5,"agent_id":3,"status":"revoked"}"#, "dead"),
+        (200, r#"{"id":5,"agent_id":3,"status":"active"}"#, "live"),
+        (200, r#"{"id":5,"active":false,"status":"online"}"#, "live"),
+        (404, r#"{"message":{"error":"Not found"}}"#, "dead"),
+        (404, r#"{"error":"404 Not Found"}"#, "unknown"),
+        (403, r#"{"message":"403 Forbidden"}"#, "unknown"),
+        (422, r#"{"message":"Token type not supported."}"#, "unknown"),
+    ] {
+        let server = Server::start(move |_| Reply::json(status, body));
+        let http = door(&host("gitlab", &server.url, "credential = { env = \"OURS\" }"));
+        let said = ask(&http, &incident(&format!("glagent-{}", noise(50)), Kind::GitlabAgent));
+        assert_eq!(said.liveness.as_str(), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn an_unknown_token_of_gitlab_is_unknown_in_both_words() {
+    for body in
+        [r#"{"message":"401 Unauthorized"}"#, r#"{"error":"invalid_token","error_description":"Bad Access Token."}"#]
+    {
+        let server = Server::start(move |_| Reply::json(401, body));
+        let said = ask(&to("gitlab", &server), &incident(&gitlab_token(), Kind::GitlabPat));
+        assert_eq!(said.liveness, Liveness::Dead(Death::UnknownToProvider), "{body}");
+    }
+}
+
 /// Every kind that is asked, at every service that knows it.
 fn everywhere() -> Vec<(&'static str, Kind)> {
     vec![

@@ -59,10 +59,13 @@ fn access_token(ask: &Ask<'_>) -> Inspection {
 /// What the object that describes a token says.
 fn described(token: &Value) -> Inspection {
     let is = |key| token.get(key).and_then(Value::as_bool);
-    let mut said = match (is("revoked"), is("expired"), is("active")) {
-        (Some(true), ..) => Inspection::dead(Death::Revoked),
-        (_, Some(true), _) | (.., Some(false)) => Inspection::dead(Death::Expired),
-        _ => Inspection::live(),
+    // An agent's token says it with a word; a runner that is not `active` is paused, and no token that is dead.
+    let revoked = is("revoked") == Some(true) || text(token, "status").as_deref() == Some("revoked");
+    let over = is("expired") == Some(true) || (is("revoked").is_some() && is("active") == Some(false));
+    let mut said = match (revoked, over) {
+        (true, _) => Inspection::dead(Death::Revoked),
+        (false, true) => Inspection::dead(Death::Expired),
+        (false, false) => Inspection::live(),
     };
     said.name = text(token, "name");
     said.created = text(token, "created_at");
@@ -87,9 +90,10 @@ fn who_and_where(ask: &Ask<'_>, own: Auth<'_>, said: &mut Inspection) {
         said.owners.extend(said.holder.clone());
     }
     let associations = Request::get("/api/v4/personal_access_tokens/self/associations", own).query("per_page", "100");
-    let Some((answer, body)) =
-        ask.read(&associations).ok().and_then(|answer| Some((answer.json()?, answer))).map(|(b, a)| (a, b))
-    else {
+    // Without a least level the list holds what is public, too, and takes gitlab.com too long.
+    let associations = associations.query("min_access_level", "10");
+    let answer = ask.read(&associations).ok();
+    let Some((body, answer)) = answer.and_then(|answer| Some((answer.json()?, answer))) else {
         said.reaches_more = true;
         return;
     };
@@ -136,6 +140,7 @@ fn access(one: &Value) -> String {
         Some(10) => "guest",
         Some(15) => "planner",
         Some(20) => "reporter",
+        Some(25) => "security manager",
         Some(30) => "developer",
         Some(40) => "maintainer",
         Some(50) => "owner",
@@ -274,10 +279,8 @@ fn as_administrator(ask: &Ask<'_>) -> Option<Inspection> {
             said.holder = text(&body, "username");
             Some(said)
         }
-        // The route itself answers 404, too, where GitLab is older: then the body says so.
-        404 if text(&body, "message").is_some_and(|it| it.starts_with("404 ")) => {
-            Some(Inspection::dead(Death::UnknownToProvider))
-        }
+        // Where GitLab is too old for the route it says `{"error": "404 Not Found"}` (lib/api/admin/token.rb).
+        404 if body.pointer("/message/error").is_some() => Some(Inspection::dead(Death::UnknownToProvider)),
         _ => None,
     }
 }
@@ -292,7 +295,10 @@ fn refused(ask: &Ask<'_>, answer: &Answer, body: Option<&Value>) -> Inspection {
         (401, "invalid_token") if why.contains("impersonation was disabled") => {
             Inspection::limited("an impersonation token, and impersonation is switched off there at the moment")
         }
-        (401, "invalid_token") if why.contains("invalid") => Inspection::dead(Death::UnknownToProvider),
+        (401, "invalid_token") if why.starts_with("Bad Access Token") || why.contains("is invalid") => {
+            Inspection::dead(Death::UnknownToProvider)
+        }
+        (401, "dpop_error") => Inspection::limited("works only with a proof of possession (DPoP)"),
         (401, "") if message.starts_with("401 Unauthorized") => Inspection::dead(Death::UnknownToProvider),
         (403, "insufficient_scope") => {
             Inspection::limited("its scopes do not allow asking who it is; what it may do is not known")
