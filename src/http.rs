@@ -18,7 +18,7 @@ mod answer;
 mod hosts;
 
 pub use answer::Answer;
-pub use hosts::{CredentialSpec, Fetch, Host, HostSpec, Hosts, Service};
+pub use hosts::{CredentialSpec, Fetch, Host, HostSpec, Hosts, ProxyUrl, Service};
 pub use reqwest::Method;
 
 /// What is wrong with the configuration of hosts.
@@ -106,8 +106,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// One question, or one act.
-#[derive(Debug)]
+/// One question, or one act. `Debug` shows the verb only: the path of a webhook is a secret.
 pub struct Request<'a> {
     /// The verb.
     pub method: Method,
@@ -123,6 +122,12 @@ pub struct Request<'a> {
     pub body: Body,
     /// Secrets in `body`; an answer that repeats them is masked, as for the one in `auth`.
     pub masks: Vec<&'a Secret>,
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({})", self.method)
+    }
 }
 
 impl<'a> Request<'a> {
@@ -209,7 +214,7 @@ pub struct Http {
     /// Nothing may be asked at all.
     pub offline: bool,
     /// The proxy for hosts that name none, and the hosts that need none (`HTTPS_PROXY`, `NO_PROXY`).
-    pub proxy: Option<(String, String)>,
+    pub proxy: Option<(ProxyUrl, String)>,
 }
 
 impl Http {
@@ -282,10 +287,9 @@ impl Http {
             // Nobody shows a certificate there: the system's, which take long to load, are not needed.
             builder = builder.tls_certs_only([]);
         }
-        let proxy = host.proxy.as_ref().map(|url| (url.as_str(), "localhost,127.0.0.0/8,::1"));
-        if let Some((url, except)) = proxy.or(self.proxy.as_ref().map(|(url, except)| (url.as_str(), except.as_str())))
-        {
-            let proxy = reqwest::Proxy::all(url).map_err(|_| "its proxy is not a URL".to_owned())?;
+        let proxy = host.proxy.as_ref().map(|url| (url, "localhost,127.0.0.0/8,::1"));
+        if let Some((url, except)) = proxy.or(self.proxy.as_ref().map(|(url, except)| (url, except.as_str()))) {
+            let proxy = reqwest::Proxy::all(&url.0).map_err(|_| "its proxy is not a URL".to_owned())?;
             builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(except)));
         } else if !host.configured {
             // Behind a proxy it is the proxy that resolves names.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{config, message};
 use crate::finding::Finding;
-use crate::http::{CredentialSpec, Hosts, Http};
+use crate::http::{CredentialSpec, Hosts, Http, ProxyUrl};
 use crate::respond::config::File;
 use crate::respond::incident::{self, Incident};
 use crate::respond::kind::Kind;
@@ -203,7 +203,7 @@ pub(super) fn door(file: &File, offline: bool) -> Result<Http> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(variable);
     let except = ["NO_PROXY", "no_proxy"].into_iter().find_map(variable);
-    http.proxy = proxy.map(|url| (url, format!("localhost,127.0.0.0/8,::1,{}", except.unwrap_or_default())));
+    http.proxy = proxy.map(|url| (ProxyUrl(url), format!("localhost,127.0.0.0/8,::1,{}", except.unwrap_or_default())));
     Ok(http)
 }
 

@@ -101,10 +101,21 @@ pub struct HostSpec {
     /// Certificates (PEM) that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
     /// `http://proxy.example.org:3128`.
-    pub proxy: Option<String>,
+    pub proxy: Option<ProxyUrl>,
     /// Allows `http://` to a host that is not loopback.
     #[serde(default)]
     pub insecure_http: bool,
+}
+
+/// The address of a proxy. It may hold a password: `Debug` shows nothing.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct ProxyUrl(pub String);
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyUrl")
+    }
 }
 
 /// How a credential is fetched; `cli` provides it. The error says what is missing, never a value.
@@ -150,7 +161,7 @@ pub struct Host {
     pub user: Option<String>,
     pub(super) base: Url,
     pub(super) ca_file: Option<PathBuf>,
-    pub(super) proxy: Option<String>,
+    pub(super) proxy: Option<ProxyUrl>,
     pub(super) client: OnceLock<Result<reqwest::blocking::Client, String>>,
     credential: Option<Credential>,
     client_secret: Option<Credential>,

@@ -173,3 +173,21 @@ impl Respond {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_shows_what_is_read() {
+        let manual = include_str!("../../docs/respond.md");
+        let (_, rest) = manual.split_once("```toml\n").unwrap();
+        let file: File = toml::from_str(rest.split_once("```").unwrap().0).unwrap();
+        let policy = file.respond.policy(false).unwrap();
+        assert_eq!((file.host.len(), policy.choices.len(), policy.max_irreversible), (3, 2, 20));
+        assert_eq!(policy.choices[1].confirm, Confirm::Person);
+        let task = file.respond.task.unwrap();
+        assert_eq!((task.due_days(Severity::High), task.due_days(Severity::Low)), (3, 30));
+        assert!(policy.tasks || task.automatic);
+    }
+}

@@ -47,8 +47,6 @@ pub struct Incident {
     pub remedy: String,
     /// The token itself.
     pub secret: Secret,
-    /// The token as it may be shown.
-    pub redacted: String,
     /// Where it is, sorted.
     pub places: Vec<Place>,
     /// What the token tells of itself.
@@ -68,7 +66,6 @@ impl Incident {
             kind: Some(kind),
             severity: Severity::default(),
             remedy: String::new(),
-            redacted: format!("{} of {} characters", kind.as_str(), secret.len()),
             secret,
             places: Vec::new(),
             facts: Vec::new(),
@@ -113,7 +110,6 @@ fn from_finding(finding: &Finding) -> Incident {
         severity: rule.severity,
         remedy: rule.remedy.clone(),
         secret: finding.secret.clone(),
-        redacted: finding.redacted.clone(),
         places: vec![Place { origin: finding.origin.to_string(), line: finding.region.start.line }],
         facts: finding.facts.clone(),
         hints: Hints::read(&finding.snippet.text),
@@ -131,7 +127,7 @@ fn merge(known: &mut Incident, found: Incident) {
     }
     known.hints.add(found.hints);
     if found.id < known.id {
-        (known.id, known.rule, known.redacted) = (found.id, found.rule, found.redacted);
+        (known.id, known.rule) = (found.id, found.rule);
     }
 }
 

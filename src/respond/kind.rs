@@ -5,8 +5,10 @@ use crate::http::Service;
 /// What a token is, as far as the response differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Classic personal access token of GitHub, also the 40 hex digits of before 2021.
+    /// Classic personal access token of GitHub.
     GithubPat,
+    /// A token of GitHub without a prefix: the 40 hex digits of before 2021, or the password of a URL.
+    GithubBare,
     /// Fine-grained personal access token of GitHub.
     GithubFineGrained,
     /// Token that an OAuth app got for a user.
@@ -103,7 +105,8 @@ impl Kind {
                 Kind::GithubInstallation
             }
             ("github", "app-refresh" | "app-refresh-short") => Kind::GithubRefresh,
-            ("github", _) => Kind::GithubPat,
+            ("github", "pat") => Kind::GithubPat,
+            ("github", _) => Kind::GithubBare,
             ("gitlab", "oauth-app-secret") => Kind::GitlabOauthSecret,
             ("gitlab", "oauth-access-token") => Kind::GitlabOauth,
             ("gitlab", "deploy-token") => Kind::GitlabDeploy,
@@ -149,6 +152,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::GithubPat => "GitHub personal access token",
+            Kind::GithubBare => "GitHub token without a prefix",
             Kind::GithubFineGrained => "GitHub fine-grained personal access token",
             Kind::GithubOauth => "GitHub OAuth token",
             Kind::GithubAppUser => "GitHub App user token",
@@ -184,6 +188,7 @@ mod tests {
     fn the_token_outranks_the_rule() {
         assert_eq!(Kind::of_rule("gitlab", "url-credentials", b"gldt-x"), Some(Kind::GitlabDeploy));
         assert_eq!(Kind::of_rule("gitlab", "routable", b"corp-glrt-t3_x"), Some(Kind::GitlabOther));
+        assert_eq!(Kind::of_rule("github", "token-hex-file", b"0123abcd"), Some(Kind::GithubBare));
         assert_eq!(Kind::of_rule("slack", "bot", b"xoxb-x"), None);
     }
 }

@@ -245,48 +245,52 @@ fn way(provider: &str, more: &str, kind: Kind, ids: &[(&'static str, &str)]) -> 
     }
 }
 
+/// Provider, what `[[host]]` says besides, kind, the provider's numbers; and the way.
+type Row = (&'static str, &'static str, Kind, &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
-    let ours =
+    const OURS: &str =
         "credential = { env = \"X\" }\nclient_id = \"Iv1\"\nclient_secret = { env = \"Y\" }\norganization = \"acme\"";
     let with = "with the configured credential";
-    let token = ("token", "5");
-    let table: &[(&str, &str, Kind, &[(&str, &str)], &str)] = &[
+    const TOKEN: (&str, &str) = ("token", "5");
+    let table: &[Row] = &[
         ("github", "", Kind::GithubPat, &[], "POST /credentials/revoke without a credential"),
-        ("github", ours, Kind::GithubRefresh, &[], "POST /credentials/revoke without a credential"),
+        ("github", "", Kind::GithubBare, &[], "person https://h.test/settings/tokens"),
+        ("github", OURS, Kind::GithubRefresh, &[], "POST /credentials/revoke without a credential"),
         ("github", "", Kind::GithubInstallation, &[], "DELETE /installation/token as the token itself"),
-        ("github", ours, Kind::GithubOauth, &[("client", "Iv1")], "DELETE /applications/Iv1/token as our application"),
-        ("gitlab", "", Kind::GitlabPat, &[token], "DELETE /api/v4/personal_access_tokens/self as the token itself"),
-        ("gitlab", ours, Kind::GitlabPat, &[token, ("admin", "yes")], "DELETE /api/v4/personal_access_tokens/5 WITH"),
+        ("github", OURS, Kind::GithubOauth, &[("client", "Iv1")], "DELETE /applications/Iv1/token as our application"),
+        ("gitlab", "", Kind::GitlabPat, &[TOKEN], "DELETE /api/v4/personal_access_tokens/self as the token itself"),
+        ("gitlab", OURS, Kind::GitlabPat, &[TOKEN, ("admin", "yes")], "DELETE /api/v4/personal_access_tokens/5 WITH"),
         ("gitlab", "", Kind::GitlabRunner, &[], "POST /api/v4/runners/reset_authentication_token without a credential"),
-        ("gitlab", ours, Kind::GitlabOauth, &[], "POST /oauth/revoke as our application"),
+        ("gitlab", OURS, Kind::GitlabOauth, &[], "POST /oauth/revoke as our application"),
         ("gitlab", "", Kind::GitlabOauth, &[], "person https://h.test/-/user_settings/applications"),
         (
             "gitlab",
-            ours,
+            OURS,
             Kind::GitlabDeploy,
-            &[token, ("project", "a/b")],
+            &[TOKEN, ("project", "a/b")],
             "DELETE /api/v4/projects/a%2Fb/deploy_tokens/5 WITH",
         ),
-        ("gitlab", ours, Kind::GitlabDeploy, &[token, ("group", "7")], "DELETE /api/v4/groups/7/deploy_tokens/5 WITH"),
-        ("gitlab", ours, Kind::GitlabDeploy, &[], "POST /api/v4/groups/acme/tokens/revoke WITH"),
-        ("gitlab", ours, Kind::GitlabTrigger, &[token, ("project", "9")], "DELETE /api/v4/projects/9/triggers/5 WITH"),
+        ("gitlab", OURS, Kind::GitlabDeploy, &[TOKEN, ("group", "7")], "DELETE /api/v4/groups/7/deploy_tokens/5 WITH"),
+        ("gitlab", OURS, Kind::GitlabDeploy, &[], "POST /api/v4/groups/acme/tokens/revoke WITH"),
+        ("gitlab", OURS, Kind::GitlabTrigger, &[TOKEN, ("project", "9")], "DELETE /api/v4/projects/9/triggers/5 WITH"),
         (
             "gitlab",
-            ours,
+            OURS,
             Kind::GitlabAgent,
-            &[token, ("project", "9"), ("agent", "3")],
+            &[TOKEN, ("project", "9"), ("agent", "3")],
             "DELETE /api/v4/projects/9/cluster_agents/3/tokens/5 WITH",
         ),
         (
             "gitlab",
-            ours,
+            OURS,
             Kind::GitlabJob,
             &[("project", "9"), ("job", "8")],
             "POST /api/v4/projects/9/jobs/8/cancel WITH",
         ),
-        ("gitlab", ours, Kind::GitlabFeed, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
-        ("gitlab", ours, Kind::GitlabOauthSecret, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        ("gitlab", OURS, Kind::GitlabFeed, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        ("gitlab", OURS, Kind::GitlabOauthSecret, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
         (
             "gitlab",
             "",
@@ -296,24 +300,24 @@ fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
         ),
         (
             "bitbucket-data-center",
-            ours,
+            OURS,
             Kind::BitbucketDataCenter,
-            &[token, ("user", "jane")],
+            &[TOKEN, ("user", "jane")],
             "DELETE /rest/access-tokens/latest/users/jane/5 WITH",
         ),
         (
             "jira-data-center",
             "",
             Kind::AtlassianDataCenter,
-            &[token],
+            &[TOKEN],
             "DELETE /rest/pat/latest/tokens/5 as the token itself",
         ),
-        ("jira-data-center", ours, Kind::AtlassianDataCenter, &[token], "DELETE /rest/pat/latest/tokens/5 WITH"),
+        ("jira-data-center", OURS, Kind::AtlassianDataCenter, &[TOKEN], "DELETE /rest/pat/latest/tokens/5 WITH"),
         (
             "jira",
             "",
             Kind::AtlassianApi,
-            &[token, ("account", "a:1"), ("admin_host", "https://api.atlassian.com")],
+            &[TOKEN, ("account", "a:1"), ("admin_host", "https://api.atlassian.com")],
             "DELETE https://api.atlassian.com/users/a%3A1/manage/api-tokens/5 WITH",
         ),
         (

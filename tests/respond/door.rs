@@ -169,3 +169,15 @@ fn a_path_stays_at_its_host() {
     http.once(github, &Request::get("//evil.example/user@x", Auth::None)).unwrap();
     assert_eq!(server.log()[0].headers["host"], server.name());
 }
+
+#[test]
+fn a_proxy_is_used_where_one_is_named_and_its_address_is_not_shown() {
+    let proxy = Server::start(|_| Reply::json(200, "{}"));
+    let address = proxy.url.replace("http://", "http://user:hunter2hunter2@");
+    let more = format!("insecure_http = true\nproxy = \"{address}\"");
+    let http = door(&host("gitlab", "http://git.nowhere.test", &more));
+    assert!(!format!("{http:?}").contains("hunter2"));
+    let answer = http.once(http.hosts.of(Service::Gitlab, &[])[0], &Request::get("/api/v4/user", Auth::None)).unwrap();
+    assert_eq!(answer.status, 200);
+    assert_eq!(proxy.log()[0].target, "http://git.nowhere.test/api/v4/user");
+}

@@ -166,6 +166,7 @@ fn an_unknown_token_of_gitlab_is_unknown_in_both_words() {
 fn everywhere() -> Vec<(&'static str, Kind)> {
     vec![
         ("github", Kind::GithubPat),
+        ("github", Kind::GithubBare),
         ("github", Kind::GithubFineGrained),
         ("github", Kind::GithubOauth),
         ("github", Kind::GithubAppUser),

@@ -141,6 +141,8 @@ fn github(kind: Kind, said: &Inspection, host: &Host, call: &Make<'_>) -> Option
             let path = format!("/applications/{}/token", host.client_id.as_deref().unwrap_or_default());
             call(Method::DELETE, path, By::Application, Carries::Json("access_token"), &[204])
         }
+        // `credentials/revoke` does not document tokens without a prefix, and one bad token spoils a whole batch.
+        Kind::GithubBare => None,
         // On github.com the call must come without a credential (403 otherwise); GitHub Enterprise Server (3.18 and
         // later) wants one, and takes personal access tokens only.
         _ if !is_enterprise_server(host) => {
@@ -276,7 +278,7 @@ fn person(kind: Kind, web: &str, said: &Inspection) -> Person {
 
 fn page(kind: Kind, web: &str) -> (String, &'static [&'static str]) {
     match kind {
-        Kind::GithubPat => (format!("{web}/settings/tokens"), &["Delete the token."]),
+        Kind::GithubPat | Kind::GithubBare => (format!("{web}/settings/tokens"), &["Delete the token."]),
         Kind::GithubFineGrained => (format!("{web}/settings/personal-access-tokens"), &["Revoke the token."]),
         Kind::GithubOauth | Kind::GithubAppUser | Kind::GithubRefresh => {
             (format!("{web}/settings/applications"), &["Revoke the application's access, then authorize it again."])
