@@ -71,7 +71,6 @@ pub(super) struct Gathered {
 impl Input {
     /// The tokens to respond to.
     pub(super) fn gather(&self, scan: &Scan<'_>) -> Result<Gathered> {
-        refuse_tokens(&self.scan.targets)?;
         if let Some(report) = &self.from {
             return from::report(report, &self.scan, scan);
         }
@@ -116,8 +115,10 @@ impl Input {
         Ok(gathered)
     }
 
-    /// What the configuration says of hosts and of the response.
+    /// What the configuration says of hosts and of the response. The first thing that is looked at: a token among the
+    /// arguments must not get as far as the message of a file that does not open.
     pub(super) fn file(&self) -> Result<File> {
+        refuse_tokens(self.scan.targets.iter().chain(&self.from))?;
         let target = self.scan.targets.first().filter(|target| target.as_os_str() != "-");
         settings(target.map_or(Path::new("."), PathBuf::as_path), self.scan.config.as_deref())
     }
@@ -130,14 +131,14 @@ fn add(incidents: &mut Vec<Incident>, incident: Incident) {
 }
 
 /// A token among the arguments has been seen by every process of this machine. It is not repeated.
-fn refuse_tokens(targets: &[PathBuf]) -> Result<()> {
+fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     for target in targets {
         let bytes = target.as_os_str().as_encoded_bytes();
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/".contains(byte);
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/.".contains(byte);
         let odd = bytes.len() >= 20 && bytes.iter().all(is_word) && bytes.iter().any(u8::is_ascii_digit);
         if (bytes.len() >= 20 && Kind::of_prefix(bytes).is_some()) || (odd && !target.exists()) {
             bail!(
-                "an argument looks like a token. Every process of this machine can read arguments, and the shell keeps \
+                "an argument names no file and looks like a token. Every process of this machine can read arguments, and the shell keeps \
                  them: treat it as leaked. Give tokens on standard input, one per line: stanch revoke - < FILE"
             );
         }

@@ -76,11 +76,15 @@ pub struct Actor<'a> {
 }
 
 /// Why a call was not accepted.
+#[derive(Clone)]
 struct Refusal {
     why: String,
     /// The provider itself said no; otherwise nobody knows what came of it.
     sure: bool,
 }
+
+/// A case whose token was sent in a call, and whether the provider accepted it.
+type Sent<'c> = (&'c Case, Result<(), Refusal>);
 
 /// A group of incidents that one call ends.
 struct Batch<'c> {
@@ -136,17 +140,26 @@ impl Actor<'_> {
                 None => fresh.push(case),
             }
         }
-        if !fresh.is_empty() {
-            let accepted = self.call(batch.call, &fresh)?;
-            for (index, case) in fresh.into_iter().enumerate() {
-                if index > 0 {
-                    // Proof of death is a failed login, and many in a short time lock everybody out.
-                    std::thread::sleep(self.patience.pause);
-                }
-                ends.push((case.incident.id, self.prove(case, accepted.as_ref())?));
+        for (index, (case, accepted)) in self.call_all(batch.call, fresh)?.into_iter().enumerate() {
+            if index > 0 {
+                // Proof of death is a failed login, and many in a short time lock everybody out.
+                std::thread::sleep(self.patience.pause);
             }
+            ends.push((case.incident.id, self.prove(case, accepted.as_ref())?));
         }
         Ok(ends)
+    }
+
+    /// One call for all; if the provider refuses them together, which changed nothing, one for each.
+    fn call_all<'c>(&mut self, call: &Call, cases: Vec<&'c Case>) -> Result<Vec<Sent<'c>>, ledger::Error> {
+        if cases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let together = self.call(call, &cases)?;
+        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.sure) {
+            return cases.into_iter().map(|case| Ok((case, self.call(call, &[case])?))).collect();
+        }
+        Ok(cases.into_iter().map(|case| (case, together.clone())).collect())
     }
 
     /// The first rows of an incident, and what is known of it now.

@@ -130,6 +130,19 @@ fn many_tokens_of_github_go_in_one_call() {
 }
 
 #[test]
+fn one_bad_token_does_not_save_the_others() {
+    let (_dir, path) = temp();
+    let cases: Vec<Incident> = (0..3).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+    let tokens: Vec<String> = cases.iter().map(text).collect();
+    let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+    forge.trouble("/credentials/revoke", Reply::json(422, r#"{"message":"Validation Failed"}"#), false, 1);
+    let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
+    assert!(ends.iter().all(|(_, end)| matches!(end, End::Closed(_))), "{ends:?}");
+    assert_eq!(forge.server.count("POST /credentials/revoke"), 4);
+    assert!(tokens.iter().all(|token| forge.ended(token) == 1));
+}
+
+#[test]
 fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
     let faults = [
         Reply::Silence,

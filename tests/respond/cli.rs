@@ -155,12 +155,16 @@ fn tokens_come_by_standard_input_and_never_as_arguments() {
     let config = home.path("stanch.toml");
     let output = home.run(&["revoke", "--yes", "--config", config.to_str().unwrap(), "-"], &format!("{token}\n"));
     assert_eq!((output.status.code(), forge.ended(&token)), (Some(0), 1), "{}", text(&output));
-    for verb in ["inspect", "revoke"] {
-        let output = home.run(&[verb, &token], "");
-        let said = text(&output);
-        assert!(output.status.code() == Some(2) && said.contains("stanch revoke -"), "{said}");
+    let long = format!("ghs_123456_eyJ{}.eyJ{}.{}", noise(100), noise(300), noise(86));
+    for words in [&["inspect"][..], &["revoke"], &["task", "open"], &["task", "sync"], &["revoke", "--from"]] {
+        for token in [&token, &long] {
+            let output = home.run(&[words, &[token.as_str()]].concat(), "");
+            let said = text(&output);
+            assert!(output.status.code() == Some(2) && said.contains("stanch revoke -"), "{words:?} {said}");
+        }
     }
     home.holds_nothing_of(&token);
+    home.holds_nothing_of(&long);
 }
 
 #[test]
