@@ -8,6 +8,8 @@ use crate::exit::Exit;
 
 mod completions;
 mod config;
+mod filter;
+mod history;
 mod incidents;
 mod inspect;
 mod message;
@@ -38,6 +40,9 @@ enum Command {
     Task(Box<task::Args>),
     /// Show what was done about incidents
     Incidents(incidents::Args),
+    /// Pass on standard input, or what a command writes, with every secret replaced
+    #[command(alias = "redact")]
+    Filter(filter::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -56,6 +61,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Revoke(args) => revoke::run(&args, &scan::findings),
         Command::Task(args) => task::run(&args, &scan::findings),
         Command::Incidents(args) => incidents::run(&args),
+        Command::Filter(args) => filter::run(args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

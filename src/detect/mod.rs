@@ -12,12 +12,15 @@ use crate::rule::{Confidence, Rule, RuleSet};
 
 pub mod escape;
 pub mod allow;
+pub mod marks;
 pub mod mint;
+pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
 pub mod shape;
 
+use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
 
@@ -40,16 +43,28 @@ pub struct Candidate<'c> {
     pub facts: Vec<Fact>,
 }
 
+/// Where bytes are, for rules that ask for a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where<'a> {
+    /// At this path, `/`-separated.
+    At(&'a [u8]),
+    /// They have no path.
+    Nowhere,
+    /// Not known yet: every rule is tried, and whoever learns the path must ask again.
+    Unknown,
+}
+
 /// All rules, ready to search with. Shared by all threads.
 #[derive(Debug)]
 pub struct Detector {
     rules: Arc<RuleSet>,
     patterns: Vec<Pattern>,
     prefilter: Prefilter,
-    /// For each keyword of the prefilter: its length, and the rules it belongs to.
-    keywords: Vec<(usize, Vec<usize>)>,
+    /// For each anchor of the prefilter: its least length, and the rules it belongs to.
+    anchors: Vec<(usize, Vec<usize>)>,
     /// Rules that have to be tried on everything, because no keyword need be in their matches.
     unanchored: Vec<usize>,
+    marker: Marker,
     now: i64,
 }
 
@@ -58,34 +73,44 @@ pub struct Detector {
 pub struct Scratch {
     anchors: Vec<Anchor>,
     memories: Vec<Option<Memory>>,
+    short_memories: Vec<Option<Memory>>,
 }
 
 impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
         let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
-        let mut keywords: BTreeMap<&str, (Option<usize>, Vec<usize>)> = BTreeMap::new();
-        let mut unanchored = Vec::new();
+        let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
+        let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
             let Some(shape) = &patterns[index].shape else {
                 unanchored.push(index);
                 continue;
             };
-            for keyword in &rule.keywords {
-                let (run_within, owners) = keywords.entry(keyword).or_insert((shape.run_within, Vec::new()));
-                // A keyword of several rules is looked for where any of them needs it.
-                *run_within = run_within.zip(shape.run_within).map(|(one, other)| one.max(other));
+            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            for text in &rule.keywords {
+                let needed = Keyword {
+                    text: text.clone(),
+                    lower_case: shape.lower_case,
+                    near: shape.run,
+                    digit: rule.requires_digit,
+                };
+                let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
+                // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
+                keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
+                keyword.lower_case &= needed.lower_case;
+                keyword.digit &= needed.digit;
                 owners.push(index);
             }
         }
         let prefilter = Prefilter::new(
-            &keywords
-                .iter()
-                .map(|(&text, (run_within, _))| Keyword { text: text.to_owned(), run_within: *run_within })
-                .collect::<Vec<_>>(),
+            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
-        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners)).collect();
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, keywords, unanchored, now })
+        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
+        let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
+        let marker = Marker::new(&patterns);
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now })
     }
 
     /// The rules it searches with.
@@ -95,17 +120,18 @@ impl Detector {
 
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
-        Scratch { anchors: Vec::new(), memories: self.patterns.iter().map(|_| None).collect() }
+        let none = || self.patterns.iter().map(|_| None).collect();
+        Scratch { anchors: Vec::new(), memories: none(), short_memories: none() }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
-    /// `path` is the object's, `/`-separated, for rules that ask for one.
+    /// `place` is for rules that ask for a path.
     pub fn candidates<'c>(
         &'c self,
         scratch: &mut Scratch,
         bytes: &'c [u8],
         own: &Range<usize>,
-        path: Option<&[u8]>,
+        place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
         let mut keep = |index: usize, hit: Hit| {
@@ -118,15 +144,15 @@ impl Detector {
         };
         self.prefilter.anchors(bytes, &mut scratch.anchors);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
-            let (len, owners) = &self.keywords[anchor.keyword];
-            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+            let (len, owners) = &self.anchors[anchor.keyword];
+            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
                 let memory = &mut scratch.memories[index];
                 if let Some(hit) = self.patterns[index].around(memory, bytes, anchor.at, *len) {
                     keep(index, hit);
                 }
             }
         }
-        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
             if self.has_keyword(index, bytes) {
                 self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
                     if own.contains(&hit.matched.start) {
@@ -149,7 +175,9 @@ impl Detector {
 
     fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
         let token = proof::unescape(&bytes[hit.secret.clone()]);
-        if rule.entropy.is_some_and(|least| entropy(&token) < least) {
+        if rule.entropy.is_some_and(|least| entropy(&token) < least)
+            || (rule.requires_digit && !token.iter().any(u8::is_ascii_digit))
+        {
             return None;
         }
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
@@ -170,8 +198,12 @@ impl Detector {
     }
 }
 
-fn applies(rule: &Rule, path: Option<&[u8]>) -> bool {
-    rule.path.as_ref().is_none_or(|wanted| path.is_some_and(|path| wanted.is_match(path)))
+fn applies(rule: &Rule, place: Where<'_>) -> bool {
+    rule.path.as_ref().is_none_or(|wanted| match place {
+        Where::At(path) => wanted.is_match(path),
+        Where::Nowhere => false,
+        Where::Unknown => true,
+    })
 }
 
 /// Shannon entropy in bits per byte.

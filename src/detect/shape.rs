@@ -14,6 +14,9 @@ pub fn is_run_byte(byte: u8) -> bool {
 /// Center token, which has no prefix, is sure of 18.
 pub const RUN: usize = 18;
 
+/// Runs need not be told apart beyond this length; what a mark sees of a run (`marks::BEFORE`) is longer.
+pub const MAX_RUN: usize = 40;
+
 /// Longest match that is searched for. A pattern without an upper limit is cut here; nothing that leaks is longer
 /// (GitLab's longest routable token has 319 characters, a job-token JWT about 1,500).
 pub const MAX_MATCH: usize = 8192;
@@ -21,11 +24,47 @@ pub const MAX_MATCH: usize = 8192;
 /// A rule whose anchor may stand further than this before its run is not worth a run: its anchor is searched everywhere.
 const MAX_LEAD: usize = 256;
 
-/// More spellings of one stretch of a pattern than these are not followed. Ten digits and sixteen random bits make 160:
-/// what marks a Data Center token.
-const MAX_SPELLINGS: usize = 256;
+/// More spellings of one stretch of a pattern than these are not followed.
+const MAX_SPELLINGS: usize = 64;
 
-/// How to look for a pattern around an anchor.
+/// A stencil is no longer than this; more positions would tell little more.
+const MAX_STENCIL: usize = 8;
+
+/// What a run must show at consecutive places for a pattern without keywords to be tried there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stencil(Vec<Vec<u8>>);
+
+impl Stencil {
+    /// The one, two or three bytes it can begin with; fewer than three are repeated.
+    pub fn first(&self) -> [u8; 3] {
+        let choices = &self.0[0];
+        [0, 1, 2].map(|index| choices[index % choices.len()])
+    }
+
+    /// Whether `bytes` begin as it demands.
+    pub fn fits(&self, bytes: &[u8]) -> bool {
+        self.0.len() <= bytes.len() && self.0.iter().zip(bytes).all(|(choices, byte)| choices.contains(byte))
+    }
+}
+
+/// A run that every match has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// The anchor stands at most this far before the run, in bytes, or inside it.
+    pub lead: usize,
+    /// The run has at least this many bytes, from [`RUN`] to [`MAX_RUN`].
+    pub len: usize,
+}
+
+impl Near {
+    /// What holds for both.
+    #[must_use]
+    pub fn or(self, other: Near) -> Near {
+        Near { lead: self.lead.max(other.lead), len: self.len.min(other.len) }
+    }
+}
+
+/// How to look for a pattern around an anchor: a keyword, or the place where a stencil fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Every match begins with an anchor: no need to look before it.
@@ -34,31 +73,43 @@ pub struct Shape {
     pub before: usize,
     /// A match ends at most this many bytes after the first byte of its anchor.
     pub after: usize,
-    /// Every match has a run of [`RUN`] bytes, and an anchor at most this far before that run or inside it.
-    pub run_within: Option<usize>,
+    /// Every match has such a run near its anchor.
+    pub run: Option<Near>,
+    /// The anchor stands in lower case in every match, so other cases need not be looked for.
+    pub lower_case: bool,
+    /// The anchor begins in this part of the flattened pattern.
+    pub(super) anchor: usize,
+    /// What to look for in runs; only for a pattern that has no keywords.
+    pub stencil: Option<Stencil>,
 }
 
-/// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case; `None` if that cannot
-/// be shown, and then only searching everything is safe.
+/// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
+/// has a run that a stencil can be made of. `None` if neither can be shown, and then only searching everything is safe.
 pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
     let parts = flatten(hir);
-    let anchor = find_anchor(&parts, keywords)?;
+    let (anchor, stencil) = match keywords {
+        [] => stencil(&parts).map(|(anchor, stencil)| (anchor, Some(stencil)))?,
+        _ => (find_anchor(&parts, keywords)?, None),
+    };
     let longest = |parts: &[Hir]| parts.iter().try_fold(0usize, |sum, part| Some(sum + max_len(part)?));
     let before = longest(&parts[..anchor.from]).map(|sum| sum + anchor.slack).unwrap_or(MAX_MATCH).min(MAX_MATCH);
     let after = longest(&parts[anchor.from..]).unwrap_or(MAX_MATCH).min(MAX_MATCH);
-    let run_within = guaranteed_run(&parts).and_then(|run| {
+    let run = guaranteed_run(&parts).and_then(|run| {
         // The anchor must not stand behind the run: it is spelled out within it, or it ends before the run's first part.
         let in_front = anchor.to < run.from || (anchor.slack == 0 && anchor.to <= run.to);
         // Or right behind it: the prefilter looks on behind a run for as long as a keyword is.
         let behind = anchor.slack == 0 && anchor.from == run.to + 1 && run.solid_to_end;
         let lead = longest(&parts[anchor.from.min(run.from)..run.from])? + run.slack;
-        ((in_front || behind) && lead <= MAX_LEAD).then_some(lead)
+        ((in_front || behind) && lead <= MAX_LEAD).then_some(Near { lead, len: run.len })
     });
     Some(Shape {
         starts_with_anchor: anchor.slack == 0 && parts[..anchor.from].iter().all(|part| max_len(part) == Some(0)),
         before,
         after,
-        run_within,
+        run,
+        anchor: anchor.from,
+        lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
+        stencil,
     })
 }
 
@@ -70,26 +121,55 @@ struct Stretch {
     slack: usize,
     /// A run: it reaches to the end of part `to`.
     solid_to_end: bool,
+    /// A run: how long it is at least.
+    len: usize,
+}
+
+/// The one-byte parts that the guaranteed run begins with, if the first of them is rare enough to look for.
+fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
+    let run = guaranteed_run(parts).filter(|run| run.slack == 0)?;
+    let sets: Vec<Vec<u8>> = parts[run.from..].iter().map_while(bytes_of).take(MAX_STENCIL).collect();
+    (sets.len() >= 2 && sets[0].len() <= 3).then_some((run, Stencil(sets)))
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
-fn flatten(hir: &Hir) -> Vec<Hir> {
+pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
         HirKind::Concat(parts) => parts.iter().flat_map(flatten).collect(),
         HirKind::Capture(capture) => flatten(&capture.sub),
         HirKind::Literal(literal) => literal.0.iter().map(|&byte| Hir::literal([byte])).collect(),
         HirKind::Empty => Vec::new(),
+        HirKind::Repetition(repetition)
+            if repetition.max == Some(repetition.min) && choices(&repetition.sub).is_none() && repetition.min <= 8 =>
+        {
+            let once = flatten(&repetition.sub);
+            (0..repetition.min).flat_map(|_| once.iter().cloned()).collect()
+        }
         _ => vec![hir.clone()],
     }
 }
 
-fn max_len(hir: &Hir) -> Option<usize> {
+pub(super) fn max_len(hir: &Hir) -> Option<usize> {
     hir.properties().maximum_len()
 }
 
 /// The bytes a one-byte part can match, lower-cased; `None` for any other part.
 fn choices(hir: &Hir) -> Option<Vec<u8>> {
-    let mut bytes: Vec<u8> = match hir.kind() {
+    let mut bytes = bytes_of(hir)?;
+    bytes.make_ascii_lowercase();
+    bytes.sort_unstable();
+    bytes.dedup();
+    Some(bytes)
+}
+
+/// Whether a part matches one byte that is no capital letter, or nothing.
+fn is_lower_case(part: &Hir) -> bool {
+    max_len(part) == Some(0) || bytes_of(part).is_some_and(|bytes| !bytes.iter().any(u8::is_ascii_uppercase))
+}
+
+/// The bytes a one-byte part can match; `None` for any other part.
+fn bytes_of(hir: &Hir) -> Option<Vec<u8>> {
+    Some(match hir.kind() {
         HirKind::Literal(literal) if literal.0.len() == 1 => vec![literal.0[0]],
         HirKind::Class(Class::Bytes(class)) => class.iter().flat_map(|range| range.start()..=range.end()).collect(),
         HirKind::Class(Class::Unicode(class)) => {
@@ -97,23 +177,17 @@ fn choices(hir: &Hir) -> Option<Vec<u8>> {
             chars.map(|c| u8::try_from(c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
         }
         _ => return None,
-    };
-    bytes.make_ascii_lowercase();
-    bytes.sort_unstable();
-    bytes.dedup();
-    Some(bytes)
+    })
 }
 
 /// The first stretch of parts that contains a keyword whatever is matched.
 fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
     (0..parts.len()).find_map(|from| match choices(&parts[from]) {
         Some(_) => literal_anchor(parts, from, keywords),
-        None => inner_anchor(&parts[from], keywords).then(|| Stretch {
-            from,
-            to: from,
-            slack: max_len(&parts[from]).unwrap_or(MAX_MATCH),
-            solid_to_end: false,
-        }),
+        None => {
+            let slack = inner_anchor(&parts[from], keywords)?;
+            Some(Stretch { from, to: from, slack, solid_to_end: false, len: 0 })
+        }
     })
 }
 
@@ -135,7 +209,7 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
             .filter(|text| !keywords.iter().any(|keyword| text.starts_with(keyword.as_bytes())))
             .collect();
         if spelled.is_empty() {
-            return Some(Stretch { from, to, slack: 0, solid_to_end: false });
+            return Some(Stretch { from, to, slack: 0, solid_to_end: false, len: 0 });
         }
         if !spelled.iter().all(|text| keywords.iter().any(|keyword| keyword.as_bytes().starts_with(text))) {
             return None;
@@ -144,14 +218,16 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
     None
 }
 
-/// Whether every match of one part contains a keyword.
-fn inner_anchor(hir: &Hir, keywords: &[String]) -> bool {
-    let has_one = |hir: &Hir| find_anchor(&flatten(hir), keywords).is_some();
-    match hir.kind() {
-        HirKind::Alternation(branches) => branches.iter().all(has_one),
-        HirKind::Repetition(repetition) => repetition.min > 0 && has_one(&repetition.sub),
-        _ => false,
-    }
+/// How far into a match of one part a keyword begins at most, if every match of it contains one.
+fn inner_anchor(hir: &Hir, keywords: &[String]) -> Option<usize> {
+    let branches = match hir.kind() {
+        HirKind::Alternation(branches) => branches.as_slice(),
+        HirKind::Repetition(repetition) if repetition.min > 0 => std::slice::from_ref(&*repetition.sub),
+        _ => return None,
+    };
+    let anchors: Option<Vec<Stretch>> = branches.iter().map(|branch| find_anchor(&flatten(branch), keywords)).collect();
+    let at_start = anchors?.iter().all(|anchor| anchor.from == 0 && anchor.slack == 0);
+    Some(if at_start { 0 } else { max_len(hir).unwrap_or(MAX_MATCH) })
 }
 
 /// What is certain about runs in every match of a pattern. Lengths in bytes.
@@ -230,19 +306,24 @@ fn runs(hir: &Hir) -> Runs {
 fn guaranteed_run(parts: &[Hir]) -> Option<Stretch> {
     for from in 0..parts.len() {
         let first = runs(&parts[from]);
+        if first.suffix == 0 && first.best < RUN {
+            continue;
+        }
         let slack = if first.all { 0 } else { max_len(&parts[from])? };
         let mut so_far = first;
         let mut to = from;
-        while so_far.best < RUN && to + 1 < parts.len() {
-            to += 1;
-            so_far = so_far.then(runs(&parts[to]));
-            // Once the run that began in `from` has ended, a later `from` will find the rest.
-            if !so_far.all && !runs(&parts[to]).all {
+        // Once the run that began in `from` has ended, a later `from` will find the rest.
+        while to + 1 < parts.len() && (to == from || runs(&parts[to]).all) && so_far.suffix > 0 {
+            let longer = so_far.then(runs(&parts[to + 1]));
+            if longer.best == so_far.best && so_far.best >= RUN {
                 break;
             }
+            so_far = longer;
+            to += 1;
         }
         if so_far.best >= RUN {
-            return Some(Stretch { from, to, slack, solid_to_end: so_far.suffix >= RUN });
+            let solid_to_end = so_far.suffix >= RUN;
+            return Some(Stretch { from, to, slack, solid_to_end, len: so_far.best.min(MAX_RUN) });
         }
     }
     None
@@ -260,7 +341,18 @@ mod tests {
     #[test]
     fn a_prefix_token_is_anchored_and_is_a_run() {
         let shape = of("ghp_[0-9A-Za-z]{36}", &["ghp_"]).unwrap();
-        assert_eq!(shape, Shape { starts_with_anchor: true, before: 0, after: 40, run_within: Some(0) });
+        assert_eq!(
+            shape,
+            Shape {
+                starts_with_anchor: true,
+                before: 0,
+                after: 40,
+                run: Some(Near { lead: 0, len: 40 }),
+                lower_case: true,
+                anchor: 0,
+                stencil: None
+            }
+        );
     }
 
     #[test]
@@ -273,23 +365,44 @@ mod tests {
     #[test]
     fn a_context_rule_looks_before_its_anchor_and_before_its_run() {
         let shape = of(r#"[a-z]{0,9}gitlab[ =]{1,4}([0-9a-z]{20})(?:\s|$)"#, &["gitlab"]).unwrap();
-        assert_eq!(shape, Shape { starts_with_anchor: false, before: 9, after: 31, run_within: Some(10) });
+        assert_eq!(
+            shape,
+            Shape {
+                starts_with_anchor: false,
+                before: 9,
+                after: 31,
+                run: Some(Near { lead: 10, len: 20 }),
+                lower_case: true,
+                anchor: 1,
+                stencil: None
+            }
+        );
     }
 
     #[test]
     fn an_anchor_behind_the_run_is_not_near_it() {
-        assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run_within, None);
-        assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run_within, None);
-        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run_within, Some(0), "right behind it");
+        assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run, None);
+        assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run, None);
+        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run, Some(Near { lead: 0, len: 20 }), "right behind it");
     }
 
     #[test]
     fn no_run_without_eighteen_bytes_of_it() {
-        assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run_within, None);
-        assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run_within, None);
-        assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run_within, None);
-        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run_within, Some(5));
-        assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run_within, None);
+        assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run, None);
+        assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run, None);
+        assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run, None);
+        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run, Some(Near { lead: 5, len: 20 }));
+        assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run, None);
+    }
+
+    #[test]
+    fn without_keywords_the_beginning_of_the_run_is_looked_for() {
+        let shape = of("(?:^|[^-])((?:[MN][DT][A-Z]){2}[0-9a-z]{20})", &[]).unwrap();
+        assert_eq!((shape.before, shape.after, shape.run), (1, 26, Some(Near { lead: 0, len: 26 })));
+        let stencil = shape.stencil.unwrap();
+        assert_eq!(stencil.first(), *b"MNM");
+        assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));
+        assert_eq!(of("[a-z][0-9]{30}", &[]), None, "too many ways to begin");
     }
 
     #[test]
@@ -297,5 +410,7 @@ mod tests {
         assert!(of("(?:ghp_|v1[.])[0-9a-f]{40}", &["ghp_", "v1."]).is_some());
         assert_eq!(of("(?:ghp_|v1[.])[0-9a-f]{40}", &["ghp_"]), None);
         assert_eq!(of("(?:ghp_)?[0-9a-f]{40}", &["ghp_"]), None);
+        assert!(of(r"(?:://|:\\/\\/)[a-z]{9}", &["://", r":\/\/"]).unwrap().starts_with_anchor);
+        assert!(!of(r"(?:://|s:\\/\\/)[a-z]{9}", &["://", r":\/\/"]).unwrap().starts_with_anchor);
     }
 }

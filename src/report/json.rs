@@ -168,9 +168,12 @@ impl From<&Proof> for ProofState {
 
 impl From<&Origin> for Place {
     fn from(origin: &Origin) -> Self {
+        let name = origin.to_string();
         let (kind, bytes) = match origin {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
+            Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
+            Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };
         let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
         let tracking = origin.tracking().map(|tracking| tracking.as_str());

@@ -24,6 +24,18 @@ impl Places {
     pub(super) fn of(&self, origin: &Origin) -> ArtifactLocation {
         let path = match origin {
             Origin::File { path, .. } => path,
+            Origin::Object { path: Some(path), .. } => {
+                return ArtifactLocation { uri: escape::percent(&slashed(path)), uri_base_id: Some(SRCROOT) };
+            }
+            Origin::Object { path: None, id, .. } => {
+                // What is in no tree has no path; this is where git would keep it as a file.
+                let id = id.to_string();
+                let (directory, name) = id.split_at(2);
+                return ArtifactLocation {
+                    uri: format!(".git/objects/{directory}/{name}"),
+                    uri_base_id: Some(SRCROOT),
+                };
+            }
             Origin::Stream { name } if name.starts_with('/') => Path::new(name),
             Origin::Stream { name } => {
                 let name = name.trim_matches(['<', '>']);
