@@ -24,6 +24,12 @@ pub(super) struct ScanArgs {
     /// Files and directories to scan, or - to read tokens from standard input, one per line
     #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<PathBuf>,
+    /// Search everything that the git repository at TARGET holds, instead of its files
+    #[arg(long)]
+    pub(super) history: bool,
+    /// The targets are logs: what terminals and CI systems add to the text is undone, too
+    #[arg(long)]
+    pub(super) log: bool,
     /// Use only this rule (repeatable)
     #[arg(long = "rule", value_name = "ID")]
     pub(super) only: Vec<String>,
@@ -250,7 +256,7 @@ mod tests {
     use super::*;
 
     fn input() -> Input {
-        let scan = ScanArgs { targets: Vec::new(), only: Vec::new(), config: None };
+        let scan = ScanArgs { targets: Vec::new(), history: false, log: false, only: Vec::new(), config: None };
         Input { scan, from: None, kind: None, offline: true }
     }
 

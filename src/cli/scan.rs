@@ -170,6 +170,7 @@ pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
     let words = args.targets.iter().map(|path| path.as_os_str().to_owned());
     let mut scan = Alone::try_parse_from(std::iter::once("scan".into()).chain(["--".into()]).chain(words))?.scan;
     (scan.only, scan.config) = (args.only.clone(), args.config.clone());
+    (scan.history, scan.log) = (args.history, args.log);
     let plan = plan(&scan, configure(&scan)?);
     let mut findings = Vec::new();
     let summary = scan::run(&plan, &Watch::default(), &mut |finding| {

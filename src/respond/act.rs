@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::incident::Place;
 use super::inspection::{Evidence, Inspection, Liveness};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
@@ -166,8 +167,11 @@ impl Actor<'_> {
     fn begin(&mut self, case: &Case) -> Result<(), ledger::Error> {
         let id = case.incident.id.to_string();
         if self.ledger.rows(Some(&id))?.is_empty() {
-            let places: Vec<Value> =
-                case.incident.places.iter().map(|it| json!({ "in": it.origin, "line": it.line })).collect();
+            let place = |it: &Place| {
+                let commit = it.brought.as_ref().map(|brought| &brought.commit);
+                json!({ "in": it.origin, "line": it.line, "commit": commit })
+            };
+            let places: Vec<Value> = case.incident.places.iter().map(place).collect();
             let kind = case.incident.kind.map(super::kind::Kind::as_str);
             let detail = json!({ "rule": case.incident.rule, "kind": kind, "places": places });
             self.note(case, Event::Found, &detail)?;

@@ -101,7 +101,8 @@ pub struct TaskTarget {
     pub owners: Vec<PathOwners>,
     /// A template (minijinja) for the body, instead of the built-in one.
     pub template: Option<String>,
-    /// Prefix of links to lines, `https://github.com/acme/site/blob/COMMIT`.
+    /// Prefix of links to lines, `https://github.com/acme/site/blob/{commit}`: the braces stand for the commit that
+    /// brought the secret, or `HEAD`.
     pub link: Option<String>,
     /// Days until a task is due, by severity.
     #[serde(default)]

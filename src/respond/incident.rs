@@ -15,6 +15,31 @@ pub struct Place {
     pub origin: String,
     /// The line, 1-based.
     pub line: u64,
+    /// The oldest commit that brought it there; for objects of git.
+    pub brought: Option<Brought>,
+}
+
+/// How a secret came into a repository. Texts are masked already.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Brought {
+    /// The commit.
+    pub commit: String,
+    /// Who wrote it, where authors are named.
+    pub author: Option<String>,
+    /// When, as RFC 3339; the commit claims it.
+    pub at: String,
+}
+
+impl Place {
+    fn of(finding: &Finding) -> Self {
+        let first = finding.provenance.as_ref().and_then(|provenance| provenance.introduced.first());
+        let brought = first.map(|commit| Brought {
+            commit: commit.id.to_string(),
+            author: commit.author.clone(),
+            at: jiff::Timestamp::from_second(commit.time).map_or_else(|_| String::new(), |time| time.to_string()),
+        });
+        Place { origin: finding.origin.to_string(), line: finding.region.start.line, brought }
+    }
 }
 
 /// What the text around the secret tells about who may know it. The text is masked: nothing here is secret.
@@ -110,7 +135,7 @@ fn from_finding(finding: &Finding) -> Incident {
         severity: rule.severity,
         remedy: rule.remedy.clone(),
         secret: finding.secret.clone(),
-        places: vec![Place { origin: finding.origin.to_string(), line: finding.region.start.line }],
+        places: vec![Place::of(finding)],
         facts: finding.facts.clone(),
         hints: Hints::read(&finding.snippet.text),
     }

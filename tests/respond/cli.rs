@@ -312,3 +312,28 @@ fn without_a_ledger_there_are_no_incidents() {
     home.stanch("revoke", &["--yes", "."]);
     assert_eq!(home.incidents(&["show", "abc"]).0, 2);
 }
+
+#[test]
+fn what_only_history_holds_is_revoked_too() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    let git = |words: &[&str]| {
+        let who = ["-c", "user.name=Jane", "-c", "user.email=jane@corp.test"];
+        let output = Command::new("git").args(who).args(words).current_dir(home.path("tree")).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "leak"]);
+    home.leak("nothing here any more\n");
+    git(&["commit", "-qam", "hide it"]);
+    assert_eq!(home.stanch("inspect", &["."]).0, 0);
+    let (code, said) = home.stanch("inspect", &["--history", "."]);
+    assert!(code == 1 && said.contains("settings.ini:2 (since 20"), "{said}");
+    let report = home.path("report.json");
+    home.run(&["scan", "--history", "--format", "json", "--output", report.to_str().unwrap(), "."], "");
+    let (code, said) = home.stanch("revoke", &["--yes", "--history", "--from", report.to_str().unwrap()]);
+    assert_eq!((code, forge.ended(&token)), (0, 1), "{said}");
+    home.holds_nothing_of(&token);
+}

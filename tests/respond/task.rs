@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stanch::http::Http;
 use stanch::respond::act::{Actor, Moment};
 use stanch::respond::config::File;
-use stanch::respond::incident::{Incident, Place};
+use stanch::respond::incident::{Brought, Incident, Place};
 use stanch::respond::kind::Kind;
 use stanch::respond::plan::{self, Case};
 use stanch::respond::task::draft::{self, Brief};
@@ -163,7 +163,7 @@ const TRACKERS: [(&str, &str); 4] =
 
 fn config(provider: &str, project: &str, desk: &Desk) -> String {
     let more = "credential = { env = \"OURS\" }\nuser = \"bot@corp.test\"";
-    let link = "https://github.com/acme/site/blob/main";
+    let link = "https://github.com/acme/site/blob/{commit}";
     format!(
         "{}[respond.task]\nhost = \"{}\"\nproject = \"{project}\"\nassignees = [\"jane\"]\nlink = \"{link}\"\n",
         host(provider, &desk.server.url, more),
@@ -174,7 +174,15 @@ fn config(provider: &str, project: &str, desk: &Desk) -> String {
 /// A case with a live token, as nobody has inspected it.
 fn case() -> Case {
     let mut incident: Incident = incident(&github_token("ghp_"), Kind::GithubPat);
-    incident.places = vec![Place { origin: "src/a b.rs".to_owned(), line: 7 }];
+    incident.places = vec![Place {
+        origin: "src/a b.rs".to_owned(),
+        line: 7,
+        brought: Some(Brought {
+            commit: "c0ffee".to_owned(),
+            author: Some("Jane".to_owned()),
+            at: "2026-05-01T00:00:00Z".to_owned(),
+        }),
+    }];
     let mut said = stanch::respond::inspection::Inspection::live();
     said.holder = Some("octo<b>cat".to_owned());
     Case { incident, said }
@@ -244,7 +252,9 @@ fn a_task_says_all_but_the_secret() {
         setup.open(&case).unwrap();
         let issue = desk.issues().remove(0);
         assert_eq!(issue.title, "Leaked GitHub personal access token in src/a b.rs");
-        for expected in ["main/src/a%20b.rs#L7", "Due 2026-11-24", "audit log", &case.incident.id.to_string()] {
+        for expected in
+            ["blob/c0ffee/src/a%20b.rs#L7", "of Jane", "Due 2026-11-24", "audit log", &case.incident.id.to_string()]
+        {
             assert!(issue.body.contains(expected), "{provider}: {expected} is missing in {}", issue.body);
         }
         assert!(!issue.body.contains("octo<b>") || provider.starts_with("jira"), "{}", issue.body);

@@ -31,7 +31,9 @@ pub(super) fn report(path: &Path, args: &ScanArgs, scan: &Scan<'_>) -> Result<Ga
     if named.fingerprints.is_empty() {
         bail!("{} names no fingerprint; --from takes our JSON or SARIF, or GitHub's list of alerts", path.display());
     }
-    let (there, gone): (Vec<_>, Vec<_>) = named.paths.into_iter().partition(|path| path.exists());
+    // What a history holds need not be among the files any more.
+    let paths = if args.history { [PathBuf::from(".")].into() } else { named.paths };
+    let (there, gone): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| path.exists());
     for path in gone {
         message::warning(&format!("{} is not there any more", path.display()));
     }

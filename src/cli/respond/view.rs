@@ -38,7 +38,10 @@ pub(in crate::cli) fn case(case: &Case) -> String {
     line("used from", &said.ips.join(", "));
     let reach = said.reach.iter().map(|one| format!("{} {} {}", one.what, one.name, one.access).trim_end().to_owned());
     line("reaches", &some(reach.collect(), said.reaches_more));
-    let places = incident.places.iter().map(|place| format!("{}:{}", place.origin, place.line));
+    let places = incident.places.iter().map(|place| match &place.brought {
+        Some(brought) => format!("{}:{} (since {}, {:.10})", place.origin, place.line, brought.at, brought.commit),
+        None => format!("{}:{}", place.origin, place.line),
+    });
     line("in", &some(places.collect(), false));
     line("asked at", said.host.as_deref().unwrap_or_default());
     format!("{} {}\n{out}", incident.id, terminal(kind))
@@ -73,7 +76,13 @@ pub(in crate::cli) fn case_json(case: &Case) -> Value {
         "provider": incident.provider,
         "kind": incident.kind.map(crate::respond::kind::Kind::as_str),
         "severity": incident.severity.as_str(),
-        "places": incident.places.iter().map(|it| json!({ "in": it.origin, "line": it.line })).collect::<Vec<_>>(),
+        "places": incident.places.iter().map(|it| json!({
+            "in": it.origin,
+            "line": it.line,
+            "commit": it.brought.as_ref().map(|brought| &brought.commit),
+            "since": it.brought.as_ref().map(|brought| &brought.at),
+            "author": it.brought.as_ref().and_then(|brought| brought.author.as_ref()),
+        })).collect::<Vec<_>>(),
         "liveness": said.liveness.as_str(),
         "detail": said.liveness.detail(),
         "host": said.host,

@@ -8,6 +8,7 @@ use super::Error;
 use crate::ledger::Row;
 use crate::report::escape;
 use crate::respond::config::TaskTarget;
+use crate::respond::incident::Place;
 use crate::respond::plan::Case;
 use crate::respond::provider::Person;
 
@@ -71,7 +72,8 @@ A leaked {{ kind }} was found. It is {{ liveness }}{% if detail %}: {{ detail }}
 
 ## Where
 {% for place in places -%}
-- {{ place.text }}{% if place.link %} {{ place.link }}{% endif %}
+- {{ place.text }}{% if place.link %} {{ place.link }}{% endif %}{% if place.commit %}, \
+since {{ place.since }} by commit {{ place.commit }}{% if place.author %} of {{ place.author }}{% endif %}{% endif %}
 {% endfor %}
 {%- if holder or scopes or reach or expires or last_used %}
 ## What it can do
@@ -134,11 +136,17 @@ fn due(case: &Case, brief: &Brief<'_>) -> String {
 
 fn context(case: &Case, brief: &Brief<'_>, due: &str) -> Value {
     let (incident, said) = (&case.incident, &case.said);
-    let place = |place: &crate::respond::incident::Place| {
+    let place = |place: &Place| {
         let path = escape::percent(place.origin.trim_start_matches("./").as_bytes());
-        let link =
-            brief.target.link.as_ref().map(|base| format!("{}/{path}#L{}", base.trim_end_matches('/'), place.line));
-        json!({ "text": format!("{}:{}", place.origin, place.line), "link": link })
+        let commit = place.brought.as_ref().map_or("HEAD", |brought| brought.commit.as_str());
+        let base = brief.target.link.as_ref().map(|base| base.trim_end_matches('/').replace("{commit}", commit));
+        json!({
+            "text": format!("{}:{}", place.origin, place.line),
+            "link": base.map(|base| format!("{base}/{path}#L{}", place.line)),
+            "commit": place.brought.as_ref().map(|brought| &brought.commit),
+            "author": place.brought.as_ref().and_then(|brought| brought.author.as_ref()),
+            "since": place.brought.as_ref().map(|brought| &brought.at),
+        })
     };
     json!({
         "fingerprint": incident.id.to_string(),
