@@ -12,6 +12,7 @@ use super::respond::default_ledger;
 use crate::exit::Exit;
 use crate::ledger::{Chain, Event, Ledger, Row};
 use crate::report::escape;
+use crate::respond::act::is_closed;
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -73,17 +74,12 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
 }
 
 /// The rows of each incident, in the order of the fingerprints.
-fn by_incident(rows: &[Row]) -> BTreeMap<&str, Vec<&Row>> {
-    let mut incidents: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+fn by_incident(rows: &[Row]) -> BTreeMap<&str, Vec<Row>> {
+    let mut incidents: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
     for row in rows {
-        incidents.entry(&row.incident).or_default().push(row);
+        incidents.entry(&row.incident).or_default().push(row.clone());
     }
     incidents
-}
-
-fn is_closed(rows: &[&Row]) -> bool {
-    let last = |event: Event| rows.iter().rposition(|row| row.event == event.as_str());
-    last(Event::Closed) > last(Event::Intent)
 }
 
 fn list(rows: &[Row], out: &mut impl Write) -> Result<Exit> {
@@ -93,7 +89,9 @@ fn list(rows: &[Row], out: &mut impl Write) -> Result<Exit> {
         if !closed {
             exit = Exit::Found;
         }
-        let rule = detail(rows[0])["rule"].as_str().unwrap_or_default().to_owned();
+        let found = rows.iter().find(|row| row.event == Event::Found.as_str()).map(detail).unwrap_or_default();
+        let name = |key: &str| found[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let rule = name("rule").or_else(|| name("kind")).unwrap_or_default();
         let (state, last) = (if closed { "closed" } else { "open  " }, rows.last().map_or("", |row| row.at.as_str()));
         writeln!(out, "{state} {id} {last} {}", escape::terminal(&rule))?;
     }
@@ -152,7 +150,7 @@ fn export(rows: &[Row], format: Export, out: &mut impl Write) -> Result<Exit> {
             for (id, rows) in by_incident(rows) {
                 writeln!(out, "## Incident {id}\n\n| when | what | |\n| --- | --- | --- |")?;
                 for row in rows {
-                    writeln!(out, "| {} | {} | {} |", row.at, row.event, escape::markdown(&sentence(row)))?;
+                    writeln!(out, "| {} | {} | {} |", row.at, row.event, escape::markdown(&sentence(&row)))?;
                 }
                 writeln!(out)?;
             }

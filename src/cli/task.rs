@@ -11,7 +11,7 @@ use super::respond::{Input, Scan, clock, default_ledger, door};
 use crate::exit::Exit;
 use crate::http::Http;
 use crate::ledger::Ledger;
-use crate::respond::act::End;
+use crate::respond::act::{self, End};
 use crate::respond::config::{File, TaskTarget};
 use crate::respond::plan::{Case, Verb, make};
 use crate::respond::provider::Person;
@@ -102,6 +102,7 @@ pub(super) fn open(http: &Http, file: &File, ledger: &mut Ledger, case: &Case, p
     };
     let opened = Board::new(http, target).and_then(|board| {
         let id = case.incident.id.to_string();
+        act::found(ledger, case)?;
         let rows = ledger.rows(Some(&id))?;
         let brief = Brief {
             target,

@@ -10,7 +10,7 @@ use super::inspection::{Evidence, Inspection, Liveness};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
 use crate::http::{Host, Http};
-use crate::ledger::{self, Event, Intent, Ledger, Past};
+use crate::ledger::{self, Event, Intent, Ledger, Past, Row};
 use crate::secret::{Fingerprint, Secret};
 
 /// How the ledger's steps of revocations begin.
@@ -86,6 +86,29 @@ struct Refusal {
 
 /// A case whose token was sent in a call, and whether the provider accepted it.
 type Sent<'c> = (&'c Case, Result<(), Refusal>);
+
+/// Writes the first row of an incident, if there is none. Whether it did.
+pub fn found(ledger: &mut Ledger, case: &Case) -> Result<bool, ledger::Error> {
+    let id = case.incident.id.to_string();
+    if ledger.rows(Some(&id))?.iter().any(|row| row.event == Event::Found.as_str()) {
+        return Ok(false);
+    }
+    let place = |it: &Place| {
+        let commit = it.brought.as_ref().map(|brought| &brought.commit);
+        json!({ "in": it.origin, "line": it.line, "commit": commit })
+    };
+    let places: Vec<Value> = case.incident.places.iter().map(place).collect();
+    let kind = case.incident.kind.map(super::kind::Kind::as_str);
+    ledger.note(&id, Event::Found, &json!({ "rule": case.incident.rule, "kind": kind, "places": places }))?;
+    Ok(true)
+}
+
+/// Whether the rows of an incident end with a dead token: nothing was tried after it was proven.
+pub fn is_closed(rows: &[Row]) -> bool {
+    let tried = |row: &Row| row.event == Event::Intent.as_str() && row.step.starts_with(REVOKE);
+    let closed = rows.iter().rposition(|row| row.event == Event::Closed.as_str());
+    closed.is_some() && closed > rows.iter().rposition(tried)
+}
 
 /// A group of incidents that one call ends.
 struct Batch<'c> {
@@ -165,16 +188,8 @@ impl Actor<'_> {
 
     /// The first rows of an incident, and what is known of it now.
     fn begin(&mut self, case: &Case) -> Result<(), ledger::Error> {
-        let id = case.incident.id.to_string();
-        if self.ledger.rows(Some(&id))?.is_empty() {
-            let place = |it: &Place| {
-                let commit = it.brought.as_ref().map(|brought| &brought.commit);
-                json!({ "in": it.origin, "line": it.line, "commit": commit })
-            };
-            let places: Vec<Value> = case.incident.places.iter().map(place).collect();
-            let kind = case.incident.kind.map(super::kind::Kind::as_str);
-            let detail = json!({ "rule": case.incident.rule, "kind": kind, "places": places });
-            self.note(case, Event::Found, &detail)?;
+        if found(self.ledger, case)? {
+            (self.tell)(Moment::Noted, &[case.incident.id]);
         }
         self.note(case, Event::Inspected, &inspected(&case.said))
     }
@@ -312,9 +327,7 @@ impl Actor<'_> {
 
     fn close(&mut self, case: &Case, said: &Inspection) -> Result<End, ledger::Error> {
         let id = case.incident.id.to_string();
-        let rows = self.ledger.rows(Some(&id))?;
-        let last = |event: Event| rows.iter().rev().find(|row| row.event == event.as_str()).map_or(0, |row| row.seq);
-        if last(Event::Closed) == 0 || last(Event::Closed) < last(Event::Intent) {
+        if !is_closed(&self.ledger.rows(Some(&id))?) {
             self.settle(case, said)?;
             self.note(case, Event::Closed, &inspected(said))?;
         }

@@ -288,6 +288,8 @@ fn tasks_are_opened_by_policy_and_closed_by_sync() {
     assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 0);
     let (code, said) = home.stanch_task("sync", &[]);
     assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{said}");
+    let (code, said) = home.incidents(&["list"]);
+    assert!(code == 0 && said.starts_with("closed ") && said.contains("gitlab-pat"), "{said}");
     home.holds_nothing_of(&token);
     let seen: Vec<u8> = desk.server.log().into_iter().flat_map(|got| got.raw).collect();
     assert!(!seen.windows(12).any(|window| window == &token.as_bytes()[8..20]), "the tracker got the token");

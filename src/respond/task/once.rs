@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::draft::marker;
 use super::{Board, Draft, Error, Opened};
 use crate::ledger::{Event, Intent, Ledger, Past, Row};
+use crate::respond::act::is_closed;
 use crate::secret::Secret;
 
 /// How the ledger's steps of tasks begin.
@@ -59,8 +60,7 @@ pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Opti
     let rows = ledger.rows(Some(incident))?;
     let is_task = |row: &Row| row.event == Event::Task.as_str() || row.step.starts_with(TASK);
     let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };
-    let last = |event: Event| rows.iter().rposition(|row| row.event == event.as_str() && !is_task(row));
-    let dead = last(Event::Closed).is_some() && last(Event::Closed) > last(Event::Intent);
+    let dead = is_closed(&rows);
     let news = rows[told..].iter().any(|row| row.event == Event::Outcome.as_str() && !is_task(row));
     let was_closed = rows.iter().any(|row| row.event == Event::Task.as_str() && detail(row)["closed"] == json!(true));
     let mut synced = Synced::default();
