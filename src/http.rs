@@ -311,6 +311,7 @@ impl reqwest::dns::Resolve for GlobalOnly {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "sends the secret")]
 fn build(client: &Client, host: &Host, request: &Request<'_>) -> Result<RequestBuilder, String> {
     let mut url = host.base.clone();
     url.set_path(&format!("{}{}", host.base.path().trim_end_matches('/'), request.path));

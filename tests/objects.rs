@@ -1,5 +1,6 @@
 //! The walker against git: on repositories that scripts make, it visits what `git cat-file --batch-all-objects` lists, shows the
 //! same bytes and finds the same marks as a search of every object whole.
+#![expect(clippy::disallowed_methods, reason = "a test on demand is told which repository to read")]
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -210,7 +211,7 @@ fn a_lost_object_is_named() {
         let bytes = std::fs::read(&file).expect("loose");
         std::fs::remove_file(&file).expect("ours");
         let skips = look(&Layout::of(&git_dir).expect("a repository").open(), true, 2).skips;
-        let origin = Origin::Object { id, kind: Some(objects[&id].0) };
+        let origin = Origin::Object { path: None, id, kind: Some(objects[&id].0) };
         assert_eq!(
             skips.iter().map(|skip| (&skip.origin, skip.why)).collect::<Vec<_>>(),
             [(&origin, Why::MissingObject)]

@@ -144,8 +144,8 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
         let odd = bytes.len() >= 20 && bytes.iter().all(is_word) && bytes.iter().any(u8::is_ascii_digit);
         if (bytes.len() >= 20 && Kind::of_prefix(bytes).is_some()) || (odd && !target.exists()) {
             bail!(
-                "an argument names no file and looks like a token. Every process of this machine can read arguments, and the shell keeps \
-                 them: treat it as leaked. Give tokens on standard input, one per line: stanch revoke - < FILE"
+                "an argument names no file and looks like a token. Every process of this machine can read arguments, \
+                 and the shell keeps them: treat it as leaked. Give tokens on standard input, one per line: stanch revoke - < FILE"
             );
         }
     }
@@ -197,6 +197,7 @@ pub(super) fn default_ledger() -> Result<PathBuf> {
     Ok(state.join("stanch/ledger.db"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "cli asks the environment")]
 fn base_dir(variable: &str, fallback: &str) -> Option<PathBuf> {
     let absolute = |path: std::ffi::OsString| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
     let home = || std::env::var_os("HOME").and_then(absolute).map(|home| home.join(fallback));
@@ -204,6 +205,7 @@ fn base_dir(variable: &str, fallback: &str) -> Option<PathBuf> {
 }
 
 /// The door to the hosts that the settings name.
+#[expect(clippy::disallowed_methods, reason = "cli asks the environment")]
 pub(super) fn door(file: &File, offline: bool) -> Result<Http> {
     let mut http = Http::new(Hosts::new(file.host.clone(), Arc::new(fetch))?);
     http.offline = offline;
@@ -215,6 +217,7 @@ pub(super) fn door(file: &File, offline: bool) -> Result<Http> {
 }
 
 /// Fetches a credential of the user's. Errors name where it should be, never what is there.
+#[expect(clippy::disallowed_methods, reason = "a credential of the user's may be in the environment")]
 fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
     let value = match spec {
         CredentialSpec::Env(name) => {
@@ -247,6 +250,7 @@ fn run(words: &[String]) -> Result<Vec<u8>, String> {
 }
 
 /// Now, for the ledger.
+#[expect(clippy::disallowed_methods, reason = "the ledger tells milliseconds apart")]
 pub(super) fn clock() -> crate::ledger::Clock {
     Arc::new(|| format!("{:.3}", jiff::Timestamp::now()))
 }

@@ -110,7 +110,7 @@ pub(super) fn open(http: &Http, file: &File, ledger: &mut Ledger, case: &Case, p
             person,
             rows: &rows,
             assignees: owners::assignees(&case.incident, target, codeowners().as_deref()),
-            today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+            today: today(),
         };
         once::open(&board, ledger, &id, &draft::write(case, &brief)?)
     });
@@ -124,6 +124,12 @@ pub(super) fn open(http: &Http, file: &File, ledger: &mut Ledger, case: &Case, p
         Err(Error::Ledger(error)) => Err(error.into()),
         Err(error) => Ok(End::Failed(format!("no task: {error}"))),
     }
+}
+
+/// The date in UTC.
+fn today() -> jiff::civil::Date {
+    let now = jiff::Timestamp::from_second(super::now()).unwrap_or_default();
+    now.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 fn codeowners() -> Option<String> {

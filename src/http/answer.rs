@@ -58,6 +58,7 @@ impl Answer {
     }
 
     /// Masks what was sent in secret: some hosts repeat it.
+    #[expect(clippy::disallowed_methods, reason = "masks the secret")]
     pub(super) fn mask(&mut self, secret: &Secret) {
         let token = secret.expose();
         if token.len() < SHORTEST_MASKED {

@@ -226,8 +226,8 @@ impl Actor<'_> {
             return Ok(None);
         }
         Ok(Some(End::Failed(format!(
-            "an earlier run was interrupted while revoking it, and whether it came through cannot be told ({}); run the \
-             command again when the provider answers",
+            "an earlier run was interrupted while revoking it, and whether it came through cannot be told ({}); run \
+             the command again when the provider answers",
             state(&said)
         ))))
     }
@@ -398,7 +398,11 @@ fn state(said: &Inspection) -> String {
 
 /// What the ledger keeps of an inspection.
 fn inspected(said: &Inspection) -> Value {
-    let evidence = |one: &Evidence| json!({ "host": one.host, "question": one.question, "answer": one.answer, "request_id": one.request_id });
+    let evidence = |one: &Evidence| {
+        json!({
+            "host": one.host, "question": one.question, "answer": one.answer, "request_id": one.request_id,
+        })
+    };
     json!({
         "liveness": said.liveness.as_str(),
         "detail": said.liveness.detail(),

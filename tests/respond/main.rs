@@ -1,4 +1,5 @@
 //! Responding, over real HTTP on loopback.
+#![expect(clippy::disallowed_methods, reason = "tests look for the secrets where they must not be, and set the scene")]
 
 mod act;
 mod cli;

@@ -87,7 +87,7 @@ fn installation(ask: &Ask<'_>) -> Inspection {
 /// The owner of an application may look its tokens up; that is no failed login if the token is dead.
 fn as_application(ask: &Ask<'_>) -> Option<Inspection> {
     let (id, secret) = (ask.host.client_id.as_deref()?, ask.host.usable_client_secret()?);
-    let token = std::str::from_utf8(ask.token.expose()).ok()?;
+    let token = ask.text()?;
     let body = Zeroizing::new(json!({ "access_token": token }).to_string().into_bytes());
     let path = format!("/applications/{id}/token");
     let request = Request::new(Method::POST, path, Auth::Basic(id, secret)).body(Body::Json(body), &[ask.token]);

@@ -172,7 +172,7 @@ fn oauth(ask: &Ask<'_>) -> Inspection {
 
 /// GitLab answers 403 to a runner token that it does not know. That is proof only where it answered 200 before.
 fn runner(ask: &Ask<'_>) -> Inspection {
-    let Ok(token) = std::str::from_utf8(ask.token.expose()) else { return Inspection::unknown("it is no text") };
+    let Some(token) = ask.text() else { return Inspection::unknown("it is no text") };
     let form = Body::Form(vec![("token", Zeroizing::new(token.to_owned()))]);
     let request = Request::new(Method::POST, "/api/v4/runners/verify", Auth::None).body(form, &[ask.token]);
     let answer = match ask.read(&request) {
@@ -265,7 +265,7 @@ fn deploy_id(ask: &Ask<'_>, user: &str, said: &mut Inspection) {
 /// `POST /admin/token`, for self-managed GitLab. `None` if there is no administrator or no answer.
 fn as_administrator(ask: &Ask<'_>) -> Option<Inspection> {
     let ours = ask.host.usable_credential()?;
-    let token = std::str::from_utf8(ask.token.expose()).ok()?;
+    let token = ask.text()?;
     let body = Zeroizing::new(json!({ "token": token }).to_string().into_bytes());
     let request = Request::new(Method::POST, "/api/v4/admin/token", Auth::Header("private-token", ours))
         .body(Body::Json(body), &[ask.token]);

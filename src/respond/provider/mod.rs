@@ -168,6 +168,12 @@ impl<'a> Ask<'a> {
         })
     }
 
+    /// The token where it goes into a body.
+    #[expect(clippy::disallowed_methods, reason = "sent to its provider")]
+    fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.token.expose()).ok()
+    }
+
     /// The header or password that the token itself is.
     fn bearer(&self) -> Auth<'a> {
         Auth::Bearer(self.token)

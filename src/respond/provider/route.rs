@@ -217,6 +217,7 @@ fn gitlab_by_value(said: &Inspection, host: &Host, call: &Make<'_>) -> Option<Ca
 }
 
 /// Carries a call out, once. All `tokens` go in it.
+#[expect(clippy::disallowed_methods, reason = "sent to its provider")]
 pub fn perform(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> Result<Answer, Fault> {
     let cannot = |why: &str| Fault::Request(host.name(), why.to_owned());
     let texts = tokens.iter().map(|token| std::str::from_utf8(token.expose())).collect::<Result<Vec<_>, _>>();
@@ -326,9 +327,7 @@ fn page(kind: Kind, web: &str) -> (String, &'static [&'static str]) {
         ),
         Kind::AtlassianApi => (
             "https://id.atlassian.com/manage-profile/security/api-tokens".to_owned(),
-            &[
-                "As its owner, revoke the token; for a managed account an organization admin can, in admin.atlassian.com.",
-            ],
+            &["As its owner, revoke it; for a managed account an administrator can, in admin.atlassian.com."],
         ),
         Kind::AtlassianDataCenter => {
             (format!("{web}/secure/ViewProfile.jspa"), &["Under Personal access tokens, revoke the token."])

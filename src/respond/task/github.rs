@@ -26,6 +26,7 @@ impl Issues<'_> {
     }
 
     /// Resolves the open alerts for this very secret as revoked.
+    #[expect(clippy::disallowed_methods, reason = "compares the secret with those of the alerts")]
     pub(super) fn resolve_alerts(&self, secret: &Secret, comment: &str) -> Result<usize, Error> {
         let path = self.path("/secret-scanning/alerts");
         let request = self.0.request(Method::GET, path)?.query("state", "open").query("per_page", "100");
