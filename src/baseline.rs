@@ -39,6 +39,9 @@ pub struct Known {
     pub path: String,
     /// The line where it stood when the entry was written, 1-based.
     pub line: Option<u64>,
+    /// The commit that brought it, or the object that it is in, abbreviated: it was found in history, and only a scan of
+    /// history can tell whether it is gone. None for what was found in files.
+    pub commit: Option<String>,
     /// Why it may stay, for people.
     pub reason: String,
     /// Who said so; empty if nobody did.
@@ -152,7 +155,7 @@ impl Baseline {
 
     /// The path of the finding as entries have it; none for what is no file.
     pub fn path(&self, finding: &Finding) -> Option<String> {
-        let path = self.places.inside(finding.origin.path()?);
+        let path = self.places.of(&finding.origin)?;
         Some(String::from_utf8_lossy(&slashed(&path)).into_owned())
     }
 

@@ -19,8 +19,22 @@ pub enum Why {
     SymlinkOutside,
     /// A FIFO, socket or device inside a directory; reading it could block or never end.
     SpecialFile,
-    /// Larger than `--max-size`.
+    /// Larger than `--max-size`, or a git object that cannot be rebuilt within `--memory`.
     TooLarge,
+    /// A git object that another one needs and that no object store has.
+    MissingObject,
+    /// A git object that cannot be decoded: its size, compression, delta or type is a lie.
+    CorruptObject,
+    /// A git pack or its index that cannot be trusted: truncated, of another pack, out of order.
+    CorruptPack,
+    /// A git pack without an index, or what an interrupted git command left behind.
+    Unfinished,
+    /// A partial clone: the server kept objects back, and which ones is not written down.
+    PartialClone,
+    /// A shallow clone: the server kept older commits back.
+    ShallowClone,
+    /// A format that this version does not read.
+    Unsupported,
     /// Any other input or output error.
     ReadError,
     /// The search itself failed on this object (a bug of ours: please report it).
@@ -40,6 +54,13 @@ impl Why {
         Why::SymlinkOutside,
         Why::SpecialFile,
         Why::TooLarge,
+        Why::MissingObject,
+        Why::CorruptObject,
+        Why::CorruptPack,
+        Why::Unfinished,
+        Why::PartialClone,
+        Why::ShallowClone,
+        Why::Unsupported,
         Why::ReadError,
         Why::Panicked,
         Why::Interrupted,
@@ -56,6 +77,13 @@ impl Why {
             Why::SymlinkOutside => "symlink-outside",
             Why::SpecialFile => "special-file",
             Why::TooLarge => "too-large",
+            Why::MissingObject => "missing-object",
+            Why::CorruptObject => "corrupt-object",
+            Why::CorruptPack => "corrupt-pack",
+            Why::Unfinished => "unfinished",
+            Why::PartialClone => "partial-clone",
+            Why::ShallowClone => "shallow-clone",
+            Why::Unsupported => "unsupported",
             Why::ReadError => "read-error",
             Why::Panicked => "panicked",
             Why::Interrupted => "interrupted",
@@ -72,7 +100,16 @@ impl Why {
             Why::SymlinkLoop => "remove one of the links of the circle",
             Why::SymlinkOutside => "name what it points to as a target of its own",
             Why::SpecialFile => "name it as a target of its own to read it as a stream",
-            Why::TooLarge => "raise or drop --max-size",
+            Why::TooLarge => "raise or drop --max-size; for a git object raise --memory",
+            Why::MissingObject => "fetch the object again, or restore the store that the repository borrows from",
+            Why::CorruptObject => "run `git fsck`, then fetch the object again from another clone",
+            Why::CorruptPack => "run `git fsck`, then `git index-pack` on the pack or fetch it again",
+            Why::Unfinished => {
+                "run `git gc --prune=now` when no git command is at work, or `git index-pack` on the pack"
+            }
+            Why::PartialClone => "scan a full clone: `git fetch --refetch --no-filter`",
+            Why::ShallowClone => "scan a full clone: `git fetch --unshallow`",
+            Why::Unsupported => "let git rewrite it (`git repack -adf`), or scan a clone of it",
             Why::ReadError => "check the disk or file system, then scan again",
             Why::Panicked => "please report this as a bug of stanch",
             Why::Interrupted => "run the scan again to its end",
@@ -98,6 +135,8 @@ pub struct Coverage {
     pub files: u64,
     /// Streams read to their end.
     pub streams: u64,
+    /// Objects of git repositories read to their end.
+    pub objects: u64,
     /// Bytes searched, as the objects hold them (a margin read twice counts once).
     pub bytes: u64,
     /// Files and directories left out because the user said so (`--exclude`).
@@ -111,6 +150,7 @@ impl Coverage {
     pub fn add(&mut self, other: Coverage) {
         self.files += other.files;
         self.streams += other.streams;
+        self.objects += other.objects;
         self.bytes += other.bytes;
         self.excluded += other.excluded;
         self.skips.extend(other.skips);

@@ -13,6 +13,8 @@ pub enum Exit {
     Unread,
     /// Stopped by a signal; what was found so far was reported.
     Interrupted,
+    /// The code of the command whose output was filtered.
+    Command(u8),
 }
 
 impl Exit {
@@ -24,10 +26,11 @@ impl Exit {
             Exit::CouldNotRun => 2,
             Exit::Unread => 3,
             Exit::Interrupted => 130,
+            Exit::Command(code) => code,
         }
     }
 
-    /// The outcome of two runs taken together: 130 outranks 2 outranks 1 outranks 3 outranks 0.
+    /// The outcome of two runs taken together (a filtered command stands alone): 130 outranks 2 outranks 1 outranks 3 outranks 0.
     #[must_use]
     pub fn and(self, other: Exit) -> Exit {
         let rank = |exit| match exit {
@@ -36,6 +39,7 @@ impl Exit {
             Exit::Found => 2,
             Exit::CouldNotRun => 3,
             Exit::Interrupted => 4,
+            Exit::Command(_) => 5,
         };
         if rank(self) >= rank(other) { self } else { other }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::chunk::Position;
-use crate::origin::Origin;
+use crate::origin::{Origin, Provenance};
 use crate::rule::{Confidence, Rule};
 use crate::secret::{Fingerprint, Secret};
 
@@ -90,6 +90,8 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// The object it is in.
     pub origin: Origin,
+    /// How the object came into the repository; for objects of git.
+    pub provenance: Option<Arc<Provenance>>,
     /// Where in the object.
     pub region: Region,
     /// The text around it, masked.

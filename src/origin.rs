@@ -25,6 +25,80 @@ impl Tracking {
     }
 }
 
+/// The name of a git object: SHA-1 (20 bytes) or SHA-256 (32 bytes). Ordered as git orders names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    bytes: [u8; 32],
+    len: u8,
+}
+
+impl ObjectId {
+    /// From the raw bytes; `None` unless there are 20 or 32.
+    pub fn from_bytes(raw: &[u8]) -> Option<Self> {
+        if raw.len() != 20 && raw.len() != 32 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        bytes[..raw.len()].copy_from_slice(raw);
+        Some(ObjectId { bytes, len: raw.len() as u8 })
+    }
+
+    /// From 40 or 64 hex digits of either case.
+    pub fn from_hex(text: &[u8]) -> Option<Self> {
+        Self::from_bytes(&data_encoding::HEXLOWER_PERMISSIVE.decode(text).ok()?)
+    }
+
+    /// The raw bytes, 20 or 32.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(self.as_bytes()))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a git object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// A commit: tree, parents, author, committer, message.
+    Commit,
+    /// A directory: names, modes, ids.
+    Tree,
+    /// The content of a file.
+    Blob,
+    /// An annotated tag: what it names, tagger, message.
+    Tag,
+}
+
+impl ObjectKind {
+    /// Every kind, in the order of their numbers in a pack.
+    pub const ALL: [ObjectKind; 4] = [ObjectKind::Commit, ObjectKind::Tree, ObjectKind::Blob, ObjectKind::Tag];
+
+    /// The word git uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ObjectKind::Commit => "commit",
+            ObjectKind::Tree => "tree",
+            ObjectKind::Blob => "blob",
+            ObjectKind::Tag => "tag",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn parse(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().as_bytes() == word)
+    }
+}
+
 /// The place that gave the bytes. Ordered, so that reports come out the same for any number of threads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -40,6 +114,15 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// An object of a git repository.
+    Object {
+        /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
+        path: Option<PathBuf>,
+        /// Its name.
+        id: ObjectId,
+        /// What it is, where that could be found out.
+        kind: Option<ObjectKind>,
+    },
 }
 
 impl Origin {
@@ -47,6 +130,7 @@ impl Origin {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Origin::File { path, .. } => Some(path),
+            Origin::Object { path, .. } => path.as_deref(),
             Origin::Stream { .. } => None,
         }
     }
@@ -55,7 +139,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -67,6 +151,57 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
+            Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
+            Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
+            Origin::Object { path: None, id, kind: None } => write!(f, "object {id}"),
         }
+    }
+}
+
+/// A commit as far as a report names it. Texts are lossily decoded and may not be shown before secrets in them are masked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its name.
+    pub id: ObjectId,
+    /// Who wrote it; left out on request.
+    pub author: Option<String>,
+    /// The author's address; left out on request.
+    pub email: Option<String>,
+    /// When it was written, in seconds since 1970 (UTC), as it claims.
+    pub time: i64,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// A reference whose history has an object that its newest commit no longer holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Removed {
+    /// The reference, in full.
+    pub reference: String,
+    /// The commit that took the object away.
+    pub commit: ObjectId,
+}
+
+/// How a git object came into the repository, and what still leads to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// Every path it had in any commit; sorted, `/`-separated.
+    pub paths: Vec<PathBuf>,
+    /// The commits that brought it: their tree holds it, that of no parent does. No commit comes before its ancestors.
+    pub introduced: Vec<Commit>,
+    /// The references that lead to it, in full; sorted.
+    pub references: Vec<String>,
+    /// The references whose newest commit no longer holds it, with the commit that took it away; sorted.
+    pub removed: Vec<Removed>,
+    /// The commit that is checked out holds it.
+    pub in_head: bool,
+    /// There are more paths than were followed.
+    pub truncated: bool,
+}
+
+impl Provenance {
+    /// No reference leads to it: only an object id away.
+    pub fn is_unreachable(&self) -> bool {
+        self.references.is_empty()
     }
 }

@@ -1,9 +1,36 @@
 //! Findings counted by verdict, coverage, and the exit that follows.
 
 use crate::baseline::Known;
+use crate::chunk::Position;
 use crate::coverage::{Coverage, Why};
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
+use crate::origin::Origin;
+
+/// Something worth knowing that was met on the way and is no leak.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// A GitLab job token was refused by a project whose allowlist lacks the job's project.
+    JobTokenRefused {
+        /// Path of the project whose job asked, if the log names it.
+        caller: Option<String>,
+        /// Path or number of the project that was asked.
+        callee: String,
+    },
+}
+
+/// A note and where it was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is.
+    pub kind: NoteKind,
+    /// One sentence for people. Holds no secret.
+    pub text: String,
+    /// The log.
+    pub origin: Origin,
+    /// Where in the log.
+    pub position: Position,
+}
 
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +49,8 @@ pub struct Summary {
     pub hidden: u64,
     /// What was read and what was not.
     pub coverage: Coverage,
+    /// What is worth knowing and no leak, in the order of the findings.
+    pub notes: Vec<Note>,
     /// Reasons of skips that the user accepted with `--accept-skip`; still counted, no longer exit 3.
     pub accepted: Vec<Why>,
     /// Stopped by a signal.

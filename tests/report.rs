@@ -63,6 +63,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         proof,
         confidence: Confidence::Medium,
         severity: Severity::Critical,
+        requires_digit: false,
         random_bits: 128,
         remedy: "Revoke it at https://example.org/tokens, then rotate".to_owned(),
         references: vec!["a handbook".to_owned(), "https://example.org/docs?a=b".to_owned()],
@@ -91,6 +92,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
     let width = secret.encode_utf16().count() as u64;
     Finding {
         rule: Arc::new(rule("example-b", None)),
+        provenance: None,
         secret: Secret::new(secret),
         fingerprint: Fingerprint::of_strong(secret.as_bytes()),
         origin,

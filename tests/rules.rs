@@ -9,7 +9,7 @@ use stanch::chunk::MARGIN;
 use stanch::detect::allow::{Subject, allowed};
 use stanch::detect::mint::Press;
 use stanch::detect::shape::shape;
-use stanch::detect::{Candidate, Detector, settle};
+use stanch::detect::{Candidate, Detector, Where, settle};
 use stanch::finding::Proof;
 use stanch::rule::{Confidence, ProofKind, Rule, RuleSet};
 use stanch::rulefile::builtin;
@@ -44,7 +44,7 @@ fn filler(detector: &Detector, candidate: &Candidate<'_>, text: &[u8]) -> bool {
 
 fn hits(detector: &Detector, text: &str) -> Vec<Hit> {
     let bytes = text.as_bytes();
-    let candidates = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), None);
+    let candidates = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
     let stays = candidates.into_iter().filter(|candidate| !filler(detector, candidate, bytes));
     stays
         .map(|candidate| Hit {
@@ -88,7 +88,7 @@ fn every_pattern_can_be_found_from_a_run() {
         let longest = hir.properties().maximum_len();
         assert!(longest.is_some_and(|longest| longest < MARGIN / 4), "{}: {longest:?}", rule.id);
         let shape = shape(&hir, &rule.keywords).unwrap_or_else(|| panic!("{}: no anchor in every match", rule.id));
-        if shape.run_within.is_none() {
+        if shape.run.is_none() {
             everywhere.extend(rule.keywords.iter().cloned());
         }
     }
@@ -174,7 +174,7 @@ fn a_leak_stays_one_in_the_company_of_all_rules() {
         for (seed, example) in (0..).zip(&rule.leaks) {
             let text = press.expand(example, seed).unwrap();
             let bytes = text.as_bytes();
-            let mut found = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), None);
+            let mut found = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
             settle(&mut found, |candidate| {
                 let span = candidate.span.start as u64..candidate.span.end as u64;
                 (span, candidate.rule, &candidate.proof)

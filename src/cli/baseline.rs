@@ -13,6 +13,7 @@ use super::{message, scan};
 use crate::baseline::{Baseline, Key, Known};
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
+use crate::origin::Origin;
 use crate::place::Places;
 use crate::report::escape;
 use crate::rulefile;
@@ -25,6 +26,9 @@ mod foreign;
 
 /// The file, where none is named.
 const DEFAULT: &str = ".stanch-baseline.toml";
+
+/// Digits of a commit's name: enough to find it, and too few to be taken for a token.
+const ABBREVIATED: usize = 12;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -130,7 +134,13 @@ fn update(args: &Writing) -> Result<Exit> {
     for entry in &mut known {
         // Where it stands now is news, everything else is said already.
         if let Some(now) = found.remove(&fingerprint(entry)) {
-            *entry = Known { rule: now.rule, path: now.path, line: now.line, ..entry.clone() };
+            *entry = Known {
+                rule: now.rule,
+                path: now.path,
+                line: now.line,
+                commit: now.commit.or(entry.commit.clone()),
+                ..entry.clone()
+            };
         }
     }
     let added = found.len();
@@ -187,7 +197,8 @@ fn shown(entry: &Known, today: Date) -> String {
         entry.expires.map(|day| format!("{} {day}", if entry.is_expired(today) { "EXPIRED" } else { "until" })),
     ];
     let said: Vec<_> = said.into_iter().flatten().collect();
-    let lines = [format!("{}{line} {}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
+    let commit = entry.commit.as_ref().map(|commit| format!(" in {commit}")).unwrap_or_default();
+    let lines = [format!("{}{line} {}{commit}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
     let lines = lines.iter().filter(|line| !line.is_empty());
     lines.enumerate().map(|(at, line)| format!("{}{}\n", ["", "  "][at.min(1)], escape::terminal(line))).collect()
 }
@@ -229,12 +240,21 @@ fn entries(baseline: &Baseline, findings: &[Finding], args: &Writing) -> Vec<Kno
         rule: finding.rule.id.clone(),
         path: baseline.path(finding).unwrap_or_else(|| finding.origin.to_string()),
         line: Some(finding.region.start.line),
+        commit: commit(finding),
         reason: args.reason.clone(),
         by: by.clone(),
         added: Some(baseline.today()),
         expires: args.expires,
     })
     .collect()
+}
+
+/// The commit that brought what was found in history, or else the object.
+fn commit(finding: &Finding) -> Option<String> {
+    let Origin::Object { id, .. } = &finding.origin else { return None };
+    let brought = finding.provenance.as_ref().and_then(|provenance| provenance.introduced.first());
+    let id = brought.map_or(*id, |commit| commit.id).to_string();
+    Some(id.chars().take(ABBREVIATED).collect())
 }
 
 /// The fingerprint of an entry of ours; those of others never come here.

@@ -9,6 +9,8 @@ use crate::exit::Exit;
 mod baseline;
 mod completions;
 mod config;
+mod filter;
+mod history;
 mod message;
 mod output;
 mod progress;
@@ -28,6 +30,9 @@ enum Command {
     Scan(Box<scan::Args>),
     /// Manage what is known already and hidden from scans
     Baseline(Box<baseline::Args>),
+    /// Pass on standard input, or what a command writes, with every secret replaced
+    #[command(alias = "redact")]
+    Filter(filter::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -43,6 +48,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
         Command::Baseline(args) => baseline::run(*args),
+        Command::Filter(args) => filter::run(args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use super::config::{self, Config};
+use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
 use super::{baseline, message, progress};
 use crate::baseline::Baseline;
@@ -21,6 +22,7 @@ use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
+use crate::source::log::Dialect;
 use crate::source::{read, worktree};
 use crate::summary::Summary;
 
@@ -31,6 +33,11 @@ pub(super) struct Args {
     #[arg(value_name = "TARGET", default_value = ".")]
     pub(super) targets: Vec<PathBuf>,
 
+    /// Search everything that the git repository at TARGET holds, instead of its files
+    #[arg(long, help_heading = "What is read")]
+    history: bool,
+    #[command(flatten)]
+    in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
     #[arg(long, value_name = "GLOB", help_heading = "What is read")]
     exclude: Vec<String>,
@@ -43,6 +50,12 @@ pub(super) struct Args {
     /// Do not exit with 3 for what was not read for this reason (repeatable); it is still counted
     #[arg(long, value_name = "REASON", value_parser = parse_reason, help_heading = "What is read")]
     accept_skip: Vec<Why>,
+    /// The targets are logs: what terminals and CI systems add to the text is undone, too
+    #[arg(long, help_heading = "What is read")]
+    log: bool,
+    /// Whose logs they are, instead of finding out line by line; implies --log
+    #[arg(long, value_name = "DIALECT", value_parser = parse_dialect, help_heading = "What is read")]
+    log_dialect: Option<Dialect>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     jobs: Option<u16>,
@@ -91,7 +104,12 @@ fn parse_reason(text: &str) -> Result<Why, String> {
     Why::ALL.iter().copied().find(|why| why.as_str() == text).ok_or_else(|| format!("the reasons are {}", known()))
 }
 
-fn parse_confidence(text: &str) -> Result<Confidence, String> {
+fn parse_dialect(text: &str) -> Result<Dialect, String> {
+    let known = || Dialect::ALL.iter().map(|dialect| dialect.as_str()).collect::<Vec<_>>().join(", ");
+    Dialect::parse(text).ok_or_else(|| format!("the dialects are {}", known()))
+}
+
+pub(super) fn parse_confidence(text: &str) -> Result<Confidence, String> {
     let levels = [Confidence::Low, Confidence::Medium, Confidence::High];
     levels.into_iter().find(|level| level.as_str() == text).ok_or_else(|| "low, medium or high".to_owned())
 }
@@ -194,6 +212,7 @@ fn plan(args: &Args, config: Config) -> Plan {
     let defaults = config.scan;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Plan {
+        history: args.history.then(|| args.in_history.request(args.targets[0].clone())),
         targets: args.targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
@@ -210,6 +229,7 @@ fn plan(args: &Args, config: Config) -> Plan {
         baseline: None,
         now: jiff::Timestamp::now().as_second(),
         chunk: read::CHUNK,
+        log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }
 }
 

@@ -173,7 +173,8 @@ fn credible(rule: &Rule, token: &[u8]) -> bool {
         list.regex_target == RegexTarget::Secret && list.regexes.iter().any(|regex| regex.is_match(token))
             || list.stopwords.iter().any(|word| find(&token.to_ascii_lowercase(), word.as_bytes()).is_some())
     });
-    !filler && !allowed && rule.entropy.is_none_or(|least| entropy(token) >= least)
+    let digit = !rule.requires_digit || token.iter().any(u8::is_ascii_digit);
+    !filler && !allowed && digit && rule.entropy.is_none_or(|least| entropy(token) >= least)
 }
 
 #[cfg(test)]

@@ -13,12 +13,15 @@ use crate::secret::entropy;
 
 pub mod escape;
 pub mod allow;
+pub mod marks;
 pub mod mint;
+pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
 pub mod shape;
 
+use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
 
@@ -41,6 +44,17 @@ pub struct Candidate<'c> {
     pub facts: Vec<Fact>,
 }
 
+/// Where bytes are, for rules that ask for a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where<'a> {
+    /// At this path, `/`-separated.
+    At(&'a [u8]),
+    /// They have no path.
+    Nowhere,
+    /// Not known yet: every rule is tried, and whoever learns the path must ask again.
+    Unknown,
+}
+
 /// All rules, ready to search with. Shared by all threads.
 #[derive(Debug)]
 pub struct Detector {
@@ -51,6 +65,7 @@ pub struct Detector {
     anchors: Vec<(usize, Vec<usize>)>,
     /// Rules that have to be tried on everything, because no keyword need be in their matches.
     unanchored: Vec<usize>,
+    marker: Marker,
     now: i64,
 }
 
@@ -59,6 +74,7 @@ pub struct Detector {
 pub struct Scratch {
     anchors: Vec<Anchor>,
     memories: Vec<Option<Memory>>,
+    short_memories: Vec<Option<Memory>>,
 }
 
 impl Detector {
@@ -74,11 +90,17 @@ impl Detector {
             };
             stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
             for text in &rule.keywords {
-                let needed = Keyword { text: text.clone(), lower_case: shape.lower_case, run_within: shape.run_within };
+                let needed = Keyword {
+                    text: text.clone(),
+                    lower_case: shape.lower_case,
+                    near: shape.run,
+                    digit: rule.requires_digit,
+                };
                 let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
                 // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
-                keyword.run_within = keyword.run_within.zip(needed.run_within).map(|(one, other)| one.max(other));
+                keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
                 keyword.lower_case &= needed.lower_case;
+                keyword.digit &= needed.digit;
                 owners.push(index);
             }
         }
@@ -88,7 +110,8 @@ impl Detector {
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
         let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, now })
+        let marker = Marker::new(&patterns);
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now })
     }
 
     /// The rules it searches with.
@@ -98,17 +121,18 @@ impl Detector {
 
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
-        Scratch { anchors: Vec::new(), memories: self.patterns.iter().map(|_| None).collect() }
+        let none = || self.patterns.iter().map(|_| None).collect();
+        Scratch { anchors: Vec::new(), memories: none(), short_memories: none() }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
-    /// `path` is the object's, `/`-separated, for rules that ask for one.
+    /// `place` is for rules that ask for a path.
     pub fn candidates<'c>(
         &'c self,
         scratch: &mut Scratch,
         bytes: &'c [u8],
         own: &Range<usize>,
-        path: Option<&[u8]>,
+        place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
         let mut keep = |index: usize, hit: Hit| {
@@ -122,14 +146,14 @@ impl Detector {
         self.prefilter.anchors(bytes, &mut scratch.anchors);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
-            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
                 let memory = &mut scratch.memories[index];
                 if let Some(hit) = self.patterns[index].around(memory, bytes, anchor.at, *len) {
                     keep(index, hit);
                 }
             }
         }
-        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], path)) {
+        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
             if self.has_keyword(index, bytes) {
                 self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
                     if own.contains(&hit.matched.start) {
@@ -152,7 +176,9 @@ impl Detector {
 
     fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
         let token = proof::unescape(&bytes[hit.secret.clone()]);
-        if rule.entropy.is_some_and(|least| entropy(&token) < least) {
+        if rule.entropy.is_some_and(|least| entropy(&token) < least)
+            || (rule.requires_digit && !token.iter().any(u8::is_ascii_digit))
+        {
             return None;
         }
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
@@ -173,8 +199,12 @@ impl Detector {
     }
 }
 
-fn applies(rule: &Rule, path: Option<&[u8]>) -> bool {
-    rule.path.as_ref().is_none_or(|wanted| path.is_some_and(|path| wanted.is_match(path)))
+fn applies(rule: &Rule, place: Where<'_>) -> bool {
+    rule.path.as_ref().is_none_or(|wanted| match place {
+        Where::At(path) => wanted.is_match(path),
+        Where::Nowhere => false,
+        Where::Unknown => true,
+    })
 }
 
 /// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the

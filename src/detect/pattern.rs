@@ -9,6 +9,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use super::marks::{AFTER, BEFORE, shorten};
 use super::shape::{MAX_MATCH, Shape, shape};
 use crate::rule::Rule;
 
@@ -18,6 +19,18 @@ use crate::rule::Rule;
 pub struct Error {
     rule: String,
     reason: String,
+}
+
+impl Error {
+    pub(super) fn new(rule: &str, reason: impl ToString) -> Self {
+        Error { rule: rule.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// The syntax tree of a rule's pattern.
+pub(super) fn parse(rule: &Rule) -> Result<Hir, Error> {
+    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
+    parser.parse(&rule.regex).map_err(|error| Error::new(&rule.id, error))
 }
 
 /// One rule's pattern.
@@ -49,11 +62,20 @@ pub struct Memory {
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
     pub fn new(rule: &Rule) -> Result<Self, Error> {
-        let parser = || regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
-        let hir =
-            parser().parse(&rule.regex).map_err(|error| Error { rule: rule.id.clone(), reason: error.to_string() })?;
+        let hir = parse(rule)?;
         let shape = shape(&hir, &rule.keywords);
         Ok(Pattern { hir, group: rule.secret_group, compiled: OnceLock::new(), shape })
+    }
+
+    /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does.
+    pub(super) fn shortened(&self, shape: &Shape) -> Self {
+        let (before, after) = (BEFORE - 1, AFTER - 1);
+        let hir = match shape.before <= before && shape.after <= after {
+            true => self.hir.clone(),
+            false => shorten(&self.hir, shape.anchor, before, after),
+        };
+        let shape = Shape { before: shape.before.min(before), after: shape.after.min(after), ..shape.clone() };
+        Pattern { hir, group: 0, compiled: OnceLock::new(), shape: Some(shape) }
     }
 
     fn regex(&self) -> &Regex {

@@ -10,7 +10,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use memchr::memmem;
 
-use super::shape::{RUN, Stencil, is_run_byte};
+#[cfg(any(test, not(target_arch = "x86_64")))]
+use super::shape::is_run_byte;
+use super::shape::{Near, RUN, Stencil};
 
 /// A keyword at a place, or a place where a stencil fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,9 +30,14 @@ pub struct Keyword {
     pub text: String,
     /// It is looked for in lower case only; otherwise in any case.
     pub lower_case: bool,
-    /// `Some(n)`: only at most `n` bytes before a run, or inside one. `None`: everywhere.
-    pub run_within: Option<usize>,
+    /// Only near such a run; `None`: everywhere.
+    pub near: Option<Near>,
+    /// Only near a run that has a digit in it.
+    pub digit: bool,
 }
+
+/// Runs of at least this many bytes are long.
+const LONG: usize = 25;
 
 /// At most so many keywords are looked for by a search of their own.
 const MAX_SINGLE: usize = 6;
@@ -39,12 +46,14 @@ const MAX_SINGLE: usize = 6;
 #[derive(Debug)]
 pub struct Prefilter {
     near_runs: Option<Matcher>,
+    /// Most tokens are longer than most names.
+    near_long_runs: Option<Matcher>,
+    /// Two of three runs in source are names without a digit; what stands around these need not be searched.
+    near_digits: Option<Matcher>,
     /// A search for one string is the fastest there is.
     single: Vec<(memmem::Finder<'static>, usize)>,
     everywhere: Option<Matcher>,
     stencils: Vec<(Stencil, usize)>,
-    lead: usize,
-    tail: usize,
 }
 
 /// An automaton over some of the keywords, with their indices.
@@ -52,6 +61,10 @@ pub struct Prefilter {
 struct Matcher {
     automaton: AhoCorasick,
     keywords: Vec<usize>,
+    /// What holds for the runs of all its keywords.
+    near: Near,
+    /// How far it looks behind a run.
+    tail: usize,
 }
 
 impl Matcher {
@@ -68,7 +81,23 @@ impl Matcher {
             .prefilter(skip_ahead)
             .build(chosen.iter().map(|&index| &keywords[index].text))
             .expect("a few hundred short keywords stay far below the automaton's limits");
-        Some(Matcher { automaton, keywords: chosen })
+        let all = || chosen.iter().map(|&index| &keywords[index]);
+        let near = all().filter_map(|keyword| keyword.near).reduce(Near::or).unwrap_or(Near { lead: 0, len: RUN });
+        let tail = all().map(|keyword| keyword.text.len()).max().unwrap_or(0);
+        Some(Matcher { automaton, near, tail, keywords: chosen })
+    }
+
+    /// Takes in a run: windows that meet are searched as one, `pending` is the last of them.
+    fn run(&self, bytes: &[u8], run: &Range<usize>, pending: &mut Range<usize>, out: &mut Vec<Anchor>) {
+        if run.len() < self.near.len {
+            return;
+        }
+        let window = run.start.saturating_sub(self.near.lead)..bytes.len().min(run.end + self.tail);
+        if window.start <= pending.end {
+            pending.end = window.end;
+        } else {
+            self.search(bytes, std::mem::replace(pending, window), out);
+        }
     }
 
     fn search(&self, bytes: &[u8], window: Range<usize>, out: &mut Vec<Anchor>) {
@@ -84,7 +113,9 @@ impl Prefilter {
     /// For these keywords, each non-empty, and stencils.
     pub fn new(keywords: &[Keyword], stencils: Vec<Stencil>) -> Self {
         let caseless = |keyword: &Keyword| !keyword.text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let everywhere = |keyword: &Keyword| keyword.run_within.is_none();
+        let everywhere = |keyword: &Keyword| keyword.near.is_none();
+        let long = |keyword: &Keyword| keyword.near.is_some_and(|near| near.len >= LONG);
+        let plain = |keyword: &Keyword| !everywhere(keyword) && !keyword.digit;
         let one_case = |keyword: &Keyword| everywhere(keyword) && (keyword.lower_case || caseless(keyword));
         // Each single search goes over all the bytes; more than a few are slower than one automaton.
         let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
@@ -92,23 +123,21 @@ impl Prefilter {
         let finders = keywords.iter().enumerate().filter(|(_, keyword)| single(keyword));
         Prefilter {
             // Windows are short: skipping ahead in them costs more than it saves.
-            near_runs: Matcher::new(keywords, false, |keyword| !everywhere(keyword)),
+            near_runs: Matcher::new(keywords, false, |keyword| plain(keyword) && !long(keyword)),
+            near_long_runs: Matcher::new(keywords, false, |keyword| plain(keyword) && long(keyword)),
+            near_digits: Matcher::new(keywords, false, |keyword| !everywhere(keyword) && keyword.digit),
             single: finders
                 .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
                 .collect(),
             everywhere: Matcher::new(keywords, true, |keyword| everywhere(keyword) && !single(keyword)),
             stencils: stencils.into_iter().zip(keywords.len()..).collect(),
-            lead: keywords.iter().filter_map(|keyword| keyword.run_within).max().unwrap_or(0),
-            tail: keywords.iter().map(|keyword| keyword.text.len()).max().unwrap_or(0),
         }
     }
 
     /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer.
     pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
         out.clear();
-        if self.near_runs.is_some() || !self.stencils.is_empty() {
-            self.anchors_near_runs(bytes, out);
-        }
+        self.anchors_near_runs(bytes, out);
         for (finder, keyword) in &self.single {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
@@ -119,34 +148,39 @@ impl Prefilter {
     }
 
     fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
-        let search = |window: Range<usize>, out: &mut Vec<Anchor>| {
-            if let Some(matcher) = &self.near_runs {
-                matcher.search(bytes, window, out);
-            }
-        };
-        let mut pending = 0..0;
+        let (mut pending, mut pending_long, mut pending_digits) = (0..0, 0..0, 0..0);
         for_each_run(bytes, |run| {
             for (stencil, keyword) in &self.stencils {
                 out.extend(
                     fits(stencil, &bytes[run.clone()]).map(|at| Anchor { at: run.start + at, keyword: *keyword }),
                 );
             }
-            let window = run.start.saturating_sub(self.lead)..bytes.len().min(run.end + self.tail);
-            if window.start <= pending.end {
-                pending.end = window.end;
-            } else {
-                search(std::mem::replace(&mut pending, window), out);
+            if let Some(matcher) = &self.near_runs {
+                matcher.run(bytes, &run, &mut pending, out);
+            }
+            if let Some(matcher) = &self.near_long_runs {
+                matcher.run(bytes, &run, &mut pending_long, out);
+            }
+            if let Some(matcher) = &self.near_digits
+                && bytes[run.clone()].iter().any(u8::is_ascii_digit)
+            {
+                matcher.run(bytes, &run, &mut pending_digits, out);
             }
         });
-        search(pending, out);
+        let last =
+            [(&self.near_runs, pending), (&self.near_long_runs, pending_long), (&self.near_digits, pending_digits)];
+        for (matcher, last) in last {
+            if let Some(matcher) = matcher {
+                matcher.search(bytes, last, out);
+            }
+        }
     }
 }
 
 /// The places in a run where a stencil fits.
 fn fits<'a>(stencil: &'a Stencil, run: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let first = stencil.first();
-    let places = run.iter().enumerate().filter(|(_, byte)| first.contains(byte));
-    places.map(|(at, _)| at).filter(|&at| stencil.fits(&run[at..]))
+    let [one, two, three] = stencil.first();
+    memchr::memchr3_iter(one, two, three, run).filter(|&at| stencil.fits(&run[at..]))
 }
 
 /// Bytes that are classified in one step.
@@ -154,7 +188,6 @@ const BLOCK: usize = 64;
 
 /// Calls `each` with every maximal run of at least [`RUN`] run bytes, from the left.
 pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
-    let mut done = 0;
     // Length of the run that the block before ends with.
     let mut carried = 0;
     let mut start = 0;
@@ -167,23 +200,33 @@ pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
                 run_mask(&block)
             }
         };
+        // A run that comes from the block before.
         let goes_on = mask.trailing_ones() as usize;
-        if carried > 0 && goes_on > 0 && carried + goes_on >= RUN && start >= done {
-            done = emit(bytes, start, done, &mut each);
+        if goes_on == BLOCK {
+            carried += BLOCK;
+            start += BLOCK;
+            continue;
         }
-        let mut firsts = starts_of_runs(mask);
+        if carried + goes_on >= RUN {
+            each(start - carried..start + goes_on);
+        }
+        // Runs that begin and end in this block; one that reaches its end is left to the next.
+        let carry = mask.leading_ones() as usize;
+        let inner =
+            mask & u64::MAX.checked_shl(goes_on as u32).unwrap_or(0) & u64::MAX.checked_shr(carry as u32).unwrap_or(0);
+        let mut firsts = starts_of_runs(inner);
         while firsts != 0 {
-            let inside = start + firsts.trailing_zeros() as usize;
-            if inside >= done {
-                done = emit(bytes, inside, done, &mut each);
-            }
-            // The rest of this run begins no other.
-            let past = done.saturating_sub(start).max(1) as u32;
-            firsts &= u64::MAX.checked_shl(past).unwrap_or(0);
+            let first = firsts.trailing_zeros();
+            let len = (inner >> first).trailing_ones();
+            each(start + first as usize..start + (first + len) as usize);
+            firsts &= u64::MAX.checked_shl(first + len).unwrap_or(0);
         }
-        carried = mask.leading_ones() as usize;
-        // A run that fills blocks has been emitted to its end.
-        start = (start + BLOCK).max(done / BLOCK * BLOCK);
+        carried = carry;
+        start += BLOCK;
+    }
+    let end = bytes.len().next_multiple_of(BLOCK);
+    if carried >= RUN && end == bytes.len() {
+        each(end - carried..end);
     }
 }
 
@@ -197,16 +240,9 @@ fn starts_of_runs(mask: u64) -> u64 {
     sixteen & two >> 16
 }
 
-/// Passes on the maximal run around `inside`, not reaching below `floor`; returns its end.
-fn emit(bytes: &[u8], inside: usize, floor: usize, each: &mut impl FnMut(Range<usize>)) -> usize {
-    let before = bytes[floor..inside].iter().rev().take_while(|&&byte| is_run_byte(byte)).count();
-    let after = bytes[inside..].iter().take_while(|&&byte| is_run_byte(byte)).count();
-    each(inside - before..inside + after);
-    inside + after
-}
-
 /// One bit a byte, the first byte lowest: whether it is a run byte.
 #[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "the compiler wants it for instructions that every x86-64 has")]
 fn run_mask(block: &[u8; BLOCK]) -> u64 {
     // SAFETY: SSE2 is part of x86-64; the compiler asks for the word only because the feature is named below.
     unsafe { run_mask_sse2(block) }
@@ -284,10 +320,15 @@ mod tests {
 
         #[test]
         fn no_anchor_is_lost(bytes in text()) {
-            let keyword = |text: &str, run_within| Keyword { text: text.to_owned(), lower_case: false, run_within };
+            let keyword = |text: &str, near: Option<(usize, usize)>| {
+                let near = near.map(|(lead, len)| Near { lead, len });
+                Keyword { text: text.to_owned(), lower_case: false, near, digit: false }
+            };
             let keywords = [
-                keyword("ghp_", Some(0)),
-                keyword("gitlab", Some(30)),
+                keyword("ghp_", Some((0, 18))),
+                keyword("hp_", Some((0, 30))),
+                keyword("gitlab", Some((30, 20))),
+                Keyword { digit: true, ..keyword("tla", Some((40, 19))) },
                 keyword("://", None),
                 keyword("lab", None),
                 Keyword { lower_case: true, ..keyword("itl", None) },
@@ -300,8 +341,10 @@ mod tests {
                     let text = &bytes[at..at + keyword.text.len()];
                     let exact = text == keyword.text.as_bytes();
                     let here = exact || (!keyword.lower_case && text.eq_ignore_ascii_case(keyword.text.as_bytes()));
-                    let wanted = here && keyword.run_within.is_none_or(|lead| {
-                        runs.iter().any(|run| at + lead >= run.start && at < run.end)
+                    let wanted = here && keyword.near.is_none_or(|near| {
+                        runs.iter()
+                            .filter(|run| !keyword.digit || bytes[run.start..run.end].contains(&b'0'))
+                            .any(|run| run.len() >= near.len && at + near.lead >= run.start && at < run.end)
                     });
                     let anchor = Anchor { at, keyword: index };
                     prop_assert!(!wanted || found.contains(&anchor), "lost {:?}", anchor);

@@ -127,6 +127,7 @@ struct Entry {
     rule: String,
     path: String,
     line: Option<u64>,
+    commit: Option<String>,
     reason: String,
     by: String,
     added: Option<String>,
@@ -144,6 +145,7 @@ impl From<&Known> for Entry {
             rule: known.rule.clone(),
             path: known.path.clone(),
             line: known.line,
+            commit: known.commit.clone(),
             reason: known.reason.clone(),
             by: known.by.clone(),
             added: known.added.map(|day| day.to_string()),
@@ -204,9 +206,12 @@ impl From<&Proof> for ProofState {
 
 impl From<&Origin> for Place {
     fn from(origin: &Origin) -> Self {
+        let name = origin.to_string();
         let (kind, bytes) = match origin {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
+            Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
+            Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };
         let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
         let tracking = origin.tracking().map(|tracking| tracking.as_str());

@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
 use crate::finding::{Allowed, Finding, Proof, Snippet, Verdict};
-use crate::origin::Origin;
+use crate::origin::{Commit, Origin, Provenance, Removed};
 use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
 
@@ -100,14 +100,36 @@ impl Mask {
 
     fn origin(&self, origin: &Origin) -> Origin {
         match origin {
-            Origin::File { path, tracking } => {
-                let path = match self.bytes(path.as_os_str().as_encoded_bytes()) {
-                    Cow::Borrowed(_) => path.clone(),
-                    Cow::Owned(masked) => from_bytes(masked),
-                };
-                Origin::File { path, tracking: *tracking }
-            }
+            Origin::File { path, tracking } => Origin::File { path: self.path(path), tracking: *tracking },
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
+            Origin::Object { path, id, kind } => {
+                Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }
+            }
+        }
+    }
+
+    fn path(&self, path: &Path) -> PathBuf {
+        match self.bytes(path.as_os_str().as_encoded_bytes()) {
+            Cow::Borrowed(_) => path.to_owned(),
+            Cow::Owned(masked) => from_bytes(masked),
+        }
+    }
+
+    fn provenance(&self, provenance: &Provenance) -> Provenance {
+        let commit = |commit: &Commit| Commit {
+            author: commit.author.as_deref().map(|text| self.text(text)),
+            email: commit.email.as_deref().map(|text| self.text(text)),
+            subject: self.text(&commit.subject),
+            ..commit.clone()
+        };
+        let removed = |it: &Removed| Removed { reference: self.text(&it.reference), commit: it.commit };
+        Provenance {
+            paths: provenance.paths.iter().map(|path| self.path(path)).collect(),
+            introduced: provenance.introduced.iter().map(commit).collect(),
+            references: provenance.references.iter().map(|name| self.text(name)).collect(),
+            removed: provenance.removed.iter().map(removed).collect(),
+            in_head: provenance.in_head,
+            truncated: provenance.truncated,
         }
     }
 
@@ -127,6 +149,9 @@ impl Mask {
         finding.snippet = self.snippet(&finding.snippet);
         for fact in &mut finding.facts {
             fact.value = self.text(&fact.value);
+        }
+        if let Some(provenance) = &mut finding.provenance {
+            *provenance = Arc::new(self.provenance(provenance));
         }
         if let Proof::Holds(why) | Proof::Fails(why) = &mut finding.proof {
             *why = self.text(why);
@@ -237,33 +262,13 @@ mod tests {
 
     use crate::chunk::Position;
     use crate::finding::Region;
-    use crate::rule::{Confidence, Rule, Severity};
+    use crate::rule::{Confidence, Rule};
 
     fn finding(secret: &[u8]) -> Finding {
-        let rule = Rule {
-            id: "example".to_owned(),
-            description: String::new(),
-            provider: String::new(),
-            kind: String::new(),
-            regex: String::new(),
-            secret_group: 0,
-            keywords: Vec::new(),
-            entropy: None,
-            path: None,
-            tags: Vec::new(),
-            proof: None,
-            confidence: Confidence::Medium,
-            severity: Severity::High,
-            random_bits: 0,
-            remedy: String::new(),
-            references: Vec::new(),
-            leaks: Vec::new(),
-            clean: Vec::new(),
-            allowlists: Vec::new(),
-            skip_report: false,
-        };
+        let rule = Rule { id: "example".to_owned(), ..Rule::default() };
         Finding {
             rule: Arc::new(rule),
+            provenance: None,
             secret: Secret::new(secret),
             redacted: "****".to_owned(),
             fingerprint: Fingerprint::of_strong(secret),

@@ -159,6 +159,7 @@ impl Draft {
         replace(&mut rule.confidence, self.confidence);
         replace(&mut rule.severity, self.severity);
         replace(&mut rule.random_bits, raw.random_bits);
+        replace(&mut rule.requires_digit, raw.requires_digit);
         replace(&mut rule.remedy, raw.remedy.clone());
         replace(&mut rule.references, raw.references.clone());
         replace(&mut rule.leaks, raw.leaks.clone());

@@ -79,6 +79,8 @@ pub(super) struct RawRule {
     #[serde(default)]
     pub random_bits: Option<u32>,
     #[serde(default)]
+    pub requires_digit: Option<bool>,
+    #[serde(default)]
     pub remedy: Option<String>,
     #[serde(default)]
     pub references: Option<Vec<String>>,

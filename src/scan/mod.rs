@@ -15,13 +15,20 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
+use crate::source::git::{LayoutError, Progress};
+use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
-use crate::summary::Summary;
+use crate::summary::{Note, Summary};
 
+pub mod filter;
+pub mod history;
 mod known;
+mod log;
 mod object;
 mod pool;
 mod snippet;
+mod suspect;
+mod told;
 
 use object::Searcher;
 
@@ -30,8 +37,12 @@ use object::Searcher;
 pub struct Plan {
     /// What to scan, in this order.
     pub targets: Vec<Target>,
+    /// Scan this repository instead of the targets.
+    pub history: Option<history::Request>,
     /// What to leave out.
     pub files: files::Options,
+    /// The targets are logs, of this dialect: their normalised text is searched, too.
+    pub log: Option<Dialect>,
     /// What to look for.
     pub rules: Arc<RuleSet>,
     /// Threads that search; at least 1.
@@ -59,6 +70,12 @@ pub enum Error {
     /// A rule does not compile.
     #[error(transparent)]
     Rule(#[from] pattern::Error),
+    /// There is no repository that could be read.
+    #[error(transparent)]
+    Repository(#[from] LayoutError),
+    /// The system has no threads left.
+    #[error("cannot start threads: {0}; try a smaller --jobs")]
+    Threads(#[from] std::io::Error),
 }
 
 /// What others may see of a scan while it runs, and the way to stop it.
@@ -70,6 +87,8 @@ pub struct Watch {
     pub files: AtomicU64,
     /// Bytes read so far.
     pub bytes: AtomicU64,
+    /// How far the walk over a repository's objects has come.
+    pub objects: Progress,
     /// Findings so far that count.
     pub findings: AtomicU64,
 }
@@ -78,36 +97,60 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct Outcome {
     findings: Vec<Finding>,
+    notes: Vec<Note>,
     coverage: Coverage,
 }
 
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
-    files::check(&plan.targets, &plan.files)?;
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    let mut worktrees = Worktrees::default();
-    let mut known = known::Applied::new(plan);
-    pool::in_order(
-        plan.jobs,
-        |give| files::walk(&plan.targets, &plan.files, give).expect("targets and globs were checked above"),
-        || Searcher::new(plan, &detector, watch),
-        search,
-        |outcome: Outcome| {
-            for finding in outcome.findings {
-                let finding = known.settle(with_tracking(finding, &mut worktrees));
-                summary.count(&finding);
-                watch.findings.store(summary.reported, Relaxed);
-                sink(finding);
-            }
-            summary.coverage.add(outcome.coverage);
-        },
-    );
+    let (mut known, mut worktrees, mut notes) = (known::Applied::new(plan), Worktrees::default(), Vec::new());
+    let mut tell = |finding: Finding| {
+        let finding = known.settle(finding);
+        summary.count(&finding);
+        watch.findings.store(summary.reported, Relaxed);
+        sink(finding);
+    };
+    let coverage = match &plan.history {
+        Some(request) => history::run(plan, request, &detector, watch, &mut tell)?,
+        None => {
+            files::check(&plan.targets, &plan.files)?;
+            let tell = &mut |finding| tell(with_tracking(finding, &mut worktrees));
+            scan_files(plan, &plan.targets, &detector, watch, &mut notes, tell)
+        }
+    };
+    summary.coverage = coverage;
+    summary.notes = notes;
     summary.coverage.skips.sort();
     summary.interrupted = watch.interrupt.load(Relaxed);
     known.account(&mut summary);
     Ok(summary)
+}
+
+/// Searches what targets hold, on all threads.
+fn scan_files(
+    plan: &Plan,
+    targets: &[Target],
+    detector: &Detector,
+    watch: &Watch,
+    notes: &mut Vec<Note>,
+    tell: &mut dyn FnMut(Finding),
+) -> Coverage {
+    let mut coverage = Coverage::default();
+    pool::in_order(
+        plan.jobs,
+        |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
+        || Searcher::new(plan, detector, watch),
+        search,
+        |outcome: Outcome| {
+            outcome.findings.into_iter().for_each(&mut *tell);
+            notes.extend(outcome.notes);
+            coverage.add(outcome.coverage);
+        },
+    );
+    coverage
 }
 
 fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)) {

@@ -7,20 +7,24 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::snippet::{Masked, lines, mask, redacted};
+use super::log::{self, Log};
+use super::snippet::Masked;
+use super::suspect::{Place, Suspect};
+use super::told::Told;
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
 use crate::coverage::{Coverage, Skip, Why};
-use crate::detect::allow::{Subject, allowed};
-use crate::detect::{Candidate, Detector, Scratch, settle};
-use crate::finding::{Finding, Proof, Region, Verdict};
+use crate::detect::{Detector, Scratch, Where, settle};
+use crate::finding::{Finding, Region};
 use crate::origin::Origin;
-use crate::secret::{Fingerprint, Secret};
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
+
+/// How long a stream may give nothing before what it gave is searched.
+const IDLE: Duration = Duration::from_millis(2);
 
 /// How often a blocked stream is asked whether to go on.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -35,11 +39,13 @@ pub(super) struct Searcher<'p> {
     watch: &'p Watch,
     scratch: Scratch,
     buffer: Buffer,
+    /// For logs, made anew for each.
+    log: Option<Log>,
 }
 
 impl<'p> Searcher<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
-        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default() }
+        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default(), log: None }
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -56,7 +62,7 @@ impl<'p> Searcher<'p> {
             }
             Err(skip) => coverage.skips.push(skip),
         }
-        emit(Outcome { findings: Vec::new(), coverage });
+        emit(Outcome { coverage, ..Outcome::default() });
     }
 
     /// Reads and searches something that can be read only once; emits as it comes, then the account.
@@ -65,7 +71,7 @@ impl<'p> Searcher<'p> {
         let mut stream = Stream::open(target.clone(), self.watch);
         let ended = self.read(origin, &mut stream, None, emit);
         self.account(origin, ended, None, &mut coverage);
-        emit(Outcome { findings: Vec::new(), coverage });
+        emit(Outcome { coverage, ..Outcome::default() });
     }
 
     fn account(&self, origin: &Origin, ended: io::Result<Ended>, size: Option<u64>, coverage: &mut Coverage) {
@@ -85,7 +91,7 @@ impl<'p> Searcher<'p> {
         }
         match origin {
             Origin::File { .. } => coverage.files += 1,
-            Origin::Stream { .. } => coverage.streams += 1,
+            Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);
     }
@@ -98,12 +104,23 @@ impl<'p> Searcher<'p> {
         emit: &mut dyn FnMut(Outcome),
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
+        self.log = self.plan.log.map(Log::new);
+        let mut told = Told::default();
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
-            let findings = self.chunk(origin, chunk);
-            if !findings.is_empty() {
-                emit(Outcome { findings, coverage: Coverage::default() });
+            let mut log = self.log.take();
+            let notes =
+                log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
+            let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
+            let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
+            let place = Place { path, commit: None };
+            let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
+            let mut findings: Vec<Finding> = made.collect();
+            self.log = log;
+            self.watch.bytes.fetch_add(told.fresh(chunk), Relaxed);
+            findings.retain(|finding| told.is_new(finding));
+            if !findings.is_empty() || !notes.is_empty() {
+                emit(Outcome { findings, notes, coverage: Coverage::default() });
             }
-            self.watch.bytes.fetch_add(chunk.own.len() as u64, Relaxed);
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         self.buffer = buffer;
@@ -111,10 +128,19 @@ impl<'p> Searcher<'p> {
     }
 
     /// The findings whose secret begins in the part that the chunk answers for.
-    fn chunk(&mut self, origin: &Origin, chunk: &Chunk<'_>) -> Vec<Finding> {
+    fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
         let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
-        let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
-        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, path);
+        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
+        if let Some(log) = &mut log {
+            log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
+        }
+        let log = log.as_deref();
+        if let Some(log) = log {
+            let normalised = log.normaliser.normalised();
+            let all = 0..normalised.text().len();
+            let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, place);
+            candidates = log::both(candidates, normal, normalised);
+        }
         if candidates.is_empty() {
             return Vec::new();
         }
@@ -124,7 +150,7 @@ impl<'p> Searcher<'p> {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
         });
-        let mut findings = Vec::new();
+        let mut suspects = Vec::new();
         let mut so_far = (0, chunk.start);
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
             if candidate.rule.skip_report {
@@ -133,71 +159,25 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            findings.push(self.finding(origin, chunk.bytes, candidate, &masked, Region { start, end }));
-        }
-        findings
-    }
-
-    fn finding(
-        &self,
-        origin: &Origin,
-        bytes: &[u8],
-        candidate: &Candidate<'_>,
-        masked: &[Masked],
-        region: Region,
-    ) -> Finding {
-        let rule = candidate.rule;
-        let redacted = redacted(rule, &candidate.token);
-        let snippet = mask(bytes, &candidate.span, &redacted, masked, region.start.line);
-        let name = origin.to_string();
-        let fingerprint = match (&self.plan.fingerprint_key, rule.is_strong()) {
-            (_, true) => Fingerprint::of_strong(&candidate.token),
-            (Some(key), false) => Fingerprint::of_keyed(key.expose(), &candidate.token),
-            (None, false) => {
-                let (before, after) = snippet.neighbours();
-                Fingerprint::of_place(&rule.id, name.as_bytes(), before, after)
+            let mut suspect = Suspect::of(chunk.bytes, candidate, &masked, Region { start, end });
+            if let Some(log) = log {
+                suspect.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
             }
-        };
-        let verdict = self.verdict(origin, bytes, candidate, fingerprint, region);
-        Finding {
-            rule: rule.clone(),
-            secret: Secret::new(candidate.token.to_vec()),
-            redacted,
-            fingerprint,
-            origin: origin.clone(),
-            region,
-            snippet,
-            confidence: candidate.confidence,
-            proof: candidate.proof.clone(),
-            verdict,
-            facts: candidate.facts.clone(),
+            suspects.push(suspect);
         }
+        suspects
     }
 
-    fn verdict(
-        &self,
-        origin: &Origin,
-        bytes: &[u8],
-        candidate: &Candidate<'_>,
-        fingerprint: Fingerprint,
-        region: Region,
-    ) -> Verdict {
-        let subject = Subject {
-            rule: candidate.rule,
-            secret: &candidate.token,
-            matched: &bytes[candidate.matched.clone()],
-            lines: &bytes[lines(bytes, &candidate.matched)],
-            path: origin.path().map(|path| path.as_os_str().as_encoded_bytes()),
-            fingerprint,
-            line_number: region.start.line,
-            commit: None,
-            proof_holds: matches!(candidate.proof, Proof::Holds(_)),
-        };
-        match allowed(self.detector.rules(), &subject) {
-            Some(allowed) => Verdict::Allowed(allowed),
-            None if candidate.confidence < self.plan.confidence => Verdict::Hidden,
-            None => Verdict::Reported,
-        }
+    /// Everything suspicious in an object of git, whose paths are not known yet.
+    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut suspects = Vec::new();
+        let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
+            suspects.extend(self.chunk(Where::Unknown, chunk, None));
+            ControlFlow::Continue(())
+        });
+        self.buffer = buffer;
+        ended.map(|_| suspects)
     }
 }
 
@@ -209,10 +189,13 @@ fn unread(origin: &Origin, error: &io::Error) -> Skip {
     Skip { origin: origin.clone(), why, detail: error.to_string() }
 }
 
-/// A stream that ends when the run is interrupted, even while nothing comes.
+/// A stream that ends when the run is interrupted, even while nothing comes, and says so (once, as a read that would
+/// block) when it has nothing to give at the moment.
 struct Stream<'w> {
     pieces: Receiver<io::Result<Vec<u8>>>,
     rest: Vec<u8>,
+    /// Something was given since the stream last had nothing.
+    gave: bool,
     watch: &'w Watch,
 }
 
@@ -232,7 +215,7 @@ impl<'w> Stream<'w> {
             // Whoever listened was interrupted.
             drop(sent);
         });
-        Stream { pieces, rest: Vec::new(), watch }
+        Stream { pieces, rest: Vec::new(), gave: false, watch }
     }
 }
 
@@ -257,11 +240,15 @@ fn pump(stream: &mut dyn Read, give: &SyncSender<io::Result<Vec<u8>>>) -> Result
 impl Read for Stream<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
-            match self.pieces.recv_timeout(PATIENCE) {
+            match self.pieces.recv_timeout(if self.gave { IDLE } else { PATIENCE }) {
                 Ok(Ok(piece)) if piece.is_empty() => return Ok(0),
                 Ok(Ok(piece)) => self.rest = piece,
                 Ok(Err(error)) => return Err(error),
                 Err(RecvTimeoutError::Timeout) if self.watch.interrupt.load(Relaxed) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) if self.gave => {
+                    self.gave = false;
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
             }
@@ -269,6 +256,7 @@ impl Read for Stream<'_> {
         let len = self.rest.len().min(space.len());
         space[..len].copy_from_slice(&self.rest[..len]);
         self.rest.drain(..len);
+        self.gave = true;
         Ok(len)
     }
 }

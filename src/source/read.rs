@@ -32,6 +32,10 @@ pub struct Ended {
 
 /// Reads `input` to its end and shows it to `visit` in chunks of about `chunk` bytes. `expected` is the object's size
 /// where it is known; reading goes on to the real end whatever it says.
+///
+/// A reader that has nothing more at the moment says [`io::ErrorKind::WouldBlock`], once: then the lines that are
+/// complete are shown at once, and shown again, as parts of later chunks, until their margin has come. Whoever visits
+/// must expect to find the same again.
 pub fn chunks(
     input: &mut dyn Read,
     expected: Option<u64>,
@@ -41,8 +45,15 @@ pub fn chunks(
 ) -> io::Result<Ended> {
     let mut cutter = Cutter::new(buffer, expected);
     loop {
-        let last = cutter.fill(input, chunk + MARGIN)?;
-        let own_end = if last { cutter.filled } else { cutter.filled - MARGIN };
+        let filled = cutter.fill(input, chunk + MARGIN)?;
+        let own_end = match filled {
+            Filled::Ended => cutter.filled,
+            Filled::Enough => cutter.filled - MARGIN,
+            Filled::Idle => match cutter.complete_lines() {
+                Some(end) => end,
+                None => continue,
+            },
+        };
         let piece = Chunk {
             bytes: &cutter.buffer.text[..cutter.filled],
             start: cutter.start,
@@ -50,11 +61,23 @@ pub fn chunks(
             encoding: cutter.encoding,
         };
         let stopped = visit(&piece).is_break();
-        if last || stopped {
+        if filled == Filled::Ended || stopped {
             return Ok(Ended { bytes: cutter.read, stopped });
         }
-        cutter.advance(own_end);
+        cutter.shown = cutter.shown.max(own_end);
+        cutter.advance(own_end.min(cutter.filled.saturating_sub(MARGIN)).max(cutter.done));
     }
+}
+
+/// Why the window is not filled further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filled {
+    /// There is enough for a chunk.
+    Enough,
+    /// There is nothing more at the moment.
+    Idle,
+    /// The object has ended.
+    Ended,
 }
 
 /// The state between two chunks of one object.
@@ -63,6 +86,8 @@ struct Cutter<'b> {
     filled: usize,
     /// Up to here anchors are answered for.
     done: usize,
+    /// Up to here everything was shown at least once.
+    shown: usize,
     start: Position,
     /// `None` until the first bytes are seen.
     sniffed: bool,
@@ -78,6 +103,7 @@ impl<'b> Cutter<'b> {
             buffer,
             filled: 0,
             done: 0,
+            shown: 0,
             start: Position::START,
             sniffed: false,
             encoding: Encoding::Bytes,
@@ -86,17 +112,27 @@ impl<'b> Cutter<'b> {
         }
     }
 
-    /// Fills the window until `wanted` bytes wait for an answer; tells whether the object has ended.
-    fn fill(&mut self, input: &mut dyn Read, wanted: usize) -> io::Result<bool> {
+    /// Fills the window until `wanted` bytes wait for an answer.
+    fn fill(&mut self, input: &mut dyn Read, wanted: usize) -> io::Result<Filled> {
         loop {
             let ended = match self.encoding {
-                Encoding::Bytes => self.fill_plain(input)?,
-                _ => self.fill_transcoded(input)?,
+                Encoding::Bytes => self.fill_plain(input),
+                _ => self.fill_transcoded(input),
             };
-            if ended || self.filled - self.done >= wanted {
-                return Ok(ended);
+            match ended {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Filled::Idle),
+                Err(error) => return Err(error),
+                Ok(true) => return Ok(Filled::Ended),
+                Ok(false) if self.filled - self.done >= wanted => return Ok(Filled::Enough),
+                Ok(false) => {}
             }
         }
+    }
+
+    /// Where the last complete line ends, if it was not shown yet.
+    fn complete_lines(&self) -> Option<usize> {
+        let text = &self.buffer.text[..self.filled];
+        memchr::memrchr(b'\n', &text[self.shown..]).map(|at| self.shown + at + 1)
     }
 
     fn fill_plain(&mut self, input: &mut dyn Read) -> io::Result<bool> {
@@ -125,8 +161,9 @@ impl<'b> Cutter<'b> {
     fn fill_transcoded(&mut self, input: &mut dyn Read) -> io::Result<bool> {
         let waiting = self.buffer.raw.len();
         self.buffer.raw.resize(waiting + PIECE, 0);
-        let got = read_some(input, &mut self.buffer.raw[waiting..])?;
-        self.buffer.raw.truncate(waiting + got);
+        let got = read_some(input, &mut self.buffer.raw[waiting..]);
+        self.buffer.raw.truncate(waiting + got.as_ref().map_or(0, |&got| got));
+        let got = got?;
         self.read += got as u64;
         self.buffer.text.truncate(self.filled);
         let used = transcode(self.encoding, &self.buffer.raw, got == 0, &mut self.buffer.text);
@@ -141,6 +178,7 @@ impl<'b> Cutter<'b> {
         self.start = forward(self.start, self.encoding, &self.buffer.text[..cut]);
         self.buffer.text.copy_within(cut..self.filled, 0);
         self.filled -= cut;
+        self.shown -= cut;
         self.done = answered - cut;
     }
 }
@@ -215,6 +253,62 @@ mod tests {
             prop_assert_eq!(owned, text.len());
             prop_assert_eq!(ended, Ended { bytes: text.len() as u64, stopped: false });
         }
+    }
+
+    /// A reader that has nothing to give after each piece.
+    struct Drip<'a>(Vec<&'a [u8]>, bool);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+            if std::mem::replace(&mut self.1, false) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let Some(piece) = self.0.first_mut() else { return Ok(0) };
+            let len = piece.len().min(space.len());
+            space[..len].copy_from_slice(&piece[..len]);
+            *piece = &piece[len..];
+            if piece.is_empty() {
+                self.0.remove(0);
+                self.1 = true;
+            }
+            Ok(len)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn a_line_is_shown_as_soon_as_it_is_there_and_once_more_with_its_margins(
+            pieces in prop::collection::vec(("[a\n]{0,9}", 1usize..9000), 1..12), chunk in 1usize..100_000,
+        ) {
+            let pieces: Vec<String> = pieces.into_iter().map(|(text, times)| text.repeat(times)).collect();
+            let text = pieces.concat();
+            let input = pieces.iter().map(String::as_bytes).filter(|piece| !piece.is_empty()).collect();
+            let (mut shown, mut buffer) = (0, Buffer::default());
+            chunks(&mut Drip(input, false), None, chunk, &mut buffer, &mut |piece| {
+                let from = piece.start.offset as usize;
+                assert_eq!(piece.bytes, &text.as_bytes()[from..from + piece.bytes.len()]);
+                assert_eq!(piece.start, forward(Position::START, Encoding::Bytes, &text.as_bytes()[..from]));
+                let own = from + piece.own.start..from + piece.own.end;
+                assert!(own.start <= shown, "nothing is left out");
+                assert!(piece.own.start >= MARGIN.min(own.start));
+                shown = shown.max(own.end);
+                ControlFlow::Continue(())
+            }).unwrap();
+            prop_assert_eq!(shown, text.len());
+        }
+    }
+
+    #[test]
+    fn complete_lines_are_shown_while_the_reader_waits() {
+        let mut seen = Vec::new();
+        let input = vec![&b"one\ntw"[..], b"o", b"\nthree"];
+        chunks(&mut Drip(input, false), None, CHUNK, &mut Buffer::default(), &mut |piece| {
+            seen.push(String::from_utf8_lossy(&piece.bytes[piece.own.clone()]).into_owned());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        assert_eq!(seen, ["one\n", "one\ntwo\n", "one\ntwo\nthree"]);
     }
 
     #[test]

@@ -180,6 +180,7 @@ fn invocation(places: &Places, cut: usize, summary: &Summary) -> Invocation {
             Exit::CouldNotRun => "could not run",
             Exit::Unread => "nothing found, but something could not be read",
             Exit::Interrupted => "interrupted",
+            Exit::Command(_) => "the code of the command that was filtered",
         },
         tool_execution_notifications: notifications,
     }

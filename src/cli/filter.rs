@@ -1,0 +1,112 @@
+//! `stanch filter`.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::config;
+use crate::detect::Detector;
+use crate::exit::Exit;
+use crate::rule::Confidence;
+use crate::scan::filter::Filter;
+
+/// How much is read at once, in bytes. What comes slower is passed on as it comes.
+const BLOCK: usize = 512 << 10;
+
+/// What can be said on the command line.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Run this command and filter what it writes; without one, standard input is filtered
+    #[arg(value_name = "COMMAND", last = true)]
+    command: Vec<OsString>,
+
+    /// Replace what is found with at least this confidence [default: medium]
+    #[arg(long, value_name = "LEVEL", value_parser = super::scan::parse_confidence)]
+    confidence: Option<Confidence>,
+    /// Use only this rule (repeatable)
+    #[arg(long = "rule", value_name = "ID")]
+    only: Vec<String>,
+    /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from here
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    let mut config = config::for_target(Path::new("."), args.config.as_deref())?;
+    for path in &args.rules {
+        config.add_rules(path)?;
+    }
+    config.keep_rules(&args.only)?;
+    let detector = Detector::new(Arc::new(config.rules), jiff::Timestamp::now().as_second())?;
+    let confidence = args.confidence.or(config.scan.confidence).unwrap_or_default();
+    match args.command.split_first() {
+        Some((program, arguments)) => wrap(program, arguments, &detector, confidence),
+        None => {
+            let filtered = filter(&detector, confidence, io::stdin().lock(), io::stdout().lock());
+            filtered.map(|()| Exit::Clean).context("cannot filter standard input")
+        }
+    }
+}
+
+/// Runs a command, filters both its outputs, and comes to its exit code.
+fn wrap(program: &OsString, arguments: &[OsString], detector: &Detector, confidence: Confidence) -> Result<Exit> {
+    // An interrupt from the terminal reaches the command, too; what it still writes then must be filtered to its end.
+    ctrlc::set_handler(|| {}).context("cannot listen for interrupts")?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", Path::new(program).display()))?;
+    let outputs = child.stdout.take().zip(child.stderr.take()).ok_or_else(|| anyhow!("the command has no outputs"))?;
+    let filtered = std::thread::scope(|scope| {
+        let errors = scope.spawn(|| filter(detector, confidence, outputs.1, io::stderr().lock()));
+        let output = filter(detector, confidence, outputs.0, io::stdout().lock());
+        let errors = errors.join().unwrap_or_else(|_| Err(anyhow!("the filter of standard error failed")));
+        output.and(errors)
+    });
+    let status = child.wait().context("cannot wait for the command")?;
+    filtered.context("cannot filter the command's output")?;
+    Ok(Exit::Command(code(status)))
+}
+
+/// The exit code as a shell has it: 128 and the number of the signal for a command that was killed by one.
+fn code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or(signal).unwrap_or(1);
+    // Windows has 32 bits of it; what does not fit is still a failure.
+    u8::try_from(code).unwrap_or(1)
+}
+
+/// Filters one stream to its end, or until nobody reads the output any more.
+fn filter(detector: &Detector, confidence: Confidence, mut input: impl Read, output: impl Write) -> Result<()> {
+    let mut filter = Filter::new(detector, confidence)?;
+    let mut output = BufWriter::new(output);
+    let mut block = vec![0; BLOCK];
+    let written = loop {
+        match input.read(&mut block) {
+            Ok(0) => break filter.finish(&mut output).and_then(|_| output.flush()),
+            Ok(len) => {
+                if let Err(error) = filter.push(&block[..len], &mut output).and_then(|()| output.flush()) {
+                    break Err(error);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break Err(error),
+        }
+    };
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

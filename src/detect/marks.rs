@@ -1,0 +1,186 @@
+//! Marks the places of an object that have to be looked at, by a bounded window of bytes around each.
+//!
+//! A walk over git's deltas carries an answer along with the bytes it depends on, so the answer may depend on few. A
+//! mark says "here may be a candidate": it never misses one, and what it says too much costs only a second look.
+
+use std::ops::Range;
+
+use regex_syntax::hir::{Hir, HirKind, Repetition};
+
+use super::pattern::{Memory, Pattern};
+use super::prefilter::Anchor;
+use super::shape::{Shape, flatten, is_run_byte, max_len};
+use super::{Detector, Scratch};
+
+/// How far before an anchor a mark looks, in bytes.
+pub const BEFORE: usize = 64;
+
+/// How far behind an anchor's first byte a mark looks, in bytes. Longer patterns are tried as far as they fit.
+pub const AFTER: usize = 192;
+
+/// What decides marks: for each rule its pattern, cut to the window.
+#[derive(Debug)]
+pub(super) struct Marker {
+    short: Vec<Option<Pattern>>,
+}
+
+impl Marker {
+    pub(super) fn new(patterns: &[Pattern]) -> Self {
+        Marker { short: patterns.iter().map(|pattern| Some(pattern.shortened(pattern.shape.as_ref()?))).collect() }
+    }
+}
+
+impl Detector {
+    /// Whether some rule can only be decided on whole objects, so that marks say nothing.
+    pub fn needs_whole_objects(&self) -> bool {
+        !self.unanchored.is_empty()
+    }
+
+    /// Adds to `out`, ascending, the places in `bytes` where a candidate may be. Whether a place is marked depends on
+    /// the bytes from [`BEFORE`] before it to [`AFTER`] behind it alone, and on whether `bytes` begins or ends there.
+    pub fn marks(&self, scratch: &mut Scratch, bytes: &[u8], out: &mut Vec<u32>) {
+        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        let mut last = None;
+        for anchor in &scratch.anchors {
+            if last != Some(anchor.at) && self.is_marked(&mut scratch.short_memories, bytes, anchor) {
+                last = Some(anchor.at);
+                out.push(anchor.at as u32);
+            }
+        }
+    }
+
+    fn is_marked(&self, memories: &mut [Option<Memory>], bytes: &[u8], anchor: &Anchor) -> bool {
+        let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
+        let (len, owners) = &self.anchors[anchor.keyword];
+        owners.iter().any(|&index| {
+            let (Some(short), Some(shape)) = (&self.marker.short[index], &self.patterns[index].shape) else {
+                return false;
+            };
+            is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[index].requires_digit)
+                && short.around(&mut memories[index], bytes, anchor.at, *len).is_some()
+        })
+    }
+}
+
+/// What the prefilter asks, asked of the window alone: whether there is a run (with a digit, if one is needed) that
+/// begins at most the rule's lead behind the anchor, and does not end before it.
+fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
+    let Some(near) = shape.run else { return true };
+    let mut start = 0;
+    while start < window.len() && start <= at + near.lead {
+        let len = window[start..].iter().take_while(|&&byte| is_run_byte(byte)).count();
+        let run: Range<usize> = start..start + len;
+        if len >= near.len && run.end >= at && (!digit || window[run].iter().any(u8::is_ascii_digit)) {
+            return true;
+        }
+        start += len + 1;
+    }
+    false
+}
+
+/// The pattern of all that a match of `hir` begins with, in at most `after` bytes from its anchor's part on, and ends
+/// with, in at most `before` bytes up to there. Whatever `hir` matches, this does.
+pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> Hir {
+    let parts = flatten(hir);
+    let mut short: Vec<Hir> = Vec::new();
+    let mut left = before;
+    for part in parts[..anchor].iter().rev() {
+        let (part, whole) = fit(part, left, false);
+        left -= max_len(&part).unwrap_or(0);
+        short.insert(0, part);
+        if !whole {
+            break;
+        }
+    }
+    let (behind, _) = fit_all(&parts[anchor..], after);
+    short.extend(behind);
+    Hir::concat(short)
+}
+
+/// As many of the parts as fit in `room` bytes, and whether that is all of them.
+fn fit_all(parts: &[Hir], mut room: usize) -> (Vec<Hir>, bool) {
+    let mut fitting = Vec::new();
+    for part in parts {
+        let (part, whole) = fit(part, room, true);
+        room -= max_len(&part).unwrap_or(0);
+        fitting.push(part);
+        if !whole {
+            return (fitting, false);
+        }
+    }
+    (fitting, true)
+}
+
+/// What every match of a part begins with (or ends with, unless `forward`), in at most `room` bytes, and whether that
+/// is the part itself.
+fn fit(part: &Hir, room: usize, forward: bool) -> (Hir, bool) {
+    if max_len(part).is_some_and(|len| len <= room) {
+        return (part.clone(), true);
+    }
+    let short = match part.kind() {
+        HirKind::Repetition(repetition) => match max_len(&repetition.sub) {
+            Some(len @ 1..) => {
+                let times = repetition.min.min((room / len) as u32);
+                Hir::repetition(Repetition { min: times, max: Some(times), ..repetition.clone() })
+            }
+            _ => Hir::empty(),
+        },
+        HirKind::Alternation(branches) if forward => {
+            Hir::alternation(branches.iter().map(|branch| Hir::concat(fit_all(&flatten(branch), room).0)).collect())
+        }
+        _ => Hir::empty(),
+    };
+    (short, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::mint::Press;
+    use crate::rulefile::builtin;
+
+    fn marks(detector: &Detector, bytes: &[u8]) -> Vec<u32> {
+        let mut out = Vec::new();
+        detector.marks(&mut detector.scratch(), bytes, &mut out);
+        out
+    }
+
+    #[test]
+    fn every_candidate_is_marked() {
+        let detector = Detector::new(Arc::new(builtin()), 0).unwrap();
+        assert!(!detector.needs_whole_objects());
+        for rule in &detector.rules().rules {
+            let press = Press::new(rule).unwrap();
+            for (seed, leak) in rule.leaks.iter().enumerate() {
+                let text = press.expand(leak, seed as u64).unwrap();
+                assert!(!marks(&detector, text.as_bytes()).is_empty(), "{}: leak {seed}", rule.id);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn a_mark_depends_on_its_window_alone(
+            rule in 0usize..1000,
+            seed in any::<u64>(),
+            before in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
+            after in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
+        ) {
+            let detector = Detector::new(Arc::new(builtin()), 0).unwrap();
+            let rule = &detector.rules().rules[rule % detector.rules().rules.len()];
+            let leak = Press::new(rule).unwrap().expand(&rule.leaks[seed as usize % rule.leaks.len()], seed).unwrap();
+            let text = [&before[..], leak.as_bytes(), &after[..]].concat();
+            for &mark in &marks(&detector, &text) {
+                let at = mark as usize;
+                let window = at.saturating_sub(BEFORE)..text.len().min(at + AFTER);
+                let here = (at - window.start) as u32;
+                prop_assert!(marks(&detector, &text[window]).contains(&here), "{} at {at}", rule.id);
+            }
+        }
+    }
+}

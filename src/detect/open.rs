@@ -1,0 +1,197 @@
+//! Says from which byte on a stream must be held back, because what comes next could still make a token of it.
+//!
+//! A place in the stream is *open* while a rule's pattern, begun there, has neither failed nor come to its end. What
+//! lies before the first open place is decided: no further byte changes what the rules find in it.
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::Hir;
+
+use super::pattern::Error;
+use super::shape::{MAX_MATCH, shape};
+use crate::rule::RuleSet;
+
+/// Rules whose matches end at most this far from their start, in bytes, are followed together. The few others may
+/// begin far back and are followed apart, so that the many do not have to be.
+const SHORT: usize = 1 << 10;
+
+/// All rules, ready to say what is open.
+#[derive(Debug)]
+pub struct Openings {
+    groups: Vec<Group>,
+}
+
+/// Rules that are followed by one automaton.
+#[derive(Debug)]
+struct Group {
+    automaton: DFA,
+    cache: Cache,
+    /// A match ends at most this many bytes behind its start.
+    reach: usize,
+    /// Bytes that a match can begin with, whatever stands before it.
+    first: Box<[bool; 256]>,
+}
+
+impl Openings {
+    /// For these rules; an error for one that does not compile.
+    pub fn new(rules: &RuleSet) -> Result<Self, Error> {
+        let (mut together, mut reach, mut groups) = (Vec::new(), 0, Vec::new());
+        for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
+            let hir = super::pattern::parse(rule)?;
+            let span = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
+            if span <= SHORT {
+                reach = span.max(reach);
+                together.push(hir);
+            } else {
+                groups.push(Group::new(&[hir], span, MatchKind::LeftmostFirst)?);
+            }
+        }
+        if !together.is_empty() {
+            // Each rule must be followed to its own end, also when another one has a match before.
+            groups.push(Group::new(&together, reach, MatchKind::All)?);
+        }
+        Ok(Openings { groups })
+    }
+
+    /// The first open place of `bytes` at or after `from`, or their length. Places before `from` must be decided.
+    pub fn first_open(&mut self, bytes: &[u8], from: usize) -> usize {
+        self.groups.iter_mut().fold(bytes.len(), |open, group| group.first_open(bytes, from, open))
+    }
+}
+
+impl Group {
+    fn new(hirs: &[Hir], reach: usize, kind: MatchKind) -> Result<Self, Error> {
+        let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
+        let nfa = thompson::Compiler::new()
+            .configure(config)
+            .build_many_from_hir(hirs)
+            .map_err(|error| Error::new("(all)", error))?;
+        let config = DFA::config().match_kind(kind).skip_cache_capacity_check(true).cache_capacity(8 << 20);
+        let automaton = DFA::builder()
+            .configure(config)
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build_from_nfa(nfa)
+            .map_err(|error| Error::new("(all)", error))?;
+        let cache = automaton.create_cache();
+        let mut group = Group { automaton, cache, reach, first: Box::new([false; 256]) };
+        for byte in 0..=u8::MAX {
+            let begins = [&[byte][..], &[b' ', byte], &[b'a', byte], &[b'\n', byte], &[b'\r', byte]]
+                .iter()
+                .any(|bytes| group.is_open(bytes, bytes.len() - 1, false));
+            group.first[usize::from(byte)] = begins;
+        }
+        Ok(group)
+    }
+
+    fn first_open(&mut self, bytes: &[u8], from: usize, known: usize) -> usize {
+        let mut at = from.max(bytes.len().saturating_sub(self.reach));
+        while at < known {
+            let Some(skip) = bytes[at..known].iter().position(|&byte| self.first[usize::from(byte)]) else {
+                return known;
+            };
+            at += skip;
+            if self.is_open(bytes, at, true) {
+                return at;
+            }
+            at += 1;
+        }
+        known
+    }
+
+    /// Whether a match that begins at `start` could depend on what comes behind `bytes`. An automaton that gives up
+    /// counts as open. `exact`: a match that is over is not open.
+    fn is_open(&mut self, bytes: &[u8], start: usize, exact: bool) -> bool {
+        let input = Input::new(bytes).range(start..).anchored(Anchored::Yes);
+        let Ok(mut state) = self.automaton.start_state_forward(&mut self.cache, &input) else { return true };
+        for &byte in &bytes[start..] {
+            match self.automaton.next_state(&mut self.cache, state, byte) {
+                Ok(next) if next.is_dead() => return false,
+                Ok(next) => state = next,
+                Err(_) => return true,
+            }
+        }
+        !exact || self.depends_on_more(state)
+    }
+
+    /// Whether it matters what follows. The automaton tells a match one byte late, so a match that is over looks alive.
+    fn depends_on_more(&mut self, state: LazyStateID) -> bool {
+        let Some(next) = self.successors(state) else { return true };
+        let ends = next.iter().filter(|state| state.is_match()).count();
+        if ends == 0 {
+            return !next.is_empty();
+        }
+        // A look-ahead decides by the next byte; a longer match may follow.
+        ends < next.len()
+            || self.has_dead_successor(state)
+            || next.into_iter().any(|state| self.successors(state).is_none_or(|next| !next.is_empty()))
+    }
+
+    /// The states that one more byte can lead to, without the dead one; `None` if the automaton gives up.
+    fn successors(&mut self, state: LazyStateID) -> Option<Vec<LazyStateID>> {
+        let mut next = Vec::new();
+        for byte in 0..=u8::MAX {
+            let one = self.automaton.next_state(&mut self.cache, state, byte).ok()?;
+            if !one.is_dead() && !next.contains(&one) {
+                next.push(one);
+            }
+        }
+        Some(next)
+    }
+
+    fn has_dead_successor(&mut self, state: LazyStateID) -> bool {
+        (0..=u8::MAX)
+            .any(|byte| self.automaton.next_state(&mut self.cache, state, byte).map_or(true, |next| next.is_dead()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::detect::tests::rule;
+
+    fn open(regex: &str, keyword: &str, text: &str) -> usize {
+        let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &[keyword]))], ..RuleSet::default() };
+        Openings::new(&rules).unwrap().first_open(text.as_bytes(), 0)
+    }
+
+    #[test]
+    fn what_could_become_a_token_is_open() {
+        let of = |text| open("ghp_[0-9a-z]{6}", "ghp_", text);
+        assert_eq!(
+            [of("no"), of("say g"), of("say ghp_"), of("say ghp_12345"), of("say ghp_123456")],
+            [2, 4, 4, 4, 14]
+        );
+        assert_eq!([of("ghp_12345\n"), of("ghp_!"), of("gg")], [10, 5, 1]);
+    }
+
+    #[test]
+    fn a_token_of_open_length_ends_with_what_cannot_go_on() {
+        let of = |text| open("ghp_[0-9a-z]{6,}", "ghp_", text);
+        assert_eq!([of("x ghp_123456"), of("x ghp_1234567"), of("x ghp_1234567\n")], [2, 2, 14]);
+    }
+
+    #[test]
+    fn a_look_ahead_waits_for_its_byte() {
+        let of = |text| open(r"ghp_[0-9]{3}\b", "ghp_", text);
+        assert_eq!([of("ghp_123"), of("ghp_123 "), of("ghp_1234")], [0, 8, 8]);
+    }
+
+    #[test]
+    fn a_newline_that_ends_a_match_ends_it() {
+        let of = |text| open(r#"key=([0-9]{3,9})(?:\s|"|$)"#, "key=", text);
+        assert_eq!([of("key=123"), of("key=123\n"), of("key=\n")], [0, 8, 5]);
+    }
+
+    #[test]
+    fn a_match_over_lines_is_open_over_lines() {
+        let of = |text| open(r"(?s)-----BEGIN.{4,200}END", "-----begin", text);
+        assert_eq!([of("a\n-----BEGIN\nxyz\n"), of("-----BEGIN\nxyz\nEND"), of("-----")], [2, 0, 0]);
+        let of = |text| open(r"(?s)-----BEGIN.{4,200}?END", "-----begin", text);
+        assert_eq!(of("x\n-----BEGIN\nxyz\n"), 2);
+    }
+}

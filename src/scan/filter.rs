@@ -1,0 +1,223 @@
+//! Replaces every secret in a stream by a mark, and lets no part of one through.
+
+use std::io::{self, Write};
+use std::ops::Range;
+
+use super::snippet::redacted;
+use crate::detect::open::Openings;
+use crate::detect::{Candidate, Detector, Scratch, Where, pattern, settle};
+use crate::rule::Confidence;
+
+/// What is kept of what has been passed on, in bytes: twice what any rule looks at before a match.
+const CONTEXT: usize = 16 << 10;
+
+/// Filters one stream.
+#[derive(Debug)]
+pub struct Filter<'d> {
+    detector: &'d Detector,
+    scratch: Scratch,
+    openings: Openings,
+    confidence: Confidence,
+    /// What was passed on last, and what waits.
+    buffer: Vec<u8>,
+    /// Up to here the buffer was passed on.
+    passed: usize,
+    /// Before this no further byte changes what the rules find.
+    decided: usize,
+    /// Secrets replaced so far.
+    replaced: u64,
+}
+
+impl<'d> Filter<'d> {
+    /// Replaces what `detector`'s rules find with at least this confidence.
+    pub fn new(detector: &'d Detector, confidence: Confidence) -> Result<Self, pattern::Error> {
+        let (scratch, openings) = (detector.scratch(), Openings::new(detector.rules())?);
+        Ok(Filter { detector, scratch, openings, confidence, buffer: Vec::new(), passed: 0, decided: 0, replaced: 0 })
+    }
+
+    /// Takes what came next in the stream, and passes on what is decided.
+    pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        self.decided = self.openings.first_open(&self.buffer, self.decided);
+        self.pass(self.decided, out)?;
+        if self.passed > 4 * CONTEXT {
+            let cut = self.passed - CONTEXT;
+            self.buffer.drain(..cut);
+            self.passed -= cut;
+            self.decided -= cut;
+        }
+        Ok(())
+    }
+
+    /// Passes on the rest, at the end of the stream; tells how many secrets were replaced.
+    pub fn finish(mut self, out: &mut impl Write) -> io::Result<u64> {
+        self.pass(usize::MAX, out)?;
+        Ok(self.replaced)
+    }
+
+    /// Passes on everything before `limit`, but no part of a secret that reaches over it.
+    fn pass(&mut self, limit: usize, out: &mut impl Write) -> io::Result<()> {
+        let mut candidates =
+            self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Nowhere);
+        // What begins at or behind the limit may still become something else.
+        candidates.retain(|one| one.matched.start < limit && one.span.end > self.passed);
+        candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
+        let mut limit = limit.min(self.buffer.len());
+        for (place, mark) in
+            places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))
+        {
+            if place.end > limit {
+                limit = place.start.min(limit);
+                break;
+            }
+            out.write_all(&self.buffer[self.passed..place.start.max(self.passed)])?;
+            out.write_all(mark.as_bytes())?;
+            self.passed = place.end;
+            self.replaced += 1;
+        }
+        if limit > self.passed {
+            out.write_all(&self.buffer[self.passed..limit])?;
+            self.passed = limit;
+        }
+        Ok(())
+    }
+}
+
+/// Places to replace: disjoint, from the left, each with the mark of the candidate in it that says most. A candidate
+/// that yields to another one is replaced, too, where it reaches further.
+fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> String) -> Vec<(Range<usize>, String)> {
+    let mut spans: Vec<Range<usize>> = candidates.iter().map(|one| one.span.clone()).collect();
+    spans.sort_by_key(|span| span.start);
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for span in spans {
+        match places.last_mut() {
+            Some(last) if span.start < last.end => last.end = last.end.max(span.end),
+            _ => places.push(span),
+        }
+    }
+    let mut best = candidates;
+    settle(&mut best, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof));
+    places
+        .into_iter()
+        .filter_map(|place| {
+            let winner = best.iter().find(|one| place.start <= one.span.start && one.span.end <= place.end)?;
+            let mark = mark(winner);
+            Some((place, mark))
+        })
+        .collect()
+}
+
+/// A short text with everything masked that looks like a secret, of whatever confidence.
+pub(super) fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
+    let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Nowhere);
+    let (mut shown, mut done) = (String::new(), 0);
+    for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {
+        shown.push_str(&String::from_utf8_lossy(&text[done..place.start]));
+        shown.push_str(&mark);
+        done = place.end;
+    }
+    shown.push_str(&String::from_utf8_lossy(&text[done..]));
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::tests::rule;
+    use crate::rule::{Rule, RuleSet};
+
+    fn detector() -> Detector {
+        let context = r#"(?i)[\w.-]{0,20}?(?:token|secret)[\s'"]{0,3}[=:][\s'"]{0,5}([\w.=-]{10,150}|[a-z0-9]{6,8})(?:['"\s;]|$)"#;
+        let mut rules = vec![
+            rule("context", context, &["token", "secret"]),
+            rule("fixed", r"\bfix_[0-9A-Za-z]{26}\b", &["fix_"]),
+            rule("key", r"(?i)-----BEGIN[ A-Z]{0,20}KEY-----[\s\S]{10,}?-----END KEY-----", &["-----begin"]),
+            rule("long", r"lng-[\w-]{20,}", &["lng-"]),
+            rule("long-routed", r"lng-[\w-]{20,300}\.[0-9a-z]{2}\.[a-z0-9]{9}\b", &["lng-"]),
+        ];
+        rules.iter_mut().for_each(|rule: &mut Rule| rule.random_bits = 100);
+        let rules = RuleSet { rules: rules.into_iter().map(Arc::new).collect(), ..RuleSet::default() };
+        Detector::new(Arc::new(rules), 0).unwrap()
+    }
+
+    fn filtered(detector: &Detector, pieces: &[&[u8]]) -> String {
+        let (mut filter, mut out) = (Filter::new(detector, Confidence::Medium).unwrap(), Vec::new());
+        for piece in pieces {
+            filter.push(piece, &mut out).unwrap();
+        }
+        filter.finish(&mut out).unwrap();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// The oracle: everything at once, each place replaced.
+    fn naive(detector: &Detector, text: &[u8]) -> String {
+        let candidates = detector.candidates(&mut detector.scratch(), text, &(0..text.len()), Where::Nowhere);
+        let (mut out, mut done) = (Vec::new(), 0);
+        for (place, mark) in
+            places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))
+        {
+            out.extend_from_slice(&text[done..place.start]);
+            out.extend_from_slice(mark.as_bytes());
+            done = place.end;
+        }
+        out.extend_from_slice(&text[done..]);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn a_secret_becomes_a_mark_and_the_rest_stays() {
+        let text = format!("a fix_{} b\r\n\0tail", "x".repeat(26));
+        assert_eq!(filtered(&detector(), &[text.as_bytes()]), "a [stanch: fixed fix_****…xxxx] b\r\n\0tail");
+    }
+
+    #[test]
+    fn a_line_is_passed_on_at_once_and_a_prompt_too() {
+        let detector = detector();
+        let (mut filter, mut out) = (Filter::new(&detector, Confidence::Medium).unwrap(), Vec::new());
+        filter.push(b"one line\n", &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), "one line\n");
+        filter.push(b"Continue? [y/n] ", &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), "one line\nContinue? [y/n] ");
+        filter.push(b"fix_", &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), "one line\nContinue? [y/n] ", "this could still become a token");
+        filter.push(b"!\n", &mut out).unwrap();
+        assert_eq!(String::from_utf8_lossy(&out), "one line\nContinue? [y/n] fix_!\n");
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => "[a-z =:.\n\"'-]{0,30}".prop_map(String::into_bytes),
+            1 => prop::collection::vec(any::<u8>(), 0..9),
+            2 => "fix_[0-9A-Za-z]{24,27}".prop_map(String::into_bytes),
+            2 => "lng-[\\w&&[:ascii:]-]{18,50}(\\.0a\\.[0-9a-z]{9})?".prop_map(String::into_bytes),
+            2 => "(secret|TOKEN)[ \"]{0,2}[=:][ \n\"]{0,3}[a-z0-9]{5,14}[\"; \n]?".prop_map(String::into_bytes),
+            1 => "-----BEGIN KEY-----\n([a-z]{5}\n){2,8}(-----END KEY-----)?\n".prop_map(String::into_bytes),
+            1 => "[ab\n ]{1,4}".prop_map(|text| text.repeat(700).into_bytes()),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn any_reads_give_what_replacing_in_the_whole_gives(text in text(), cuts in prop::collection::vec(1usize..60, 0..60)) {
+            thread_local!(static DETECTOR: Detector = detector());
+            DETECTOR.with(|detector| {
+                let (mut pieces, mut rest) = (Vec::new(), &text[..]);
+                for cut in cuts {
+                    let (piece, tail) = rest.split_at(cut.min(rest.len()));
+                    pieces.push(piece);
+                    rest = tail;
+                }
+                pieces.push(rest);
+                let whole = naive(detector, &text);
+                assert_eq!(filtered(detector, &pieces), whole);
+                Ok::<(), TestCaseError>(())
+            })?;
+        }
+    }
+}

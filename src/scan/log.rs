@@ -1,0 +1,88 @@
+//! What a log adds to the search of an object: its normalised text, its job, step and time, and notes.
+
+use super::filter::masked;
+use crate::chunk::Chunk;
+use crate::detect::{Candidate, Detector, Scratch};
+use crate::finding::{Fact, Proof};
+use crate::origin::Origin;
+use crate::source::log::context::{Refusal, line_around};
+use crate::source::log::{Context, Dialect, Normalised, Normaliser};
+use crate::source::read::forward;
+use crate::summary::{Note, NoteKind};
+
+/// The state of reading one log.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) normaliser: Normaliser,
+    pub(super) context: Context,
+}
+
+impl Log {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Log { normaliser: Normaliser::new(dialect), context: Context::default() }
+    }
+}
+
+/// Candidates of a chunk's own bytes and of its normalised text, all with places in the chunk. What both show comes once.
+pub(super) fn both<'c>(raw: Vec<Candidate<'c>>, normal: Vec<Candidate<'c>>, text: &Normalised) -> Vec<Candidate<'c>> {
+    let mut all: Vec<Candidate<'c>> = Vec::with_capacity(raw.len() + normal.len());
+    for candidate in normal {
+        let Some(span) = text.source(&candidate.span) else { continue };
+        let matched = text.source(&candidate.matched).map_or(span.raw.clone(), |matched| matched.raw);
+        let twin = |other: &&Candidate<'c>| other.rule.id == candidate.rule.id && other.span.start == span.raw.start;
+        let is_known = match raw.iter().find(twin) {
+            // Two lines that only look like one wrapped line must not make a token longer.
+            Some(twin) if span.guessed => !proves_more(&candidate, twin),
+            Some(twin) => twin.span == span.raw && twin.token == candidate.token,
+            None => false,
+        };
+        if !is_known {
+            all.push(Candidate { matched, span: span.raw, ..candidate });
+        }
+    }
+    all.extend(raw);
+    all
+}
+
+fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
+    matches!(candidate.proof, Proof::Holds(_)) && !matches!(twin.proof, Proof::Holds(_))
+}
+
+/// Job, step and time of a finding at `at` of a chunk.
+pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk: &Chunk<'_>, at: usize) -> Vec<Fact> {
+    let place = chunk.start.offset + at as u64;
+    let line = line_around(chunk.bytes, at);
+    let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
+    let time = prefix.time.map(|time| chunk.bytes[line.start + time.start..line.start + time.end].to_vec());
+    [("log.job", log.context.job(place)), ("log.step", log.context.step(place)), ("log.time", time)]
+        .into_iter()
+        .filter_map(|(name, value)| Some(Fact { name, value: masked(detector, scratch, &value?) }))
+        .collect()
+}
+
+/// The notes that a chunk gives rise to.
+pub(super) fn notes(
+    log: &mut Log,
+    detector: &Detector,
+    scratch: &mut Scratch,
+    origin: &Origin,
+    chunk: &Chunk<'_>,
+) -> Vec<Note> {
+    let refusals = log.context.read(chunk.bytes, &chunk.own, chunk.start.offset);
+    let mut shown = |name: &[u8]| masked(detector, scratch, name);
+    let named = refusals
+        .into_iter()
+        .map(|Refusal { at, caller, callee }| (at, caller.as_deref().map(&mut shown), shown(&callee)));
+    named.map(|(at, caller, callee)| refused(origin, chunk, at, caller, callee)).collect()
+}
+
+fn refused(origin: &Origin, chunk: &Chunk<'_>, at: usize, caller: Option<String>, callee: String) -> Note {
+    let asker = caller.as_deref().unwrap_or("the job's project");
+    let text = format!("{callee} refused the job token of {asker}: {asker} is not on its job token allowlist");
+    Note {
+        kind: NoteKind::JobTokenRefused { caller, callee },
+        text,
+        origin: origin.clone(),
+        position: forward(chunk.start, chunk.encoding, &chunk.bytes[..at]),
+    }
+}

@@ -1,0 +1,336 @@
+//! Turns objects with findings into the paths they had and the commits that brought them.
+//!
+//! One pass over all trees and commits tells which tree holds which; whatever holds a target is found by walking up from
+//! it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the cost does
+//! not depend on the number of targets. A second pass over the trees that hold a target tells the names.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+
+use rayon::prelude::*;
+
+use super::edges::{Commit, Edges, Filter, Names, Numbers};
+use super::fault::Fault;
+use super::lineage::Lines;
+use super::store::Stores;
+use super::walk::{Options, walk};
+use crate::coverage::Skip;
+use crate::origin::{ObjectId, ObjectKind};
+
+/// Targets are followed up in groups, a bit for each.
+const GROUP: usize = 64;
+
+/// A path is followed through so many trees at most for one target: trees can be made that have more paths than atoms.
+const MAX_STEPS: usize = 1 << 22;
+
+/// A commit that brought an object: its tree holds it, and that of no parent does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduced {
+    /// The commit.
+    pub commit: ObjectId,
+    /// When it was committed, in seconds since 1970, as the commit claims.
+    pub time: i64,
+    /// Where the object stands in the commit's tree; sorted, `/`-separated.
+    pub paths: Vec<Vec<u8>>,
+}
+
+/// Where an object was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Every path it has in the tree of any commit of the stores, reachable or not; sorted. Empty if none holds it.
+    pub paths: Vec<Vec<u8>>,
+    /// Every commit that brought it; none comes before one of its ancestors.
+    pub introduced: Vec<Introduced>,
+    /// There are more paths than were followed.
+    pub truncated: bool,
+}
+
+/// Where objects were, and which commits hold them.
+#[derive(Debug)]
+pub struct Attribution<'s> {
+    pub(super) numbers: Numbers<'s>,
+    pub(super) lines: Lines,
+    targets: Vec<ObjectId>,
+    histories: Vec<History>,
+    /// The tree of each commit.
+    trees: HashMap<u32, u32>,
+    /// For each group of targets the trees that hold one of them, ascending, and which.
+    holders: Vec<Vec<(u32, u64)>>,
+    /// Trees and commits that could not be read: their part of the history is unknown.
+    pub skips: Vec<Skip>,
+}
+
+impl Attribution<'_> {
+    /// Where a target was; `None` for what was no target.
+    pub fn history(&self, target: &ObjectId) -> Option<&History> {
+        self.targets.binary_search(target).ok().map(|at| &self.histories[at])
+    }
+
+    /// Whether the tree of a commit holds a target. False for commits that are not in the stores.
+    pub fn holds(&self, commit: &ObjectId, target: &ObjectId) -> bool {
+        let tree = self.numbers.get(commit).and_then(|commit| self.trees.get(&commit));
+        let (Some(tree), Ok(at)) = (tree, self.targets.binary_search(target)) else { return false };
+        let group = &self.holders[at / GROUP];
+        group.binary_search_by_key(tree, |holder| holder.0).is_ok_and(|found| group[found].1 >> (at % GROUP) & 1 == 1)
+    }
+}
+
+/// Finds out where objects were. `options.kinds` and `options.only` do not matter.
+///
+/// # Errors
+/// If the system has no threads left, or for more than 4 billion objects.
+pub fn attribute<'s>(
+    stores: &'s Stores,
+    targets: &HashSet<ObjectId>,
+    options: Options<'_>,
+) -> io::Result<Attribution<'s>> {
+    let numbers = Numbers::new(stores)?;
+    let mut targets: Vec<ObjectId> = targets.iter().copied().collect();
+    targets.sort_unstable();
+    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
+    let trees: HashMap<u32, u32> = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
+    let masks: Vec<Vec<u64>> = targets.chunks(GROUP).map(|group| held.masks(&numbers, group)).collect();
+    drop(held);
+    let lines = Lines::new(&commits, &parents);
+    let introduced = introduced(&commits, &parents, &trees, &masks, targets.len());
+    let named = Named::read(&numbers, &masks, options)?;
+    let roots: HashSet<u32> = trees.values().copied().collect();
+    let histories = targets.par_iter().zip(introduced).map(|(target, commits)| {
+        numbers.get(target).map_or_else(History::default, |number| named.history(number, &roots, &commits, &numbers))
+    });
+    let histories = pool(options.threads)?.install(|| histories.collect());
+    let sparse = |masks: Vec<u64>| (0..).zip(masks).filter(|holder| holder.1 != 0).collect();
+    let holders = masks.into_iter().map(sparse).collect();
+    Ok(Attribution { numbers, lines, targets, histories, trees, holders, skips })
+}
+
+fn pool(threads: usize) -> io::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(io::Error::other)
+}
+
+/// All commits, and which tree holds what.
+struct Graph {
+    held: Held,
+    commits: Vec<Commit>,
+    parents: Vec<u32>,
+    skips: Vec<Skip>,
+}
+
+impl Graph {
+    fn read(numbers: &Numbers<'_>, targets: &[ObjectId], options: Options<'_>) -> io::Result<Graph> {
+        let filter = Filter::new(targets.iter());
+        let kinds = &[ObjectKind::Tree, ObjectKind::Commit];
+        let options = Options { kinds, only: None, links: false, ..options };
+        let walked = walk(numbers.stores, || Edges::new(numbers, &filter, targets), options)?;
+        let mut graph = Graph { held: Held::default(), commits: Vec::new(), parents: Vec::new(), skips: walked.skips };
+        let mut pairs = Vec::new();
+        for lens in walked.lenses {
+            let shift = graph.parents.len() as u32;
+            graph.parents.extend(lens.parents);
+            let commits = lens.commits.into_iter();
+            graph.commits.extend(
+                commits.map(|commit| Commit { parents: (commit.parents.0 + shift, commit.parents.1), ..commit }),
+            );
+            pairs.push(lens.held);
+            let what = Fault::Corrupt("is not what a tree or commit looks like");
+            graph.skips.extend(lens.broken.into_iter().map(|(id, kind)| what.skip(id, Some(kind))));
+        }
+        graph.held = Held::new(pairs, numbers.len());
+        order(&mut graph.commits, &graph.parents);
+        Ok(graph)
+    }
+}
+
+/// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which no sound
+/// repository has, comes last.
+fn order(commits: &mut [Commit], parents: &[u32]) {
+    let at: HashMap<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
+    let parents_of = |commit: &Commit| {
+        let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
+        parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied())
+    };
+    let mut missing: Vec<u32> = commits.iter().map(|commit| parents_of(commit).count() as u32).collect();
+    let mut children: Vec<Vec<u32>> = vec![Vec::new(); commits.len()];
+    for (child, commit) in commits.iter().enumerate() {
+        parents_of(commit).for_each(|parent| children[parent].push(child as u32));
+    }
+    let mut depth = vec![u32::MAX; commits.len()];
+    let mut ready: Vec<usize> = (0..commits.len()).filter(|at| missing[*at] == 0).collect();
+    ready.iter().for_each(|at| depth[*at] = 0);
+    while let Some(parent) = ready.pop() {
+        for &child in &children[parent] {
+            let child = child as usize;
+            // The last parent to come may not be the deepest: the deepest so far is remembered one lower until then.
+            let known = if depth[child] == u32::MAX { 0 } else { depth[child] };
+            depth[child] = known.max(depth[parent] + 1);
+            missing[child] -= 1;
+            if missing[child] == 0 {
+                ready.push(child);
+            }
+        }
+    }
+    (0..commits.len()).filter(|at| missing[*at] > 0).for_each(|at| depth[at] = u32::MAX);
+    let depths: HashMap<u32, u32> = commits.iter().zip(depth).map(|(commit, depth)| (commit.number, depth)).collect();
+    commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
+}
+
+/// Who holds what: for each number the trees that hold it.
+#[derive(Default)]
+struct Held {
+    starts: Vec<u32>,
+    holders: Vec<u32>,
+}
+
+impl Held {
+    fn new(pairs: Vec<Vec<(u32, u32)>>, len: usize) -> Held {
+        let mut starts = vec![0u32; len + 2];
+        for (child, _) in pairs.iter().flatten() {
+            starts[*child as usize + 2] += 1;
+        }
+        for at in 2..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut holders = vec![0; starts[starts.len() - 1] as usize];
+        // Each part is released when it is done: these lists are what attribution needs most memory for.
+        for part in pairs {
+            for (child, parent) in part {
+                let slot = &mut starts[child as usize + 1];
+                holders[*slot as usize] = parent;
+                *slot += 1;
+            }
+        }
+        Held { starts, holders }
+    }
+
+    fn holders(&self, number: u32) -> &[u32] {
+        &self.holders[self.starts[number as usize] as usize..self.starts[number as usize + 1] as usize]
+    }
+
+    /// Which of a group each object is or, over any number of steps, holds.
+    fn masks(&self, numbers: &Numbers<'_>, group: &[ObjectId]) -> Vec<u64> {
+        let mut masks = vec![0u64; numbers.len()];
+        let mut left = Vec::new();
+        for (bit, target) in group.iter().enumerate() {
+            if let Some(number) = numbers.get(target) {
+                masks[number as usize] |= 1 << bit;
+                left.push(number);
+            }
+        }
+        while let Some(child) = left.pop() {
+            let mask = masks[child as usize];
+            for &parent in self.holders(child) {
+                if masks[parent as usize] | mask != masks[parent as usize] {
+                    masks[parent as usize] |= mask;
+                    left.push(parent);
+                }
+            }
+        }
+        masks
+    }
+}
+
+/// The commits that brought each target.
+fn introduced(
+    commits: &[Commit],
+    parents: &[u32],
+    trees: &HashMap<u32, u32>,
+    masks: &[Vec<u64>],
+    targets: usize,
+) -> Vec<Vec<Commit>> {
+    let mut found = vec![Vec::new(); targets];
+    for (group, masks) in masks.iter().enumerate() {
+        let mask = |tree: u32| masks.get(tree as usize).copied().unwrap_or(0);
+        for commit in commits {
+            let mut new = mask(commit.tree);
+            if new == 0 {
+                continue;
+            }
+            let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
+            for parent in &parents[start..start + len] {
+                new &= !trees.get(parent).map_or(0, |tree| mask(*tree));
+            }
+            while new != 0 {
+                found[group * GROUP + new.trailing_zeros() as usize].push(*commit);
+                new &= new - 1;
+            }
+        }
+    }
+    found
+}
+
+/// Under which names trees hold what leads to a target.
+struct Named {
+    /// What is held, by which tree, under which name; sorted.
+    held: Vec<(u32, u32, u32)>,
+    names: Vec<Vec<u8>>,
+}
+
+impl Named {
+    fn read(numbers: &Numbers<'_>, masks: &[Vec<u64>], options: Options<'_>) -> io::Result<Named> {
+        let mut matters = vec![false; numbers.len()];
+        for masks in masks {
+            matters.iter_mut().zip(masks).for_each(|(matters, mask)| *matters |= *mask != 0);
+        }
+        let only: HashSet<ObjectId> =
+            (0..).zip(&matters).filter(|number| *number.1).filter_map(|(number, _)| numbers.id(number)).collect();
+        let filter = Filter::new(only.iter());
+        let options = Options { kinds: &[ObjectKind::Tree], only: Some(&only), links: false, ..options };
+        let walked = walk(numbers.stores, || Names::new(numbers, &filter, &matters), options)?;
+        let (mut held, mut names) = (Vec::new(), Vec::new());
+        for lens in walked.lenses {
+            let shift = names.len() as u32;
+            names.extend(lens.names);
+            held.extend(lens.held.into_iter().map(|(child, parent, name)| (child, parent, name + shift)));
+        }
+        held.sort_unstable();
+        Ok(Named { held, names })
+    }
+
+    fn holders(&self, number: u32) -> &[(u32, u32, u32)] {
+        let start = self.held.partition_point(|held| held.0 < number);
+        let len = self.held[start..].partition_point(|held| held.0 == number);
+        &self.held[start..start + len]
+    }
+
+    /// Follows a target up to the trees of commits, with all paths on the way.
+    fn history(&self, target: u32, roots: &HashSet<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
+        let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
+        let mut seen = HashSet::from([(target, 0)]);
+        let mut left = vec![(target, 0u32)];
+        let mut at_roots: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut truncated = false;
+        while let Some((node, path)) = left.pop() {
+            if roots.contains(&node) {
+                at_roots.entry(node).or_default().push(path);
+            }
+            for &(_, holder, name) in self.holders(node) {
+                let longer = join(&self.names[name as usize], &paths[path as usize]);
+                let next = *ids.entry(longer).or_insert_with_key(|longer| {
+                    paths.push(longer.clone());
+                    paths.len() as u32 - 1
+                });
+                truncated |= seen.len() >= MAX_STEPS;
+                if !truncated && seen.insert((holder, next)) {
+                    left.push((holder, next));
+                }
+            }
+        }
+        let text = |ids: &[u32]| {
+            let mut texts: Vec<Vec<u8>> = ids.iter().map(|id| paths[*id as usize].clone()).collect();
+            texts.sort();
+            texts
+        };
+        let all: HashSet<u32> = at_roots.values().flatten().copied().collect();
+        let introduced = commits.iter().filter_map(|commit| {
+            let paths = text(at_roots.get(&commit.tree).map_or(&[], Vec::as_slice));
+            Some(Introduced { commit: numbers.id(commit.number)?, time: commit.time, paths })
+        });
+        let introduced = introduced.collect();
+        History { paths: text(&all.into_iter().collect::<Vec<_>>()), introduced, truncated }
+    }
+}
+
+fn join(name: &[u8], path: &[u8]) -> Vec<u8> {
+    if path.is_empty() { name.to_vec() } else { [name, b"/", path].concat() }
+}

@@ -1,0 +1,450 @@
+//! The descent of one thread: each object of a delta tree from its base, without building what nobody must see whole.
+
+use std::io::Read;
+use std::mem::take;
+use std::ops::Range;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+
+use super::buffer::{Buffer, Pool};
+use super::carry::{Carry, Change};
+use super::delta::{self, Op};
+use super::fault::Fault;
+use super::inflate::{Inflate, OneShot, Stream, plausible};
+use super::lens::{HEAD, Lens, Object};
+use super::loose::{Exact, Opened};
+use super::pack::{Link, Pack};
+use super::plan::{Forest, Tree, UNWANTED};
+use super::read::Reader;
+use super::walk::{Counts, Shared, Task};
+use crate::coverage::Skip;
+use crate::origin::{ObjectId, ObjectKind};
+
+/// Larger objects on which nothing is built are streamed.
+const STREAM: u64 = 64 << 20;
+
+/// A tree that needs more bytes at a time than this takes the lane, so that one thread at a time needs much.
+const SMALL: u64 = 16 << 20;
+
+/// What one thread did.
+pub(super) struct Part<L> {
+    pub lens: L,
+    pub counts: Counts,
+    pub skips: Vec<Skip>,
+    /// Objects that may be read from another place.
+    pub retries: Vec<ObjectId>,
+}
+
+/// An object on which others are built.
+struct Held {
+    node: u32,
+    /// How many of the kids are done.
+    done: usize,
+    kind: ObjectKind,
+    bytes: Buffer,
+    marks: Vec<u32>,
+}
+
+/// A delta tree and where it grows.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    pack: &'a Pack,
+    forest: &'a Forest,
+}
+
+/// One thread of a walk.
+pub(super) struct Walker<'a, L> {
+    shared: &'a Shared<'a>,
+    part: Part<L>,
+    zlib: OneShot,
+    reader: Reader<'a>,
+    delta: Buffer,
+    ops: Vec<Op>,
+    head: Vec<u8>,
+    carry: Carry,
+    pool: Pool,
+    /// Bytes of objects held.
+    alive: u64,
+    lane: Option<MutexGuard<'a, ()>>,
+    reported: Counts,
+}
+
+impl<'a, L: Lens> Walker<'a, L> {
+    pub(super) fn new(shared: &'a Shared<'a>, lens: L) -> Self {
+        Walker {
+            shared,
+            part: Part { lens, counts: Counts::default(), skips: Vec::new(), retries: Vec::new() },
+            zlib: OneShot::default(),
+            reader: Reader::new(shared.stores, shared.options.memory / 2),
+            delta: Buffer::default(),
+            ops: Vec::new(),
+            head: Vec::new(),
+            carry: Carry::default(),
+            pool: Pool::default(),
+            alive: 0,
+            lane: None,
+            reported: Counts::default(),
+        }
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.shared.options.interrupt.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn finish(mut self) -> Part<L> {
+        self.part.counts.searched = self.carry.searched;
+        self.part
+    }
+
+    /// Tells the progress bar what was done since it was told last.
+    pub(super) fn report(&mut self, weight: u64) {
+        if let Some(progress) = self.shared.options.progress {
+            let (now, before) = (self.part.counts, self.reported);
+            progress.done.fetch_add(weight, Ordering::Relaxed);
+            progress.objects.fetch_add(now.total() - before.total(), Ordering::Relaxed);
+            progress.bytes.fetch_add(now.bytes - before.bytes, Ordering::Relaxed);
+            self.reported = now;
+        }
+    }
+
+    pub(super) fn task(&mut self, task: &Task<'a>) {
+        match task {
+            Task::Tree(number, tree) => {
+                let (pack, forest) = (&self.shared.stores.packs[*number], &self.shared.forests[*number]);
+                self.tree(Ground { pack, forest }, tree);
+            }
+            Task::Loose(batch) => self.each(batch, |walker, at| walker.loose(at)),
+            Task::Named(batch) => {
+                let named = self.shared.named.as_deref().unwrap_or_default();
+                self.each(batch, |walker, at| walker.named(&named[at]));
+            }
+        }
+    }
+
+    fn each(&mut self, batch: &Range<usize>, mut visit: impl FnMut(&mut Self, usize)) {
+        for at in batch.clone() {
+            if self.interrupted() {
+                return;
+            }
+            visit(self, at);
+        }
+    }
+
+    /// Depth first. The heaviest kid is the last, and its base is released before what is built on the kid is visited: so no
+    /// more bases are held than the logarithm of the tree's size.
+    fn tree(&mut self, ground: Ground<'a>, tree: &Tree) {
+        let mut stack = Vec::new();
+        let first = self.root(ground, tree);
+        self.settle(ground, (tree.root, tree.kind), first, &mut stack);
+        while let Some(mut base) = stack.pop() {
+            if self.interrupted() {
+                self.release(base);
+                continue;
+            }
+            let kids = ground.forest.kids(base.node);
+            let kid = kids[base.done];
+            base.done += 1;
+            let built = self.kid(ground, &base, kid);
+            let kind = Some(base.kind);
+            if base.done == kids.len() {
+                self.release(base);
+            } else {
+                stack.push(base);
+            }
+            self.settle(ground, (kid, kind), built, &mut stack);
+        }
+        self.lane = None;
+    }
+
+    fn settle(
+        &mut self,
+        ground: Ground<'a>,
+        (node, kind): (u32, Option<ObjectKind>),
+        built: Result<Option<Held>, Fault>,
+        stack: &mut Vec<Held>,
+    ) {
+        match built {
+            Ok(held) => stack.extend(held),
+            Err(fault) => self.fail(ground, node, kind, &fault),
+        }
+    }
+
+    /// Reads the node a tree starts with. Gives it back if something is built on it.
+    fn root(&mut self, ground: Ground<'a>, tree: &Tree) -> Result<Option<Held>, Fault> {
+        if let Some(far) = tree.far {
+            return self.far(ground, tree.root, far);
+        }
+        let header = ground.pack.header(ground.forest.nodes[tree.root as usize].offset)?;
+        let Link::Whole(kind) = header.link else { return Err(Fault::Corrupt("its delta bases form a circle")) };
+        let packed = ground.pack.stream(header.stream, ground.forest.next_offset(tree.root));
+        plausible(packed.len(), header.size)?;
+        let object = ground.object(tree.root, kind, header.size);
+        let kids = ground.forest.kids(tree.root);
+        let room = self.reserve(header.size);
+        if room.is_err() || (kids.is_empty() && header.size > STREAM) {
+            let stream = |object| self.stream(&object, &mut Exact::new(Stream::new(packed), header.size));
+            object.map_or(Ok(()), stream)?;
+            if let Err(fault) = room {
+                kids.iter().for_each(|kid| self.fail(ground, *kid, Some(kind), &fault));
+            }
+            return Ok(None);
+        }
+        let mut bytes = self.pool.buffer();
+        self.zlib.inflate(packed, bytes.resize(header.size as usize))?;
+        let mut marks = self.pool.marks();
+        self.search(kind, &bytes, &mut marks);
+        if let Some(object) = object {
+            let head = &bytes[..bytes.len().min(HEAD)];
+            if self.part.lens.head(&object, head) || !marks.is_empty() {
+                self.part.lens.object(&object, &bytes, &marks);
+            }
+            self.count(&object);
+        }
+        Ok(self.hold(ground, Held { node: tree.root, done: 0, kind, bytes, marks }))
+    }
+
+    /// A node whose base is in no entry of its pack.
+    fn far(&mut self, ground: Ground<'a>, node: u32, id: ObjectId) -> Result<Option<Held>, Fault> {
+        let whole = self.reader.find(&id, None, 0).map_err(|fault| fault.below(Some(id)))?.ok_or(Fault::Missing(id))?;
+        if !self.shared.options.kinds.contains(&whole.kind) {
+            return Ok(None);
+        }
+        self.reserve(whole.bytes.len() as u64)?;
+        let mut bytes = self.pool.buffer();
+        bytes.resize(whole.bytes.len()).copy_from_slice(&whole.bytes);
+        let mut marks = self.pool.marks();
+        self.search(whole.kind, &bytes, &mut marks);
+        self.alive += bytes.len() as u64 + 4 * marks.len() as u64;
+        let base = Held { node, done: 0, kind: whole.kind, bytes, marks };
+        let built = self.kid(ground, &base, node);
+        self.release(base);
+        built
+    }
+
+    /// Finds what a delta makes of its base: the marks always, the bytes only if somebody must see them.
+    fn kid(&mut self, ground: Ground<'a>, base: &Held, node: u32) -> Result<Option<Held>, Fault> {
+        let len = self.read_delta(ground, base, node)?;
+        let room = self.reserve(u64::from(len));
+        let mut marks = self.pool.marks();
+        let change =
+            Change { kind: base.kind, base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
+        self.carry.marks(change, &mut self.part.lens, &mut marks);
+        let mut build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
+        if build {
+            room.clone()?;
+        }
+        let object = ground.object(node, base.kind, u64::from(len));
+        let shown = object.filter(|object| self.asks(object, &base.bytes) || !marks.is_empty());
+        build |= shown.is_some();
+        let mut bytes = self.pool.buffer();
+        if build {
+            room?;
+            delta::apply(&self.ops, &base.bytes, &self.delta, bytes.resize(len as usize));
+        }
+        if let Some(object) = shown {
+            self.part.lens.object(&object, &bytes, &marks);
+        }
+        if let Some(object) = object {
+            self.count(&object);
+        }
+        Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks }))
+    }
+
+    fn read_delta(&mut self, ground: Ground<'a>, base: &Held, node: u32) -> Result<u32, Fault> {
+        let header = ground.pack.header(ground.forest.nodes[node as usize].offset)?;
+        let packed = ground.pack.stream(header.stream, ground.forest.next_offset(node));
+        plausible(packed.len(), header.size)?;
+        self.reserve(header.size)?;
+        self.delta.trim();
+        self.zlib.inflate(packed, self.delta.resize(header.size as usize))?;
+        delta::parse(&self.delta, base.bytes.len(), &mut self.ops)
+    }
+
+    /// Shows the first bytes of the object that the delta at hand makes.
+    fn asks(&mut self, object: &Object, base: &[u8]) -> bool {
+        let most = object.size.min(HEAD as u64) as u32;
+        if let Some(Op { len, from: delta::From::Base(from), .. }) = self.ops.first()
+            && *len >= most
+        {
+            return self.part.lens.head(object, &base[*from as usize..(*from + most) as usize]);
+        }
+        self.head.clear();
+        delta::gather(&self.ops, &mut 0, (base, &self.delta), (0, most), &mut self.head);
+        self.part.lens.head(object, &self.head)
+    }
+
+    /// Whether so many bytes more may be held. Takes the lane if the tree at hand needs much; it is kept to the tree's end.
+    fn reserve(&mut self, size: u64) -> Result<(), Fault> {
+        let need = self.alive.saturating_add(size);
+        if need > self.shared.options.memory / 2 {
+            return Err(Fault::TooLarge(size));
+        }
+        if need > SMALL && self.lane.is_none() {
+            // A thread that panicked in the lane left nothing behind that matters here.
+            let guard = self.shared.lane.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.lane = Some(guard);
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, ground: Ground<'a>, held: Held) -> Option<Held> {
+        if ground.forest.kids(held.node).is_empty() {
+            self.pool.give(held.bytes, held.marks);
+            return None;
+        }
+        self.alive += held.size();
+        Some(held)
+    }
+
+    fn release(&mut self, held: Held) {
+        self.alive -= held.size();
+        self.pool.give(held.bytes, held.marks);
+    }
+
+    fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
+        if !bytes.is_empty() {
+            self.part.lens.marks(kind, bytes, marks);
+            self.carry.searched += bytes.len() as u64;
+        }
+    }
+
+    fn count(&mut self, object: &Object) {
+        self.part.counts.objects[object.kind as usize] += 1;
+        self.part.counts.bytes += object.size;
+    }
+
+    /// An object seen whole.
+    fn whole(&mut self, object: &Object, bytes: &[u8]) {
+        let mut marks = self.pool.marks();
+        self.search(object.kind, bytes, &mut marks);
+        if self.part.lens.head(object, &bytes[..bytes.len().min(HEAD)]) || !marks.is_empty() {
+            self.part.lens.object(object, bytes, &marks);
+        }
+        self.count(object);
+        self.pool.give(Buffer::default(), marks);
+    }
+
+    /// An object seen piece by piece.
+    fn stream<R: Read>(&mut self, object: &Object, content: &mut Exact<R>) -> Result<(), Fault> {
+        self.part.lens.stream(object, content).map_err(|_| Fault::Corrupt("its zlib stream is broken or cut off"))?;
+        if !content.at_end() {
+            return Err(Fault::Corrupt("holds another number of bytes than it claims"));
+        }
+        self.carry.searched += object.size;
+        self.count(object);
+        Ok(())
+    }
+
+    /// A loose object, unless a pack has it.
+    fn loose(&mut self, at: usize) {
+        let (stores, options) = (self.shared.stores, &self.shared.options);
+        let loose = &stores.loose[at];
+        let packed = stores.packs.iter().any(|pack| pack.index.find(&loose.id).is_some());
+        if packed || options.only.is_some_and(|only| !only.contains(&loose.id)) {
+            return;
+        }
+        let mut first = None;
+        for path in std::iter::once(&loose.path).chain(&loose.twins) {
+            match self.file(loose.id, path) {
+                Ok(()) => return,
+                Err(fault) => first = first.or(Some(fault)),
+            }
+        }
+        self.part.skips.extend(first.map(|fault| fault.skip(loose.id, None)));
+    }
+
+    fn file(&mut self, id: ObjectId, path: &std::path::Path) -> Result<(), Fault> {
+        let opened = Opened::open(path)?;
+        let object = Object { id, kind: opened.kind, size: opened.size };
+        if !self.shared.options.kinds.contains(&object.kind) {
+            return Ok(());
+        }
+        let mut content = opened.content()?;
+        if object.size > STREAM || self.reserve(object.size).is_err() {
+            return self.stream(&object, &mut content);
+        }
+        let mut bytes = take(&mut self.delta);
+        let read = content.fill(bytes.resize(object.size as usize));
+        if read.is_ok() {
+            self.whole(&object, &bytes);
+        }
+        self.delta = bytes;
+        self.delta.trim();
+        self.lane = None;
+        read
+    }
+
+    /// An object looked up by its name.
+    pub(super) fn named(&mut self, id: &ObjectId) {
+        if let Some(fault) = self.try_named(id).err() {
+            self.part.skips.push(fault.skip(*id, None));
+        }
+    }
+
+    fn try_named(&mut self, id: &ObjectId) -> Result<(), Fault> {
+        let whole = match self.reader.find(id, None, 0) {
+            Err(Fault::TooLarge(size)) => return self.large(id, size),
+            other => other?.ok_or(Fault::Absent)?,
+        };
+        if self.shared.options.kinds.contains(&whole.kind) {
+            let object = Object { id: *id, kind: whole.kind, size: whole.bytes.len() as u64 };
+            self.whole(&object, &whole.bytes);
+        }
+        Ok(())
+    }
+
+    /// An object looked up that is too large to be held: what is whole in its pack or a file of its own can be streamed.
+    fn large(&mut self, id: &ObjectId, size: u64) -> Result<(), Fault> {
+        let stores = self.shared.stores;
+        for pack in &stores.packs {
+            let offset = pack.index.find(id).and_then(|row| pack.index.offset(row));
+            let Some(Ok(header)) = offset.map(|offset| pack.header(offset)) else { continue };
+            if let Link::Whole(kind) = header.link {
+                let object = Object { id: *id, kind, size: header.size };
+                return self
+                    .stream(&object, &mut Exact::new(Stream::new(pack.stream(header.stream, None)), header.size));
+            }
+        }
+        match stores.loose_at(id) {
+            Some(at) => self.file(*id, &stores.loose[at].path),
+            None => Err(Fault::TooLarge(size)),
+        }
+    }
+
+    /// An object cannot be built, and so nothing that is built on it. What has a copy elsewhere is tried again later.
+    fn fail(&mut self, ground: Ground<'a>, node: u32, kind: Option<ObjectKind>, fault: &Fault) {
+        let stores = self.shared.stores;
+        let source = ground.id(node).or_else(|| ground.pack.id_at(ground.forest.nodes[node as usize].offset));
+        let hope = stores.has_twins() && !matches!(fault, Fault::TooLarge(_));
+        let base_elsewhere = hope && source.is_some_and(|id| stores.copies(&id) > 1);
+        let mut left = vec![node];
+        while let Some(at) = left.pop() {
+            left.extend_from_slice(ground.forest.kids(at));
+            let Some(id) = ground.id(at) else { continue };
+            if hope && (base_elsewhere || stores.copies(&id) > 1) {
+                self.part.retries.push(id);
+            } else {
+                let fault = if at == node { fault.clone() } else { fault.below(source) };
+                self.part.skips.push(fault.skip(id, kind));
+            }
+        }
+    }
+}
+
+impl Held {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64 + 4 * self.marks.len() as u64
+    }
+}
+
+impl Ground<'_> {
+    /// The name of the object at a node; `None` if it is not to be visited.
+    fn id(&self, node: u32) -> Option<ObjectId> {
+        let row = self.forest.nodes[node as usize].row;
+        if row == UNWANTED { None } else { self.pack.index.id(row as usize) }
+    }
+
+    fn object(&self, node: u32, kind: ObjectKind, size: u64) -> Option<Object> {
+        Some(Object { id: self.id(node)?, kind, size })
+    }
+}

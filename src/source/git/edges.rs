@@ -1,0 +1,284 @@
+//! What trees hold and where commits point: the lenses of attribution.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+
+use super::lens::{Lens, Object, Reach};
+use super::store::Stores;
+use super::tree::Entries;
+use crate::origin::{ObjectId, ObjectKind};
+
+/// No object.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Numbers for all objects of some stores, from 0. An object that is there twice has the number of its first place.
+#[derive(Debug)]
+pub(super) struct Numbers<'s> {
+    pub stores: &'s Stores,
+    /// The number of each pack's first row, then that of the first loose object, then how many there are.
+    starts: Vec<u32>,
+}
+
+impl<'s> Numbers<'s> {
+    /// Fails for more than 4 billion objects.
+    pub(super) fn new(stores: &'s Stores) -> io::Result<Self> {
+        let mut starts = vec![0u32];
+        let lens = stores.packs.iter().map(|pack| pack.index.len()).chain([stores.loose.len()]);
+        for len in lens {
+            let next = starts[starts.len() - 1] as usize + len;
+            starts.push(u32::try_from(next).map_err(|_| io::Error::other("more than 4 billion objects"))?);
+        }
+        Ok(Numbers { stores, starts })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.starts[self.starts.len() - 1] as usize
+    }
+
+    pub(super) fn get(&self, id: &ObjectId) -> Option<u32> {
+        let packs = self.stores.packs.iter().zip(&self.starts);
+        let mut rows = packs.filter_map(|(pack, start)| Some(start + pack.index.find(id)? as u32));
+        rows.next().or_else(|| Some(self.starts[self.starts.len() - 2] + self.stores.loose_at(id)? as u32))
+    }
+
+    pub(super) fn id(&self, number: u32) -> Option<ObjectId> {
+        let pack = self.starts.partition_point(|start| *start <= number).checked_sub(1)?;
+        let row = (number - self.starts[pack]) as usize;
+        match self.stores.packs.get(pack) {
+            Some(pack) => pack.index.id(row),
+            None => self.stores.loose.get(row).map(|loose| loose.id),
+        }
+    }
+}
+
+/// Answers "surely not among them" for most ids after one look.
+#[derive(Clone, Debug)]
+pub(super) struct Filter(Vec<u64>);
+
+impl Filter {
+    pub(super) fn new<'i>(ids: impl Iterator<Item = &'i ObjectId>) -> Self {
+        let mut filter = Filter(vec![0; 1 << 14]);
+        for id in ids {
+            let (word, bit) = Self::place(id.as_bytes());
+            filter.0[word] |= bit;
+        }
+        filter
+    }
+
+    /// By the second to fourth byte: the first one says in which part of an index an id is.
+    fn place(id: &[u8]) -> (usize, u64) {
+        let bits = u32::from_be_bytes([0, id[1], id[2], id[3]]) >> 4;
+        ((bits >> 6) as usize, 1 << (bits & 63))
+    }
+
+    pub(super) fn may_contain(&self, id: &[u8]) -> bool {
+        let (word, bit) = Self::place(id);
+        self.0[word] & bit != 0
+    }
+}
+
+/// The numbers of ids asked for lately: neighbouring trees hold mostly the same.
+#[derive(Clone)]
+pub(super) struct Recent(Vec<Option<(ObjectId, u32)>>);
+
+impl Recent {
+    /// Remembers so many.
+    pub(super) fn new(len: usize) -> Self {
+        Recent(vec![None; len])
+    }
+
+    pub(super) fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> u32 {
+        let slot = usize::from(u16::from_be_bytes([raw[1], raw[2]])) % self.0.len();
+        if let Some((id, number)) = &self.0[slot]
+            && id.as_bytes() == raw
+        {
+            return *number;
+        }
+        let Some(id) = ObjectId::from_bytes(raw) else { return NONE };
+        let number = number(&id);
+        self.0[slot] = Some((id, number));
+        number
+    }
+}
+
+/// A commit as far as attribution goes. All by number; [`NONE`] for what is in no store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Commit {
+    pub number: u32,
+    pub tree: u32,
+    /// Where its parents start in the list of all parents, and how many.
+    pub parents: (u32, u32),
+    /// Committer time, seconds since 1970.
+    pub time: i64,
+}
+
+/// Which tree holds which tree or target, and all commits.
+pub(super) struct Edges<'a> {
+    numbers: &'a Numbers<'a>,
+    filter: &'a Filter,
+    targets: &'a [ObjectId],
+    recent: Recent,
+    /// What is held, and by which tree.
+    pub held: Vec<(u32, u32)>,
+    pub commits: Vec<Commit>,
+    pub parents: Vec<u32>,
+    /// Trees and commits that are not what they should be.
+    pub broken: Vec<(ObjectId, ObjectKind)>,
+}
+
+impl<'a> Edges<'a> {
+    /// `targets` must be sorted.
+    pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
+        let recent = Recent::new(1 << 12);
+        let (held, commits, parents, broken) = Default::default();
+        Edges { numbers, filter, targets, recent, held, commits, parents, broken }
+    }
+
+    fn tree(&mut self, object: &Object, bytes: &[u8]) {
+        let Some(parent) = self.numbers.get(&object.id) else { return };
+        let mut entries = Entries::new(bytes, object.id.as_bytes().len());
+        for entry in &mut entries {
+            let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
+            if entry.is_tree || self.filter.may_contain(entry.id) && target() {
+                let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
+                if child != NONE {
+                    self.held.push((child, parent));
+                }
+            }
+        }
+        if !entries.is_complete() {
+            self.broken.push((object.id, object.kind));
+        }
+    }
+
+    fn commit(&mut self, object: &Object, bytes: &[u8]) {
+        let number = |id: ObjectId| self.numbers.get(&id).unwrap_or(NONE);
+        let parsed = parse_commit(bytes);
+        let Some((tree, parents, time)) = parsed else { return self.broken.push((object.id, object.kind)) };
+        let start = self.parents.len() as u32;
+        self.parents.extend(parents.iter().map(|id| number(*id)));
+        let parents = (start, parents.len() as u32);
+        self.commits.push(Commit { number: number(object.id), tree: number(tree), parents, time });
+    }
+}
+
+/// The tree, the parents and the committer's time of a commit.
+fn parse_commit(bytes: &[u8]) -> Option<(ObjectId, Vec<ObjectId>, i64)> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let tree = ObjectId::from_hex(lines.next()?.strip_prefix(b"tree ")?)?;
+    let (mut parents, mut time) = (Vec::new(), 0);
+    for line in lines {
+        if let Some(parent) = line.strip_prefix(b"parent ") {
+            parents.push(ObjectId::from_hex(parent)?);
+        } else if let Some(person) = line.strip_prefix(b"committer ") {
+            // `Name <mail> seconds zone`; what is written otherwise has no time.
+            let seconds = person.rsplit(|byte| *byte == b' ').nth(1).unwrap_or_default();
+            time = std::str::from_utf8(seconds).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        }
+    }
+    Some((tree, parents, time))
+}
+
+impl Lens for Edges<'_> {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
+
+    fn head(&mut self, _: &Object, _: &[u8]) -> bool {
+        true
+    }
+
+    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+        match object.kind {
+            ObjectKind::Tree => self.tree(object, bytes),
+            ObjectKind::Commit => self.commit(object, bytes),
+            ObjectKind::Blob | ObjectKind::Tag => {}
+        }
+    }
+
+    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        // No sound tree or commit is so large: read to its end it is named, not kept.
+        io::copy(content, &mut io::sink())?;
+        self.broken.push((object.id, object.kind));
+        Ok(())
+    }
+}
+
+/// The names by which trees hold what matters.
+pub(super) struct Names<'a> {
+    numbers: &'a Numbers<'a>,
+    filter: &'a Filter,
+    matters: &'a [bool],
+    recent: Recent,
+    ids: HashMap<Vec<u8>, u32>,
+    /// The names, by number.
+    pub names: Vec<Vec<u8>>,
+    /// What is held, by which tree, under which name.
+    pub held: Vec<(u32, u32, u32)>,
+}
+
+impl<'a> Names<'a> {
+    /// `matters` says of each number whether it is a target or a tree that leads to one; `filter` knows their ids.
+    pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, matters: &'a [bool]) -> Self {
+        let recent = Recent::new(1 << 12);
+        Names { numbers, filter, matters, recent, ids: HashMap::new(), names: Vec::new(), held: Vec::new() }
+    }
+}
+
+impl Lens for Names<'_> {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
+
+    fn head(&mut self, _: &Object, _: &[u8]) -> bool {
+        true
+    }
+
+    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+        let Some(parent) = self.numbers.get(&object.id) else { return };
+        for entry in Entries::new(bytes, object.id.as_bytes().len()) {
+            if !self.filter.may_contain(entry.id) {
+                continue;
+            }
+            let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
+            if self.matters.get(child as usize) != Some(&true) {
+                continue;
+            }
+            let name = match self.ids.get(entry.name) {
+                Some(name) => *name,
+                None => {
+                    let name = self.names.len() as u32;
+                    self.names.push(entry.name.to_vec());
+                    self.ids.insert(entry.name.to_vec(), name);
+                    name
+                }
+            };
+            self.held.push((child, parent, name));
+        }
+    }
+
+    fn stream(&mut self, _: &Object, content: &mut dyn Read) -> io::Result<()> {
+        io::copy(content, &mut io::sink()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commits_are_read_as_git_writes_them() {
+        let hex = |digit: &str| digit.repeat(40);
+        let (tree, one, two) = (hex("a"), hex("b"), hex("c"));
+        let head = format!("tree {tree}\nparent {one}\nparent {two}\nauthor A <a> 5 +0000\n");
+        let id = |text: &str| ObjectId::from_hex(text.as_bytes()).expect("hex");
+        let commit = format!("{head}committer B C <b> 1700000000 -0130\ngpgsig x\n y\n\nparent {tree}\n");
+        assert_eq!(parse_commit(commit.as_bytes()), Some((id(&tree), vec![id(&one), id(&two)], 1_700_000_000)));
+        assert_eq!(parse_commit(b"tree 12\n\n"), None);
+        assert_eq!(parse_commit(format!("tree {tree}\ncommitter x\n").as_bytes()), Some((id(&tree), vec![], 0)));
+    }
+}

@@ -1,0 +1,280 @@
+//! Pack indices: which object stands where in a pack. Versions 1 and 2, and the part of a multi-pack-index that speaks of one
+//! pack. Formats: gitformat-pack(5).
+
+use std::sync::Arc;
+
+use super::map::Map;
+use crate::origin::ObjectId;
+
+/// Entries of a fan-out table: how many names begin with a byte at most that large.
+const FANOUT: usize = 256;
+
+/// Which hash names the objects of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum ObjectFormat {
+    /// 20 bytes, nearly everywhere.
+    #[default]
+    Sha1,
+    /// 32 bytes, `extensions.objectFormat = sha256`.
+    Sha256,
+}
+
+impl ObjectFormat {
+    /// Bytes of a name.
+    pub fn width(self) -> usize {
+        match self {
+            ObjectFormat::Sha1 => 20,
+            ObjectFormat::Sha256 => 32,
+        }
+    }
+}
+
+/// A table of fixed rows somewhere in a file. Checked once to lie within it.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    at: usize,
+    stride: usize,
+}
+
+impl Table {
+    fn row<'a, const N: usize>(&self, bytes: &'a [u8], row: usize) -> Option<&'a [u8; N]> {
+        bytes.get(self.at + row * self.stride..)?.first_chunk()
+    }
+}
+
+/// The objects of one pack, sorted by name. Rows count from 0.
+#[derive(Debug)]
+pub(super) struct Index {
+    bytes: Arc<Map>,
+    width: usize,
+    /// Rows of the tables that speak of this pack; all of them, in order, where there is no list.
+    rows: Option<Vec<u32>>,
+    len: usize,
+    names: Table,
+    offsets: Table,
+    /// 64-bit offsets, for those whose 32-bit one has the top bit set. Version 1 has none.
+    large: Option<(Table, usize)>,
+    /// The checksum of the pack it was made for; a multi-pack-index does not say.
+    pub pack_checksum: Option<Vec<u8>>,
+}
+
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// The number of objects by a fan-out table, which must not fall.
+fn fanout(bytes: &[u8], at: usize) -> Result<usize, &'static str> {
+    let mut last = 0;
+    for slot in 0..FANOUT {
+        let count = be32(bytes, at + 4 * slot).ok_or("is too short for its fan-out table")?;
+        if count < last {
+            return Err("has a fan-out table that falls");
+        }
+        last = count;
+    }
+    Ok(last as usize)
+}
+
+impl Index {
+    /// Reads an `.idx` of version 1 or 2.
+    pub(super) fn parse(bytes: Arc<Map>, format: ObjectFormat) -> Result<Index, &'static str> {
+        let index = match bytes.get(..4) {
+            Some(b"\xfftOc") if be32(&bytes, 4) == Some(2) => Self::version2(bytes, format.width())?,
+            Some(b"\xfftOc") => return Err("has a version that is not known"),
+            _ => Self::version1(bytes, format.width())?,
+        };
+        index.check_order()?;
+        Ok(index)
+    }
+
+    fn version1(bytes: Arc<Map>, width: usize) -> Result<Index, &'static str> {
+        let len = fanout(&bytes, 0)?;
+        let stride = 4 + width;
+        let end = 4 * FANOUT + len * stride;
+        if bytes.len() != end + 2 * width {
+            return Err("has another length than its number of objects demands");
+        }
+        Ok(Index {
+            width,
+            rows: None,
+            len,
+            names: Table { at: 4 * FANOUT + 4, stride },
+            offsets: Table { at: 4 * FANOUT, stride },
+            large: None,
+            pack_checksum: Some(bytes[end..end + width].to_vec()),
+            bytes,
+        })
+    }
+
+    fn version2(bytes: Arc<Map>, width: usize) -> Result<Index, &'static str> {
+        let len = fanout(&bytes, 8)?;
+        let names = 8 + 4 * FANOUT;
+        // Name, CRC-32 and 32-bit offset of each object, then 64-bit offsets, then two checksums.
+        let large = names + len * (width + 4 + 4);
+        let end = bytes.len().checked_sub(2 * width).filter(|end| *end >= large && (end - large).is_multiple_of(8));
+        let end = end.ok_or("has another length than its number of objects demands")?;
+        Ok(Index {
+            width,
+            rows: None,
+            len,
+            names: Table { at: names, stride: width },
+            offsets: Table { at: names + len * (width + 4), stride: 4 },
+            large: Some((Table { at: large, stride: 8 }, (end - large) / 8)),
+            pack_checksum: Some(bytes[end..end + width].to_vec()),
+            bytes,
+        })
+    }
+
+    fn check_order(&self) -> Result<(), &'static str> {
+        let sorted = (1..self.len).all(|row| self.name(row - 1) < self.name(row));
+        if sorted { Ok(()) } else { Err("has names out of order") }
+    }
+
+    /// Number of objects.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn table_row(&self, row: usize) -> usize {
+        self.rows.as_ref().map_or(row, |rows| rows[row] as usize)
+    }
+
+    /// The raw name of the object in `row`, which must be below `len`.
+    pub(super) fn name(&self, row: usize) -> &[u8] {
+        let at = self.names.at + self.table_row(row) * self.names.stride;
+        self.bytes.get(at..at + self.width).unwrap_or_default()
+    }
+
+    /// The name of the object in `row`.
+    pub(super) fn id(&self, row: usize) -> Option<ObjectId> {
+        ObjectId::from_bytes(self.name(row))
+    }
+
+    /// Where the object in `row` stands in the pack; `None` if the index contradicts itself.
+    pub(super) fn offset(&self, row: usize) -> Option<u64> {
+        let low = u32::from_be_bytes(*self.offsets.row(&self.bytes, self.table_row(row))?);
+        match self.large {
+            Some((table, len)) if low >> 31 == 1 => {
+                let slot = (low & 0x7fff_ffff) as usize;
+                let slot = (slot < len).then_some(slot)?;
+                Some(u64::from_be_bytes(*table.row(&self.bytes, slot)?))
+            }
+            _ => Some(u64::from(low)),
+        }
+    }
+
+    /// The row of a name.
+    pub(super) fn find(&self, id: &ObjectId) -> Option<usize> {
+        let name = id.as_bytes();
+        if name.len() != self.width {
+            return None;
+        }
+        let (mut low, mut high) = (0, self.len);
+        // Names are hashes, evenly spread: the first guess is seldom off by more than the square root of their number.
+        if self.len > 64 {
+            let first = u64::from(u32::from_be_bytes([name[0], name[1], name[2], name[3]]));
+            let guess = ((first * self.len as u64) >> 32) as usize;
+            let slack = 4 * (self.len as f64).sqrt() as usize;
+            let (left, right) = (guess.saturating_sub(slack), (guess + slack).min(self.len - 1));
+            if self.name(left) <= name {
+                low = left;
+            }
+            if self.name(right) >= name {
+                high = right + 1;
+            }
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.name(middle).cmp(name) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+}
+
+/// A multi-pack-index, version 1.
+pub(super) struct MultiIndex {
+    bytes: Arc<Map>,
+    width: usize,
+    len: usize,
+    /// File names of the packs, by number.
+    pub packs: Vec<String>,
+    names: Table,
+    offsets: Table,
+    large: (Table, usize),
+}
+
+impl MultiIndex {
+    /// Reads the header and the chunk table of a `multi-pack-index`.
+    pub(super) fn parse(bytes: Map, format: ObjectFormat) -> Result<MultiIndex, &'static str> {
+        let head: &[u8; 12] = bytes.first_chunk().ok_or("is too short")?;
+        let hash = match format {
+            ObjectFormat::Sha1 => 1,
+            ObjectFormat::Sha256 => 2,
+        };
+        if &head[..5] != b"MIDX\x01" || head[5] != hash {
+            return Err("has a version that is not known");
+        }
+        let chunk = |name: &[u8; 4]| find_chunk(&bytes, usize::from(head[6]), name);
+        let len = fanout(&bytes, chunk(b"OIDF")?.start)?;
+        let width = format.width();
+        let table = |name: &[u8; 4], stride| {
+            let place = chunk(name)?;
+            match place.len() >= len * stride {
+                true => Ok(Table { at: place.start, stride }),
+                false => Err("has a table shorter than its number of objects"),
+            }
+        };
+        let (names, offsets) = (table(b"OIDL", width)?, table(b"OOFF", 8)?);
+        let large = chunk(b"LOFF").unwrap_or(0..0);
+        let names_of_packs = bytes.get(chunk(b"PNAM")?).unwrap_or_default().split(|byte| *byte == 0);
+        let packs: Vec<String> = names_of_packs
+            .take(be32(&bytes, 8).unwrap_or(0) as usize)
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .collect();
+        let large = (Table { at: large.start, stride: 8 }, large.len() / 8);
+        Ok(MultiIndex { width, len, packs, names, offsets, large, bytes: Arc::new(bytes) })
+    }
+
+    /// The part that speaks of the pack of that number. It may lack objects that the pack has: of copies
+    /// in several packs a multi-pack-index names one.
+    pub(super) fn index(&self, pack: usize) -> Result<Index, &'static str> {
+        let of_pack = |row: &u32| be32(&self.bytes, self.offsets.at + 8 * *row as usize) == Some(pack as u32);
+        let rows: Vec<u32> = (0..self.len as u32).filter(of_pack).collect();
+        let index = Index {
+            bytes: Arc::clone(&self.bytes),
+            width: self.width,
+            len: rows.len(),
+            rows: Some(rows),
+            names: self.names,
+            offsets: Table { at: self.offsets.at + 4, stride: 8 },
+            large: Some(self.large),
+            pack_checksum: None,
+        };
+        index.check_order()?;
+        Ok(index)
+    }
+}
+
+/// Where a chunk stands: the table has 12 bytes for each, an id and where it starts; the next one's start is its end.
+fn find_chunk(bytes: &[u8], chunks: usize, name: &[u8; 4]) -> Result<std::ops::Range<usize>, &'static str> {
+    for chunk in 0..chunks {
+        let at = 12 + 12 * chunk;
+        if bytes.get(at..at + 4) == Some(name) {
+            let start = be64(bytes, at + 4).ok_or("is too short for its chunk table")?;
+            let end = be64(bytes, at + 16).ok_or("is too short for its chunk table")?;
+            if start > end || end > bytes.len() as u64 {
+                return Err("has a chunk that does not lie within it");
+            }
+            return Ok(start as usize..end as usize);
+        }
+    }
+    Err("lacks a table it must have")
+}

@@ -1,0 +1,175 @@
+//! Turns a place into what of a repository is to be read: `.git` directories and files, bare repositories, linked work trees.
+//!
+//! Nothing but the repository's own files is asked, so neither the user's nor the system's configuration can change what is read.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::index::ObjectFormat;
+use super::store::{Stores, path as bytes_to_path};
+use crate::coverage::{Skip, Why};
+use crate::origin::{ObjectId, Origin};
+
+/// Why there is no repository to read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    /// Neither here nor above.
+    #[error("{0} is not in a git repository; name the work tree, its .git directory or a bare repository")]
+    NotARepository(PathBuf),
+    /// Something that names a git directory leads to none.
+    #[error("{0} does not lead to a git directory; restore what it names, or remove it")]
+    Dangling(PathBuf),
+    /// The system refused.
+    #[error("cannot read {0}: {1}")]
+    Io(PathBuf, io::Error),
+    /// A configuration that cannot be read says how objects are named.
+    #[error("cannot read {0}: {1}; repair it with `git config --file`")]
+    Config(PathBuf, String),
+    /// A hash that this version does not know.
+    #[error("{0} names its objects by {1}; known are sha1 and sha256")]
+    ObjectFormat(PathBuf, String),
+}
+
+/// Where a repository keeps what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// `HEAD` and what else belongs to one work tree.
+    pub git_dir: PathBuf,
+    /// What all work trees share; the same as `git_dir` but for linked work trees.
+    pub common_dir: PathBuf,
+    /// How objects are named.
+    pub format: ObjectFormat,
+    /// Commits whose parents were not fetched; sorted.
+    pub shallow: Vec<ObjectId>,
+}
+
+impl Layout {
+    /// Looks for a repository in a directory and then in those above it, as git does.
+    pub fn discover(start: &Path) -> Result<Layout, LayoutError> {
+        let real = start.canonicalize().map_err(|error| LayoutError::Io(start.to_owned(), error))?;
+        for dir in real.ancestors() {
+            let inner = dir.join(".git");
+            if inner.is_dir() && is_git_dir(&inner) {
+                return Layout::of(&inner);
+            }
+            if inner.is_file() {
+                return Layout::of(&follow(&inner)?);
+            }
+            if is_git_dir(dir) {
+                return Layout::of(dir);
+            }
+        }
+        Err(LayoutError::NotARepository(start.to_owned()))
+    }
+
+    /// The layout of a git directory.
+    pub fn of(git_dir: &Path) -> Result<Layout, LayoutError> {
+        let pointer = git_dir.join("commondir");
+        let common_dir = match read_path(&pointer, b"")? {
+            Some(target) => git_dir.join(target),
+            None => git_dir.to_owned(),
+        };
+        if !common_dir.join("objects").is_dir() {
+            return Err(LayoutError::Dangling(git_dir.to_owned()));
+        }
+        let format = object_format(&common_dir.join("config"))?;
+        let shallow = shallow(&common_dir.join("shallow"))?;
+        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, format, shallow })
+    }
+
+    /// Opens the repository's objects, and names what it lacks by design.
+    pub fn open(&self) -> Stores {
+        let mut stores = Stores::open(&[self.common_dir.join("objects")], self.format);
+        stores.shallow = self.shallow.iter().copied().collect();
+        if !self.shallow.is_empty() {
+            let origin = Origin::File { path: self.common_dir.join("shallow"), tracking: None };
+            let detail = "older commits were not fetched".to_owned();
+            stores.skips.push(Skip { origin, why: Why::ShallowClone, detail });
+        }
+        stores
+    }
+
+    /// The git directories of submodules, below this one's `modules`, recursively; sorted.
+    pub fn submodules(&self) -> Result<Vec<PathBuf>, LayoutError> {
+        let (mut found, mut left) = (Vec::new(), vec![self.common_dir.join("modules")]);
+        while let Some(dir) = left.pop() {
+            let entries = match std::fs::read_dir(&dir) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(LayoutError::Io(dir, error)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(|error| LayoutError::Io(dir.clone(), error))?;
+                // Not through links: they may lead in a circle.
+                if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    continue;
+                }
+                if is_git_dir(&entry.path()) {
+                    left.push(entry.path().join("modules"));
+                    found.push(entry.path());
+                } else {
+                    left.push(entry.path());
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// As git has it: a `HEAD`, and objects and references here or where `commondir` says.
+fn is_git_dir(dir: &Path) -> bool {
+    let shared = dir.join("commondir").is_file() || (dir.join("objects").is_dir() && dir.join("refs").is_dir());
+    shared && dir.join("HEAD").symlink_metadata().is_ok()
+}
+
+/// The git directory that a `.git` file names.
+fn follow(file: &Path) -> Result<PathBuf, LayoutError> {
+    let dangling = || LayoutError::Dangling(file.to_owned());
+    let target = read_path(file, b"gitdir: ")?.ok_or_else(dangling)?;
+    let dir = file.parent().unwrap_or(Path::new("")).join(target);
+    if is_git_dir(&dir) { Ok(dir) } else { Err(dangling()) }
+}
+
+/// The path that a one-line file holds after a prefix; `None` if there is no file.
+fn read_path(file: &Path, prefix: &[u8]) -> Result<Option<PathBuf>, LayoutError> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),
+    };
+    let line = text.strip_prefix(prefix).ok_or_else(|| LayoutError::Dangling(file.to_owned()))?;
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Some(bytes_to_path(line.strip_suffix(b"\r").unwrap_or(line))))
+}
+
+/// The commits that a `shallow` file lists, one a line.
+fn shallow(file: &Path) -> Result<Vec<ObjectId>, LayoutError> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),
+    };
+    let mut ids: Vec<ObjectId> = text.split(|byte| *byte == b'\n').filter_map(ObjectId::from_hex).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// `extensions.objectFormat` of this one file.
+fn object_format(config: &Path) -> Result<ObjectFormat, LayoutError> {
+    if !config.exists() {
+        return Ok(ObjectFormat::Sha1);
+    }
+    let bad = |error: git2::Error| LayoutError::Config(config.to_owned(), error.message().to_owned());
+    let file = git2::Config::open(config).map_err(bad)?;
+    let name = match file.get_string("extensions.objectformat") {
+        Ok(name) => name,
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(ObjectFormat::Sha1),
+        Err(error) => return Err(bad(error)),
+    };
+    match name.to_ascii_lowercase().as_str() {
+        "sha1" => Ok(ObjectFormat::Sha1),
+        "sha256" => Ok(ObjectFormat::Sha256),
+        _ => Err(LayoutError::ObjectFormat(config.to_owned(), name)),
+    }
+}

@@ -1,0 +1,42 @@
+//! Turns git object stores into objects. Nothing is written and no process is started.
+
+mod attribute;
+mod buffer;
+mod carry;
+mod delta;
+mod descend;
+mod edges;
+mod fault;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod index;
+mod inflate;
+mod layout;
+mod lens;
+mod lineage;
+mod links;
+mod loose;
+mod map;
+mod pack;
+mod plan;
+mod read;
+mod refs;
+mod store;
+#[cfg(any(test, fuzzing))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod twins;
+mod walk;
+
+pub use attribute::{Attribution, History, Introduced, attribute};
+pub use fault::Fault;
+pub use index::ObjectFormat;
+pub use layout::{Layout, LayoutError};
+pub use lens::{HEAD, Lens, Object, Reach};
+pub use lineage::Tip;
+pub use read::Reader;
+pub use refs::{Reference, References, field, references};
+pub use store::Stores;
+pub use walk::{Counts, Options, Progress, Walked, walk};

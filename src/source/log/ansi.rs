@@ -1,0 +1,115 @@
+//! Terminal control sequences (ECMA-48), as far as a log needs them: how long one is and what it does to the text.
+
+use memchr::{memchr3, memmem};
+
+/// The byte every 7-bit control sequence begins with.
+pub const ESC: u8 = 0x1B;
+
+/// Longest string sequence (OSC, APC, DCS) that is taken for one, in bytes. Terminals have limits of this order; a
+/// lone introducer must not swallow the rest of a log.
+const LONGEST: usize = 8 << 10;
+
+/// What a sequence leaves behind in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Colours, titles, links, erasing: nothing.
+    Nothing,
+    /// The cursor moves right (Windows' console writes blanks so): one space.
+    Space,
+    /// The cursor goes to another line or column: what follows stands elsewhere, as after a newline.
+    Break,
+}
+
+/// Length in bytes and effect of the sequence at the start of `bytes`, which begins with ESC. Never reaches over a
+/// newline; what is no whole sequence is one byte long.
+pub fn sequence(bytes: &[u8]) -> (usize, Effect) {
+    match bytes.get(1) {
+        Some(b'[') => control(bytes),
+        Some(b']' | b'P' | b'_' | b'^' | b'X') => (string(bytes).unwrap_or(2), Effect::Nothing),
+        // Character sets, `ESC ( B` and the like: intermediates, then one final byte.
+        Some(0x20..=0x2F) => {
+            let intermediates = bytes[1..].iter().take_while(|byte| (0x20..=0x2F).contains(*byte)).count();
+            match bytes.get(1 + intermediates) {
+                Some(0x30..=0x7E) => (intermediates + 2, Effect::Nothing),
+                _ => (1, Effect::Nothing),
+            }
+        }
+        // Next line, reverse index, and the like.
+        Some(b'D' | b'E' | b'M') => (2, Effect::Break),
+        Some(0x30..=0x7E) => (2, Effect::Nothing),
+        _ => (1, Effect::Nothing),
+    }
+}
+
+/// `ESC [ parameters intermediates final`.
+fn control(bytes: &[u8]) -> (usize, Effect) {
+    let body = bytes[2..].iter().take_while(|byte| (0x20..=0x3F).contains(*byte)).count();
+    let end = 3 + body;
+    let effect = match bytes.get(2 + body) {
+        Some(b'C') => Effect::Space,
+        Some(b'A' | b'B' | b'E' | b'F' | b'G' | b'H' | b'd' | b'f') => Effect::Break,
+        Some(b'm') if bytes[2..2 + body] == *b"8" => return (end + note(&bytes[end..]), Effect::Nothing),
+        Some(0x40..=0x7E) => Effect::Nothing,
+        _ => return (1, Effect::Nothing),
+    };
+    (end, effect)
+}
+
+/// Length of a Jenkins console note that follows `ESC [ 8 m`: `ha:` + base64 + `ESC [ 0 m` (hudson.console.ConsoleNote).
+fn note(bytes: &[u8]) -> usize {
+    if !bytes.starts_with(b"ha:") {
+        return 0;
+    }
+    let window = &bytes[..bytes.len().min(LONGEST)];
+    memmem::find(window, b"\x1b[0m").filter(|&at| !window[..at].contains(&b'\n')).map_or(0, |at| at + 4)
+}
+
+/// `ESC ] … BEL`, or ended by `ESC \`.
+fn string(bytes: &[u8]) -> Option<usize> {
+    let window = &bytes[..bytes.len().min(LONGEST)];
+    let at = 2 + memchr3(0x07, ESC, b'\n', &window[2..])?;
+    match (window[at], window.get(at + 1)) {
+        (0x07, _) => Some(at + 1),
+        (ESC, Some(b'\\')) => Some(at + 2),
+        // A newline or a new sequence cancels an unfinished one.
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sequences_end_where_terminals_end_them() {
+        let cases: [(&[u8], (usize, Effect)); 12] = [
+            (b"\x1b[31mred", (5, Effect::Nothing)),
+            (b"\x1b[1;38;5;214mx", (13, Effect::Nothing)),
+            (b"\x1b[0K", (4, Effect::Nothing)),
+            (b"\x1b[3Cx", (4, Effect::Space)),
+            (b"\x1b[2;5Hx", (6, Effect::Break)),
+            (b"\x1b]0;title\x07x", (10, Effect::Nothing)),
+            (b"\x1b]8;;http://x\x1b\\x", (15, Effect::Nothing)),
+            (b"\x1b_bk;t=1700000000000\x07x", (21, Effect::Nothing)),
+            (b"\x1b(Bx", (3, Effect::Nothing)),
+            (b"\x1b]0;no end\nnext\x07", (2, Effect::Nothing)),
+            (b"\x1b[8mha:AAAA/BBBB==\x1b[0mx", (22, Effect::Nothing)),
+            (b"\x1b", (1, Effect::Nothing)),
+        ];
+        for (bytes, wanted) in cases {
+            assert_eq!(sequence(bytes), wanted, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_sequence_within_their_line(tail in prop::collection::vec(any::<u8>(), 0..60)) {
+            let bytes = [&[ESC], &tail[..]].concat();
+            let (len, _) = sequence(&bytes);
+            prop_assert!(len >= 1 && len <= bytes.len());
+            prop_assert!(!bytes[..len].contains(&b'\n'));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Tells whether a line goes on in the next one because a terminal was too narrow.
+
+use super::ansi::{self, ESC};
+
+/// Widths that terminals and CI runners have by default, in columns.
+const USUAL: [usize; 11] = [80, 100, 120, 128, 132, 140, 150, 160, 180, 200, 240];
+
+/// Narrower lines are taken for lines.
+const NARROWEST: usize = 40;
+
+/// Two lines are joined only if a stretch of this many token bytes results (`detect::shape::RUN`).
+const RUN: usize = 20;
+
+/// A byte that tokens are made of, or that joins their parts.
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.+/=".contains(&byte)
+}
+
+/// Whether what is left of a line and the next could be one stretch of token bytes. Cheap, and nearly always no.
+pub fn may_join(line: &[u8], next: &[u8]) -> bool {
+    let Some((true, true)) = line.last().zip(next.first()).map(|(&a, &b)| (is_token_byte(a), is_token_byte(b))) else {
+        return false;
+    };
+    let tail = line.iter().rev().take(RUN).take_while(|&&byte| is_token_byte(byte)).count();
+    let head = next.iter().take(RUN).take_while(|&&byte| is_token_byte(byte)).count();
+    line.len() >= NARROWEST && tail + head >= RUN
+}
+
+/// Whether a line of `width` columns was cut there, given the lines around it: none is wider, and the width is a usual
+/// one or a neighbour's.
+pub fn was_cut(width: usize, before: usize, next: usize) -> bool {
+    width >= NARROWEST
+        && before <= width
+        && next <= width
+        && (USUAL.contains(&width) || before == width || next == width)
+}
+
+/// Width of a line in columns: characters that show.
+pub fn width(line: &[u8]) -> usize {
+    let (mut width, mut at) = (0, 0);
+    while at < line.len() {
+        match line[at] {
+            ESC => at += ansi::sequence(&line[at..]).0,
+            byte => {
+                width += usize::from(byte & 0xC0 != 0x80 && byte != b'\r');
+                at += 1;
+            }
+        }
+    }
+    width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_full_lines_are_joined() {
+        let full = "x".repeat(80);
+        assert!(may_join(full.as_bytes(), b"yyy"));
+        assert!(!may_join(full.as_bytes(), b" yyy"));
+        assert!(!may_join(b"short-line-of-token-bytes", b"yyy"));
+        assert!(was_cut(80, 0, 3) && was_cut(97, 97, 3) && was_cut(97, 0, 97));
+        assert!(!was_cut(97, 0, 3) && !was_cut(80, 90, 3) && !was_cut(80, 0, 81));
+    }
+
+    #[test]
+    fn width_counts_what_shows() {
+        assert_eq!(width("\x1b[31mäb\x1b[0m\r".as_bytes()), 2);
+    }
+}

@@ -1,0 +1,188 @@
+//! Logs of every dialect through a whole scan: what is found, where it is said to be, and what is said about it.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use stanch::detect::mint::{Press, mint};
+use stanch::finding::Finding;
+use stanch::rule::Confidence;
+use stanch::rulefile::builtin;
+use stanch::scan::{self, Plan, Watch};
+use stanch::source::files::{self, Target};
+use stanch::source::log::Dialect;
+use stanch::source::read::CHUNK;
+use stanch::summary::{NoteKind, Summary};
+
+fn plan(target: Target) -> Plan {
+    Plan {
+        baseline: None,
+        history: None,
+        targets: vec![target],
+        files: files::Options::default(),
+        log: Some(Dialect::Auto),
+        rules: Arc::new(builtin()),
+        jobs: 1,
+        confidence: Confidence::Medium,
+        accept: Vec::new(),
+        fingerprint_key: None,
+        now: 1_700_000_000,
+        chunk: CHUNK,
+    }
+}
+
+fn scanned(plan: &Plan) -> (Vec<Finding>, Summary) {
+    let mut findings = Vec::new();
+    let summary = scan::run(plan, &Watch::default(), &mut |finding| findings.push(finding)).unwrap();
+    (findings, summary)
+}
+
+fn scan_text(log: &[u8], change: impl FnOnce(&mut Plan)) -> (Vec<Finding>, Summary) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), log).unwrap();
+    let mut plan = plan(Target::Path(file.path().to_owned()));
+    change(&mut plan);
+    scanned(&plan)
+}
+
+fn token(rule: &str, seed: u64) -> String {
+    mint(builtin().get(rule).unwrap(), seed).unwrap()
+}
+
+/// What a test log is a pattern for: `<TOKEN>` is a minted token, `<A>` and `<B>` its halves.
+fn fill(log: &str, token: &str) -> String {
+    let (a, b) = token.split_at(token.len() / 2);
+    log.replace("<TOKEN>", token)
+        .replace("<A>", a)
+        .replace("<B>", b)
+        .replace("<ESC>", "\x1b")
+        .replace("<CR>", "\r")
+        .replace("<BEL>", "\x07")
+}
+
+fn fact<'f>(finding: &'f Finding, name: &str) -> Option<&'f str> {
+    finding.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str())
+}
+
+/// Every log of testdata/logs holds one token, whatever the machine did to it, and says by its first line what must
+/// be known of it: `# step=…; time=…; job=…`, and by its name the dialect.
+#[test]
+fn every_dialects_log_gives_its_token_and_its_place() {
+    let mut logs = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/logs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "log") {
+            continue;
+        }
+        logs += 1;
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (expected, log) = text.split_once('\n').unwrap();
+        let named = path.file_stem().unwrap().to_str().unwrap().split('-').next().unwrap().to_owned();
+        for (number, dialect) in [Dialect::Auto, Dialect::parse(&named).unwrap()].into_iter().enumerate() {
+            let token = token("github-pat", number as u64);
+            let log = fill(log, &token);
+            for chunk in [CHUNK, 7] {
+                let (findings, _) = scan_text(log.as_bytes(), |plan| (plan.log, plan.chunk) = (Some(dialect), chunk));
+                let secrets: Vec<_> =
+                    findings.iter().map(|finding| finding.secret.expose() == token.as_bytes()).collect();
+                assert_eq!(secrets, [true], "{} as {}", path.display(), dialect.as_str());
+                check_place(&findings[0], &log, &token);
+                for known in expected.trim_start_matches('#').trim().split("; ").filter(|known| !known.is_empty()) {
+                    let (name, value) = known.split_once('=').unwrap();
+                    assert_eq!(fact(&findings[0], &format!("log.{name}")), Some(value), "{}", path.display());
+                }
+            }
+        }
+    }
+    assert!(logs >= 12, "there are {logs} logs");
+}
+
+/// The region begins with the token's first byte and ends with its last, counted by hand.
+fn check_place(finding: &Finding, log: &str, token: &str) {
+    let (start, end) = (finding.region.start, finding.region.end);
+    let cut = &log[start.offset as usize..end.offset as usize];
+    if !log.contains("asic ") {
+        assert_eq!((&cut[..1], &cut[cut.len() - 1..]), (&token[..1], &token[token.len() - 1..]));
+    }
+    let before = &log[..start.offset as usize];
+    assert_eq!(start.line as usize, before.matches('\n').count() + 1);
+    let line = before.rsplit('\n').next().unwrap();
+    assert_eq!(start.column as usize, line.encode_utf16().count() + 1);
+}
+
+#[test]
+fn what_is_clean_in_both_readings_is_clean() {
+    let log = format!(
+        "2026-06-21T05:34:54.5256259Z ##[group]Run make\n{}\n2026-06-21T05:34:54.5256259Z ghp_{}\n",
+        "x".repeat(80),
+        "short\x1b[0m\r"
+    );
+    let (findings, summary) = scan_text(log.as_bytes(), |_| {});
+    assert_eq!((findings.len(), summary.coverage.files), (0, 1));
+}
+
+#[test]
+fn a_title_that_holds_the_secret_is_masked() {
+    let token = token("github-pat", 1);
+    let log = format!("2026-06-21T05:34:54.5256259Z ##[group]Run curl -H 'Authorization: Bearer {token}'\n");
+    let (findings, _) = scan_text(log.as_bytes(), |_| {});
+    let step = fact(&findings[0], "log.step").unwrap();
+    assert!(step.starts_with("Run curl") && !step.contains(&token[8..]), "{step}");
+}
+
+#[test]
+fn tokens_of_equal_lines_are_not_taken_for_one_wrapped_token() {
+    let rule = "gitlab-pat";
+    let rules = builtin();
+    let press = Press::new(rules.get(rule).unwrap()).unwrap();
+    let line = |seed| format!("DEPLOYMENT_TOKEN_FOR_THE_PRODUCTION_SYSTEM_{seed}={}", press.token(seed).unwrap());
+    let log = format!("{}\n{}\n", line(1), line(2));
+    let (findings, _) = scan_text(log.as_bytes(), |_| {});
+    let found: Vec<&[u8]> = findings.iter().map(|finding| finding.secret.expose()).collect();
+    assert!(found.contains(&press.token(1).unwrap().as_bytes()) && found.contains(&press.token(2).unwrap().as_bytes()));
+}
+
+#[test]
+fn a_refused_job_token_is_a_note_and_no_leak() {
+    let log = "Reinitialized existing Git repository in /builds/team/caller/.git/\n\
+        remote: The project you were looking for could not be found or you don't have permission to view it.\n\
+        fatal: repository 'https://gitlab-ci-token:[MASKED]@gitlab.example/team/callee.git/' not found\n";
+    let (findings, summary) = scan_text(log.as_bytes(), |_| {});
+    assert!(findings.is_empty());
+    let (caller, callee) = (Some("team/caller".to_owned()), "team/callee".to_owned());
+    assert_eq!(summary.notes.len(), 1);
+    assert_eq!(summary.notes[0].kind, NoteKind::JobTokenRefused { caller, callee });
+    assert_eq!((summary.notes[0].position.line, summary.notes[0].position.column), (3, 1));
+}
+
+#[test]
+fn a_finding_comes_while_the_log_is_still_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("log");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let tokens = [token("github-pat", 1), token("github-pat", 2)];
+    let (told, heard) = std::sync::mpsc::channel();
+    let plan = plan(Target::Path(fifo.clone()));
+    let scan = std::thread::spawn(move || {
+        let watch = Watch::default();
+        let mut found = 0;
+        scan::run(&plan, &watch, &mut |finding| {
+            found += 1;
+            told.send(finding.secret.expose().to_vec()).unwrap();
+        })
+        .unwrap();
+        (found, watch.bytes.load(Ordering::Relaxed))
+    });
+    let mut log = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    let mut written = 0;
+    for token in &tokens {
+        let line = format!("2026-06-21T05:34:54.5256259Z t={}\x1b[1m{}\x1b[0m\n", &token[..9], &token[9..]);
+        written += line.len() as u64;
+        log.write_all(line.as_bytes()).unwrap();
+        let first = heard.recv_timeout(std::time::Duration::from_secs(20)).expect("while the pipe is open");
+        assert_eq!(first, token.as_bytes());
+    }
+    drop(log);
+    assert_eq!(scan.join().unwrap(), (2, written), "each once");
+}
