@@ -286,6 +286,24 @@ fn a_broken_baseline_stops_the_run_and_repeats_nothing() {
 }
 
 #[test]
+fn an_interrupted_run_writes_no_baseline() {
+    let dir = tree(&[pat(1)]);
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody writes to the pipe, so the scan waits.
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("stanch"))
+        .args(["baseline", "create", "a.txt", "pipe"])
+        .current_dir(dir.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!dir.path().join(FILE).exists());
+}
+
+#[test]
 fn only_a_scan_writes_reports() {
     let dir = tree(&[pat(1)]);
     let said = run(dir.path(), 2, &["baseline", "create", "-f", "json"]);

@@ -117,7 +117,7 @@ fn create(args: &Writing) -> Result<Exit> {
     let there = path.symlink_metadata().is_ok();
     ensure!(!there, "{} is there already; `stanch baseline update` adds to it", path.display());
     let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today(), rulefile::ours_for);
-    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let known = entries(&baseline, &findings, args);
     file::write(path, &known)?;
     note(&args.scan, &format!("{} in {}", plural(known.len()), path.display()));
@@ -127,7 +127,7 @@ fn create(args: &Writing) -> Result<Exit> {
 fn update(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let baseline = ours(path, &args.scan)?;
-    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let mut found: BTreeMap<_, _> =
         entries(&baseline, &findings, args).into_iter().map(|entry| (fingerprint(&entry), entry)).collect();
     let mut known = baseline.known().to_vec();
@@ -157,7 +157,7 @@ fn update(args: &Writing) -> Result<Exit> {
 fn prune(args: &Pruning) -> Result<Exit> {
     let path = path(&args.scan);
     let baseline = ours(path, &args.scan)?;
-    let (_, summary) = gather(&args.scan, &baseline)?;
+    let Some((_, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let drop = |entry: &&Known| entry.is_expired(baseline.today()) || summary.stale.contains(entry);
     let (dropped, kept): (Vec<_>, Vec<_>) = baseline.known().iter().partition(drop);
     if !dropped.is_empty() {
@@ -222,11 +222,13 @@ fn ours(path: &Path, args: &scan::Args) -> Result<Baseline> {
     Ok(Baseline::new(read.known, places, today(), rulefile::ours_for))
 }
 
-/// Scans to the end, or fails: half a scan would make half a baseline.
-fn gather(args: &scan::Args, baseline: &Baseline) -> Result<(Vec<Finding>, Summary)> {
+/// What a scan finds, if it comes to its end: half a scan would make half a baseline.
+fn gather(args: &scan::Args, baseline: &Baseline) -> Result<Option<(Vec<Finding>, Summary)>> {
     let (findings, summary) = scan::gather(args, Some(baseline.clone()))?;
-    ensure!(!summary.interrupted, "interrupted; the baseline is as it was");
-    Ok((findings, summary))
+    if summary.interrupted {
+        message::warning("interrupted: the baseline is as it was");
+    }
+    Ok((!summary.interrupted).then_some((findings, summary)))
 }
 
 /// An entry for every fingerprint that counts, with the first place where it stands.
