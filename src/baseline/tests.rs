@@ -12,12 +12,12 @@ const TODAY: Date = jiff::civil::date(2026, 11, 21);
 fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) -> Finding {
     let at = Position { offset: 0, line, column: 1 };
     Finding {
+        provenance: None,
         rule: Arc::new(Rule { id: rule.to_owned(), random_bits, ..Rule::default() }),
         secret: Secret::new(secret),
         redacted: String::new(),
         fingerprint: Fingerprint::of_strong(secret.as_bytes()),
         origin: Origin::File { path: path.into(), tracking: None },
-        provenance: None,
         region: Region { start: at, end: at },
         snippet: Snippet { line, text: String::new(), mark: 0..0, cut_before: false, cut_after: false },
         confidence: Confidence::Medium,

@@ -103,20 +103,20 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// The baseline of a scan that was started at `now` (seconds since 1970).
 pub(super) fn load(path: &Path, places: Places, now: i64) -> Result<Baseline> {
     let known = file::read(path, &places)?.known;
-    let now = jiff::Timestamp::from_second(now).context("the clock is out of its mind")?;
-    Ok(Baseline::new(known, places, day(now), rulefile::ours_for))
+    Ok(Baseline::new(known, places, day(now)?, rulefile::ours_for))
 }
 
-/// The day in UTC: a file that people in several places share.
-fn day(now: jiff::Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
+/// The day in UTC, for a file that people in several places share, of seconds since 1970.
+fn day(now: i64) -> Result<Date> {
+    let now = jiff::Timestamp::from_second(now).context("the clock is out of its mind")?;
+    Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
 fn create(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let there = path.symlink_metadata().is_ok();
     ensure!(!there, "{} is there already; `stanch baseline update` adds to it", path.display());
-    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today(), rulefile::ours_for);
+    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today()?, rulefile::ours_for);
     let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let known = entries(&baseline, &findings, args);
     file::write(path, &known)?;
@@ -169,7 +169,7 @@ fn prune(args: &Pruning) -> Result<Exit> {
 
 fn show(args: &Showing) -> Result<Exit> {
     let known = file::read(&args.baseline, &Places::default())?.known;
-    let today = today();
+    let today = today()?;
     let mut text = String::new();
     for entry in &known {
         text += &shown(entry, today);
@@ -207,8 +207,8 @@ fn path(args: &scan::Args) -> &Path {
     args.baseline.as_deref().unwrap_or(Path::new(DEFAULT))
 }
 
-fn today() -> Date {
-    day(jiff::Timestamp::now())
+fn today() -> Result<Date> {
+    day(super::now())
 }
 
 /// The baseline at that path, which must be one that can be written again.
@@ -219,7 +219,7 @@ fn ours(path: &Path, args: &scan::Args) -> Result<Baseline> {
     if let Some(tool) = read.foreign {
         bail!("{} is written by {tool}; `stanch baseline create --baseline FILE` makes one of ours", path.display());
     }
-    Ok(Baseline::new(read.known, places, today(), rulefile::ours_for))
+    Ok(Baseline::new(read.known, places, today()?, rulefile::ours_for))
 }
 
 /// What a scan finds, if it comes to its end: half a scan would make half a baseline.

@@ -82,7 +82,7 @@ pub(super) struct Args {
     /// How to report [default: text]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_format, help_heading = "How it is reported")]
     format: Option<Format>,
-    /// Write the report to this file, readable by you alone, once it is whole
+    /// Write the report to this file, readable by you alone, once it is whole; - is standard output
     #[arg(short, long, value_name = "FILE", help_heading = "How it is reported")]
     output: Option<PathBuf>,
     /// Write a report, to standard output or to a file (repeatable)
@@ -136,24 +136,16 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
-    let header = header(&args, &plan, show_allowed);
-    let mut outputs = Outputs::open(&wanted, &style(&args), &header)?;
-    let mut failed = None;
+    let mut outputs = Outputs::open(&wanted, &style(&args), &header(&args, &plan, show_allowed))?;
+    plan.files.unfinished = outputs.unfinished();
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| {
-            // A report that cannot be written any more ends the scan; what was found before stays written.
-            if failed.is_none()
-                && let Err(error) = outputs.finding(&finding)
-            {
+            if outputs.finding(&finding).is_break() {
                 watch.interrupt.store(true, Relaxed);
-                failed = Some(error);
             }
         })
     })?;
     outputs.finish(&summary)?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
     }
@@ -188,6 +180,10 @@ fn configure(args: &Args) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+        let id = rule.id.escape_debug();
+        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+    }
     Ok(config)
 }
 
@@ -195,7 +191,8 @@ fn configure(args: &Args) -> Result<Config> {
 fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     let mut wanted = args.report.clone();
     if wanted.is_empty() || args.format.is_some() || args.output.is_some() {
-        wanted.insert(0, Wanted { format: args.format.unwrap_or(Format::Text), file: args.output.clone() });
+        let file = args.output.clone().filter(|file| file.as_os_str() != "-");
+        wanted.insert(0, Wanted { format: args.format.unwrap_or(Format::Text), file });
     }
     for (index, one) in wanted.iter().enumerate() {
         if wanted[..index].iter().any(|earlier| earlier.file == one.file) {
@@ -218,25 +215,31 @@ fn plan(args: &Args, config: Config) -> Plan {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
             respect_gitignore: args.respect_gitignore || defaults.respect_gitignore == Some(true),
             max_size: args.max_size.or(defaults.max_size),
+            unfinished: Vec::new(),
         },
         rules: Arc::new(config.rules),
         jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
-        fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
-            .filter(|key| !key.is_empty())
-            .map(|key| Secret::new(key.into_encoded_bytes())),
+        fingerprint_key: fingerprint_key(),
         baseline: None,
-        now: jiff::Timestamp::now().as_second(),
+        now: super::now(),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a key on the command line would be seen by every process")]
+fn fingerprint_key() -> Option<Secret> {
+    let key = std::env::var_os("STANCH_FINGERPRINT_KEY").filter(|key| !key.is_empty())?;
+    Some(Secret::new(key.into_encoded_bytes()))
 }
 
 fn target(path: &Path) -> Target {
     if path.as_os_str() == "-" { Target::Stdin } else { Target::Path(path.to_owned()) }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the second interrupt must end what blocks")]
 fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     let watch = watch.clone();
     ctrlc::set_handler(move || {

@@ -46,22 +46,15 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
     let layout = Layout::discover(&request.repository)?;
-    let mut repositories = vec![layout];
-    if request.submodules {
-        let modules = repositories[0].submodules()?;
-        for module in modules {
-            repositories.push(Layout::of(&module)?);
-        }
-    }
+    let modules = if request.submodules { layout.submodules()? } else { Vec::new() };
     let mut coverage = Coverage::default();
-    for layout in &repositories {
-        coverage.add(scan_objects(plan, request, layout, detector, watch, tell)?);
+    for layout in std::iter::once(Ok(layout)).chain(modules.iter().map(|module| Layout::of(module))) {
+        let layout = layout?;
+        coverage.add(scan_objects(plan, request, &layout, detector, watch, tell)?);
         if request.only.is_none() {
-            coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), tell));
+            coverage.add(scan_files(plan, &files(&layout), detector, watch, &mut Vec::new(), tell));
         }
     }
-    coverage.skips.sort();
-    coverage.skips.dedup();
     Ok(coverage)
 }
 

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use super::Plan;
 use crate::baseline::{Baseline, Key, Known, Matcher};
 use crate::finding::Finding;
-use crate::rule::RuleSet;
-use crate::rulefile;
 use crate::source::files::{Excludes, Target};
 use crate::summary::Summary;
 
@@ -51,7 +49,6 @@ struct Judge<'p> {
     /// What the targets are in the repository.
     targets: Vec<PathBuf>,
     excludes: Excludes,
-    builtin: RuleSet,
     /// What was not read.
     unread: HashSet<PathBuf>,
 }
@@ -68,7 +65,6 @@ impl<'p> Judge<'p> {
             plan,
             root: baseline.places().root.clone().unwrap_or_default(),
             excludes: Excludes::new(&plan.files).ok()?,
-            builtin: rulefile::builtin(),
             targets: plan.targets.iter().filter_map(target).collect(),
             unread: skips.filter_map(|skip| baseline.places().of(&skip.origin)).collect(),
         })
@@ -80,7 +76,7 @@ impl<'p> Judge<'p> {
         entry.commit.is_some() == self.plan.history.is_some()
         // What another tool knows may be of a kind that we do not look for.
             && matches!(entry.key, Key::Fingerprint(_))
-            && self.has_rule(&entry.rule)
+            && self.plan.rules.get(&entry.rule).is_some()
             && self.targets.iter().any(|target| self.reads(path, target))
             && !path.ancestors().any(|part| self.unread.contains(part))
     }
@@ -90,10 +86,5 @@ impl<'p> Judge<'p> {
         let ignored = || self.plan.files.respect_gitignore && self.root.join(path).exists();
         let store = path.components().any(|part| part.as_os_str() == ".git");
         path.strip_prefix(target).is_ok_and(|rest| !self.excludes.has(rest)) && !store && !ignored()
-    }
-
-    /// Whether a rule of that name ran. One that nobody knows never will.
-    fn has_rule(&self, id: &str) -> bool {
-        self.plan.rules.get(id).is_some() || self.builtin.get(id).is_none()
     }
 }

@@ -32,6 +32,8 @@ mod told;
 
 use object::Searcher;
 
+pub use snippet::redacted;
+
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
 #[derive(Debug)]
 pub struct Plan {
@@ -106,9 +108,11 @@ struct Outcome {
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    let (mut known, mut worktrees, mut notes) = (known::Applied::new(plan), Worktrees::default(), Vec::new());
+    let mut notes = Vec::new();
+    let mut known = known::Applied::new(plan);
+    let mut worktrees = Worktrees::default();
     let mut tell = |finding: Finding| {
-        let finding = known.settle(finding);
+        let finding = known.settle(with_tracking(finding, &mut worktrees));
         summary.count(&finding);
         watch.findings.store(summary.reported, Relaxed);
         sink(finding);
@@ -117,13 +121,13 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         Some(request) => history::run(plan, request, &detector, watch, &mut tell)?,
         None => {
             files::check(&plan.targets, &plan.files)?;
-            let tell = &mut |finding| tell(with_tracking(finding, &mut worktrees));
-            scan_files(plan, &plan.targets, &detector, watch, &mut notes, tell)
+            scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
         }
     };
     summary.coverage = coverage;
-    summary.notes = notes;
     summary.coverage.skips.sort();
+    summary.coverage.skips.dedup();
+    summary.notes = notes;
     summary.interrupted = watch.interrupt.load(Relaxed);
     known.account(&mut summary);
     Ok(summary)

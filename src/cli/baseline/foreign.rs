@@ -65,6 +65,7 @@ pub(super) fn read(text: &str, places: &Places) -> Result<(Vec<Known>, &'static 
     Ok((known, "detect-secrets"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "hashes the secret of a report that is not redacted")]
 fn gitleaks(found: Gitleaks, places: &Places) -> Known {
     let secret = Secret::new(found.secret);
     // `--redact` leaves `REDACTED`, `--redact=50` half of it and three dots.
