@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 /// Nobody may use `cli`, which may use all; no noun may use a stage.
 const ARROWS: &[(&str, &[&str])] = &[
     ("origin", &[]),
+    ("place", &["origin"]),
     ("chunk", &[]),
     ("coverage", &["origin"]),
     ("rule", &["secret"]),
     ("secret", &[]),
     ("finding", &["chunk", "origin", "rule", "secret"]),
-    ("place", &[]),
-    ("baseline", &["finding", "origin", "place", "secret"]),
+    ("baseline", &["finding", "place", "secret"]),
     ("summary", &["baseline", "chunk", "coverage", "exit", "finding", "origin"]),
     ("exit", &[]),
     ("rulefile", &["rule", "secret"]),
