@@ -200,8 +200,8 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// No reference leads to it: only an object id away.
+    /// No reference leads to it, and no commit that is checked out: only an object id away.
     pub fn is_unreachable(&self) -> bool {
-        self.references.is_empty()
+        self.references.is_empty() && !self.in_head
     }
 }

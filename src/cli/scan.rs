@@ -231,6 +231,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         confidence: plan.confidence,
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
+        at_once: plan.history.is_some(),
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
     }
 }

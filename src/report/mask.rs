@@ -221,6 +221,9 @@ impl Masked {
 impl Report for Masked {
     fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
         self.show_allowed = header.show_allowed;
+        if header.at_once {
+            self.held.get_or_insert_default();
+        }
         self.inner.begin(header)
     }
 

@@ -14,6 +14,7 @@ use crate::rule::{Confidence, RuleSet};
 use crate::summary::Summary;
 
 pub mod escape;
+mod history;
 mod json;
 mod mask;
 mod sarif;
@@ -42,6 +43,9 @@ pub struct Header<'a> {
     pub show_allowed: bool,
     /// `--confidence low`: nothing is hidden.
     pub show_hidden: bool,
+    /// The findings come when all is searched, as those of a history do: a format that streams waits for the last one, too,
+    /// so that every secret is masked in every finding.
+    pub at_once: bool,
     /// The targets as they were given.
     pub targets: Vec<String>,
 }

@@ -5,7 +5,7 @@ mod place;
 mod rules;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
 use data_encoding::HEXLOWER;
@@ -14,11 +14,13 @@ use sha2::{Digest, Sha256};
 use crate::coverage::{Skip, Why};
 use crate::exit::Exit;
 use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::origin::Origin;
 use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
 use self::model::*;
 use self::place::{Places, SRCROOT};
+use super::history::date;
 use super::{Header, Out, Report, Style, escape};
 
 /// Results that GitHub takes in one run; it rejects a file with more (docs.github.com, "SARIF support for code
@@ -26,6 +28,8 @@ use super::{Header, Out, Report, Style, escape};
 const RESULTS: usize = 25_000;
 /// Skips that are named one by one; the rest is counted in one notification.
 const NOTIFICATIONS: usize = 1_000;
+/// Commits that are named in `versionControlProvenance`.
+const COMMITS: usize = 1_000;
 /// The notification that says how many results or skips were left out.
 const CUT: &str = "cut";
 
@@ -97,7 +101,7 @@ impl Frame {
             column_kind: "utf16CodeUnits",
             results: self.results(kept),
             properties: counts(summary),
-            version_control_provenance: self.provenance,
+            version_control_provenance: with_commits(self.provenance, kept),
             tool: Tool { driver: self.driver },
         }
     }
@@ -158,8 +162,24 @@ fn provenance(header: &Header<'_>) -> Vec<Provenance> {
         repository_uri: uri,
         revision_id: repository.revision.clone(),
         branch: repository.branch.clone(),
-        mapped_to: Mapped { uri_base_id: SRCROOT },
+        mapped_to: Some(Mapped { uri_base_id: SRCROOT }),
     }]
+}
+
+/// The scanned repository, and in it every commit that brought a finding, in the order of the findings.
+fn with_commits(mut scanned: Vec<Provenance>, findings: &[&Finding]) -> Vec<Provenance> {
+    let Some(repository) = scanned.first() else { return scanned };
+    let (repository_uri, head) = (repository.repository_uri.clone(), repository.revision_id.clone());
+    let brought = findings.iter().filter_map(|finding| finding.provenance.as_ref()?.introduced.first());
+    let mut seen: HashSet<String> = head.into_iter().collect();
+    let new: Vec<String> = brought.map(|commit| commit.id.to_string()).filter(|id| seen.insert(id.clone())).collect();
+    scanned.extend(new.into_iter().take(COMMITS).map(|id| Provenance {
+        repository_uri: repository_uri.clone(),
+        revision_id: Some(id),
+        branch: None,
+        mapped_to: None,
+    }));
+    scanned
 }
 
 /// The kinds of notification: one for each reason of a skip, and one for what was cut.
@@ -276,7 +296,30 @@ fn properties(finding: &Finding) -> ResultProperties {
         severity: finding.rule.severity.as_str(),
         secret: finding.redacted.clone(),
         facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+        history: history(finding),
     }
+}
+
+fn history(finding: &Finding) -> Option<History> {
+    let Origin::Object { id, kind, .. } = &finding.origin else { return None };
+    let provenance = finding.provenance.as_deref().cloned().unwrap_or_default();
+    let first = provenance.introduced.first();
+    let unreachable = provenance.is_unreachable();
+    Some(History {
+        object_id: id.to_string(),
+        object_kind: kind.map(|kind| kind.as_str()),
+        commit: first.map(|commit| commit.id.to_string()),
+        author: first.and_then(|commit| commit.author.clone()),
+        author_email: first.and_then(|commit| commit.email.clone()),
+        author_date: first.and_then(|commit| date(commit.time)),
+        subject: first.map(|commit| commit.subject.clone()),
+        commits: provenance.introduced.iter().map(|commit| commit.id.to_string()).collect(),
+        paths: provenance.paths.iter().map(|path| path.display().to_string()).collect(),
+        removed: provenance.removed.iter().map(|it| format!("{} {}", it.reference, it.commit)).collect(),
+        references: provenance.references,
+        in_head: provenance.in_head,
+        unreachable,
+    })
 }
 
 /// Names a line by what stands on it, blanks apart and the secret masked: it stays the same when lines move. Not the
@@ -294,6 +337,7 @@ fn counts(summary: &Summary) -> Counts {
         reported: summary.reported,
         allowed: summary.allowed,
         hidden: summary.hidden,
+        objects: summary.coverage.objects,
         files: summary.coverage.files,
         streams: summary.coverage.streams,
         bytes: summary.coverage.bytes,
