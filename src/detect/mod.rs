@@ -92,12 +92,12 @@ impl Detector {
                 let needed = Keyword {
                     text: text.clone(),
                     lower_case: shape.lower_case,
-                    run_within: shape.run_within,
+                    near: shape.run,
                     digit: rule.requires_digit,
                 };
                 let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
                 // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
-                keyword.run_within = keyword.run_within.zip(needed.run_within).map(|(one, other)| one.max(other));
+                keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
                 keyword.lower_case &= needed.lower_case;
                 keyword.digit &= needed.digit;
                 owners.push(index);

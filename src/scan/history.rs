@@ -122,6 +122,7 @@ fn scan_objects(
         memory: request.memory,
         kinds: &ObjectKind::ALL,
         only: request.only.as_ref(),
+        links: true,
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };
@@ -171,11 +172,11 @@ impl<'p> Scanner<'p> {
 }
 
 impl Lens for Scanner<'_> {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: BEFORE as u32, after: AFTER as u32 }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         self.detector.marks(&mut self.scratch, bytes, out);
     }
 

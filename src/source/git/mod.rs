@@ -14,6 +14,7 @@ mod inflate;
 mod layout;
 mod lens;
 mod lineage;
+mod links;
 mod loose;
 mod map;
 mod pack;
