@@ -257,6 +257,7 @@ fn historic(name: &[u8], secret: &str, text: &str) -> Finding {
         removed: vec![Removed { reference: format!("refs/heads/{text}"), commit: object(b"three") }],
         in_head: true,
         truncated: true,
+        incomplete: false,
     };
     let origin = Origin::Object { path: Some(path), id: object(b"blob"), kind: Some(ObjectKind::Blob) };
     Finding { provenance: Some(Arc::new(provenance)), ..finding(origin, secret, "", "") }

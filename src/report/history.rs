@@ -77,6 +77,9 @@ fn now(provenance: &Provenance) -> String {
         parts.push(format!("removed from {}", listed(&removed)));
     }
     parts.extend(reached(provenance));
+    if parts.is_empty() {
+        parts.push("no reference that could be read leads to it".to_owned());
+    }
     parts.join("; ")
 }
 

@@ -130,6 +130,7 @@ impl Mask {
             removed: provenance.removed.iter().map(removed).collect(),
             in_head: provenance.in_head,
             truncated: provenance.truncated,
+            incomplete: provenance.incomplete,
         }
     }
 

@@ -1,27 +1,24 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::filter::masked;
+use super::chronicle::Chronicle;
 use super::object::Searcher;
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
 use crate::chunk::Encoding;
-use crate::coverage::{Coverage, Skip};
+use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
-use crate::finding::Finding;
-use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
+use crate::finding::{Finding, Snippet};
+use crate::origin::{ObjectId, ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::files::Target;
-use crate::source::git::{
-    Attribution, Layout, Lens, Object, Options, Reach, Reader, References, Stores, Tip, attribute, field, references,
-    walk,
-};
+use crate::source::git::{Layout, Lens, Names, Object, Options, Reach, walk};
 use crate::summary::Summary;
 
 /// What of a repository to scan.
@@ -52,18 +49,24 @@ pub(super) fn run(
     if request.submodules {
         let modules = repositories[0].submodules()?;
         for module in modules {
-            repositories.push(Layout::of(&module)?);
+            let name = module.strip_prefix(repositories[0].common_dir.join("modules")).unwrap_or(&module);
+            let within = name.iter().filter(|part| *part != "modules").collect();
+            repositories.push(Layout { within, ..Layout::of(&module)? });
         }
     }
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
     for layout in &repositories {
-        let mut tell = |finding: Finding| {
+        let mut tell = |mut finding: Finding| {
+            if !request.authors && tells_of_people(layout, &finding.origin) {
+                finding.snippet = alone(&finding.snippet);
+            }
             summary.count(&finding);
             watch.findings.store(summary.reported, Relaxed);
             sink(finding);
         };
         let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut tell)?;
         if request.only.is_none() {
+            coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
             coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), &mut tell));
         }
         summary.coverage.add(coverage);
@@ -89,6 +92,7 @@ fn files(layout: &Layout) -> Vec<Target> {
         "HEAD",
         "FETCH_HEAD",
         "ORIG_HEAD",
+        "index",
         "COMMIT_EDITMSG",
         "MERGE_MSG",
         "SQUASH_MSG",
@@ -97,6 +101,8 @@ fn files(layout: &Layout) -> Vec<Target> {
         "rebase-merge",
         "rebase-apply",
         "sequencer",
+        "rr-cache",
+        "BISECT_LOG",
         "branches",
         "remotes",
     ];
@@ -133,6 +139,8 @@ fn scan_objects(
         skips: stores.skips.iter().cloned().chain(walked.skips).collect(),
         ..Coverage::default()
     };
+    walked.lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
+    coverage.skips.extend(Names::read(layout).broken(&stores));
     let found: Vec<Found> = walked.lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
@@ -142,10 +150,49 @@ fn scan_objects(
     Ok(coverage)
 }
 
+/// Names of references that are files of their own are in no file's content; a list of all is searched.
+fn scan_names(
+    plan: &Plan,
+    layout: &Layout,
+    detector: &Detector,
+    watch: &Watch,
+    tell: &mut dyn FnMut(Finding),
+) -> Coverage {
+    let names = Names::read(layout);
+    let text: String = names.all().map(|name| format!("{name}\n")).collect();
+    let origin = Origin::Stream { name: format!("references of {}", layout.common_dir.display()) };
+    let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), text.len() as u64);
+    let places = [Place { path: None, commit: None }];
+    for suspect in suspects.expect("reading from memory does not fail") {
+        if suspect.rule.path.is_none() {
+            tell(suspect.finding(plan, origin.clone(), &places, None));
+        }
+    }
+    Coverage { bytes: text.len() as u64, skips: names.skips, ..Coverage::default() }
+}
+
+/// Whether what stands around a secret may name authors: what git writes itself, but for trees and files.
+fn tells_of_people(layout: &Layout, origin: &Origin) -> bool {
+    match origin {
+        Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
+        Origin::File { path, .. } => {
+            path.strip_prefix(&layout.common_dir).is_ok_and(|rest| rest.iter().any(|part| part == "logs"))
+        }
+        Origin::Stream { .. } => false,
+    }
+}
+
+/// The masked secret without what stands around it.
+fn alone(snippet: &Snippet) -> Snippet {
+    let text = snippet.text.get(snippet.mark.clone()).unwrap_or_default().to_owned();
+    let line = snippet.line + snippet.text.get(..snippet.mark.start).unwrap_or_default().matches('\n').count() as u64;
+    Snippet { line, mark: 0..text.len(), text, cut_before: true, cut_after: true }
+}
+
 /// What was found in an object.
-struct Found {
-    object: Object,
-    suspects: Vec<Suspect>,
+pub(super) struct Found {
+    pub object: Object,
+    pub suspects: Vec<Suspect>,
 }
 
 /// Searches what the walker shows.
@@ -154,21 +201,50 @@ struct Scanner<'p> {
     detector: &'p Detector,
     scratch: Scratch,
     found: Vec<Found>,
+    /// Objects in which the search failed.
+    failed: Vec<Object>,
+    /// The prefilter failed on bytes that any object may share.
+    blind: bool,
 }
 
 impl<'p> Scanner<'p> {
     fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
-        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new() }
+        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new(), failed: Vec::new(), blind: false }
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        let suspects = self.searcher.suspects(content, object.size)?;
-        if !suspects.is_empty() {
-            self.found.push(Found { object: *object, suspects });
+        match guarded(|| self.searcher.suspects(content, object.size)) {
+            None => self.failed.push(*object),
+            Some(suspects) => {
+                let suspects = suspects?;
+                if !suspects.is_empty() {
+                    self.found.push(Found { object: *object, suspects });
+                }
+            }
         }
         Ok(())
     }
+
+    /// What became of the walk's account by failures of the search.
+    fn account(&self, objects: &Path, coverage: &mut Coverage) {
+        let skip = |origin, detail: &str| Skip { origin, why: Why::Panicked, detail: detail.to_owned() };
+        for Object { id, kind, size } in self.failed.iter().copied() {
+            coverage.objects -= 1;
+            coverage.bytes -= size;
+            let origin = Origin::Object { path: None, id, kind: Some(kind) };
+            coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
+        }
+        if self.blind {
+            let origin = Origin::File { path: objects.to_owned(), tracking: None };
+            coverage.skips.push(skip(origin, "the search failed; it is not known how many objects are not covered"));
+        }
+    }
+}
+
+/// A bug met in one object must not keep the others from being read.
+fn guarded<T>(search: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(search)).ok()
 }
 
 impl Lens for Scanner<'_> {
@@ -177,7 +253,9 @@ impl Lens for Scanner<'_> {
     }
 
     fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
-        self.detector.marks(&mut self.scratch, bytes, out);
+        if guarded(|| self.detector.marks(&mut self.scratch, bytes, out)).is_none() {
+            self.blind = true;
+        }
     }
 
     fn head(&mut self, _: &Object, head: &[u8]) -> bool {
@@ -190,157 +268,5 @@ impl Lens for Scanner<'_> {
 
     fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
         self.search(object, content)
-    }
-}
-
-/// Where the objects with findings were, who brought them and what still leads to them.
-struct Chronicle<'s> {
-    attribution: Attribution<'s>,
-    references: References,
-    commits: BTreeMap<ObjectId, Commit>,
-}
-
-impl<'s> Chronicle<'s> {
-    fn new(
-        stores: &'s Stores,
-        layout: &Layout,
-        found: &[Found],
-        options: Options<'_>,
-        request: &Request,
-        detector: &Detector,
-    ) -> Result<Self, Error> {
-        let in_trees = |kind| matches!(kind, ObjectKind::Blob | ObjectKind::Tree);
-        let targets: HashSet<ObjectId> =
-            found.iter().filter(|found| in_trees(found.object.kind)).map(|found| found.object.id).collect();
-        let attribution = attribute(stores, &targets, Options { only: None, ..options })?;
-        let mut reader = Reader::new(stores, options.memory);
-        let references = references(layout, &mut reader);
-        let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
-        let ids = brought.map(|one| one.commit);
-        let itself = found.iter().filter(|found| found.object.kind == ObjectKind::Commit).map(|found| found.object.id);
-        let mut commits = BTreeMap::new();
-        let mut scratch = detector.scratch();
-        for id in ids.chain(itself) {
-            commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
-        }
-        Ok(Chronicle { attribution, references, commits })
-    }
-
-    fn skips(&self) -> impl Iterator<Item = Skip> {
-        self.attribution.skips.iter().chain(&self.references.skips).cloned()
-    }
-
-    fn tell(&self, plan: &Plan, found: Vec<Found>, tell: &mut dyn FnMut(Finding)) {
-        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
-            .into_iter()
-            .map(|found| {
-                let provenance = self.provenance(&found.object);
-                let path = provenance.paths.first().cloned();
-                let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
-                (origin, Arc::new(provenance), found.suspects)
-            })
-            .collect();
-        all.sort_by(|one, other| one.0.cmp(&other.0));
-        for (origin, provenance, suspects) in all {
-            let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
-            let places = places(&provenance, &commits);
-            for suspect in suspects {
-                let wanted = suspect.rule.path.as_ref();
-                let is_at =
-                    |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
-                if wanted.is_none() || places.iter().any(is_at) {
-                    tell(suspect.finding(plan, origin.clone(), &places, Some(provenance.clone())));
-                }
-            }
-        }
-    }
-
-    fn provenance(&self, object: &Object) -> Provenance {
-        let commit = |id: &ObjectId| self.commits.get(id).cloned();
-        let Some(history) = self.attribution.history(&object.id) else {
-            return Provenance { introduced: commit(&object.id).into_iter().collect(), ..self.of_commit(&object.id) };
-        };
-        let tips: Vec<ObjectId> = self.references.all.iter().filter_map(|reference| reference.commit).collect();
-        let named = self.references.all.iter().filter(|reference| reference.commit.is_some());
-        let mut provenance = Provenance {
-            paths: history.paths.iter().map(|path| to_path(path)).collect(),
-            introduced: history.introduced.iter().filter_map(|one| commit(&one.commit)).collect(),
-            in_head: self.references.head.is_some_and(|head| self.attribution.holds(&head, &object.id)),
-            truncated: history.truncated,
-            ..Provenance::default()
-        };
-        for (reference, tip) in named.zip(self.attribution.tips(&object.id, &tips)) {
-            if tip != Tip::Unrelated {
-                provenance.references.push(reference.name.clone());
-            }
-            if let Tip::Removed(commit) = tip {
-                provenance.removed.push(Removed { reference: reference.name.clone(), commit });
-            }
-        }
-        provenance
-    }
-
-    /// For what is in no tree: a commit or a tag.
-    fn of_commit(&self, id: &ObjectId) -> Provenance {
-        let tips: Vec<&str> = self
-            .references
-            .all
-            .iter()
-            .filter(|reference| reference.commit.is_some_and(|tip| self.attribution.descends(&tip, id)))
-            .map(|reference| reference.name.as_str())
-            .collect();
-        Provenance {
-            references: tips.into_iter().map(str::to_owned).collect(),
-            in_head: self.references.head.is_some_and(|head| self.attribution.descends(&head, id)),
-            ..Provenance::default()
-        }
-    }
-}
-
-/// Every path with every commit that brought the object.
-fn places<'a>(provenance: &'a Provenance, commits: &'a [String]) -> Vec<Place<'a>> {
-    let paths: Vec<Option<&[u8]>> = match provenance.paths.as_slice() {
-        [] => vec![None],
-        paths => paths.iter().map(|path| Some(path.as_os_str().as_encoded_bytes())).collect(),
-    };
-    let commits: Vec<Option<&str>> = match commits {
-        [] => vec![None],
-        commits => commits.iter().map(|commit| Some(commit.as_str())).collect(),
-    };
-    paths.iter().flat_map(|&path| commits.iter().map(move |&commit| Place { path, commit })).collect()
-}
-
-fn to_path(bytes: &[u8]) -> PathBuf {
-    #[cfg(unix)]
-    return Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)).to_owned();
-    #[cfg(not(unix))]
-    return Path::new(&*String::from_utf8_lossy(bytes)).to_owned();
-}
-
-/// What a commit says of itself, with secrets masked.
-fn describe(
-    reader: &mut Reader<'_>,
-    id: ObjectId,
-    authors: bool,
-    detector: &Detector,
-    scratch: &mut Scratch,
-) -> Commit {
-    let text = reader.read(&id).ok().flatten().map(|(_, text)| text).unwrap_or_default();
-    let author = field(&text, b"author ").unwrap_or_default();
-    let mail = memchr::memchr(b'<', author).zip(memchr::memrchr(b'>', author)).filter(|(open, close)| open < close);
-    let (name, address, time) = match mail {
-        Some((open, close)) => (&author[..open], &author[open + 1..close], &author[close + 1..]),
-        None => (author, &b""[..], &b""[..]),
-    };
-    let time = String::from_utf8_lossy(time).split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0);
-    let message = memchr::memmem::find(&text, b"\n\n").map_or(&b""[..], |at| &text[at + 2..]);
-    let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let mut shown = |bytes: &[u8]| masked(detector, scratch, bytes).trim().to_owned();
-    Commit {
-        id,
-        author: authors.then(|| shown(name)),
-        email: authors.then(|| shown(address)),
-        time,
-        subject: shown(subject),
     }
 }
