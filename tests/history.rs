@@ -286,13 +286,13 @@ fn secrets_are_found_wherever_a_repository_keeps_them_and_however() {
     repository.git(&["prune-packed"]);
     repository.git(&["multi-pack-index", "write"]);
     same(&top, "three packs with an index over all");
+    let borrower = repository.dir.path().join("borrower");
+    git(repository.dir.path(), &["clone", "-q", "--shared", "--no-checkout", "top", "borrower"]);
+    same(&borrower, "everything borrowed");
     for pack in packs(&top.join(".git"), "idx") {
         fs::remove_file(pack).expect("ours");
     }
     same(&top, "only an index over all");
-    let borrower = repository.dir.path().join("borrower");
-    git(repository.dir.path(), &["clone", "-q", "--shared", "--no-checkout", "top", "borrower"]);
-    same(&borrower, "everything borrowed");
     let bare = repository.dir.path().join("bare.git");
     fs::rename(top.join(".git"), &bare).expect("ours");
     git(&bare, &["config", "core.bare", "true"]);
