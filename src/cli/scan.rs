@@ -245,6 +245,7 @@ fn style(args: &Args) -> Style {
 fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
     let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
     let unread = summary.unaccepted();
+    summary.warnings.iter().for_each(|text| message::warning(text));
     if !told {
         message::note(&format!("{} found, {} allowed, {unread} not read", summary.reported, summary.allowed));
         if unread > 0 && summary.reported == 0 {

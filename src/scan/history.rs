@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::cache::{Cache, Recalled};
 use super::chronicle::Chronicle;
 use super::object::Searcher;
 use super::suspect::{Place, Suspect};
@@ -17,8 +18,8 @@ use crate::detect::{Detector, Scratch};
 use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 use crate::source::encoding::sniff;
-use crate::source::files::Target;
-use crate::source::git::{Layout, Lens, Names, Object, Options, Reach, walk};
+use crate::source::files::{self, Target};
+use crate::source::git::{Layout, Lens, Names, Object, Options, Reach, Stores, Walked, walk, walk_unknown};
 use crate::summary::Summary;
 
 /// What of a repository to scan.
@@ -34,6 +35,17 @@ pub struct Request {
     pub memory: u64,
     /// Name authors and their addresses.
     pub authors: bool,
+    /// Where to remember what was in each pack. Of no use where `only` is given.
+    pub cache: Option<CacheIn>,
+}
+
+/// Where a cache is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheIn {
+    /// In `stanch/` of the git directory.
+    Repository,
+    /// In this directory, which is made if it is not there.
+    Directory(PathBuf),
 }
 
 /// Scans a repository. Findings come to `sink` sorted by path, then by object and position.
@@ -44,6 +56,7 @@ pub(super) fn run(
     watch: &Watch,
     sink: &mut dyn FnMut(Finding),
 ) -> Result<Summary, Error> {
+    files::check(&[], &plan.files)?;
     let layout = Layout::discover(&request.repository)?;
     let mut repositories = vec![layout];
     if request.submodules {
@@ -55,6 +68,7 @@ pub(super) fn run(
         }
     }
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
+    let mut warnings = Vec::new();
     for layout in &repositories {
         let mut tell = |mut finding: Finding| {
             if !request.authors && tells_of_people(layout, &finding.origin) {
@@ -64,21 +78,22 @@ pub(super) fn run(
             watch.findings.store(summary.reported, Relaxed);
             sink(finding);
         };
-        let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut tell)?;
+        let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut warnings, &mut tell)?;
         if request.only.is_none() {
             coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
-            coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), &mut tell));
+            coverage.add(scan_files(plan, &own_files(layout), detector, watch, &mut Vec::new(), &mut tell));
         }
         summary.coverage.add(coverage);
     }
     summary.coverage.skips.sort();
     summary.coverage.skips.dedup();
+    summary.warnings = warnings;
     summary.interrupted = watch.interrupt.load(Relaxed);
     Ok(summary)
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
-fn files(layout: &Layout) -> Vec<Target> {
+fn own_files(layout: &Layout) -> Vec<Target> {
     let names = [
         "config",
         "config.worktree",
@@ -107,11 +122,13 @@ fn files(layout: &Layout) -> Vec<Target> {
         "remotes",
     ];
     let mut directories = vec![&layout.common_dir];
-    if layout.git_dir != layout.common_dir {
+    // That of a linked work tree is in `worktrees`, unless somebody moved it.
+    if !layout.git_dir.starts_with(&layout.common_dir) {
         directories.push(&layout.git_dir);
     }
     let all = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
-    all.filter(|path| path.exists()).map(Target::Path).collect()
+    let absent = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    all.filter(|path| !absent(path)).map(Target::Path).collect()
 }
 
 fn scan_objects(
@@ -120,6 +137,7 @@ fn scan_objects(
     layout: &Layout,
     detector: &Detector,
     watch: &Watch,
+    warnings: &mut Vec<String>,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
     let stores = layout.open();
@@ -132,22 +150,52 @@ fn scan_objects(
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };
-    let walked = walk(&stores, || Scanner::new(plan, detector, watch), options)?;
+    let mut cache = request.cache.as_ref().filter(|_| options.only.is_none()).map(|place| match place {
+        CacheIn::Repository => Cache::new(layout.common_dir.join("stanch"), &plan.rules),
+        CacheIn::Directory(directory) => Cache::new(directory.clone(), &plan.rules),
+    });
+    let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores));
+    let scanner = || Scanner::new(plan, detector, watch);
+    let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
     let mut coverage = Coverage {
-        objects: walked.counts.total(),
-        bytes: walked.counts.bytes,
-        skips: stores.skips.iter().cloned().chain(walked.skips).collect(),
+        objects: recalled.objects + walked.counts.total(),
+        bytes: recalled.bytes + walked.counts.bytes,
+        skips: stores.skips.iter().cloned().chain(std::mem::take(&mut walked.skips)).collect(),
         ..Coverage::default()
     };
-    walked.lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
+    if let Some(cache) = &mut cache {
+        keep(cache, &stores, &recalled, &walked);
+        warnings.append(&mut cache.warnings);
+    }
+    let mut lenses = walked.lenses;
+    if !recalled.suspects.is_empty() {
+        let again = walk(&stores, scanner, Options { only: Some(&recalled.suspects), links: false, ..options })?;
+        coverage.objects += again.counts.total();
+        coverage.bytes += again.counts.bytes;
+        // That a clone lacks something was named before.
+        coverage.skips.extend(again.skips.into_iter().filter(|skip| skip.why != Why::PartialClone));
+        lenses.extend(again.lenses);
+    }
+    lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     coverage.skips.extend(Names::read(layout).broken(&stores));
-    let found: Vec<Found> = walked.lenses.into_iter().flat_map(|scanner| scanner.found).collect();
+    let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
         coverage.skips.extend(chronicle.skips());
         chronicle.tell(plan, found, tell);
     }
     Ok(coverage)
+}
+
+/// Remembers what a walk read, unless it is not known what that was.
+fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked<Scanner<'_>>) {
+    if walked.interrupted || walked.lenses.iter().any(|scanner| scanner.blind) {
+        return;
+    }
+    let suspects: Vec<Object> =
+        walked.lenses.iter().flat_map(|scanner| &scanner.found).map(|found| found.object).collect();
+    let failed: Vec<Object> = walked.lenses.iter().flat_map(|scanner| &scanner.failed).copied().collect();
+    cache.keep(stores, &recalled.known, walked, &suspects, &failed);
 }
 
 /// Names of references that are files of their own are in no file's content; a list of all is searched.

@@ -19,6 +19,7 @@ use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
+mod cache;
 mod chronicle;
 pub mod filter;
 pub mod history;

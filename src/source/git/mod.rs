@@ -39,4 +39,4 @@ pub use lineage::Tip;
 pub use read::Reader;
 pub use refs::{Names, Reference, References, field, references};
 pub use store::Stores;
-pub use walk::{Counts, Options, Progress, Walked, walk};
+pub use walk::{Counts, InPack, Known, Options, Progress, Walked, walk, walk_unknown};

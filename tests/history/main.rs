@@ -1,6 +1,8 @@
 //! `stanch scan --history` through the real program: secrets in every place a repository has, in every form of object store.
 #![cfg(unix)]
 
+mod cache;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
