@@ -318,3 +318,51 @@ impl Lens for Scanner<'_> {
         self.search(object, content)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::rule::{Confidence, RuleSet};
+
+    struct Trap;
+
+    impl Read for Trap {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a bug of ours")
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_object_and_is_named() {
+        let rules = Arc::new(RuleSet::default());
+        let detector = Detector::new(rules.clone(), 0).unwrap();
+        let plan = Plan {
+            targets: Vec::new(),
+            history: None,
+            files: files::Options::default(),
+            log: None,
+            rules,
+            jobs: 1,
+            confidence: Confidence::Medium,
+            accept: Vec::new(),
+            fingerprint_key: None,
+            now: 0,
+            chunk: 1 << 20,
+        };
+        let watch = Watch::default();
+        let mut scanner = Scanner::new(&plan, &detector, &watch);
+        let id = ObjectId::from_bytes(&[7; 20]).unwrap();
+        let object = Object { id, kind: ObjectKind::Blob, size: 3 };
+        scanner.stream(&object, &mut Trap).unwrap();
+        scanner.stream(&object, &mut &b"abc"[..]).unwrap();
+        let mut coverage = Coverage { objects: 2, bytes: 6, ..Coverage::default() };
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert_eq!((coverage.objects, coverage.bytes, coverage.skips.len()), (1, 3, 1));
+        assert_eq!(coverage.skips[0].why, Why::Panicked);
+        scanner.blind = guarded(|| -> () { panic!("a bug of ours") }).is_none();
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert!(coverage.skips.iter().any(|skip| matches!(skip.origin, Origin::File { .. })));
+    }
+}

@@ -137,9 +137,9 @@ fn a_broken_or_foreign_cache_is_ignored_with_a_warning() {
         [&bytes[..64], text.as_bytes()].concat()
     };
     let swapped = |_: &[u8]| fresh[1].1.clone();
-    let ways: [&dyn Fn(&[u8]) -> Vec<u8>; 4] = [&cut, &short, &forged, &swapped];
-    for way in ways {
-        fs::write(&fresh[0].0, way(&fresh[0].1)).unwrap();
+    let bytes = &fresh[0].1;
+    for text in [cut(bytes), short(bytes), forged(bytes), swapped(bytes)] {
+        fs::write(&fresh[0].0, text).unwrap();
         let again = repository.scan(&options);
         same(&again.report, &right);
         assert!(again.errors.contains("warning: the cache file"), "{}", again.errors);

@@ -14,6 +14,7 @@ use serde_json::Value;
 use stanch::detect::mint::mint;
 use stanch::rulefile::builtin;
 use stanch::secret::Fingerprint;
+use stanch::source::read::CHUNK;
 use tempfile::TempDir;
 
 /// A token nobody has.
@@ -232,9 +233,9 @@ fn places() -> (Repository, Vec<(String, &'static str, &'static str)>) {
     r.put("wide.txt", utf16(&format!("key = {}\r\n", hide("blob", "UTF-16"))), "wide");
     r.put("dos.txt", format!("a = b\r\nkey = {}\r\n", hide("blob", "CRLF")), "dos");
     let seam = hide("blob", "over a seam of a large file");
-    let mut huge = vec![b'x'; (3 << 20) + 5];
+    let mut huge = vec![b'x'; CHUNK + (1 << 20) + 5];
     huge.chunks_mut(64).for_each(|line| line[line.len() - 1] = b'\n');
-    huge[(1 << 20) - 21..][..seam.len() + 2].copy_from_slice(format!(" {seam} ").as_bytes());
+    huge[CHUNK - 21..][..seam.len() + 2].copy_from_slice(format!(" {seam} ").as_bytes());
     r.put("huge", huge, "huge");
     r.git(&["branch", &format!("b/{}", hide("", "name of a branch"))]);
     r.git(&["remote", "add", "x", &format!("https://me:{}@github.com/o/r", hide("", "configuration"))]);
@@ -262,6 +263,16 @@ fn secrets_are_found_wherever_a_repository_keeps_them_and_however() {
     assert!(extra.is_empty(), "{extra:#?}");
     let listed = repository.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
     assert_eq!(loose.report["summary"]["objects"], listed.lines().count());
+
+    // What a mirror is handed out: everything that references lead to.
+    git(repository.dir.path(), &["clone", "-q", "--mirror", "top", "mirror.git"]);
+    let mirror = scan(&repository.dir.path().join("mirror.git"), &[]);
+    assert_eq!((mirror.exit, mirror.skips()), (1, vec![]));
+    let reachable = repository.git(&["rev-list", "--all", "--objects", "--no-object-names"]);
+    let reachable: BTreeSet<&str> = reachable.lines().collect();
+    let led_to: BTreeSet<_> = loose.marks().into_iter().filter(|it| reachable.contains(it.0.as_str())).collect();
+    assert_eq!(mirror.marks(), led_to);
+    assert!(led_to.len() + 4 < loose.marks().len());
 
     // The same objects, kept otherwise.
     let top = repository.top();
