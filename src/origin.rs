@@ -205,11 +205,13 @@ pub struct Provenance {
     pub in_head: bool,
     /// There are more paths than were followed.
     pub truncated: bool,
+    /// Not all references and commits could be read: that none leads to the object means nothing.
+    pub incomplete: bool,
 }
 
 impl Provenance {
-    /// No reference leads to it: only an object id away.
+    /// No reference leads to it, and no commit that is checked out: only an object id away.
     pub fn is_unreachable(&self) -> bool {
-        self.references.is_empty()
+        self.references.is_empty() && !self.in_head && !self.incomplete
     }
 }

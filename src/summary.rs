@@ -53,6 +53,8 @@ pub struct Summary {
     pub notes: Vec<Note>,
     /// Reasons of skips that the user accepted with `--accept-skip`; still counted, no longer exit 3.
     pub accepted: Vec<Why>,
+    /// What the user should know of the run itself, one sentence each. Holds no secret.
+    pub warnings: Vec<String>,
     /// Stopped by a signal.
     pub interrupted: bool,
 }

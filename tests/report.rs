@@ -12,7 +12,7 @@ use serde_json::Value;
 use stanch::chunk::Position;
 use stanch::coverage::{Coverage, Skip, Why};
 use stanch::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
-use stanch::origin::{Origin, Tracking};
+use stanch::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed, Tracking};
 use stanch::report::{Format, Header, Repository, Style, report};
 use stanch::rule::{Confidence, ProofKind, Rule, RuleSet, Severity};
 use stanch::secret::{Fingerprint, Secret};
@@ -148,6 +148,7 @@ fn header(rules: &RuleSet) -> Header<'_> {
         now: 1_700_000_000,
         show_allowed: false,
         show_hidden: false,
+        at_once: false,
         targets: vec![".".to_owned()],
     }
 }
@@ -234,6 +235,108 @@ fn disguises(secret: &str) -> Vec<String> {
         }
     }
     all
+}
+
+fn object(name: &[u8]) -> ObjectId {
+    ObjectId::from_bytes(&[name, &[7; 20]].concat()[..20]).unwrap()
+}
+
+/// A finding in an object of git, brought by two commits and taken away from a branch.
+fn historic(name: &[u8], secret: &str, text: &str) -> Finding {
+    let path = PathBuf::from(OsStr::from_bytes(name));
+    let commit = |id: &[u8], time| Commit {
+        id: object(id),
+        author: Some(format!("Jane {text}")),
+        email: Some(format!("{text}@example.org")),
+        time,
+        subject: format!("Add {text}"),
+    };
+    let provenance = Provenance {
+        paths: [name, b"y/1", b"y/2", b"y/3", b"y/4"].map(|path| PathBuf::from(OsStr::from_bytes(path))).to_vec(),
+        introduced: vec![commit(b"one", 1_620_000_000), commit(b"two", i64::MAX)],
+        references: vec![format!("refs/heads/{text}"), "refs/heads/main".to_owned(), "refs/tags/v1".to_owned()],
+        removed: vec![Removed { reference: format!("refs/heads/{text}"), commit: object(b"three") }],
+        in_head: true,
+        truncated: true,
+        incomplete: false,
+    };
+    let origin = Origin::Object { path: Some(path), id: object(b"blob"), kind: Some(ObjectKind::Blob) };
+    Finding { provenance: Some(Arc::new(provenance)), ..finding(origin, secret, "", "") }
+}
+
+#[test]
+fn text_tells_the_history_of_a_finding_and_of_a_secret() {
+    let mut findings =
+        [historic(b"x", &token(5), "side"), historic(b"z", &token(5), "side"), historic(b"z", &token(6), "")];
+    findings[2].provenance = Some(Arc::default());
+    let mut summary = summary(&findings);
+    summary.coverage.objects = 35_888;
+    let report = render(Format::Text, &findings, &summary);
+    for part in [
+        "= object: blob 626c6f62",
+        "= history: brought by 6f6e650707 2021-05-03 Jane side <side@example.org> \"Add side\" and by 1 other commit; also at \
+         y/1, y/2, y/3 and 1 other (and more than were followed)",
+        "= now: still in HEAD; removed from side by 7468726565; reached by 2 branches (side, main), 1 tag (v1)",
+        "= now: unreachable: only an object id away",
+        "2 places, first seen 2021-05-03, still in HEAD\n",
+        "1 place, unreachable: only an object id away\n",
+        "3 secrets found in 35,888 objects and 3 files (4.20 MB)",
+    ] {
+        assert!(report.contains(part), "{part} is not in\n{report}");
+    }
+    for (at, name) in NAMES.iter().enumerate() {
+        let hostile = [historic(name, &token(at as u64), &String::from_utf8_lossy(name))];
+        let report = render(Format::Text, &hostile, &summary);
+        assert!(report.chars().all(|c| c == '\n' || !c.is_control()), "{report}");
+        assert!(!report.lines().any(|line| line.starts_with("::") || line.contains("##[")), "{report}");
+        sarif(&hostile, &summary);
+    }
+}
+
+#[test]
+fn documents_tell_the_whole_history() {
+    let findings = [historic(b"x", &token(5), "side"), historic(b"\xff", &token(5), "side")];
+    let mut summary = summary(&findings);
+    summary.coverage.objects = 9;
+    let document: Value = serde_json::from_str(&render(Format::Json, &findings, &summary)).unwrap();
+    let (first, history) = (&document["findings"][0], &document["findings"][0]["history"]);
+    assert_eq!((&first["object"]["kind"], &first["origin"]), (&"blob".into(), &"object".into()));
+    assert_eq!(first["object"]["id"], object(b"blob").to_string());
+    assert_eq!(history["introduced"][0]["date"], "2021-05-03T00:00:00Z");
+    assert_eq!(history["introduced"][1]["date"], Value::Null, "no calendar has this");
+    assert_eq!(history["removed"][0]["commit"], object(b"three").to_string());
+    assert_eq!(document["findings"][1]["history"]["paths"][0]["path_bytes_base64"], "/w==");
+    assert_eq!((&document["summary"]["objects"], &document["summary"]["secrets"][0]["places"]), (&9.into(), &2.into()));
+    let rules = rules();
+    let uri = Some("https://example.org/r".to_owned());
+    let repository = Some(Repository { uri, revision: Some("abc".to_owned()), branch: None });
+    let header = Header { repository, ..header(&rules) };
+    let log = render_with(Format::Sarif, &header, Style::default(), &findings, &summary);
+    let log = checked(std::str::from_utf8(&log).unwrap());
+    let properties = &log["runs"][0]["results"][0]["properties"];
+    assert_eq!(properties["objectId"], object(b"blob").to_string());
+    assert_eq!(
+        (&properties["commit"], &properties["authorDate"]),
+        (&object(b"one").to_string().into(), &"2021-05-03T00:00:00Z".into())
+    );
+    let known = log["runs"][0]["versionControlProvenance"].as_array().unwrap();
+    assert_eq!((known.len(), &known[1]["revisionId"]), (2, &object(b"one").to_string().into()));
+    assert_eq!(log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "x");
+}
+
+#[test]
+fn no_history_contains_the_secret() {
+    let (early, late) = (token(1), token(2));
+    let findings = [historic(format!("d {late}/f").as_bytes(), &early, &late), historic(b"z", &late, &early)];
+    let rules = rules();
+    let header = Header { at_once: true, ..header(&rules) };
+    for format in Format::ALL {
+        let report = render_with(*format, &header, Style::default(), &findings, &summary(&findings));
+        let report = String::from_utf8(report).unwrap();
+        for disguise in disguises(&early).iter().chain(&disguises(&late)) {
+            assert!(!report.contains(disguise.as_str()), "{} shows {disguise} in\n{report}", format.as_str());
+        }
+    }
 }
 
 #[test]
@@ -477,6 +580,7 @@ fn the_documentation_names_every_field() {
     let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/formats.md")).unwrap();
     let mut findings = hostile();
     findings[0].verdict = Verdict::Allowed(Allowed { by: "config", reason: "x".to_owned() });
+    findings.push(historic(b"\xff", &token(60), "x"));
     let mut summary = summary(&findings);
     summary.coverage.skips = vec![skip(b"\xff", Why::Vanished, "gone")];
     let rules = rules();

@@ -300,6 +300,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         now: plan.now,
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
+        at_once: plan.history.is_some(),
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
     }
 }
@@ -313,6 +314,7 @@ fn style(args: &Args) -> Style {
 fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
     let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
     let unread = summary.unaccepted();
+    summary.warnings.iter().for_each(|text| message::warning(text));
     if !told {
         let baselined = match summary.baselined {
             0 => String::new(),

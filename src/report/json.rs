@@ -10,10 +10,11 @@ use serde::Serialize;
 use crate::baseline::{Key, Known};
 use crate::coverage;
 use crate::finding::{self, Proof, Verdict};
-use crate::origin::Origin;
+use crate::origin::{self, Origin};
 use crate::summary;
 
 use super::escape;
+use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
 
 const SCHEMA_VERSION: &str = "1";
@@ -64,6 +65,8 @@ struct Finding {
     byte_length: u64,
     snippet: Snippet,
     verdict: State,
+    object: Option<Object>,
+    history: Option<History>,
     properties: BTreeMap<&'static str, String>,
     remedy: String,
     references: Vec<String>,
@@ -82,6 +85,57 @@ struct Place {
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes_base64: Option<String>,
     tracking: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Object {
+    id: String,
+    kind: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct History {
+    paths: Vec<Path>,
+    introduced: Vec<Commit>,
+    references: Vec<String>,
+    removed: Vec<Removed>,
+    in_head: bool,
+    unreachable: bool,
+    truncated: bool,
+}
+
+#[derive(Serialize)]
+struct Path {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes_base64: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Commit {
+    commit: String,
+    author: Option<String>,
+    email: Option<String>,
+    date: Option<String>,
+    subject: String,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    reference: String,
+    commit: String,
+}
+
+/// One secret over all its places.
+#[derive(Serialize)]
+struct Secret {
+    fingerprint: String,
+    rule: String,
+    secret: String,
+    places: u64,
+    first_seen: Option<String>,
+    in_head: bool,
+    unreachable: bool,
 }
 
 #[derive(Serialize)]
@@ -111,10 +165,12 @@ struct Summary {
     stale: Vec<Entry>,
     expired: Vec<Entry>,
     hidden: u64,
+    objects: u64,
     files: u64,
     streams: u64,
     bytes: u64,
     excluded: u64,
+    secrets: Vec<Secret>,
     skips: Vec<Skip>,
     interrupted: bool,
     exit_code: u8,
@@ -186,6 +242,8 @@ impl From<&finding::Finding> for Finding {
             byte_length: end.offset.saturating_sub(start.offset),
             snippet: (&finding.snippet).into(),
             verdict: (&finding.verdict).into(),
+            object: object(&finding.origin),
+            history: finding.provenance.as_deref().map(History::from),
             properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
             remedy: rule.remedy.clone(),
             references: rule.references.clone(),
@@ -217,10 +275,57 @@ impl From<&Origin> for Place {
             Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };
-        let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
+        let Path { path, path_bytes_base64 } = bytes.into();
         let tracking = origin.tracking().map(|tracking| tracking.as_str());
-        Place { origin: kind, path: String::from_utf8_lossy(bytes).into_owned(), path_bytes_base64, tracking }
+        Place { origin: kind, path, path_bytes_base64, tracking }
     }
+}
+
+impl From<&[u8]> for Path {
+    fn from(bytes: &[u8]) -> Self {
+        let path_bytes_base64 = std::str::from_utf8(bytes).is_err().then(|| BASE64.encode(bytes));
+        Path { path: String::from_utf8_lossy(bytes).into_owned(), path_bytes_base64 }
+    }
+}
+
+fn object(origin: &Origin) -> Option<Object> {
+    let Origin::Object { id, kind, .. } = origin else { return None };
+    Some(Object { id: id.to_string(), kind: kind.map(|kind| kind.as_str()) })
+}
+
+impl From<&origin::Provenance> for History {
+    fn from(provenance: &origin::Provenance) -> Self {
+        let commit = |commit: &origin::Commit| Commit {
+            commit: commit.id.to_string(),
+            author: commit.author.clone(),
+            email: commit.email.clone(),
+            date: history::date(commit.time),
+            subject: commit.subject.clone(),
+        };
+        let removed = |it: &origin::Removed| Removed { reference: it.reference.clone(), commit: it.commit.to_string() };
+        History {
+            paths: provenance.paths.iter().map(|path| path.as_os_str().as_encoded_bytes().into()).collect(),
+            introduced: provenance.introduced.iter().map(commit).collect(),
+            references: provenance.references.clone(),
+            removed: provenance.removed.iter().map(removed).collect(),
+            in_head: provenance.in_head,
+            unreachable: provenance.is_unreachable(),
+            truncated: provenance.truncated,
+        }
+    }
+}
+
+fn secrets(groups: &Groups) -> Vec<Secret> {
+    let secret = |(fingerprint, group): (crate::secret::Fingerprint, &history::Group)| Secret {
+        fingerprint: fingerprint.to_string(),
+        rule: group.rule.clone(),
+        secret: group.secret.clone(),
+        places: group.places,
+        first_seen: group.first_seen.and_then(history::date),
+        in_head: group.in_head,
+        unreachable: group.unreachable,
+    };
+    groups.all().into_iter().map(secret).collect()
 }
 
 impl From<&finding::Snippet> for Snippet {
@@ -251,8 +356,8 @@ impl From<&Verdict> for State {
     }
 }
 
-impl From<&summary::Summary> for Summary {
-    fn from(summary: &summary::Summary) -> Self {
+impl Summary {
+    fn new(summary: &summary::Summary, groups: &Groups) -> Self {
         let coverage = &summary.coverage;
         let skip = |skip: &coverage::Skip| Skip {
             origin: (&skip.origin).into(),
@@ -268,10 +373,12 @@ impl From<&summary::Summary> for Summary {
             stale: summary.stale.iter().map(Entry::from).collect(),
             expired: summary.expired.iter().map(Entry::from).collect(),
             hidden: summary.hidden,
+            objects: coverage.objects,
             files: coverage.files,
             streams: coverage.streams,
             bytes: coverage.bytes,
             excluded: coverage.excluded,
+            secrets: secrets(groups),
             skips: coverage.skips.iter().map(skip).collect(),
             interrupted: summary.interrupted,
             exit_code: summary.exit().code(),
@@ -284,11 +391,12 @@ pub(super) struct Json {
     out: Out,
     head: Option<Head>,
     findings: Vec<Finding>,
+    groups: Groups,
 }
 
 impl Json {
     pub(super) fn new(out: Out, _: Style) -> Self {
-        Json { out, head: None, findings: Vec::new() }
+        Json { out, head: None, findings: Vec::new(), groups: Groups::default() }
     }
 }
 
@@ -307,12 +415,14 @@ impl Report for Json {
     }
 
     fn finding(&mut self, finding: &finding::Finding) -> io::Result<()> {
+        self.groups.add(finding);
         self.findings.push(finding.into());
         Ok(())
     }
 
     fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
-        let document = Document { head: self.head.as_ref(), findings: &self.findings, summary: summary.into() };
+        let summary = Summary::new(summary, &self.groups);
+        let document = Document { head: self.head.as_ref(), findings: &self.findings, summary };
         writeln!(self.out, "{}", escape::json(&document, true)?)?;
         self.out.flush()
     }
@@ -321,11 +431,12 @@ impl Report for Json {
 /// One object per line, each flushed: what reads it sees a finding as soon as it is made.
 pub(super) struct Jsonl {
     out: Out,
+    groups: Groups,
 }
 
 impl Jsonl {
     pub(super) fn new(out: Out, _: Style) -> Self {
-        Jsonl { out }
+        Jsonl { out, groups: Groups::default() }
     }
 
     fn line(&mut self, line: &Line) -> io::Result<()> {
@@ -348,10 +459,11 @@ impl Report for Jsonl {
     }
 
     fn finding(&mut self, finding: &finding::Finding) -> io::Result<()> {
+        self.groups.add(finding);
         self.line(&Line::Finding(Box::new(finding.into())))
     }
 
     fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
-        self.line(&Line::Summary(summary.into()))
+        self.line(&Line::Summary(Summary::new(summary, &self.groups)))
     }
 }

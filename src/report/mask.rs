@@ -132,6 +132,7 @@ impl Mask {
             removed: provenance.removed.iter().map(removed).collect(),
             in_head: provenance.in_head,
             truncated: provenance.truncated,
+            incomplete: provenance.incomplete,
         }
     }
 
@@ -228,6 +229,9 @@ impl Masked {
 impl Report for Masked {
     fn begin(&mut self, header: &Header<'_>) -> io::Result<()> {
         self.show_allowed = header.show_allowed;
+        if header.at_once {
+            self.held.get_or_insert_default();
+        }
         self.inner.begin(header)
     }
 

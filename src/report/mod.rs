@@ -20,6 +20,7 @@ mod csv;
 pub mod escape;
 mod github;
 mod gitlab;
+mod history;
 mod json;
 mod junit;
 mod markdown;
@@ -52,6 +53,9 @@ pub struct Header<'a> {
     pub show_hidden: bool,
     /// When the scan was started, in seconds since 1970 (UTC).
     pub now: i64,
+    /// The findings come when all is searched, as those of a history do: a format that streams waits for the last one, too,
+    /// so that every secret is masked in every finding.
+    pub at_once: bool,
     /// The targets as they were given.
     pub targets: Vec<String>,
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::ops::Range;
 
 use anstyle::{AnsiColor, Style as Ansi};
-use indicatif::DecimalBytes;
+use indicatif::{DecimalBytes, HumanCount};
 use unicode_width::UnicodeWidthChar;
 
 use crate::baseline::Known;
@@ -21,6 +21,7 @@ use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
 use super::escape::{self, is_visible};
+use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
 
 /// Skips that are named for each reason; `-v` names all.
@@ -34,11 +35,12 @@ pub(super) struct Text {
     style: Style,
     /// Where each secret was met first.
     first: HashMap<Fingerprint, String>,
+    groups: Groups,
 }
 
 impl Text {
     pub(super) fn new(out: Out, style: Style) -> Self {
-        Text { out, style, first: HashMap::new() }
+        Text { out, style, first: HashMap::new(), groups: Groups::default() }
     }
 
     fn escaped(&self, text: &str) -> String {
@@ -69,6 +71,7 @@ impl Text {
         if let Some(tracking) = finding.origin.tracking() {
             notes.push(("git", tracked(tracking).to_owned()));
         }
+        notes.extend(history::notes(finding));
         if !finding.facts.is_empty() {
             let facts: Vec<_> = finding.facts.iter().map(|fact| format!("{} {}", fact.name, fact.value)).collect();
             notes.push(("token", facts.join(", ")));
@@ -169,6 +172,17 @@ impl Text {
         format!("  - {}\n", self.escaped(&text))
     }
 
+    /// Each secret of a history over all its places.
+    fn secrets(&self) -> String {
+        let line = |(_, group): &(Fingerprint, &history::Group)| {
+            let name = format!("{} ({})", group.secret, group.rule);
+            format!("  {}: {}\n", self.escaped(&name), group.sentence())
+        };
+        let all = self.groups.all();
+        let title = self.painted(&some(all.len() as u64, "secret"), Ansi::new().bold());
+        if all.is_empty() { String::new() } else { format!("{title}\n{}\n", all.iter().map(line).collect::<String>()) }
+    }
+
     /// Every skip by its reason, the first few of each by name.
     fn skips(&self, summary: &Summary) -> String {
         let mut text = String::new();
@@ -198,6 +212,7 @@ impl Report for Text {
     }
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        self.groups.add(finding);
         let frame = self.frame(finding);
         writeln!(self.out, "{frame}")
     }
@@ -208,6 +223,7 @@ impl Report for Text {
             1 => AnsiColor::Red.on_default(),
             _ => AnsiColor::Yellow.on_default(),
         };
+        write!(self.out, "{}", self.secrets())?;
         let outcome = self.painted(&outcome(summary), ansi.bold());
         writeln!(self.out, "{outcome}{}", counted(summary))?;
         let skips = &summary.coverage.skips;
@@ -220,21 +236,22 @@ impl Report for Text {
     }
 }
 
-/// `1 file`, `2 files`.
+/// `1 file`, `2 files`, `35,888 objects`.
 fn some(count: u64, noun: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
+    format!("{} {noun}{s}", HumanCount(count))
 }
 
 /// What was found in what. Says "clean" only of what was read.
 fn outcome(summary: &Summary) -> String {
     let coverage = &summary.coverage;
-    let mut read = some(coverage.files, "file");
-    if coverage.streams > 0 {
-        let streams = some(coverage.streams, "stream");
-        read = if coverage.files == 0 { streams } else { format!("{read} and {streams}") };
+    let counts = [(coverage.objects, "object"), (coverage.files, "file"), (coverage.streams, "stream")];
+    let mut read: Vec<String> =
+        counts.into_iter().filter(|count| count.0 > 0).map(|(count, noun)| some(count, noun)).collect();
+    if read.is_empty() {
+        read.push(some(0, "file"));
     }
-    let read = format!("{read} ({})", DecimalBytes(coverage.bytes));
+    let read = format!("{} ({})", read.join(" and "), DecimalBytes(coverage.bytes));
     let found = match summary.reported {
         0 => "nothing found".to_owned(),
         count => format!("{} found", some(count, "secret")),

@@ -1,26 +1,24 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::filter::masked;
+use super::cache::{Cache, Recalled};
+use super::chronicle::Chronicle;
 use super::object::Searcher;
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
 use crate::chunk::Encoding;
-use crate::coverage::{Coverage, Skip};
+use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
-use crate::finding::Finding;
-use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
+use crate::finding::{Finding, Snippet};
+use crate::origin::{ObjectId, ObjectKind, Origin};
 use crate::source::encoding::sniff;
-use crate::source::files::Target;
-use crate::source::git::{
-    Attribution, Layout, Lens, Object, Options, Reach, Reader, References, Stores, Tip, attribute, field, references,
-    walk,
-};
+use crate::source::files::{self, Target};
+use crate::source::git::{Layout, Lens, Names, Object, Options, Reach, Stores, Walked, walk, walk_unknown};
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
@@ -35,6 +33,17 @@ pub struct Request {
     pub memory: u64,
     /// Name authors and their addresses.
     pub authors: bool,
+    /// Where to remember what was in each pack. Of no use where `only` is given.
+    pub cache: Option<CacheIn>,
+}
+
+/// Where a cache is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheIn {
+    /// In `stanch/` of the git directory.
+    Repository,
+    /// In this directory, which is made if it is not there.
+    Directory(PathBuf),
 }
 
 /// Scans a repository. Findings come to `tell` sorted by path, then by object and position.
@@ -43,23 +52,39 @@ pub(super) fn run(
     request: &Request,
     detector: &Detector,
     watch: &Watch,
+    warnings: &mut Vec<String>,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
+    files::check(&[], &plan.files)?;
     let layout = Layout::discover(&request.repository)?;
-    let modules = if request.submodules { layout.submodules()? } else { Vec::new() };
+    let mut repositories = vec![layout];
+    if request.submodules {
+        let modules = repositories[0].submodules()?;
+        for module in modules {
+            let name = module.strip_prefix(repositories[0].common_dir.join("modules")).unwrap_or(&module);
+            let within = name.iter().filter(|part| *part != "modules").collect();
+            repositories.push(Layout { within, ..Layout::of(&module)? });
+        }
+    }
     let mut coverage = Coverage::default();
-    for layout in std::iter::once(Ok(layout)).chain(modules.iter().map(|module| Layout::of(module))) {
-        let layout = layout?;
-        coverage.add(scan_objects(plan, request, &layout, detector, watch, tell)?);
+    for layout in &repositories {
+        let mut tell = |mut finding: Finding| {
+            if !request.authors && tells_of_people(layout, &finding.origin) {
+                finding.snippet = alone(&finding.snippet);
+            }
+            tell(finding);
+        };
+        coverage.add(scan_objects(plan, request, layout, detector, watch, warnings, &mut tell)?);
         if request.only.is_none() {
-            coverage.add(scan_files(plan, &files(&layout), detector, watch, &mut Vec::new(), tell));
+            coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
+            coverage.add(scan_files(plan, &own_files(layout), detector, watch, &mut Vec::new(), &mut tell));
         }
     }
     Ok(coverage)
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
-fn files(layout: &Layout) -> Vec<Target> {
+fn own_files(layout: &Layout) -> Vec<Target> {
     let names = [
         "config",
         "config.worktree",
@@ -73,6 +98,7 @@ fn files(layout: &Layout) -> Vec<Target> {
         "HEAD",
         "FETCH_HEAD",
         "ORIG_HEAD",
+        "index",
         "COMMIT_EDITMSG",
         "MERGE_MSG",
         "SQUASH_MSG",
@@ -81,15 +107,19 @@ fn files(layout: &Layout) -> Vec<Target> {
         "rebase-merge",
         "rebase-apply",
         "sequencer",
+        "rr-cache",
+        "BISECT_LOG",
         "branches",
         "remotes",
     ];
     let mut directories = vec![&layout.common_dir];
-    if layout.git_dir != layout.common_dir {
+    // That of a linked work tree is in `worktrees`, unless somebody moved it.
+    if !layout.git_dir.starts_with(&layout.common_dir) {
         directories.push(&layout.git_dir);
     }
     let all = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
-    all.filter(|path| path.exists()).map(Target::Path).collect()
+    let absent = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    all.filter(|path| !absent(path)).map(Target::Path).collect()
 }
 
 fn scan_objects(
@@ -98,6 +128,7 @@ fn scan_objects(
     layout: &Layout,
     detector: &Detector,
     watch: &Watch,
+    warnings: &mut Vec<String>,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
     let stores = layout.open();
@@ -110,14 +141,35 @@ fn scan_objects(
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };
-    let walked = walk(&stores, || Scanner::new(plan, detector, watch), options)?;
+    let mut cache = request.cache.as_ref().filter(|_| options.only.is_none()).map(|place| match place {
+        CacheIn::Repository => Cache::new(layout.common_dir.join("stanch"), &plan.rules),
+        CacheIn::Directory(directory) => Cache::new(directory.clone(), &plan.rules),
+    });
+    let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores));
+    let scanner = || Scanner::new(plan, detector, watch);
+    let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
     let mut coverage = Coverage {
-        objects: walked.counts.total(),
-        bytes: walked.counts.bytes,
-        skips: stores.skips.iter().cloned().chain(walked.skips).collect(),
+        objects: recalled.objects + walked.counts.total(),
+        bytes: recalled.bytes + walked.counts.bytes,
+        skips: stores.skips.iter().cloned().chain(std::mem::take(&mut walked.skips)).collect(),
         ..Coverage::default()
     };
-    let found: Vec<Found> = walked.lenses.into_iter().flat_map(|scanner| scanner.found).collect();
+    if let Some(cache) = &mut cache {
+        keep(cache, &stores, &recalled, &walked);
+        warnings.append(&mut cache.warnings);
+    }
+    let mut lenses = walked.lenses;
+    if !recalled.suspects.is_empty() {
+        let again = walk(&stores, scanner, Options { only: Some(&recalled.suspects), links: false, ..options })?;
+        coverage.objects += again.counts.total();
+        coverage.bytes += again.counts.bytes;
+        // That a clone lacks something was named before.
+        coverage.skips.extend(again.skips.into_iter().filter(|skip| skip.why != Why::PartialClone));
+        lenses.extend(again.lenses);
+    }
+    lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
+    coverage.skips.extend(Names::read(layout).broken(&stores));
+    let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
         coverage.skips.extend(chronicle.skips());
@@ -126,10 +178,60 @@ fn scan_objects(
     Ok(coverage)
 }
 
+/// Remembers what a walk read, unless it is not known what that was.
+fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked<Scanner<'_>>) {
+    if walked.interrupted || walked.lenses.iter().any(|scanner| scanner.blind) {
+        return;
+    }
+    let suspects: Vec<Object> =
+        walked.lenses.iter().flat_map(|scanner| &scanner.found).map(|found| found.object).collect();
+    let failed: Vec<Object> = walked.lenses.iter().flat_map(|scanner| &scanner.failed).copied().collect();
+    cache.keep(stores, &recalled.known, walked, &suspects, &failed);
+}
+
+/// Names of references that are files of their own are in no file's content; a list of all is searched.
+fn scan_names(
+    plan: &Plan,
+    layout: &Layout,
+    detector: &Detector,
+    watch: &Watch,
+    tell: &mut dyn FnMut(Finding),
+) -> Coverage {
+    let names = Names::read(layout);
+    let text: String = names.all().map(|name| format!("{name}\n")).collect();
+    let origin = Origin::Stream { name: format!("references of {}", layout.common_dir.display()) };
+    let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), text.len() as u64);
+    let places = [Place { path: None, commit: None }];
+    for suspect in suspects.expect("reading from memory does not fail") {
+        if suspect.rule.path.is_none() {
+            tell(suspect.finding(plan, origin.clone(), &places, None));
+        }
+    }
+    Coverage { bytes: text.len() as u64, skips: names.skips, ..Coverage::default() }
+}
+
+/// Whether what stands around a secret may name authors: what git writes itself, but for trees and files.
+fn tells_of_people(layout: &Layout, origin: &Origin) -> bool {
+    match origin {
+        Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
+        Origin::File { path, .. } => {
+            path.strip_prefix(&layout.common_dir).is_ok_and(|rest| rest.iter().any(|part| part == "logs"))
+        }
+        Origin::Stream { .. } | Origin::Member { .. } => false,
+    }
+}
+
+/// The masked secret without what stands around it.
+fn alone(snippet: &Snippet) -> Snippet {
+    let text = snippet.text.get(snippet.mark.clone()).unwrap_or_default().to_owned();
+    let line = snippet.line + snippet.text.get(..snippet.mark.start).unwrap_or_default().matches('\n').count() as u64;
+    Snippet { line, mark: 0..text.len(), text, cut_before: true, cut_after: true }
+}
+
 /// What was found in an object.
-struct Found {
-    object: Object,
-    suspects: Vec<Suspect>,
+pub(super) struct Found {
+    pub object: Object,
+    pub suspects: Vec<Suspect>,
 }
 
 /// Searches what the walker shows.
@@ -138,21 +240,50 @@ struct Scanner<'p> {
     detector: &'p Detector,
     scratch: Scratch,
     found: Vec<Found>,
+    /// Objects in which the search failed.
+    failed: Vec<Object>,
+    /// The prefilter failed on bytes that any object may share.
+    blind: bool,
 }
 
 impl<'p> Scanner<'p> {
     fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
-        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new() }
+        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new(), failed: Vec::new(), blind: false }
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        let suspects = self.searcher.suspects(content, object.size)?;
-        if !suspects.is_empty() {
-            self.found.push(Found { object: *object, suspects });
+        match guarded(|| self.searcher.suspects(content, object.size)) {
+            None => self.failed.push(*object),
+            Some(suspects) => {
+                let suspects = suspects?;
+                if !suspects.is_empty() {
+                    self.found.push(Found { object: *object, suspects });
+                }
+            }
         }
         Ok(())
     }
+
+    /// What became of the walk's account by failures of the search.
+    fn account(&self, objects: &Path, coverage: &mut Coverage) {
+        let skip = |origin, detail: &str| Skip { origin, why: Why::Panicked, detail: detail.to_owned() };
+        for Object { id, kind, size } in self.failed.iter().copied() {
+            coverage.objects -= 1;
+            coverage.bytes -= size;
+            let origin = Origin::Object { path: None, id, kind: Some(kind) };
+            coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
+        }
+        if self.blind {
+            let origin = Origin::File { path: objects.to_owned(), tracking: None };
+            coverage.skips.push(skip(origin, "the search failed; it is not known how many objects are not covered"));
+        }
+    }
+}
+
+/// A bug met in one object must not keep the others from being read.
+fn guarded<T>(search: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(search)).ok()
 }
 
 impl Lens for Scanner<'_> {
@@ -161,7 +292,9 @@ impl Lens for Scanner<'_> {
     }
 
     fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
-        self.detector.marks(&mut self.scratch, bytes, out);
+        if guarded(|| self.detector.marks(&mut self.scratch, bytes, out)).is_none() {
+            self.blind = true;
+        }
     }
 
     fn head(&mut self, _: &Object, head: &[u8]) -> bool {
@@ -177,154 +310,50 @@ impl Lens for Scanner<'_> {
     }
 }
 
-/// Where the objects with findings were, who brought them and what still leads to them.
-struct Chronicle<'s> {
-    attribution: Attribution<'s>,
-    references: References,
-    commits: BTreeMap<ObjectId, Commit>,
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-impl<'s> Chronicle<'s> {
-    fn new(
-        stores: &'s Stores,
-        layout: &Layout,
-        found: &[Found],
-        options: Options<'_>,
-        request: &Request,
-        detector: &Detector,
-    ) -> Result<Self, Error> {
-        let in_trees = |kind| matches!(kind, ObjectKind::Blob | ObjectKind::Tree);
-        let targets: HashSet<ObjectId> =
-            found.iter().filter(|found| in_trees(found.object.kind)).map(|found| found.object.id).collect();
-        let attribution = attribute(stores, &targets, Options { only: None, ..options })?;
-        let mut reader = Reader::new(stores, options.memory);
-        let references = references(layout, &mut reader);
-        let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
-        let ids = brought.map(|one| one.commit);
-        let itself = found.iter().filter(|found| found.object.kind == ObjectKind::Commit).map(|found| found.object.id);
-        let mut commits = BTreeMap::new();
-        let mut scratch = detector.scratch();
-        for id in ids.chain(itself) {
-            commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
-        }
-        Ok(Chronicle { attribution, references, commits })
-    }
+    use super::*;
+    use crate::rule::{Confidence, RuleSet};
 
-    fn skips(&self) -> impl Iterator<Item = Skip> {
-        self.attribution.skips.iter().chain(&self.references.skips).cloned()
-    }
+    struct Trap;
 
-    fn tell(&self, plan: &Plan, found: Vec<Found>, tell: &mut dyn FnMut(Finding)) {
-        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
-            .into_iter()
-            .map(|found| {
-                let provenance = self.provenance(&found.object);
-                let path = provenance.paths.first().cloned();
-                let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
-                (origin, Arc::new(provenance), found.suspects)
-            })
-            .collect();
-        all.sort_by(|one, other| one.0.cmp(&other.0));
-        for (origin, provenance, suspects) in all {
-            let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
-            let places = places(&provenance, &commits);
-            for suspect in suspects {
-                let wanted = suspect.rule.path.as_ref();
-                let is_at =
-                    |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
-                if wanted.is_none() || places.iter().any(is_at) {
-                    tell(suspect.finding(plan, origin.clone(), &places, Some(provenance.clone())));
-                }
-            }
+    impl Read for Trap {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a bug of ours")
         }
     }
 
-    fn provenance(&self, object: &Object) -> Provenance {
-        let commit = |id: &ObjectId| self.commits.get(id).cloned();
-        let Some(history) = self.attribution.history(&object.id) else {
-            return Provenance { introduced: commit(&object.id).into_iter().collect(), ..self.of_commit(&object.id) };
+    #[test]
+    fn a_panic_costs_one_object_and_is_named() {
+        let rules = Arc::new(RuleSet::default());
+        let detector = Detector::new(rules.clone(), 0).unwrap();
+        let plan = Plan {
+            targets: Vec::new(),
+            history: None,
+            files: files::Options::default(),
+            log: None,
+            rules,
+            jobs: 1,
+            confidence: Confidence::Medium,
+            accept: Vec::new(),
+            fingerprint_key: None,
+            now: 0,
+            chunk: 1 << 20,
         };
-        let tips: Vec<ObjectId> = self.references.all.iter().filter_map(|reference| reference.commit).collect();
-        let named = self.references.all.iter().filter(|reference| reference.commit.is_some());
-        let mut provenance = Provenance {
-            paths: history.paths.iter().map(|path| to_path(path)).collect(),
-            introduced: history.introduced.iter().filter_map(|one| commit(&one.commit)).collect(),
-            in_head: self.references.head.is_some_and(|head| self.attribution.holds(&head, &object.id)),
-            truncated: history.truncated,
-            ..Provenance::default()
-        };
-        for (reference, tip) in named.zip(self.attribution.tips(&object.id, &tips)) {
-            if tip != Tip::Unrelated {
-                provenance.references.push(reference.name.clone());
-            }
-            if let Tip::Removed(commit) = tip {
-                provenance.removed.push(Removed { reference: reference.name.clone(), commit });
-            }
-        }
-        provenance
-    }
-
-    /// For what is in no tree: a commit or a tag.
-    fn of_commit(&self, id: &ObjectId) -> Provenance {
-        let tips: Vec<&str> = self
-            .references
-            .all
-            .iter()
-            .filter(|reference| reference.commit.is_some_and(|tip| self.attribution.descends(&tip, id)))
-            .map(|reference| reference.name.as_str())
-            .collect();
-        Provenance {
-            references: tips.into_iter().map(str::to_owned).collect(),
-            in_head: self.references.head.is_some_and(|head| self.attribution.descends(&head, id)),
-            ..Provenance::default()
-        }
-    }
-}
-
-/// Every path with every commit that brought the object.
-fn places<'a>(provenance: &'a Provenance, commits: &'a [String]) -> Vec<Place<'a>> {
-    let paths: Vec<Option<&[u8]>> = match provenance.paths.as_slice() {
-        [] => vec![None],
-        paths => paths.iter().map(|path| Some(path.as_os_str().as_encoded_bytes())).collect(),
-    };
-    let commits: Vec<Option<&str>> = match commits {
-        [] => vec![None],
-        commits => commits.iter().map(|commit| Some(commit.as_str())).collect(),
-    };
-    paths.iter().flat_map(|&path| commits.iter().map(move |&commit| Place { path, commit })).collect()
-}
-
-fn to_path(bytes: &[u8]) -> PathBuf {
-    #[cfg(unix)]
-    return Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)).to_owned();
-    #[cfg(not(unix))]
-    return Path::new(&*String::from_utf8_lossy(bytes)).to_owned();
-}
-
-/// What a commit says of itself, with secrets masked.
-fn describe(
-    reader: &mut Reader<'_>,
-    id: ObjectId,
-    authors: bool,
-    detector: &Detector,
-    scratch: &mut Scratch,
-) -> Commit {
-    let text = reader.read(&id).ok().flatten().map(|(_, text)| text).unwrap_or_default();
-    let author = field(&text, b"author ").unwrap_or_default();
-    let mail = memchr::memchr(b'<', author).zip(memchr::memrchr(b'>', author)).filter(|(open, close)| open < close);
-    let (name, address, time) = match mail {
-        Some((open, close)) => (&author[..open], &author[open + 1..close], &author[close + 1..]),
-        None => (author, &b""[..], &b""[..]),
-    };
-    let time = String::from_utf8_lossy(time).split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0);
-    let message = memchr::memmem::find(&text, b"\n\n").map_or(&b""[..], |at| &text[at + 2..]);
-    let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let mut shown = |bytes: &[u8]| masked(detector, scratch, bytes).trim().to_owned();
-    Commit {
-        id,
-        author: authors.then(|| shown(name)),
-        email: authors.then(|| shown(address)),
-        time,
-        subject: shown(subject),
+        let watch = Watch::default();
+        let mut scanner = Scanner::new(&plan, &detector, &watch);
+        let id = ObjectId::from_bytes(&[7; 20]).unwrap();
+        let object = Object { id, kind: ObjectKind::Blob, size: 3 };
+        scanner.stream(&object, &mut Trap).unwrap();
+        scanner.stream(&object, &mut &b"abc"[..]).unwrap();
+        let mut coverage = Coverage { objects: 2, bytes: 6, ..Coverage::default() };
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert_eq!((coverage.objects, coverage.bytes, coverage.skips.len()), (1, 3, 1));
+        assert_eq!(coverage.skips[0].why, Why::Panicked);
+        scanner.blind = guarded(|| -> () { panic!("a bug of ours") }).is_none();
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert!(coverage.skips.iter().any(|skip| matches!(skip.origin, Origin::File { .. })));
     }
 }

@@ -20,6 +20,8 @@ use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
+mod cache;
+mod chronicle;
 pub mod filter;
 pub mod history;
 mod known;
@@ -109,7 +111,7 @@ struct Outcome {
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    let mut notes = Vec::new();
+    let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     let mut known = known::Applied::new(plan);
     let mut worktrees = Worktrees::default();
     let mut tell = |finding: Finding| {
@@ -119,7 +121,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         sink(finding);
     };
     let coverage = match &plan.history {
-        Some(request) => history::run(plan, request, &detector, watch, &mut tell)?,
+        Some(request) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
         None => {
             files::check(&plan.targets, &plan.files)?;
             scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
@@ -129,6 +131,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
     summary.coverage.skips.sort();
     summary.coverage.skips.dedup();
     summary.notes = notes;
+    summary.warnings = warnings;
     summary.interrupted = watch.interrupt.load(Relaxed);
     known.account(&mut summary);
     Ok(summary)

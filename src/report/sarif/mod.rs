@@ -4,17 +4,19 @@ mod model;
 mod place;
 mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use crate::coverage::{Skip, Why};
 use crate::exit::Exit;
 use crate::finding::{Finding, Proof, Verdict};
+use crate::origin::Origin;
 use crate::summary::Summary;
 
 use self::model::*;
 use self::place::{SRCROOT, artifact};
 use super::common::{self, Results, most_important, short_hash};
+use super::history::date;
 use super::{Header, Out, Report, Style, escape};
 use crate::place::Places;
 
@@ -23,6 +25,8 @@ use crate::place::Places;
 const RESULTS: usize = 25_000;
 /// Skips that are named one by one; the rest is counted in one notification.
 const NOTIFICATIONS: usize = 1_000;
+/// Commits that are named in `versionControlProvenance`.
+const COMMITS: usize = 1_000;
 /// The notification that says how many results or skips were left out.
 const CUT: &str = "cut";
 
@@ -94,7 +98,7 @@ impl Frame {
             column_kind: "utf16CodeUnits",
             results: self.results(kept),
             properties: counts(summary),
-            version_control_provenance: self.provenance,
+            version_control_provenance: with_commits(self.provenance, kept),
             tool: Tool { driver: self.driver },
         }
     }
@@ -141,8 +145,24 @@ fn provenance(header: &Header<'_>) -> Vec<Provenance> {
         repository_uri: uri,
         revision_id: repository.revision.clone(),
         branch: repository.branch.clone(),
-        mapped_to: Mapped { uri_base_id: SRCROOT },
+        mapped_to: Some(Mapped { uri_base_id: SRCROOT }),
     }]
+}
+
+/// The scanned repository, and in it every commit that brought a finding, in the order of the findings.
+fn with_commits(mut scanned: Vec<Provenance>, findings: &[&Finding]) -> Vec<Provenance> {
+    let Some(repository) = scanned.first() else { return scanned };
+    let (repository_uri, head) = (repository.repository_uri.clone(), repository.revision_id.clone());
+    let brought = findings.iter().filter_map(|finding| finding.provenance.as_ref()?.introduced.first());
+    let mut seen: HashSet<String> = head.into_iter().collect();
+    let new: Vec<String> = brought.map(|commit| commit.id.to_string()).filter(|id| seen.insert(id.clone())).collect();
+    scanned.extend(new.into_iter().take(COMMITS).map(|id| Provenance {
+        repository_uri: repository_uri.clone(),
+        revision_id: Some(id),
+        branch: None,
+        mapped_to: None,
+    }));
+    scanned
 }
 
 /// The kinds of notification: one for each reason of a skip, and one for what was cut.
@@ -260,7 +280,30 @@ fn properties(finding: &Finding) -> ResultProperties {
         severity: finding.rule.severity.as_str(),
         secret: finding.redacted.clone(),
         facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+        history: history(finding),
     }
+}
+
+fn history(finding: &Finding) -> Option<History> {
+    let Origin::Object { id, kind, .. } = &finding.origin else { return None };
+    let provenance = finding.provenance.as_deref().cloned().unwrap_or_default();
+    let first = provenance.introduced.first();
+    let unreachable = provenance.is_unreachable();
+    Some(History {
+        object_id: id.to_string(),
+        object_kind: kind.map(|kind| kind.as_str()),
+        commit: first.map(|commit| commit.id.to_string()),
+        author: first.and_then(|commit| commit.author.clone()),
+        author_email: first.and_then(|commit| commit.email.clone()),
+        author_date: first.and_then(|commit| date(commit.time)),
+        subject: first.map(|commit| commit.subject.clone()),
+        commits: provenance.introduced.iter().map(|commit| commit.id.to_string()).collect(),
+        paths: provenance.paths.iter().map(|path| path.display().to_string()).collect(),
+        removed: provenance.removed.iter().map(|it| format!("{} {}", it.reference, it.commit)).collect(),
+        references: provenance.references,
+        in_head: provenance.in_head,
+        unreachable,
+    })
 }
 
 fn counts(summary: &Summary) -> Counts {
@@ -271,6 +314,7 @@ fn counts(summary: &Summary) -> Counts {
         stale: summary.stale.len(),
         expired: summary.expired.len(),
         hidden: summary.hidden,
+        objects: summary.coverage.objects,
         files: summary.coverage.files,
         streams: summary.coverage.streams,
         bytes: summary.coverage.bytes,

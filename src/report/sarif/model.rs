@@ -126,7 +126,9 @@ pub(super) struct Provenance {
     pub revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    pub mapped_to: Mapped,
+    /// Not for a commit that only brought something: what is scanned is not its tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapped_to: Option<Mapped>,
 }
 
 #[derive(Serialize)]
@@ -176,6 +178,35 @@ pub(super) struct ResultProperties {
     pub severity: &'static str,
     pub secret: String,
     pub facts: BTreeMap<&'static str, String>,
+    #[serde(flatten)]
+    pub history: Option<History>,
+}
+
+/// How an object of git came into its repository. The names are ours: the standard has none.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct History {
+    pub object_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_kind: Option<&'static str>,
+    /// The first commit that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author_date: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// All commits that brought it.
+    pub commits: Vec<String>,
+    pub paths: Vec<String>,
+    pub references: Vec<String>,
+    pub removed: Vec<String>,
+    pub in_head: bool,
+    pub unreachable: bool,
 }
 
 #[derive(Serialize)]
@@ -231,6 +262,7 @@ pub(super) struct Counts {
     pub stale: usize,
     pub expired: usize,
     pub hidden: u64,
+    pub objects: u64,
     pub files: u64,
     pub streams: u64,
     pub bytes: u64,

@@ -70,9 +70,18 @@ impl Attribution<'_> {
     /// Whether the tree of a commit holds a target. False for commits that are not in the stores.
     pub fn holds(&self, commit: &ObjectId, target: &ObjectId) -> bool {
         let tree = self.numbers.get(commit).and_then(|commit| self.trees.get(&commit));
-        let (Some(tree), Ok(at)) = (tree, self.targets.binary_search(target)) else { return false };
+        tree.is_some_and(|tree| self.has(*tree, target))
+    }
+
+    /// Whether a tree, or one in it, holds a target. False for trees that are not in the stores.
+    pub fn is_in(&self, tree: &ObjectId, target: &ObjectId) -> bool {
+        self.numbers.get(tree).is_some_and(|tree| self.has(tree, target))
+    }
+
+    fn has(&self, tree: u32, target: &ObjectId) -> bool {
+        let Ok(at) = self.targets.binary_search(target) else { return false };
         let group = &self.holders[at / GROUP];
-        group.binary_search_by_key(tree, |holder| holder.0).is_ok_and(|found| group[found].1 >> (at % GROUP) & 1 == 1)
+        group.binary_search_by_key(&tree, |holder| holder.0).is_ok_and(|found| group[found].1 >> (at % GROUP) & 1 == 1)
     }
 }
 

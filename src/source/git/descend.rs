@@ -1,5 +1,6 @@
 //! The descent of one thread: each object of a delta tree from its base, without building what nobody must see whole.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
@@ -31,6 +32,8 @@ pub(super) struct Part<L> {
     pub skips: Vec<Skip>,
     /// Objects that may be read from another place.
     pub retries: Vec<ObjectId>,
+    /// What was visited in each pack, and whether something in it failed.
+    pub packs: BTreeMap<usize, (Counts, bool)>,
 }
 
 /// An object on which others are built.
@@ -71,7 +74,13 @@ impl<'a, L: Lens> Walker<'a, L> {
     pub(super) fn new(shared: &'a Shared<'a>, lens: L) -> Self {
         Walker {
             shared,
-            part: Part { lens, counts: Counts::default(), skips: Vec::new(), retries: Vec::new() },
+            part: Part {
+                lens,
+                counts: Counts::default(),
+                skips: Vec::new(),
+                retries: Vec::new(),
+                packs: BTreeMap::new(),
+            },
             zlib: OneShot::default(),
             reader: Reader::new(shared.stores, shared.options.memory / 2),
             delta: Buffer::default(),
@@ -109,7 +118,13 @@ impl<'a, L: Lens> Walker<'a, L> {
         match task {
             Task::Tree(number, tree) => {
                 let (pack, forest) = (&self.shared.stores.packs[*number], &self.shared.forests[*number]);
+                let failures = |part: &Part<L>| part.skips.len() + part.retries.len();
+                let (before, failed) = (self.part.counts, failures(&self.part));
                 self.tree(Ground { pack, forest }, tree);
+                let broken = failures(&self.part) > failed;
+                let entry = self.part.packs.entry(*number).or_default();
+                entry.0.add(&self.part.counts.since(&before));
+                entry.1 |= broken;
             }
             Task::Loose(batch) => self.each(batch, |walker, at| walker.loose(at)),
             Task::Named(batch) => {

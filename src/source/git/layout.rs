@@ -43,6 +43,8 @@ pub struct Layout {
     pub format: ObjectFormat,
     /// Commits whose parents were not fetched; sorted.
     pub shallow: Vec<ObjectId>,
+    /// Of a submodule, its name: nearly always its path in the work tree around it. Empty for the repository asked for.
+    pub within: PathBuf,
 }
 
 impl Layout {
@@ -76,7 +78,7 @@ impl Layout {
         }
         let format = object_format(&common_dir.join("config"))?;
         let shallow = shallow(&common_dir.join("shallow"))?;
-        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, format, shallow })
+        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, format, shallow, within: PathBuf::new() })
     }
 
     /// Opens the repository's objects, and names what it lacks by design.

@@ -38,6 +38,6 @@ pub use layout::{Layout, LayoutError};
 pub use lens::{HEAD, Lens, Object, Reach};
 pub use lineage::Tip;
 pub use read::Reader;
-pub use refs::{Reference, References, field, references};
+pub use refs::{Names, Reference, References, field, references};
 pub use store::Stores;
-pub use walk::{Counts, Options, Progress, Walked, walk};
+pub use walk::{Counts, InPack, Known, Options, Progress, Walked, walk, walk_unknown};

@@ -38,6 +38,8 @@ pub(super) struct Header {
 #[derive(Debug)]
 pub(super) struct Pack {
     pub index: Index,
+    /// Nothing was wrong with it as a whole.
+    pub sound: bool,
     bytes: Map,
     /// Where the entries end: the trailer, or the end of a pack that was cut off.
     end: usize,
@@ -71,7 +73,7 @@ impl Pack {
             wrong.push("does not end with the checksum its index names: cut off, or another pack");
         }
         let end = if intact { trailer.unwrap_or(bytes.len()) } else { bytes.len() };
-        Ok((Pack { index, bytes, end, width, by_offset: OnceLock::new() }, wrong))
+        Ok((Pack { index, sound: wrong.is_empty(), bytes, end, width, by_offset: OnceLock::new() }, wrong))
     }
 
     /// The header of the entry at `offset`.

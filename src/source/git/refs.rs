@@ -1,11 +1,13 @@
 //! Turns a repository's references into names and the commits they lead to, whatever the configuration says.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
 use super::layout::Layout;
 use super::read::Reader;
+use super::store::Stores;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
@@ -15,8 +17,10 @@ const MAX_STEPS: usize = 16;
 /// A reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
-    /// In full: `refs/heads/main`.
+    /// In full: `refs/heads/main`; `HEAD` where no branch is checked out.
     pub name: String,
+    /// What it names and what that leads to: tags, and at the end what is tagged.
+    pub leads_to: Vec<ObjectId>,
     /// The commit it leads to; `None` for one that leads to something else or to nothing.
     pub commit: Option<ObjectId>,
 }
@@ -32,38 +36,94 @@ pub struct References {
     pub skips: Vec<Skip>,
 }
 
+/// What a repository's files say of its references.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// By name: an id in hex, or `ref: NAME`.
+    raw: BTreeMap<String, String>,
+    head: Option<String>,
+    /// What could not be read.
+    pub skips: Vec<Skip>,
+}
+
 /// Reads the references of a repository: loose ones, packed ones, and `HEAD`.
 pub fn references(layout: &Layout, reader: &mut Reader<'_>) -> References {
-    let mut found = Found::default();
-    let common = &layout.common_dir;
-    if common.join("reftable").is_dir() {
-        let detail = "references are kept in a reftable".to_owned();
-        found.skip(&common.join("reftable"), Why::Unsupported, detail);
-    }
-    match std::fs::read(common.join("packed-refs")) {
-        Ok(text) => found.packed(&text),
-        Err(error) => found.unread(&common.join("packed-refs"), &error),
-    }
-    found.loose(common, "refs", 0);
-    let head = std::fs::read(layout.git_dir.join("HEAD")).ok();
-    let head = head.and_then(|text| found.resolve(&String::from_utf8_lossy(&text)));
-    let mut peel = |id: ObjectId| peel(reader, id);
-    let names: Vec<(String, String)> = found.raw.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let all = names.into_iter().map(|(name, value)| {
-        let commit = found.resolve(&value).and_then(&mut peel);
-        Reference { name, commit }
-    });
-    References { all: all.collect(), head: head.and_then(|id| self::peel(reader, id)), skips: found.skips }
+    Names::read(layout).resolve(reader)
 }
 
-/// What the files say: an id in hex, or `ref: NAME`, by name.
-#[derive(Default)]
-struct Found {
-    raw: BTreeMap<String, String>,
-    skips: Vec<Skip>,
-}
+impl Names {
+    /// Reads the files that name references: loose ones, packed ones, `HEAD` and those of linked work trees.
+    pub fn read(layout: &Layout) -> Names {
+        let mut found = Names::default();
+        let common = &layout.common_dir;
+        if common.join("reftable").is_dir() {
+            let detail =
+                "references are kept in a reftable; `git refs migrate --ref-format=files` writes them as files";
+            found.skip(&common.join("reftable"), Why::Unsupported, detail.to_owned());
+            return found;
+        }
+        match std::fs::read(common.join("packed-refs")) {
+            Ok(text) => found.packed(&text),
+            Err(error) => found.unread(&common.join("packed-refs"), &error),
+        }
+        found.loose(common, "refs", 0);
+        found.head = found.head(&layout.git_dir, "HEAD");
+        for tree in list(&common.join("worktrees")) {
+            let name = format!("worktrees/{}/HEAD", tree.to_string_lossy());
+            found.head(&common.join("worktrees").join(&tree), &name);
+        }
+        found
+    }
 
-impl Found {
+    /// The names, sorted.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.raw.keys().map(String::as_str)
+    }
+
+    /// What is wrong with references: they name an object that is nowhere, or nothing that could be one.
+    pub fn broken(&self, stores: &Stores) -> Vec<Skip> {
+        let mut skips = Vec::new();
+        for (name, value) in &self.raw {
+            let kind = None;
+            match self.resolve_name(value) {
+                Some(id) if stores.contains(&id) => {}
+                Some(id) => {
+                    let (origin, detail) = (Origin::Object { path: None, id, kind }, format!("{name} names it"));
+                    skips.push(Skip { origin, why: Why::MissingObject, detail });
+                }
+                // A symbolic one may name a branch that is not born yet.
+                None if value.starts_with("ref:") => {}
+                None => {
+                    let origin = Origin::Stream { name: name.clone() };
+                    let detail = "is not what a reference looks like".to_owned();
+                    skips.push(Skip { origin, why: Why::CorruptObject, detail });
+                }
+            }
+        }
+        skips
+    }
+
+    /// What the references lead to.
+    pub fn resolve(self, reader: &mut Reader<'_>) -> References {
+        let reference = |(name, value): (&String, &String)| {
+            let (leads_to, commit) = self.resolve_name(value).map(|id| peel(reader, id)).unwrap_or_default();
+            Reference { name: name.clone(), leads_to, commit }
+        };
+        let all = self.raw.iter().map(reference).collect();
+        let head = self.head.as_deref().and_then(|value| self.resolve_name(value));
+        References { all, head: head.and_then(|id| peel(reader, id).1), skips: self.skips }
+    }
+
+    /// What a `HEAD` says. One that names no branch is a reference of its own.
+    fn head(&mut self, directory: &Path, name: &str) -> Option<String> {
+        let text = std::fs::read(directory.join("HEAD")).ok()?;
+        let value = String::from_utf8_lossy(&text).trim().to_owned();
+        if !value.starts_with("ref:") {
+            self.raw.insert(name.to_owned(), value.clone());
+        }
+        Some(value)
+    }
+
     fn skip(&mut self, path: &Path, why: Why, detail: String) {
         self.skips.push(Skip { origin: Origin::File { path: path.to_owned(), tracking: None }, why, detail });
     }
@@ -90,7 +150,14 @@ impl Found {
             Err(error) => return self.unread(&directory, &error),
         };
         for entry in entries {
-            let Ok(entry) = entry else { continue };
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return self.unread(&directory, &error),
+            };
+            // Git knows no such names, file managers do.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
             let name = format!("{name}/{}", entry.file_name().to_string_lossy());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() && depth < 64 => self.loose(common, &name, depth + 1),
@@ -104,7 +171,7 @@ impl Found {
         }
     }
 
-    fn resolve(&self, value: &str) -> Option<ObjectId> {
+    fn resolve_name(&self, value: &str) -> Option<ObjectId> {
         let mut value = value.trim();
         for _ in 0..MAX_STEPS {
             match value.strip_prefix("ref:") {
@@ -116,16 +183,28 @@ impl Found {
     }
 }
 
-/// The commit that an id leads to, through tags.
-fn peel(reader: &mut Reader<'_>, mut id: ObjectId) -> Option<ObjectId> {
-    for _ in 0..MAX_STEPS {
-        match reader.read(&id).ok()?? {
-            (ObjectKind::Commit, _) => return Some(id),
-            (ObjectKind::Tag, text) => id = ObjectId::from_hex(field(&text, b"object ")?)?,
-            _ => return None,
+/// What an id leads to through tags, itself first, and the commit at the end.
+fn peel(reader: &mut Reader<'_>, id: ObjectId) -> (Vec<ObjectId>, Option<ObjectId>) {
+    let mut leads_to = vec![id];
+    while let Some(&last) = leads_to.last().filter(|_| leads_to.len() <= MAX_STEPS) {
+        match reader.read(&last) {
+            Ok(Some((ObjectKind::Commit, _))) => return (leads_to, Some(last)),
+            Ok(Some((ObjectKind::Tag, text))) => match field(&text, b"object ").and_then(ObjectId::from_hex) {
+                Some(next) => leads_to.push(next),
+                None => break,
+            },
+            _ => break,
         }
     }
-    None
+    (leads_to, None)
+}
+
+/// The names in a directory, sorted; none if it cannot be read.
+fn list(directory: &Path) -> Vec<OsString> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<OsString> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+    names.sort();
+    names
 }
 
 /// The value of a header line of a commit or tag.

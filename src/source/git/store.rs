@@ -67,6 +67,21 @@ impl Stores {
         self.loose_at(id).is_some() || self.packs.iter().any(|pack| pack.index.find(id).is_some())
     }
 
+    /// What tells each pack apart from all others: its checksum. `None` for one that is not sound, or that has no index of its own.
+    pub fn checksums(&self) -> Vec<Option<&[u8]>> {
+        self.packs.iter().map(|pack| pack.index.pack_checksum.as_deref().filter(|_| pack.sound)).collect()
+    }
+
+    /// How many objects a pack has.
+    pub fn objects_in(&self, pack: usize) -> usize {
+        self.packs[pack].index.len()
+    }
+
+    /// Whether a pack has an object of that name.
+    pub fn is_in(&self, pack: usize, id: &ObjectId) -> bool {
+        self.packs[pack].index.find(id).is_some()
+    }
+
     /// In how many places an object is.
     pub(super) fn copies(&self, id: &ObjectId) -> usize {
         let packs = self.packs.iter().filter(|pack| pack.index.find(id).is_some()).count();

@@ -1,7 +1,7 @@
 //! Objects that are in several packs: all copies but the first.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -13,18 +13,32 @@ use super::store::Stores;
 pub(super) struct Twins(Vec<Vec<u64>>);
 
 impl Twins {
-    /// Merges the sorted names of all packs. A pack's copy gives way to one in a pack before it.
-    pub(super) fn find(stores: &Stores) -> Twins {
-        let packs: Vec<&Index> = stores.packs.iter().map(|pack| &pack.index).collect();
-        let bits = |index: &&Index| if packs.len() > 1 { vec![0u64; index.len().div_ceil(64)] } else { Vec::new() };
-        let mut twins = Twins(packs.iter().map(bits).collect());
+    /// Merges the sorted names of all packs but those that are not to be read. A pack's copy gives way to one in a pack before it,
+    /// and to one in a pack that is not read because it is known.
+    pub(super) fn find(stores: &Stores, known: &BTreeSet<usize>) -> Twins {
+        let numbers: Vec<usize> = (0..stores.packs.len()).filter(|number| !known.contains(number)).collect();
+        let packs: Vec<&Index> = numbers.iter().map(|number| &stores.packs[*number].index).collect();
+        let mut twins = Twins(vec![Vec::new(); stores.packs.len()]);
+        if packs.len() > 1 || !known.is_empty() {
+            numbers.iter().zip(&packs).for_each(|(at, index)| twins.0[*at] = vec![0u64; index.len().div_ceil(64)]);
+        }
         if packs.len() > 1 {
             let found: Vec<_> = (0..=255u8).into_par_iter().flat_map_iter(|first| merge(&packs, first)).collect();
-            for (pack, row) in found {
-                twins.0[pack][row / 64] |= 1 << (row % 64);
-            }
+            found.into_iter().for_each(|(at, row)| twins.mark(numbers[at], row));
+        }
+        for (number, index) in numbers.iter().zip(&packs).filter(|_| !known.is_empty()) {
+            let is_known = |row: &usize| {
+                let id = index.id(*row);
+                id.is_some_and(|id| known.iter().any(|pack| stores.packs[*pack].index.find(&id).is_some()))
+            };
+            let rows: Vec<usize> = (0..index.len()).into_par_iter().filter(is_known).collect();
+            rows.into_iter().for_each(|row| twins.mark(*number, row));
         }
         twins
+    }
+
+    fn mark(&mut self, pack: usize, row: usize) {
+        self.0[pack][row / 64] |= 1 << (row % 64);
     }
 
     /// Whether the object in that row of that pack is visited elsewhere.

@@ -1,6 +1,6 @@
 //! The walk: every object of every store once, shared out over threads.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -82,10 +82,36 @@ impl Counts {
         self.searched += other.searched;
     }
 
+    /// What was added to `before`.
+    pub(super) fn since(mut self, before: &Counts) -> Counts {
+        self.objects.iter_mut().zip(before.objects).for_each(|(now, before)| *now -= before);
+        self.bytes -= before.bytes;
+        self.searched -= before.searched;
+        self
+    }
+
     /// Objects of all kinds.
     pub fn total(&self) -> u64 {
         self.objects.iter().sum()
     }
+}
+
+/// Packs that need not be read, because what is in them is known from an earlier walk.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Their numbers in [`Stores::checksums`]. None of their objects is visited, from no store.
+    pub packs: BTreeSet<usize>,
+    /// What their objects name and what was not there. It is named again if it still is not.
+    pub missing: BTreeMap<ObjectId, ObjectKind>,
+}
+
+/// What was done in a pack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InPack {
+    /// The objects that were visited in it.
+    pub counts: Counts,
+    /// Something in it could not be read, or not all of it was visited yet.
+    pub broken: bool,
 }
 
 /// What came of a walk.
@@ -95,6 +121,10 @@ pub struct Walked<L> {
     pub lenses: Vec<L>,
     /// What was visited.
     pub counts: Counts,
+    /// The part of each pack in it, as numbered by [`Stores::checksums`]; empty if objects were read by name.
+    pub packs: Vec<InPack>,
+    /// What visited objects name and what is nowhere; each is, or is part of, a skip.
+    pub missing: BTreeMap<ObjectId, ObjectKind>,
     /// What was not, sorted. Skips of opening the stores are in [`Stores::skips`].
     pub skips: Vec<Skip>,
     /// The walk was stopped before its end.
@@ -117,6 +147,7 @@ pub(super) struct Shared<'a> {
     pub forests: Vec<Forest>,
     /// If few objects are wanted: these, in the order of the packs, and nothing else.
     pub named: Option<Vec<ObjectId>>,
+    known: &'a Known,
     /// Objects that are wanted and that no store has.
     absent: Vec<ObjectId>,
     pub options: Options<'a>,
@@ -139,9 +170,19 @@ pub fn walk<L: Lens>(
     make_lens: impl Fn() -> L + Sync,
     options: Options<'_>,
 ) -> Result<Walked<L>, std::io::Error> {
+    walk_unknown(stores, &Known::default(), make_lens, options)
+}
+
+/// As [`walk`], but for what is in known packs.
+pub fn walk_unknown<L: Lens>(
+    stores: &Stores,
+    known: &Known,
+    make_lens: impl Fn() -> L + Sync,
+    options: Options<'_>,
+) -> Result<Walked<L>, std::io::Error> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build();
     let pool = pool.map_err(std::io::Error::other)?;
-    let shared = pool.install(|| plan(stores, options));
+    let shared = pool.install(|| plan(stores, known, options));
     let tasks = pool.install(|| tasks(&shared));
     let next = AtomicUsize::new(0);
     let parts = pool.broadcast(|_| run(&shared, make_lens(), &tasks, &next));
@@ -151,7 +192,8 @@ pub fn walk<L: Lens>(
 /// A walk on the thread at hand: a pool for each would be most of the work for a fuzzer.
 #[cfg(fuzzing)]
 pub(super) fn walk_alone<L: Lens>(stores: &Stores, lens: L, options: Options<'_>) -> Walked<L> {
-    let shared = plan(stores, options);
+    let known = Known::default();
+    let shared = plan(stores, &known, options);
     let part = run(&shared, lens, &tasks(&shared), &AtomicUsize::new(0));
     gather(&shared, vec![part])
 }
@@ -174,9 +216,9 @@ fn run<'a, L: Lens>(
 }
 
 /// Finds out what there is to do: the delta trees, or, where few objects are wanted, just their names.
-fn plan<'a>(stores: &'a Stores, options: Options<'a>) -> Shared<'a> {
-    let mut shared =
-        Shared { stores, forests: Vec::new(), named: None, absent: Vec::new(), options, lane: Mutex::new(()) };
+fn plan<'a>(stores: &'a Stores, known: &'a Known, options: Options<'a>) -> Shared<'a> {
+    let (forests, absent, lane) = Default::default();
+    let mut shared = Shared { stores, forests, named: None, known, absent, options, lane };
     if let Some(only) = options.only
         && only.len() <= stores.len() / FEW
     {
@@ -185,12 +227,15 @@ fn plan<'a>(stores: &'a Stores, options: Options<'a>) -> Shared<'a> {
         shared.named = Some(named);
         return shared;
     }
-    let twins = Twins::find(stores);
+    let twins = Twins::find(stores, &known.packs);
     for id in options.only.into_iter().flatten().filter(|id| !stores.contains(id)) {
         shared.absent.push(*id);
     }
     let packs = stores.packs.par_iter().enumerate();
     let forests = packs.map(|(number, pack)| {
+        if known.packs.contains(&number) {
+            return Forest::default();
+        }
         Forest::plan(pack, &|row, kind| {
             kind.is_none_or(|kind| options.kinds.contains(&kind))
                 && !twins.contains(number, row)
@@ -231,7 +276,12 @@ fn list<'s>(shared: &'s Shared<'_>) -> Vec<(u64, Task<'s>)> {
 fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walked<L> {
     let interrupted = shared.options.interrupt.load(Ordering::Relaxed);
     let (mut lenses, mut counts, mut skips, mut retries) = (Vec::new(), Counts::default(), Vec::new(), Vec::new());
+    let mut packs = vec![InPack { broken: interrupted, ..InPack::default() }; shared.forests.len()];
     for part in parts {
+        for (pack, (counts, broken)) in part.packs {
+            packs[pack].counts.add(&counts);
+            packs[pack].broken |= broken;
+        }
         lenses.push(part.lens);
         counts.add(&part.counts);
         skips.extend(part.skips);
@@ -250,18 +300,29 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walk
         counts.add(&part.counts);
         skips.extend(part.skips);
     }
-    incomplete(shared, &lenses, &mut skips);
+    for object in lenses.iter().flat_map(|lens| &lens.broken) {
+        packs.iter_mut().zip(&shared.stores.packs).for_each(|(part, pack)| {
+            part.broken |= pack.index.find(&object.id).is_some();
+        });
+    }
+    let missing = incomplete(shared, &lenses, &mut skips);
     skips.sort();
     let lenses = lenses.into_iter().map(|lens| lens.inner).collect();
-    Walked { lenses, counts, skips, interrupted }
+    Walked { lenses, counts, packs, missing, skips, interrupted }
 }
 
 /// Names what is missing. A server that holds back objects may hold back thousands: they are one skip.
-fn incomplete<L>(shared: &Shared<'_>, lenses: &[Linked<'_, L>], skips: &mut Vec<Skip>) {
+fn incomplete<L>(
+    shared: &Shared<'_>,
+    lenses: &[Linked<'_, L>],
+    skips: &mut Vec<Skip>,
+) -> BTreeMap<ObjectId, ObjectKind> {
     let unread = |why: &Fault, object: &Object| why.skip(object.id, Some(object.kind));
     let broken = Fault::Corrupt("is not what its kind looks like, or too large for it");
     skips.extend(lenses.iter().flat_map(|lens| &lens.broken).map(|object| unread(&broken, object)));
-    let missing: BTreeMap<_, _> = lenses.iter().flat_map(|lens| &lens.missing).collect();
+    let known = shared.known.missing.iter().filter(|missing| !shared.stores.contains(missing.0));
+    let missing: BTreeMap<ObjectId, ObjectKind> =
+        lenses.iter().flat_map(|lens| &lens.missing).chain(known).map(|(id, kind)| (*id, *kind)).collect();
     let promisor = |path: &PathBuf, detail: String| {
         let origin = Origin::File { path: path.clone(), tracking: None };
         Skip { origin, why: Why::PartialClone, detail }
@@ -273,6 +334,7 @@ fn incomplete<L>(shared: &Shared<'_>, lenses: &[Linked<'_, L>], skips: &mut Vec<
     } else if let Some(first) = promisors.first().filter(|_| !missing.is_empty()) {
         skips.push(promisor(first, format!("{} objects were held back by the server", missing.len())));
     } else {
-        skips.extend(missing.into_iter().map(|(id, kind)| Fault::Absent.skip(*id, Some(*kind))));
+        skips.extend(missing.iter().map(|(id, kind)| Fault::Absent.skip(*id, Some(*kind))));
     }
+    missing
 }

@@ -1,0 +1,225 @@
+//! Remembers what was in packs, so that a second run reads only what is new.
+//!
+//! A pack never changes, and its last bytes are a checksum of all before. One file for each pack, rule set and version says how many objects
+//! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text. A file stands for a
+//! pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
+//! that were there, where what its objects name may be (`beside`).
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::origin::{ObjectId, ObjectKind};
+use crate::rule::{Allowlist, RuleSet};
+use crate::source::git::{Known, Object, Stores, Walked};
+
+/// A larger file is none of ours, in bytes: it would name a million objects.
+const LARGEST: u64 = 64 << 20;
+
+/// A directory with what is known of packs.
+pub(super) struct Cache {
+    directory: PathBuf,
+    /// Of the rules and the version.
+    rules: [u8; 32],
+    /// What did not work.
+    pub warnings: Vec<String>,
+}
+
+/// What a cache knows of a repository.
+#[derive(Default)]
+pub(super) struct Recalled {
+    /// Packs that need not be read.
+    pub known: Known,
+    /// Objects in them that must be looked at again.
+    pub suspects: HashSet<ObjectId>,
+    /// Objects in them that need not, and their bytes.
+    pub objects: u64,
+    pub bytes: u64,
+}
+
+/// What is known of one pack. Ids are in hex.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Memory {
+    /// The name of the file, so that one that was renamed or copied is found out.
+    key: String,
+    /// Objects that were visited and had nothing suspicious, and their bytes.
+    objects: u64,
+    bytes: u64,
+    /// Objects that had.
+    suspects: Vec<String>,
+    /// Checksums of the packs before it: objects that they have were visited there.
+    after: Vec<String>,
+    /// Checksums of all packs that were there.
+    beside: Vec<String>,
+    /// What was named and is nowhere, and what it should be.
+    missing: BTreeMap<String, String>,
+}
+
+impl Cache {
+    pub(super) fn new(directory: PathBuf, rules: &RuleSet) -> Self {
+        Cache { directory, rules: digest(rules), warnings: Vec::new() }
+    }
+
+    /// Finds out which packs need not be read.
+    pub(super) fn recall(&mut self, stores: &Stores) -> Recalled {
+        let checksums: Vec<Option<String>> = hex_checksums(stores);
+        let there: HashSet<&String> = checksums.iter().flatten().collect();
+        let mut memories: Vec<(usize, Memory)> = Vec::new();
+        for (pack, checksum) in checksums.iter().enumerate() {
+            let Some(checksum) = checksum else { continue };
+            let memory = self.read(checksum).and_then(|memory| memory.checked(stores, pack));
+            memories.extend(memory.filter(|it| it.beside.iter().all(|it| there.contains(it))).map(|it| (pack, it)));
+        }
+        let mut recalled = Recalled::default();
+        // In the order in which they were read: each must have come after exactly those before it, or some object is counted twice
+        // or not at all.
+        memories.sort_by_key(|(pack, memory)| (memory.after.len(), *pack));
+        let mut sure: BTreeSet<&String> = BTreeSet::new();
+        for (pack, memory) in &memories {
+            if !memory.after.iter().collect::<BTreeSet<_>>().is_superset(&sure) || memory.after.len() != sure.len() {
+                continue;
+            }
+            let pack = *pack;
+            sure.extend(&checksums[pack]);
+            recalled.known.packs.insert(pack);
+            recalled.known.missing.extend(memory.missing());
+            recalled.suspects.extend(memory.suspects.iter().filter_map(|id| ObjectId::from_hex(id.as_bytes())));
+            recalled.objects += memory.objects;
+            recalled.bytes += memory.bytes;
+        }
+        recalled
+    }
+
+    /// Remembers the packs that were read without a fault. `suspects` are the objects that had something suspicious, `failed` those in
+    /// which the search failed.
+    pub(super) fn keep<L>(
+        &mut self,
+        stores: &Stores,
+        known: &Known,
+        walked: &Walked<L>,
+        suspects: &[Object],
+        failed: &[Object],
+    ) {
+        let checksums = hex_checksums(stores);
+        let beside: Vec<String> = checksums.iter().flatten().cloned().collect();
+        let unread = |pack: &usize| !known.packs.contains(pack);
+        let order: Vec<usize> = known.packs.iter().copied().chain((0..checksums.len()).filter(unread)).collect();
+        for (place, &pack) in order.iter().enumerate() {
+            let (Some(checksum), Some(part)) = (&checksums[pack], walked.packs.get(pack)) else { continue };
+            let failed = failed.iter().any(|object| stores.is_in(pack, &object.id));
+            // What comes after a pack that cannot be told apart cannot be remembered.
+            let after: Option<Vec<String>> = order[..place].iter().map(|pack| checksums[*pack].clone()).collect();
+            let (false, false, true, Some(after)) = (part.broken, failed, unread(&pack), after) else { continue };
+            let visited = |object: &&Object| {
+                stores.is_in(pack, &object.id) && !order[..place].iter().any(|it| stores.is_in(*it, &object.id))
+            };
+            let own: Vec<&Object> = suspects.iter().filter(visited).collect();
+            let mut names: Vec<String> = own.iter().map(|object| object.id.to_string()).collect();
+            names.sort();
+            let memory = Memory {
+                key: self.key(checksum),
+                objects: part.counts.total().saturating_sub(own.len() as u64),
+                bytes: part.counts.bytes.saturating_sub(own.iter().map(|object| object.size).sum()),
+                suspects: names,
+                after,
+                beside: beside.clone(),
+                missing: walked.missing.iter().map(|(id, kind)| (id.to_string(), kind.as_str().to_owned())).collect(),
+            };
+            if let Err(error) = self.write(&memory) {
+                let directory = self.directory.display();
+                return self
+                    .warnings
+                    .push(format!("cannot write to the cache {directory}: {error}; the next run reads all"));
+            }
+        }
+    }
+
+    fn key(&self, checksum: &str) -> String {
+        HEXLOWER.encode(&Sha256::new().chain_update(self.rules).chain_update(checksum).finalize())
+    }
+
+    /// What the file of a pack says; nothing, and a warning, if it is not ours.
+    fn read(&mut self, checksum: &str) -> Option<Memory> {
+        let key = self.key(checksum);
+        let path = self.directory.join(&key);
+        let mut refuse = |what: &str| {
+            self.warnings.push(format!("the cache file {} is ignored: {what}", path.display()));
+            None
+        };
+        let mut text = Vec::new();
+        match File::open(&path).and_then(|file| file.take(LARGEST).read_to_end(&mut text)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return refuse(&error.to_string()),
+            Ok(_) => {}
+        }
+        let Some((sum, json)) = text.split_at_checked(64) else { return refuse("it is cut off") };
+        if HEXLOWER.encode(&Sha256::digest(json)).as_bytes() != sum {
+            return refuse("it was changed or is cut off");
+        }
+        match serde_json::from_slice::<Memory>(json) {
+            Ok(memory) if memory.key == key => Some(memory),
+            _ => refuse("it was not made for this pack, these rules and this version"),
+        }
+    }
+
+    /// Under another name first: whoever reads at the same time sees all of it or nothing.
+    fn write(&self, memory: &Memory) -> io::Result<()> {
+        std::fs::create_dir_all(&self.directory)?;
+        let json = serde_json::to_vec(memory)?;
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.directory)?;
+        file.write_all(HEXLOWER.encode(&Sha256::digest(&json)).as_bytes())?;
+        file.write_all(&json)?;
+        file.persist(self.directory.join(&memory.key)).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+impl Memory {
+    /// Nothing, if it cannot be about that pack.
+    fn checked(self, stores: &Stores, pack: usize) -> Option<Memory> {
+        let is_there = |id: &String| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| stores.is_in(pack, &id));
+        let count = self.objects + self.suspects.len() as u64;
+        let all = stores.objects_in(pack) as u64;
+        let whole = if self.after.is_empty() { count == all } else { count <= all };
+        (whole && self.suspects.iter().all(is_there)).then_some(self)
+    }
+
+    fn missing(&self) -> impl Iterator<Item = (ObjectId, ObjectKind)> {
+        let pair = |(id, kind): (&String, &String)| {
+            Some((ObjectId::from_hex(id.as_bytes())?, ObjectKind::parse(kind.as_bytes())?))
+        };
+        self.missing.iter().filter_map(pair)
+    }
+}
+
+fn hex_checksums(stores: &Stores) -> Vec<Option<String>> {
+    stores.checksums().into_iter().map(|sum| sum.map(|sum| HEXLOWER.encode(sum))).collect()
+}
+
+/// A hash of everything that rules say, and of the version that reads them.
+fn digest(rules: &RuleSet) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |text: &[u8]| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(concat!("stanch cache 1 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    // Patterns keep their text out of it.
+    add(format!("{rules:?}").as_bytes());
+    let lists = |lists: &[Allowlist]| -> Vec<String> {
+        let patterns = lists.iter().flat_map(|list| list.paths.iter().chain(&list.regexes));
+        patterns.map(|pattern| pattern.as_str().to_owned()).collect()
+    };
+    for rule in &rules.rules {
+        add(rule.path.as_ref().map_or("", |path| path.as_str()).as_bytes());
+        lists(&rule.allowlists).iter().for_each(|text| add(text.as_bytes()));
+    }
+    lists(&rules.allowlists).iter().for_each(|text| add(text.as_bytes()));
+    hash.finalize().into()
+}

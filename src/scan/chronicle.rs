@@ -1,0 +1,193 @@
+//! Where the objects with findings were, who brought them and what still leads to them.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::filter::masked;
+use super::history::{Found, Request};
+use super::suspect::{Place, Suspect};
+use super::{Error, Plan};
+use crate::coverage::Skip;
+use crate::detect::{Detector, Scratch};
+use crate::finding::Finding;
+use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
+use crate::source::git::{
+    Attribution, History, Layout, Object, Options, Reader, Reference, References, Stores, Tip, attribute, field,
+    references,
+};
+
+/// See the module.
+pub(super) struct Chronicle<'s> {
+    attribution: Attribution<'s>,
+    references: References,
+    commits: BTreeMap<ObjectId, Commit>,
+    /// Stands before the paths: where the repository is in the one that was asked for.
+    within: PathBuf,
+}
+
+impl<'s> Chronicle<'s> {
+    pub(super) fn new(
+        stores: &'s Stores,
+        layout: &Layout,
+        found: &[Found],
+        options: Options<'_>,
+        request: &Request,
+        detector: &Detector,
+    ) -> Result<Self, Error> {
+        let in_trees = |kind| matches!(kind, ObjectKind::Blob | ObjectKind::Tree);
+        let targets: HashSet<ObjectId> =
+            found.iter().filter(|found| in_trees(found.object.kind)).map(|found| found.object.id).collect();
+        let attribution = attribute(stores, &targets, Options { only: None, ..options })?;
+        let mut reader = Reader::new(stores, options.memory);
+        let references = references(layout, &mut reader);
+        let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
+        let ids = brought.map(|one| one.commit);
+        let itself = found.iter().filter(|found| found.object.kind == ObjectKind::Commit).map(|found| found.object.id);
+        let mut commits = BTreeMap::new();
+        let mut scratch = detector.scratch();
+        for id in ids.chain(itself) {
+            commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
+        }
+        Ok(Chronicle { attribution, references, commits, within: layout.within.clone() })
+    }
+
+    pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
+        self.attribution.skips.iter().chain(&self.references.skips).cloned()
+    }
+
+    pub(super) fn tell(&self, plan: &Plan, found: Vec<Found>, tell: &mut dyn FnMut(Finding)) {
+        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
+            .into_iter()
+            .map(|found| {
+                let provenance = self.provenance(&found.object);
+                let path = provenance.paths.first().cloned();
+                let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
+                (origin, Arc::new(provenance), found.suspects)
+            })
+            .collect();
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        for (origin, provenance, suspects) in all {
+            let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
+            let places = places(&provenance, &commits);
+            for suspect in suspects {
+                let wanted = suspect.rule.path.as_ref();
+                let is_at =
+                    |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
+                if wanted.is_none() || places.iter().any(is_at) {
+                    tell(suspect.finding(plan, origin.clone(), &places, Some(provenance.clone())));
+                }
+            }
+        }
+    }
+
+    fn provenance(&self, object: &Object) -> Provenance {
+        let mut provenance = match self.attribution.history(&object.id) {
+            Some(history) => self.of_content(history, &object.id),
+            None => self.of_commit(&object.id),
+        };
+        // By a tag of its own, or of a tree that holds it.
+        let leads = |reference: &&Reference| {
+            let in_tree = || reference.leads_to.last().is_some_and(|tree| self.attribution.is_in(tree, &object.id));
+            reference.leads_to.contains(&object.id) || (reference.commit.is_none() && in_tree())
+        };
+        provenance.references.extend(self.references.all.iter().filter(leads).map(|reference| reference.name.clone()));
+        provenance.references.sort();
+        provenance.references.dedup();
+        provenance.incomplete = !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
+        provenance
+    }
+
+    /// For what is in trees.
+    fn of_content(&self, history: &History, id: &ObjectId) -> Provenance {
+        let tips: Vec<ObjectId> = self.references.all.iter().filter_map(|reference| reference.commit).collect();
+        let named = self.references.all.iter().filter(|reference| reference.commit.is_some());
+        let mut provenance = Provenance {
+            // The top of a work tree has no name.
+            paths: history
+                .paths
+                .iter()
+                .filter(|path| !path.is_empty())
+                .map(|path| self.within.join(to_path(path)))
+                .collect(),
+            introduced: history.introduced.iter().filter_map(|one| self.commits.get(&one.commit).cloned()).collect(),
+            in_head: self.references.head.is_some_and(|head| self.attribution.holds(&head, id)),
+            truncated: history.truncated,
+            ..Provenance::default()
+        };
+        for (reference, tip) in named.zip(self.attribution.tips(id, &tips)) {
+            if tip != Tip::Unrelated {
+                provenance.references.push(reference.name.clone());
+            }
+            if let Tip::Removed(commit) = tip {
+                provenance.removed.push(Removed { reference: reference.name.clone(), commit });
+            }
+        }
+        provenance
+    }
+
+    /// For what is in no tree: a commit or a tag.
+    fn of_commit(&self, id: &ObjectId) -> Provenance {
+        let tips: Vec<&str> = self
+            .references
+            .all
+            .iter()
+            .filter(|reference| reference.commit.is_some_and(|tip| self.attribution.descends(&tip, id)))
+            .map(|reference| reference.name.as_str())
+            .collect();
+        Provenance {
+            introduced: self.commits.get(id).cloned().into_iter().collect(),
+            references: tips.into_iter().map(str::to_owned).collect(),
+            in_head: self.references.head.is_some_and(|head| self.attribution.descends(&head, id)),
+            ..Provenance::default()
+        }
+    }
+}
+
+/// Every path with every commit that brought the object.
+fn places<'a>(provenance: &'a Provenance, commits: &'a [String]) -> Vec<Place<'a>> {
+    let paths: Vec<Option<&[u8]>> = match provenance.paths.as_slice() {
+        [] => vec![None],
+        paths => paths.iter().map(|path| Some(path.as_os_str().as_encoded_bytes())).collect(),
+    };
+    let commits: Vec<Option<&str>> = match commits {
+        [] => vec![None],
+        commits => commits.iter().map(|commit| Some(commit.as_str())).collect(),
+    };
+    paths.iter().flat_map(|&path| commits.iter().map(move |&commit| Place { path, commit })).collect()
+}
+
+fn to_path(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    return Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)).to_owned();
+    #[cfg(not(unix))]
+    return Path::new(&*String::from_utf8_lossy(bytes)).to_owned();
+}
+
+/// What a commit says of itself, with secrets masked.
+fn describe(
+    reader: &mut Reader<'_>,
+    id: ObjectId,
+    authors: bool,
+    detector: &Detector,
+    scratch: &mut Scratch,
+) -> Commit {
+    let text = reader.read(&id).ok().flatten().map(|(_, text)| text).unwrap_or_default();
+    let author = field(&text, b"author ").unwrap_or_default();
+    let mail = memchr::memchr(b'<', author).zip(memchr::memrchr(b'>', author)).filter(|(open, close)| open < close);
+    let (name, address, time) = match mail {
+        Some((open, close)) => (&author[..open], &author[open + 1..close], &author[close + 1..]),
+        None => (author, &b""[..], &b""[..]),
+    };
+    let time = String::from_utf8_lossy(time).split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0);
+    let message = memchr::memmem::find(&text, b"\n\n").map_or(&b""[..], |at| &text[at + 2..]);
+    let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let mut shown = |bytes: &[u8]| masked(detector, scratch, bytes).trim().to_owned();
+    Commit {
+        id,
+        author: authors.then(|| shown(name)),
+        email: authors.then(|| shown(address)),
+        time,
+        subject: shown(subject),
+    }
+}

@@ -1,0 +1,224 @@
+//! `--cache`: a second run says the same, reads less, and believes nobody.
+
+use super::*;
+
+/// A repository with all of its objects in packs that overlap, and what stands in one pack alone in a byte range of its middle.
+fn packed() -> (Repository, Vec<String>) {
+    let (repository, hidden) = places();
+    let top = repository.top();
+    let listed = repository.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+    let ids: Vec<&str> = listed.lines().collect();
+    for part in [&ids[..ids.len() / 2], &ids[ids.len() / 3..], &ids[ids.len() / 4..ids.len() / 2]] {
+        git_fed(&top, &["pack-objects", "-q", ".git/objects/pack/pack"], part.join("\n").as_bytes());
+    }
+    repository.git(&["prune-packed"]);
+    (repository, hidden.into_iter().map(|it| it.0).collect())
+}
+
+fn same(one: &Value, other: &Value) {
+    for key in ["objects", "bytes", "files", "reported", "skips", "secrets"] {
+        assert_eq!(one["summary"][key], other["summary"][key], "{key}");
+    }
+    assert!(one == other, "the findings differ");
+}
+
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Breaks everything between a pack's header and its trailer: whoever reads it says so.
+fn spoil(repository: &Repository) {
+    for pack in packs(&repository.top().join(".git"), "pack") {
+        fs::set_permissions(&pack, fs::Permissions::from_mode(0o644)).unwrap();
+        let mut bytes = fs::read(&pack).unwrap();
+        let end = bytes.len() - 20;
+        bytes[12..end].fill(0xff);
+        fs::write(&pack, bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_second_run_says_the_same() {
+    let (repository, hidden) = packed();
+    let directory = repository.dir.path().join("made/on/demand");
+    let options = ["--cache", directory.to_str().unwrap()];
+    let without = repository.scan(&[]);
+    let pack_count = packs(&repository.top().join(".git"), "pack").len();
+    for _ in 0..3 {
+        let with = repository.scan(&options);
+        assert_eq!((with.exit, with.errors.contains("warning")), (1, false), "{}", with.errors);
+        same(&with.report, &without.report);
+        assert_eq!(files_in(&directory).len(), pack_count);
+    }
+    // New objects, loose and packed.
+    repository.put("new", format!("key = {}\n", token(500)), "new");
+    assert_eq!(repository.scan(&options).of(&token(500)).len(), 1);
+    repository.git(&["repack", "-dq"]);
+    repository.put("newer", format!("key = {}\n", token(501)), "newer");
+    for _ in 0..2 {
+        let (with, without) = (repository.scan(&options), repository.scan(&[]));
+        assert_eq!(with.of(&token(500)).len() + with.of(&token(501)).len(), 2);
+        same(&with.report, &without.report);
+    }
+    // What is remembered is no secret and no text.
+    for file in files_in(&directory) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(hidden.iter().all(|token| !text.contains(token.as_str())), "{text}");
+        assert!(!text.contains("plain.txt") && !text.contains("Jane"), "{text}");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0);
+    }
+    // Everything in one new pack.
+    repository.git(&["repack", "-adkq"]);
+    for _ in 0..2 {
+        same(&repository.scan(&options).report, &repository.scan(&[]).report);
+    }
+}
+
+#[test]
+fn a_second_run_does_not_read_what_is_known() {
+    let repository = Repository::new();
+    for n in 0..9 {
+        repository.put("f", format!("{}edit {n}\n", "some text\n".repeat(n)), "edit");
+    }
+    repository.git(&["repack", "-adq"]);
+    let first = repository.scan(&["--cache", "auto"]);
+    assert_eq!(first.exit, 0);
+    assert_eq!(files_in(&repository.top().join(".git/stanch")).len(), 1);
+    spoil(&repository);
+    let second = repository.scan(&["--cache", "auto"]);
+    assert_eq!(second.exit, 0, "{}", second.text);
+    same(&second.report, &first.report);
+    assert_eq!(repository.scan(&[]).exit, 3, "without a cache the pack is read");
+    // Other rules must read it again, and what is broken is not remembered.
+    let words = word_rules(repository.dir.path());
+    for _ in 0..2 {
+        let other = repository.scan(&["--cache", "auto", "--rules", words.to_str().unwrap()]);
+        assert_eq!(other.exit, 3);
+        assert!(other.skips().contains(&"corrupt-object"));
+    }
+    assert_eq!(files_in(&repository.top().join(".git/stanch")).len(), 1);
+}
+
+#[test]
+fn a_pattern_that_changes_is_another_rule() {
+    let repository = Repository::new();
+    repository.put("src/f", "word_aaaa and word_bbbb\n", "first");
+    repository.git(&["repack", "-adq"]);
+    let path = repository.dir.path().join("rules.toml");
+    let found = |regex: &str, at: &str| {
+        let text =
+            format!("[[rules]]\nid = 'w'\ndescription = 'w'\nregex = '{regex}'\npath = '{at}'\nkeywords = ['word_']\n");
+        fs::write(&path, text).unwrap();
+        let options = ["--cache", "auto", "--rules", path.to_str().unwrap()];
+        let counts = [repository.scan(&options), repository.scan(&options)].map(|scan| scan.findings().len());
+        assert_eq!(counts[0], counts[1]);
+        counts[0]
+    };
+    assert_eq!(found("word_a+", "^src/"), 1);
+    assert_eq!(found("word_[a-z]+", "^src/"), 2);
+    assert_eq!(found("word_[a-z]+", "^srd/"), 0);
+    assert_eq!(found("word_[a-z]+", "^src/"), 2);
+}
+
+#[test]
+fn a_broken_or_foreign_cache_is_ignored_with_a_warning() {
+    let (repository, _) = packed();
+    let directory = repository.dir.path().join("cache");
+    let options = ["--cache", directory.to_str().unwrap()];
+    let right = repository.scan(&options).report;
+    let fresh: Vec<(PathBuf, Vec<u8>)> =
+        files_in(&directory).into_iter().map(|file| (file.clone(), fs::read(file).unwrap())).collect();
+    let cut = |bytes: &[u8]| bytes[..bytes.len() - 9].to_vec();
+    let short = |_: &[u8]| b"x".to_vec();
+    let forged = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(&bytes[64..]).replace("\"suspects\":[\"", "\"suspects\":[\"00");
+        [&bytes[..64], text.as_bytes()].concat()
+    };
+    let swapped = |_: &[u8]| fresh[1].1.clone();
+    let bytes = &fresh[0].1;
+    for text in [cut(bytes), short(bytes), forged(bytes), swapped(bytes)] {
+        fs::write(&fresh[0].0, text).unwrap();
+        let again = repository.scan(&options);
+        same(&again.report, &right);
+        assert!(again.errors.contains("warning: the cache file"), "{}", again.errors);
+        let healed = repository.scan(&options);
+        assert_eq!((healed.report == right, healed.errors.contains("warning")), (true, false), "{}", healed.errors);
+    }
+    fs::remove_file(&fresh[0].0).unwrap();
+    fs::create_dir(&fresh[0].0).unwrap();
+    let again = repository.scan(&options);
+    same(&again.report, &right);
+    assert!(again.errors.contains("warning: the cache file") && again.errors.contains("cannot write to the cache"));
+    // Each file alone may be lost.
+    fs::remove_dir(&fresh[0].0).unwrap();
+    for (file, _) in &fresh {
+        repository.scan(&options);
+        fs::remove_file(file).unwrap();
+        same(&repository.scan(&options).report, &right);
+    }
+    let output = run(&repository.top(), &["--cache", "/dev/null/x"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("warning: "));
+}
+
+#[test]
+fn a_pack_that_others_rely_on_is_missed() {
+    let (repository, _) = packed();
+    let options = ["--cache", "auto"];
+    repository.scan(&options);
+    for pack in packs(&repository.top().join(".git"), "pack") {
+        let aside = repository.dir.path().join("aside");
+        let index = pack.with_extension("idx");
+        fs::rename(&pack, aside.with_extension("pack")).unwrap();
+        fs::rename(&index, aside.with_extension("idx")).unwrap();
+        let (with, without) = (repository.scan(&options), repository.scan(&[]));
+        same(&with.report, &without.report);
+        fs::rename(aside.with_extension("pack"), &pack).unwrap();
+        fs::rename(aside.with_extension("idx"), &index).unwrap();
+        same(&repository.scan(&options).report, &repository.scan(&[]).report);
+    }
+}
+
+#[test]
+fn what_is_missing_stays_missing() {
+    let repository = Repository::new();
+    repository.put("f", "one\n", "one");
+    repository.put("g", "two\n", "two");
+    let blob = repository.git(&["rev-parse", "HEAD:g"]);
+    let all = repository.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+    let rest: Vec<&str> = all.lines().filter(|id| *id != blob).collect();
+    git_fed(&repository.top(), &["pack-objects", "-q", ".git/objects/pack/pack"], rest.join("\n").as_bytes());
+    repository.git(&["prune-packed"]);
+    let (directory, name) = blob.split_at(2);
+    let path = repository.top().join(".git/objects").join(directory).join(name);
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    for _ in 0..2 {
+        let scanned = repository.scan(&["--cache", "auto"]);
+        assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-object"]));
+    }
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(repository.scan(&["--cache", "auto"]).exit, 0);
+}
+
+#[test]
+fn runs_at_the_same_time_do_not_disturb_each_other() {
+    let (repository, _) = packed();
+    let right = repository.scan(&[]).report;
+    for _ in 0..2 {
+        let runs: Vec<_> = (0..4)
+            .map(|_| {
+                let mut program = Command::new(env!("CARGO_BIN_EXE_stanch"));
+                program.args(["scan", "--history", "--cache", "auto", "--format", "json"]).arg(repository.top());
+                program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            same(&serde_json::from_slice(&output.stdout).unwrap(), &right);
+            assert!(output.stderr.is_empty() || !String::from_utf8_lossy(&output.stderr).contains("warning"));
+        }
+    }
+}
