@@ -331,7 +331,8 @@ fn a_real_repository() {
     let (threads, memory, kinds) = (2, 1 << 30, &ObjectKind::ALL[..]);
     let options = Options { threads, memory, kinds, only: None, links: false, interrupt: &interrupt, progress: None };
     let walked = walk(&stores, || words.clone(), options).expect("threads");
-    assert_eq!(walked.skips, []);
+    // A promisor pack is fine here: what is compared is what is there.
+    assert!(walked.skips.iter().all(|skip| skip.why == Why::PartialClone), "{:?}", walked.skips);
     let mut asked: BTreeMap<ObjectId, Object> = BTreeMap::new();
     let mut shown = BTreeMap::new();
     for lens in walked.lenses {
