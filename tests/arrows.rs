@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 /// Nobody may use `cli`, which may use all; no noun may use a stage.
 const ARROWS: &[(&str, &[&str])] = &[
     ("origin", &[]),
+    ("place", &["origin"]),
     ("chunk", &[]),
     ("coverage", &["origin"]),
     ("rule", &["secret"]),
     ("secret", &[]),
     ("finding", &["chunk", "origin", "rule", "secret"]),
-    ("summary", &["chunk", "coverage", "exit", "finding", "origin"]),
+    ("baseline", &["finding", "place", "secret"]),
+    ("summary", &["baseline", "chunk", "coverage", "exit", "finding", "origin"]),
     ("exit", &[]),
     ("rulefile", &["rule", "secret"]),
     // No rules and no findings.
@@ -26,14 +28,28 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("detect::proof", &["finding", "rule"]),
     ("detect::shape", &[]),
     // The only one that sees both sources and detection.
-    ("scan", &["chunk", "coverage", "detect", "finding", "origin", "rule", "secret", "source", "summary"]),
+    (
+        "scan",
+        &[
+            "baseline", "chunk", "coverage", "detect", "finding", "origin", "rule", "rulefile", "secret", "source",
+            "summary",
+        ],
+    ),
     // Never reads a source.
-    ("report", &["chunk", "coverage", "exit", "finding", "origin", "rule", "secret", "summary"]),
+    ("report", &["baseline", "chunk", "coverage", "exit", "finding", "origin", "place", "rule", "secret", "summary"]),
+    // The door to the network knows tokens, and nothing of what they are about.
+    ("http", &["secret"]),
+    // Never sees a secret.
+    ("ledger", &[]),
+    ("respond", &["finding", "http", "ledger", "report", "rule", "secret"]),
+    // Pure, but for the names of the hosts that a step goes to.
+    ("respond::plan", &["http", "secret"]),
+    ("respond::provider", &["http", "secret"]),
     (
         "cli",
         &[
-            "chunk", "coverage", "detect", "exit", "finding", "origin", "report", "rule", "rulefile", "scan", "secret",
-            "source", "summary",
+            "baseline", "chunk", "coverage", "detect", "exit", "finding", "http", "ledger", "origin", "place",
+            "report", "respond", "rule", "rulefile", "scan", "secret", "source", "summary",
         ],
     ),
 ];
