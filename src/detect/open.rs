@@ -154,15 +154,21 @@ impl Follower {
 
     /// Whether it matters what follows. The automaton tells a match one byte late, so a match that is over looks alive.
     fn depends_on_more(&mut self, state: LazyStateID) -> bool {
-        let Some(next) = self.successors(state) else { return true };
-        let ends = next.iter().filter(|state| state.is_match()).count();
-        if ends == 0 {
-            return !next.is_empty();
-        }
-        // A look-ahead decides by the next byte; a longer match may follow.
-        ends < next.len()
-            || self.has_dead_successor(state)
-            || next.into_iter().any(|state| self.successors(state).is_none_or(|next| !next.is_empty()))
+        let clears = self.cache.clear_count();
+        let depends = self.successors(state).is_none_or(|next| {
+            let ends = next.iter().filter(|state| state.is_match()).count();
+            match ends {
+                0 => !next.is_empty(),
+                // A look-ahead decides by the next byte; a longer match may follow.
+                _ => {
+                    ends < next.len()
+                        || self.has_dead_successor(state)
+                        || next.into_iter().any(|state| self.successors(state).is_none_or(|next| !next.is_empty()))
+                }
+            }
+        });
+        // States do not survive a full cache: then nothing was found out.
+        depends || self.cache.clear_count() != clears
     }
 
     /// The states that one more byte can lead to, without the dead one; `None` if the automaton gives up.

@@ -60,9 +60,12 @@ impl<'d> Filter<'d> {
     fn pass(&mut self, open: Open, out: &mut impl Write) -> io::Result<()> {
         let mut candidates =
             self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Nowhere);
-        candidates.retain(|one| one.matched.start < open.decided && one.span.end > self.passed);
+        candidates.retain(|one| one.span.end > self.passed);
         candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
-        let mut limit = open.held;
+        // A match may be final while another one around it is open: then it waits, and so does its secret.
+        let waiting = candidates.iter().filter(|one| one.matched.start >= open.decided).map(|one| one.span.start);
+        let mut limit = waiting.fold(open.held, usize::min);
+        candidates.retain(|one| one.matched.start < open.decided);
         for (place, mark) in
             places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))
         {
