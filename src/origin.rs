@@ -114,6 +114,13 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// A file inside of an archive.
+    Member {
+        /// The archive's path, as of a file.
+        archive: PathBuf,
+        /// The member's name; U+FFFD for what is no UTF-8.
+        name: String,
+    },
     /// An object of a git repository.
     Object {
         /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
@@ -131,7 +138,7 @@ impl Origin {
         match self {
             Origin::File { path, .. } => Some(path),
             Origin::Object { path, .. } => path.as_deref(),
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } => None,
         }
     }
 
@@ -139,7 +146,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } | Origin::Object { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -151,6 +158,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
+            Origin::Member { archive, name } => write!(f, "{}!/{name}", archive.display()),
             Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
             Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
             Origin::Object { path: None, id, kind: None } => write!(f, "object {id}"),

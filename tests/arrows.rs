@@ -13,7 +13,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rule", &["secret"]),
     ("secret", &[]),
     ("finding", &["chunk", "origin", "rule", "secret"]),
-    ("summary", &["chunk", "coverage", "exit", "finding", "origin"]),
+    ("place", &[]),
+    ("baseline", &["finding", "origin", "place", "secret"]),
+    ("summary", &["baseline", "chunk", "coverage", "exit", "finding", "origin"]),
     ("exit", &[]),
     ("rulefile", &["rule", "secret"]),
     // No rules and no findings.
@@ -26,14 +28,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("detect::proof", &["finding", "rule"]),
     ("detect::shape", &[]),
     // The only one that sees both sources and detection.
-    ("scan", &["chunk", "coverage", "detect", "finding", "origin", "rule", "secret", "source", "summary"]),
+    (
+        "scan",
+        &[
+            "baseline", "chunk", "coverage", "detect", "finding", "origin", "rule", "rulefile", "secret", "source",
+            "summary",
+        ],
+    ),
     // Never reads a source.
-    ("report", &["chunk", "coverage", "exit", "finding", "origin", "rule", "secret", "summary"]),
+    ("report", &["baseline", "chunk", "coverage", "exit", "finding", "origin", "place", "rule", "secret", "summary"]),
     (
         "cli",
         &[
-            "chunk", "coverage", "detect", "exit", "finding", "origin", "report", "rule", "rulefile", "scan", "secret",
-            "source", "summary",
+            "baseline", "chunk", "coverage", "detect", "exit", "finding", "origin", "place", "report", "rule",
+            "rulefile", "scan", "secret", "source", "summary",
         ],
     ),
 ];

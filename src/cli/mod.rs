@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod baseline;
 mod completions;
 mod config;
 mod filter;
@@ -35,6 +36,8 @@ enum Command {
     /// Check, list and show the rules
     #[command(subcommand)]
     Rules(rules::Command),
+    /// Manage what is known already and hidden from scans
+    Baseline(Box<baseline::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -57,6 +60,7 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Scan(args) => scan::run(*args),
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),
+        Command::Baseline(args) => baseline::run(*args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

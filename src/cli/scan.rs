@@ -11,9 +11,12 @@ use anyhow::{Context, Result, bail};
 use super::config::{self, Config};
 use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
-use super::{message, progress};
+use super::{baseline, message, progress};
+use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::exit::Exit;
+use crate::finding::Finding;
+use crate::place::Places;
 use crate::report::{Format, Header, Repository, Style};
 use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
@@ -28,7 +31,7 @@ use crate::summary::Summary;
 pub(super) struct Args {
     /// Files, directories, FIFOs, or - for standard input
     #[arg(value_name = "TARGET", default_value = ".")]
-    targets: Vec<PathBuf>,
+    pub(super) targets: Vec<PathBuf>,
 
     /// Search everything that the git repository at TARGET holds, instead of its files
     #[arg(long, help_heading = "What is read")]
@@ -69,7 +72,10 @@ pub(super) struct Args {
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     config: Option<PathBuf>,
-    /// Show findings that somebody allowed, too
+    /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
+    #[arg(long, value_name = "FILE", help_heading = "What is found")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Show findings that somebody allowed, or that the baseline knows, too
     #[arg(long, help_heading = "What is found")]
     show_allowed: bool,
 
@@ -87,7 +93,7 @@ pub(super) struct Args {
     no_color: bool,
     /// Say nothing but the report
     #[arg(short, long, conflicts_with = "verbose", help_heading = "How it is reported")]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Name everything that was not read, and the time it took
     #[arg(short, long, help_heading = "How it is reported")]
     verbose: bool,
@@ -125,6 +131,9 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let wanted = wanted(&args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
     let mut plan = plan(&args, config);
+    if let Some(path) = &args.baseline {
+        plan.baseline = Some(baseline::load(path, places(&args), plan.now)?);
+    }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
     let mut outputs = Outputs::open(&wanted, &style(&args), &header(&args, &plan, show_allowed))?;
@@ -141,6 +150,26 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         account(&wanted, &summary, args.verbose.then_some(started));
     }
     Ok(summary.exit())
+}
+
+/// What a scan without any report finds, for those who write it down elsewhere.
+pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Finding>, Summary)> {
+    anyhow::ensure!(
+        args.format.is_none() && args.output.is_none() && args.report.is_empty(),
+        "no report is written here; `stanch scan` writes one"
+    );
+    let config = configure(args)?;
+    for note in &config.notes {
+        message::warning(note);
+    }
+    let plan = Plan { baseline: known, ..plan(args, config) };
+    let watch = Arc::new(Watch::default());
+    on_interrupt(&watch)?;
+    let mut findings = Vec::new();
+    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+        scan::run(&plan, &watch, &mut |finding| findings.push(finding))
+    })?;
+    Ok((findings, summary))
 }
 
 /// The configuration that the first target finds, with what the command line adds to its rules.
@@ -193,6 +222,7 @@ fn plan(args: &Args, config: Config) -> Plan {
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
+        baseline: None,
         now: super::now(),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
@@ -221,6 +251,13 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     .context("cannot listen for interrupts")
 }
 
+/// What leads from the paths of findings to those of the repository of the first target.
+pub(super) fn places(args: &Args) -> Places {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let base = std::env::current_dir().ok();
+    Places { root: first.and_then(|path| worktree::describe(path)).map(|it| it.root).or_else(|| base.clone()), base }
+}
+
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
     let first = args.targets.first().filter(|path| path.as_os_str() != "-");
     let found = first.and_then(|path| worktree::describe(path));
@@ -232,6 +269,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         base,
         repository: found.map(|it| Repository { uri: it.uri, revision: it.revision, branch: it.branch }),
         confidence: plan.confidence,
+        now: plan.now,
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
@@ -248,7 +286,16 @@ fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
     let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
     let unread = summary.unaccepted();
     if !told {
-        message::note(&format!("{} found, {} allowed, {unread} not read", summary.reported, summary.allowed));
+        let baselined = match summary.baselined {
+            0 => String::new(),
+            count => format!("{count} in the baseline, "),
+        };
+        let (reported, allowed) = (summary.reported, summary.allowed);
+        message::note(&format!("{reported} found, {allowed} allowed, {baselined}{unread} not read"));
+        if !summary.expired.is_empty() {
+            let expired = summary.expired.len();
+            message::warning(&format!("expired in the baseline: {expired}; what they name is reported again"));
+        }
         if unread > 0 && summary.reported == 0 {
             message::warning("this is not a clean result: something was not read; the report names it");
         }

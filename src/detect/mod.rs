@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
+use crate::secret::entropy;
 
+pub mod beginning;
 pub mod escape;
 pub mod allow;
 pub mod marks;
@@ -204,16 +206,6 @@ fn applies(rule: &Rule, place: Where<'_>) -> bool {
         Where::Nowhere => false,
         Where::Unknown => true,
     })
-}
-
-/// Shannon entropy in bits per byte.
-pub fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0u32; 256];
-    for &byte in bytes {
-        counts[usize::from(byte)] += 1;
-    }
-    let len = bytes.len() as f64;
-    counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / len).map(|p| -p * p.log2()).sum()
 }
 
 /// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::filter::masked;
 use super::object::Searcher;
@@ -22,7 +21,6 @@ use crate::source::git::{
     Attribution, Layout, Lens, Object, Options, Reach, Reader, References, Stores, Tip, attribute, field, references,
     walk,
 };
-use crate::summary::Summary;
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
@@ -39,39 +37,25 @@ pub struct Request {
     pub authors: bool,
 }
 
-/// Scans a repository. Findings come to `sink` sorted by path, then by object and position.
+/// Scans a repository. Findings come to `tell` sorted by path, then by object and position.
 pub(super) fn run(
     plan: &Plan,
     request: &Request,
     detector: &Detector,
     watch: &Watch,
-    sink: &mut dyn FnMut(Finding),
-) -> Result<Summary, Error> {
+    tell: &mut dyn FnMut(Finding),
+) -> Result<Coverage, Error> {
     let layout = Layout::discover(&request.repository)?;
-    let mut repositories = vec![layout];
-    if request.submodules {
-        let modules = repositories[0].submodules()?;
-        for module in modules {
-            repositories.push(Layout::of(&module)?);
-        }
-    }
-    let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    for layout in &repositories {
-        let mut tell = |finding: Finding| {
-            summary.count(&finding);
-            watch.findings.store(summary.reported, Relaxed);
-            sink(finding);
-        };
-        let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut tell)?;
+    let modules = if request.submodules { layout.submodules()? } else { Vec::new() };
+    let mut coverage = Coverage::default();
+    for layout in std::iter::once(Ok(layout)).chain(modules.iter().map(|module| Layout::of(module))) {
+        let layout = layout?;
+        coverage.add(scan_objects(plan, request, &layout, detector, watch, tell)?);
         if request.only.is_none() {
-            coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), &mut tell));
+            coverage.add(scan_files(plan, &files(&layout), detector, watch, &mut Vec::new(), tell));
         }
-        summary.coverage.add(coverage);
     }
-    summary.coverage.skips.sort();
-    summary.coverage.skips.dedup();
-    summary.interrupted = watch.interrupt.load(Relaxed);
-    Ok(summary)
+    Ok(coverage)
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.

@@ -116,6 +116,22 @@ pub fn walk(
     Ok(())
 }
 
+/// What a walk leaves out, for whoever asks about one path.
+pub struct Excludes(Override);
+
+impl Excludes {
+    /// Fails for a glob that is none.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        excludes(Path::new(""), options).map(Excludes)
+    }
+
+    /// Whether a walk leaves out the file at this path, relative to the target.
+    pub fn has(&self, file: &Path) -> bool {
+        let part = |path: &Path| self.0.matched(path, path != file).is_ignore();
+        file.ancestors().take_while(|part| !part.as_os_str().is_empty()).any(part)
+    }
+}
+
 fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
     let mut globs = OverrideBuilder::new(root);
     let error = |glob: &str, reason: ignore::Error| Error::Glob { glob: glob.to_owned(), reason: reason.to_string() };

@@ -18,6 +18,7 @@ fn shown(finding: &Finding) -> String {
 
 fn scanned(path: &Path, chunk: usize) -> Vec<String> {
     let plan = Plan {
+        baseline: None,
         targets: vec![Target::Path(path.to_owned())],
         history: None,
         files: Default::default(),

@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 use regex::bytes::Regex;
-use stanch::detect::{Detector, Where, entropy};
+use stanch::detect::{Detector, Where};
 use stanch::rule::compile;
+use stanch::secret::entropy;
 
 use super::*;
 

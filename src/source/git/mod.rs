@@ -21,6 +21,7 @@ mod pack;
 mod plan;
 mod read;
 mod refs;
+mod single;
 mod store;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
