@@ -39,6 +39,9 @@ pub struct Known {
     pub path: String,
     /// The line where it stood when the entry was written, 1-based.
     pub line: Option<u64>,
+    /// The commit that brought it, or the object that it is in, abbreviated: it was found in history, and only a scan of
+    /// history can tell whether it is gone. None for what was found in files.
+    pub commit: Option<String>,
     /// Why it may stay, for people.
     pub reason: String,
     /// Who said so; empty if nobody did.
@@ -123,6 +126,7 @@ impl Baseline {
     }
 
     /// The indices of the entries that cover the finding.
+    #[expect(clippy::disallowed_methods, reason = "hashes the secret as entries do")]
     fn covering(&self, finding: &Finding) -> Vec<usize> {
         let secret = finding.secret.expose();
         let path = self.path(finding);
@@ -136,6 +140,7 @@ impl Baseline {
         candidates.copied().filter(|&index| self.covers(&self.known[index], finding, path.as_deref())).collect()
     }
 
+    #[expect(clippy::disallowed_methods, reason = "measures the secret as gitleaks does")]
     fn covers(&self, entry: &Known, finding: &Finding, path: Option<&str>) -> bool {
         match &entry.key {
             Key::Fingerprint(_) => true,
@@ -152,7 +157,7 @@ impl Baseline {
 
     /// The path of the finding as entries have it; none for what is no file.
     pub fn path(&self, finding: &Finding) -> Option<String> {
-        let path = self.places.inside(finding.origin.path()?);
+        let path = self.places.of(&finding.origin)?;
         Some(String::from_utf8_lossy(&slashed(&path)).into_owned())
     }
 

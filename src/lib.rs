@@ -4,6 +4,7 @@
 //! nouns    origin → place → chunk → coverage → rule → secret → finding → baseline → summary → exit
 //! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
+//! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
 //! outside  cli        knows all, known by nobody
 //! ```
 //!
@@ -39,5 +40,11 @@ pub mod detect;
 pub mod scan;
 
 pub mod report;
+
+pub mod http;
+
+pub mod ledger;
+
+pub mod respond;
 
 pub mod cli;

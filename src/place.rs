@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::origin::Origin;
+
 /// The directories that lead from a path as it is shown to a path of the repository. Nothing here asks the file
 /// system: what the user named is what the report names, links are not followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +15,17 @@ pub struct Places {
 }
 
 impl Places {
+    /// The path of a file relative to `root`, as [`Places::inside`] has it; of an object as git has it, from the top.
+    /// None for what has no path.
+    pub fn of(&self, origin: &Origin) -> Option<PathBuf> {
+        match origin {
+            Origin::File { path, .. } => Some(self.inside(path)),
+            Origin::Object { path, .. } => path.clone(),
+            Origin::Member { .. } => Some(self.inside(Path::new(&origin.to_string()))),
+            Origin::Stream { .. } => None,
+        }
+    }
+
     /// The path relative to `root` if it lies inside. Any other is absolute, or relative as it was where no start is
     /// known.
     pub fn inside(&self, path: &Path) -> PathBuf {

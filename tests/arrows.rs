@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 /// Nobody may use `cli`, which may use all; no noun may use a stage.
 const ARROWS: &[(&str, &[&str])] = &[
     ("origin", &[]),
+    ("place", &["origin"]),
     ("chunk", &[]),
     ("coverage", &["origin"]),
     ("rule", &["secret"]),
     ("secret", &[]),
     ("finding", &["chunk", "origin", "rule", "secret"]),
-    ("place", &[]),
-    ("baseline", &["finding", "origin", "place", "secret"]),
+    ("baseline", &["finding", "place", "secret"]),
     ("summary", &["baseline", "chunk", "coverage", "exit", "finding", "origin"]),
     ("exit", &[]),
     ("rulefile", &["rule", "secret"]),
@@ -37,11 +37,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Never reads a source.
     ("report", &["baseline", "chunk", "coverage", "exit", "finding", "origin", "place", "rule", "secret", "summary"]),
+    // The door to the network knows tokens, and nothing of what they are about.
+    ("http", &["secret"]),
+    // Never sees a secret.
+    ("ledger", &[]),
+    ("respond", &["finding", "http", "ledger", "report", "rule", "secret"]),
+    // Pure, but for the names of the hosts that a step goes to.
+    ("respond::plan", &["http", "secret"]),
+    ("respond::provider", &["http", "secret"]),
     (
         "cli",
         &[
-            "baseline", "chunk", "coverage", "detect", "exit", "finding", "origin", "place", "report", "rule",
-            "rulefile", "scan", "secret", "source", "summary",
+            "baseline", "chunk", "coverage", "detect", "exit", "finding", "http", "ledger", "origin", "place",
+            "report", "respond", "rule", "rulefile", "scan", "secret", "source", "summary",
         ],
     ),
 ];

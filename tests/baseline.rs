@@ -187,6 +187,33 @@ fn a_run_from_a_subdirectory_writes_the_same_baseline() {
 }
 
 #[test]
+fn history_and_files_share_a_baseline() {
+    let dir = tree(&[pat(1)]);
+    let dir = dir.path();
+    let git = |args: &[&str]| {
+        let who = ["-c", "user.name=me", "-c", "user.email=me@example.org"];
+        assert!(Command::new("git").args(who).args(args).current_dir(dir).status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    git(&["add", "a.txt"]);
+    git(&["commit", "-qm", "x"]);
+    put(dir, "a.txt", &[pat(2)]);
+    run(dir, 0, &["baseline", "create", "--by", "me", "--history"]);
+    assert!(read(dir).contains("\ncommit = \"") && read(dir).contains("path = \"a.txt\""), "{}", read(dir));
+    // Neither kind of scan calls stale what only the other one reads.
+    assert_eq!(counts(&scan(dir, 1, &["--baseline", FILE])), (1, 0, 0, 0));
+    run(dir, 0, &["baseline", "update", "--by", "me"]);
+    assert_eq!(read(dir).matches("[[known]]").count(), 2);
+    assert_eq!(counts(&scan(dir, 0, &["--baseline", FILE])), (0, 1, 0, 0));
+    assert_eq!(counts(&scan(dir, 0, &["--history", "--baseline", FILE])), (0, 1, 0, 0));
+    put(dir, "a.txt", &[]);
+    assert_eq!(counts(&scan(dir, 0, &["--history", "--baseline", FILE])), (0, 1, 0, 0));
+    assert_eq!(counts(&scan(dir, 0, &["--baseline", FILE])), (0, 0, 1, 0));
+    run(dir, 0, &["baseline", "prune"]);
+    assert_eq!(counts(&scan(dir, 0, &["--history", "--baseline", FILE])), (0, 1, 0, 0));
+}
+
+#[test]
 fn an_unread_file_is_no_part_of_a_baseline_and_said_to_be_none() {
     let dir = tree(&[pat(1)]);
     std::os::unix::fs::symlink("nowhere", dir.path().join("link")).unwrap();
@@ -256,6 +283,24 @@ fn a_broken_baseline_stops_the_run_and_repeats_nothing() {
         let said = run(dir, 2, &["scan", "--baseline", "broken"]);
         assert!(said.contains("broken") && !said.contains(&pat(9)), "{said}");
     }
+}
+
+#[test]
+fn an_interrupted_run_writes_no_baseline() {
+    let dir = tree(&[pat(1)]);
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody writes to the pipe, so the scan waits.
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("stanch"))
+        .args(["baseline", "create", "a.txt", "pipe"])
+        .current_dir(dir.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!dir.path().join(FILE).exists());
 }
 
 #[test]

@@ -170,9 +170,20 @@ fn gitlab_is_told_the_commit() {
     // From below the top: platforms know paths from the top alone.
     let report = json(&dir.path().join("sub"), 1, &["-f", "gitlab"]);
     let location = &report["vulnerabilities"][0]["location"];
-    assert_eq!((&location["commit"]["sha"], &location["file"]), (&head.into(), &"sub/a".into()));
+    assert_eq!((&location["commit"]["sha"], &location["file"]), (&head.clone().into(), &"sub/a".into()));
     let issues = json(&dir.path().join("sub"), 1, &["-f", "codequality"]);
     assert_eq!(issues[0]["location"]["path"], "sub/a");
+    let line = scan(&dir.path().join("sub"), 1, &["--history", "-f", "github", ".."]);
+    assert!(line.contains("file=sub/a,line=1"), "{line}");
+    // Gone from the commit that is checked out, and still in history.
+    std::fs::write(dir.path().join("sub/a"), "gone").unwrap();
+    git(&["-c", "user.name=me", "-c", "user.email=me@example.org", "commit", "-qam", "y"]);
+    let report = json(dir.path(), 1, &["--history", "-f", "gitlab"]);
+    let location = &report["vulnerabilities"][0]["location"];
+    assert_eq!((&location["commit"]["sha"], &location["file"]), (&head.clone().into(), &"sub/a".into()));
+    let line = scan(dir.path(), 1, &["--history", "-f", "github"]);
+    assert!(line.contains(&format!("sub/a:1:1 in commit {head}")) && !line.contains("file="), "{line}");
+    assert!(json(dir.path(), 1, &["--history", "-f", "bitbucket"])["annotations"][0].get("line").is_none());
 }
 
 #[test]

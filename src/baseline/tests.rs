@@ -33,6 +33,7 @@ fn known(key: Key) -> Known {
         rule: "theirs".to_owned(),
         path: "dir/a".to_owned(),
         line: Some(3),
+        commit: None,
         reason: "old".to_owned(),
         by: String::new(),
         added: None,

@@ -13,6 +13,7 @@ use super::{message, scan};
 use crate::baseline::{Baseline, Key, Known};
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
+use crate::origin::Origin;
 use crate::place::Places;
 use crate::report::escape;
 use crate::rulefile;
@@ -25,6 +26,9 @@ mod foreign;
 
 /// The file, where none is named.
 const DEFAULT: &str = ".stanch-baseline.toml";
+
+/// Digits of a commit's name: enough to find it, and too few to be taken for a token.
+const ABBREVIATED: usize = 12;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -99,21 +103,21 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// The baseline of a scan that was started at `now` (seconds since 1970).
 pub(super) fn load(path: &Path, places: Places, now: i64) -> Result<Baseline> {
     let known = file::read(path, &places)?.known;
-    let now = jiff::Timestamp::from_second(now).context("the clock is out of its mind")?;
-    Ok(Baseline::new(known, places, day(now), rulefile::ours_for))
+    Ok(Baseline::new(known, places, day(now)?, rulefile::ours_for))
 }
 
-/// The day in UTC: a file that people in several places share.
-fn day(now: jiff::Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date()
+/// The day in UTC, for a file that people in several places share, of seconds since 1970.
+fn day(now: i64) -> Result<Date> {
+    let now = jiff::Timestamp::from_second(now).context("the clock is out of its mind")?;
+    Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
 fn create(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let there = path.symlink_metadata().is_ok();
     ensure!(!there, "{} is there already; `stanch baseline update` adds to it", path.display());
-    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today(), rulefile::ours_for);
-    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today()?, rulefile::ours_for);
+    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let known = entries(&baseline, &findings, args);
     file::write(path, &known)?;
     note(&args.scan, &format!("{} in {}", plural(known.len()), path.display()));
@@ -123,14 +127,20 @@ fn create(args: &Writing) -> Result<Exit> {
 fn update(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let baseline = ours(path, &args.scan)?;
-    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let mut found: BTreeMap<_, _> =
         entries(&baseline, &findings, args).into_iter().map(|entry| (fingerprint(&entry), entry)).collect();
     let mut known = baseline.known().to_vec();
     for entry in &mut known {
         // Where it stands now is news, everything else is said already.
         if let Some(now) = found.remove(&fingerprint(entry)) {
-            *entry = Known { rule: now.rule, path: now.path, line: now.line, ..entry.clone() };
+            *entry = Known {
+                rule: now.rule,
+                path: now.path,
+                line: now.line,
+                commit: now.commit.or(entry.commit.clone()),
+                ..entry.clone()
+            };
         }
     }
     let added = found.len();
@@ -147,7 +157,7 @@ fn update(args: &Writing) -> Result<Exit> {
 fn prune(args: &Pruning) -> Result<Exit> {
     let path = path(&args.scan);
     let baseline = ours(path, &args.scan)?;
-    let (_, summary) = gather(&args.scan, &baseline)?;
+    let Some((_, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
     let drop = |entry: &&Known| entry.is_expired(baseline.today()) || summary.stale.contains(entry);
     let (dropped, kept): (Vec<_>, Vec<_>) = baseline.known().iter().partition(drop);
     if !dropped.is_empty() {
@@ -159,7 +169,7 @@ fn prune(args: &Pruning) -> Result<Exit> {
 
 fn show(args: &Showing) -> Result<Exit> {
     let known = file::read(&args.baseline, &Places::default())?.known;
-    let today = today();
+    let today = today()?;
     let mut text = String::new();
     for entry in &known {
         text += &shown(entry, today);
@@ -187,7 +197,8 @@ fn shown(entry: &Known, today: Date) -> String {
         entry.expires.map(|day| format!("{} {day}", if entry.is_expired(today) { "EXPIRED" } else { "until" })),
     ];
     let said: Vec<_> = said.into_iter().flatten().collect();
-    let lines = [format!("{}{line} {}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
+    let commit = entry.commit.as_ref().map(|commit| format!(" in {commit}")).unwrap_or_default();
+    let lines = [format!("{}{line} {}{commit}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
     let lines = lines.iter().filter(|line| !line.is_empty());
     lines.enumerate().map(|(at, line)| format!("{}{}\n", ["", "  "][at.min(1)], escape::terminal(line))).collect()
 }
@@ -196,8 +207,8 @@ fn path(args: &scan::Args) -> &Path {
     args.baseline.as_deref().unwrap_or(Path::new(DEFAULT))
 }
 
-fn today() -> Date {
-    day(jiff::Timestamp::now())
+fn today() -> Result<Date> {
+    day(super::now())
 }
 
 /// The baseline at that path, which must be one that can be written again.
@@ -208,14 +219,16 @@ fn ours(path: &Path, args: &scan::Args) -> Result<Baseline> {
     if let Some(tool) = read.foreign {
         bail!("{} is written by {tool}; `stanch baseline create --baseline FILE` makes one of ours", path.display());
     }
-    Ok(Baseline::new(read.known, places, today(), rulefile::ours_for))
+    Ok(Baseline::new(read.known, places, today()?, rulefile::ours_for))
 }
 
-/// Scans to the end, or fails: half a scan would make half a baseline.
-fn gather(args: &scan::Args, baseline: &Baseline) -> Result<(Vec<Finding>, Summary)> {
+/// What a scan finds, if it comes to its end: half a scan would make half a baseline.
+fn gather(args: &scan::Args, baseline: &Baseline) -> Result<Option<(Vec<Finding>, Summary)>> {
     let (findings, summary) = scan::gather(args, Some(baseline.clone()))?;
-    ensure!(!summary.interrupted, "interrupted; the baseline is as it was");
-    Ok((findings, summary))
+    if summary.interrupted {
+        message::warning("interrupted: the baseline is as it was");
+    }
+    Ok((!summary.interrupted).then_some((findings, summary)))
 }
 
 /// An entry for every fingerprint that counts, with the first place where it stands.
@@ -229,12 +242,21 @@ fn entries(baseline: &Baseline, findings: &[Finding], args: &Writing) -> Vec<Kno
         rule: finding.rule.id.clone(),
         path: baseline.path(finding).unwrap_or_else(|| finding.origin.to_string()),
         line: Some(finding.region.start.line),
+        commit: commit(finding),
         reason: args.reason.clone(),
         by: by.clone(),
         added: Some(baseline.today()),
         expires: args.expires,
     })
     .collect()
+}
+
+/// The commit that brought what was found in history, or else the object.
+fn commit(finding: &Finding) -> Option<String> {
+    let Origin::Object { id, .. } = &finding.origin else { return None };
+    let brought = finding.provenance.as_ref().and_then(|provenance| provenance.introduced.first());
+    let id = brought.map_or(*id, |commit| commit.id).to_string();
+    Some(id.chars().take(ABBREVIATED).collect())
 }
 
 /// The fingerprint of an entry of ours; those of others never come here.

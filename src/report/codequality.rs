@@ -50,7 +50,7 @@ fn issue(run: &Run<'_>, finding: &Finding, names: &mut Results) -> Issue {
     let path = run.path(&finding.origin);
     let (_, result) = names.name(finding, &escape::percent(path.as_bytes()));
     Issue {
-        description: message(finding),
+        description: format!("{} {}", message(finding), run.visible_place(finding)),
         check_name: finding.rule.id.clone(),
         fingerprint: result.to_string(),
         severity: severity(finding),

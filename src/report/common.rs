@@ -84,24 +84,40 @@ impl Report for Whole {
 impl Run<'_> {
     /// The path in the repository, `/`-separated and lossy; of a stream its name without `<>`.
     pub(super) fn path(&self, origin: &Origin) -> String {
-        match origin.path() {
-            Some(path) => String::from_utf8_lossy(&slashed(&self.places.inside(path))).into_owned(),
+        match self.places.of(origin) {
+            Some(path) => String::from_utf8_lossy(&slashed(&path)).into_owned(),
             None => origin.to_string().trim_matches(['<', '>']).to_owned(),
         }
     }
 
     /// The path as one visible line; bytes that are no UTF-8 become `\xff`.
     pub(super) fn visible_path(&self, origin: &Origin) -> String {
-        match origin.path() {
-            Some(path) => escape::terminal_path(&self.places.inside(path)),
+        match self.places.of(origin) {
+            Some(path) => escape::terminal_path(&path),
             None => escape::terminal(&origin.to_string()),
         }
     }
 
-    /// `a/b.rs:7:3`.
+    /// `a/b.rs:7:3`, and the commit if what is checked out does not hold it.
     pub(super) fn visible_place(&self, finding: &Finding) -> String {
         let start = finding.region.start;
-        format!("{}:{}:{}", self.visible_path(&finding.origin), start.line, start.column)
+        let past = commit(finding).filter(|_| !is_checked_out(finding)).map(|id| format!(" in commit {id}"));
+        let past = past.unwrap_or_default();
+        format!("{}:{}:{}{past}", self.visible_path(&finding.origin), start.line, start.column)
+    }
+}
+
+/// The first commit that brought what was found in history.
+pub(super) fn commit(finding: &Finding) -> Option<String> {
+    Some(finding.provenance.as_ref()?.introduced.first()?.id.to_string())
+}
+
+/// Whether the file that is checked out has the finding at this line: a platform may point at it.
+pub(super) fn is_checked_out(finding: &Finding) -> bool {
+    match &finding.origin {
+        Origin::File { .. } => true,
+        Origin::Object { path, .. } => path.is_some() && finding.provenance.as_ref().is_some_and(|it| it.in_head),
+        Origin::Stream { .. } | Origin::Member { .. } => false,
     }
 }
 

@@ -6,12 +6,12 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::finding::{Finding, Verdict};
 
-use super::common::{Run, Whole, counted, description, settled, unread, why};
+use super::common::{Run, Whole, commit, counted, description, settled, unread, why};
 use super::escape::spreadsheet;
 use super::{Out, Style};
 
 /// The columns. `record` is `finding`, `skip` or, once and last, `summary`.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "record",
     "verdict",
     "rule",
@@ -30,6 +30,7 @@ const COLUMNS: [&str; 18] = [
     "why",
     "reason",
     "remedy",
+    "commit",
 ];
 
 pub(super) fn new(out: Out, _: Style) -> Whole {
@@ -81,6 +82,7 @@ fn row(run: &Run<'_>, finding: &Finding) -> [String; COLUMNS.len()] {
         why(finding),
         settled(finding).unwrap_or_default(),
         rule.remedy.clone(),
+        commit(finding).unwrap_or_default(),
     ]
 }
 

@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::rule::{Confidence, Severity};
 use crate::secret::Fingerprint;
 
-use super::common::{Results, Run, Whole, clip, counted, description, is_web_address, settled, unread, why};
+use super::common::{Results, Run, Whole, clip, commit, counted, description, is_web_address, settled, unread, why};
 use super::{Out, Style, escape};
 
 /// The version of the schema that the report keeps to. GitLab takes the newest patch it has of 15.0.
@@ -207,7 +207,7 @@ fn vulnerability(run: &Run<'_>, finding: &Finding, names: &mut Results) -> Vulne
             file,
             start_line: finding.region.start.line,
             end_line: finding.region.end.line,
-            commit: Commit { sha: run.revision.unwrap_or(NO_COMMIT).to_owned() },
+            commit: Commit { sha: commit(finding).unwrap_or_else(|| run.revision.unwrap_or(NO_COMMIT).to_owned()) },
         },
     }
 }

@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 use super::Plan;
 use crate::baseline::{Baseline, Key, Known, Matcher};
 use crate::finding::Finding;
-use crate::rule::RuleSet;
-use crate::rulefile;
 use crate::source::files::{Excludes, Target};
 use crate::summary::Summary;
 
@@ -34,8 +32,9 @@ impl<'p> Applied<'p> {
     pub(super) fn account(self, summary: &mut Summary) {
         let (Some(matcher), Some(baseline)) = (self.matcher, &self.plan.baseline) else { return };
         summary.expired = matcher.expired().cloned().collect();
-        // Whoever stops a run knows nothing of what it did not reach.
-        if !summary.interrupted {
+        // Whoever stops a run, or asks for some objects only, knows nothing of the others.
+        let whole = self.plan.history.as_ref().is_none_or(|request| request.only.is_none());
+        if whole && !summary.interrupted {
             let Some(judge) = Judge::new(self.plan, baseline, summary) else { return };
             summary.stale = matcher.unmet().filter(|entry| judge.would_have_met(entry)).cloned().collect();
         }
@@ -50,7 +49,6 @@ struct Judge<'p> {
     /// What the targets are in the repository.
     targets: Vec<PathBuf>,
     excludes: Excludes,
-    builtin: RuleSet,
     /// What was not read.
     unread: HashSet<PathBuf>,
 }
@@ -67,17 +65,18 @@ impl<'p> Judge<'p> {
             plan,
             root: baseline.places().root.clone().unwrap_or_default(),
             excludes: Excludes::new(&plan.files).ok()?,
-            builtin: rulefile::builtin(),
             targets: plan.targets.iter().filter_map(target).collect(),
-            unread: skips.filter_map(|skip| skip.origin.path()).map(inside).collect(),
+            unread: skips.filter_map(|skip| baseline.places().of(&skip.origin)).collect(),
         })
     }
 
     fn would_have_met(&self, entry: &Known) -> bool {
         let path = Path::new(&entry.path);
+        // A scan of files knows nothing of history, nor that of files that were never committed.
+        entry.commit.is_some() == self.plan.history.is_some()
         // What another tool knows may be of a kind that we do not look for.
-        matches!(entry.key, Key::Fingerprint(_))
-            && self.has_rule(&entry.rule)
+            && matches!(entry.key, Key::Fingerprint(_))
+            && self.plan.rules.get(&entry.rule).is_some()
             && self.targets.iter().any(|target| self.reads(path, target))
             && !path.ancestors().any(|part| self.unread.contains(part))
     }
@@ -85,11 +84,7 @@ impl<'p> Judge<'p> {
     /// Whether a walk of the target comes to that path, or would if there were such a file.
     fn reads(&self, path: &Path, target: &Path) -> bool {
         let ignored = || self.plan.files.respect_gitignore && self.root.join(path).exists();
-        path.strip_prefix(target).is_ok_and(|rest| !self.excludes.has(rest)) && !ignored()
-    }
-
-    /// Whether a rule of that name ran. One that nobody knows never will.
-    fn has_rule(&self, id: &str) -> bool {
-        self.plan.rules.get(id).is_some() || self.builtin.get(id).is_none()
+        let store = path.components().any(|part| part.as_os_str() == ".git");
+        path.strip_prefix(target).is_ok_and(|rest| !self.excludes.has(rest)) && !store && !ignored()
     }
 }

@@ -6,6 +6,7 @@
 //! rule = "github-pat"          # what follows is for people, and says where it stood when it was written
 //! path = "src/a.rs"
 //! line = 7
+//! commit = "0123456789ab"      # it was found in history; left out for what was found in files
 //! reason = "revoked in May"
 //! by = "me@example.org"
 //! added = 2026-11-21
@@ -75,6 +76,7 @@ struct RawKnown {
     rule: String,
     path: String,
     line: Option<u64>,
+    commit: Option<String>,
     #[serde(default)]
     reason: String,
     #[serde(default)]
@@ -113,6 +115,7 @@ fn parse(source: &Source<'_>) -> Result<Vec<Known>, Error> {
             rule: raw.rule,
             path: raw.path,
             line: raw.line,
+            commit: raw.commit,
             reason: raw.reason,
             by: raw.by,
             added: date(raw.added)?,
@@ -162,6 +165,9 @@ fn text(known: &[Known]) -> String {
         if let Some(line) = entry.line {
             pair("line", &line.to_string());
         }
+        if let Some(commit) = &entry.commit {
+            pair("commit", &quoted(commit));
+        }
         pair("reason", &quoted(&entry.reason));
         if !entry.by.is_empty() {
             pair("by", &quoted(&entry.by));
@@ -202,6 +208,7 @@ mod tests {
             rule: "example".to_owned(),
             path: path.to_owned(),
             line: Some(7),
+            commit: Some("0123456789ab".to_owned()),
             reason: reason.to_owned(),
             by: String::new(),
             added: Date::new(2026, 11, 21).ok(),

@@ -65,6 +65,7 @@ pub(super) fn read(text: &str, places: &Places) -> Result<(Vec<Known>, &'static 
     Ok((known, "detect-secrets"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "hashes the secret of a report that is not redacted")]
 fn gitleaks(found: Gitleaks, places: &Places) -> Known {
     let secret = Secret::new(found.secret);
     // `--redact` leaves `REDACTED`, `--redact=50` half of it and three dots.
@@ -77,6 +78,7 @@ fn gitleaks(found: Gitleaks, places: &Places) -> Known {
         rule: found.rule,
         path: path(&found.file, places),
         line: Some(found.start_line),
+        commit: None,
         reason: "known to gitleaks".to_owned(),
         by: String::new(),
         added: None,
@@ -95,6 +97,7 @@ fn detect_secrets(found: &Detected, file: &str, hash: [u8; 20], places: &Places)
         rule: found.kind.clone(),
         path: path(file, places),
         line: found.line_number,
+        commit: None,
         reason: format!("known to detect-secrets{audit}"),
         by: String::new(),
         added: None,

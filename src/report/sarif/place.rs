@@ -14,29 +14,25 @@ pub(super) const SRCROOT: &str = "%SRCROOT%";
 
 /// A path inside of the root relative to it, any other as `file:///…`; of a stream its name.
 pub(super) fn artifact(places: &Places, origin: &Origin) -> ArtifactLocation {
-    let member;
-    let path = match origin {
-        Origin::File { path, .. } => path,
-        Origin::Member { .. } => {
-            member = origin.to_string();
-            Path::new(&member)
-        }
-        Origin::Object { path: Some(path), .. } => {
-            return ArtifactLocation { uri: escape::percent(&slashed(path)), uri_base_id: Some(SRCROOT) };
-        }
+    let name = match origin {
         Origin::Object { path: None, id, .. } => {
             // What is in no tree has no path; this is where git would keep it as a file.
             let id = id.to_string();
             let (directory, name) = id.split_at(2);
-            return ArtifactLocation { uri: format!(".git/objects/{directory}/{name}"), uri_base_id: Some(SRCROOT) };
+            let uri = format!(".git/objects/{directory}/{name}");
+            return ArtifactLocation { uri, uri_base_id: Some(SRCROOT) };
         }
-        Origin::Stream { name } if name.starts_with('/') => Path::new(name),
-        Origin::Stream { name } => {
-            let name = name.trim_matches(['<', '>']);
-            return ArtifactLocation { uri: escape::percent(name.as_bytes()), uri_base_id: None };
+        Origin::Stream { name } => name.as_str(),
+        Origin::File { .. } | Origin::Object { .. } | Origin::Member { .. } => "",
+    };
+    let path = match places.of(origin) {
+        Some(path) => path,
+        None if name.starts_with('/') => places.inside(Path::new(name)),
+        None => {
+            let uri = escape::percent(name.trim_matches(['<', '>']).as_bytes());
+            return ArtifactLocation { uri, uri_base_id: None };
         }
     };
-    let path = places.inside(path);
     let uri = escape::percent(&slashed(&path));
     if path.is_absolute() {
         ArtifactLocation {
