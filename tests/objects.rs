@@ -1,5 +1,6 @@
 //! The walker against git: on repositories that scripts make, it visits what `git cat-file --batch-all-objects`
 //! lists, shows the same bytes and finds the same marks as a search of every object whole.
+#![expect(clippy::disallowed_methods, reason = "a test on demand is told which repository to read")]
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};

@@ -300,6 +300,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test knows the credential")]
     fn credentials_come_from_files_and_programs() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");

@@ -42,7 +42,7 @@ fn text(seed: u64, lead: usize, filler: &str) -> String {
     let mut text = "~".repeat(lead);
     let presses: Vec<_> = RULES.rules.iter().map(|rule| (rule, Press::new(rule).unwrap())).collect();
     let mut number = seed;
-    while text.len() < 700_000 {
+    while text.len() < 450_000 {
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (rule, press) = &presses[(number >> 33) as usize % presses.len()];
         let leak = &rule.leaks[(number >> 20) as usize % rule.leaks.len()];
@@ -53,32 +53,28 @@ fn text(seed: u64, lead: usize, filler: &str) -> String {
     text
 }
 
+/// What stands between leaks: nothing special, wide characters alone, line ends, runs.
+const FILLERS: [&str; 4] = ["text ", "\u{fc}\u{1f600}", "a\tb\r\n", "no_run-here.but;dense "];
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn cutting_does_not_matter(
-        seed in any::<u64>(),
-        lead in 0usize..70_000,
-        filler in prop::sample::select(vec!["text ", "\u{fc}\u{1f600}", "a\tb\r\n", "no_run-here.but;dense "]),
-        utf16 in any::<bool>(),
-    ) {
+    fn cutting_does_not_matter(seed in any::<u64>(), lead in 0usize..70_000) {
         let tree = Tree::new();
-        let text = text(seed, lead, filler);
-        let marked = format!("\u{feff}{text}");
-        if utf16 {
-            tree.write("file", marked.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
-        } else {
-            tree.write("file", &text);
-        }
         let path = tree.path("file");
-        let whole = scanned(&path, 1 << 30);
-        prop_assert!(whole.len() > 200, "{} findings", whole.len());
-        for chunk in [1, 300_001] {
-            let cut = scanned(&path, chunk);
-            for (one, other) in whole.iter().zip(&cut) {
-                prop_assert_eq!(one, other, "chunks of {}", chunk);
+        for filler in FILLERS {
+            let text = text(seed, lead, filler);
+            let utf16 = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+            for bytes in [text.as_bytes(), &utf16] {
+                tree.write("file", bytes);
+                let whole = scanned(&path, 1 << 30);
+                prop_assert!(whole.len() > 100, "{} findings", whole.len());
+                let cut = scanned(&path, 1);
+                for (one, other) in whole.iter().zip(&cut) {
+                    prop_assert_eq!(one, other, "{:?}", filler);
+                }
+                prop_assert_eq!(whole.len(), cut.len());
             }
-            prop_assert_eq!(whole.len(), cut.len());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The place of a finding is the place of the token, in every encoding.
 
+use stanch::source::read;
+
 use super::*;
 
 /// How a text is written to a file.
@@ -161,29 +163,41 @@ fn bytes_that_are_no_text_are_searched() {
     assert_eq!(findings(&report)[0]["byte_offset"], place);
 }
 
-/// Chunks are of 2 MiB with margins of 32 KiB; tokens stand at every distance from the edges.
+/// Where the chunks of a file of that length end, and where their margins do: the edges are those of the program.
+fn edges(len: usize) -> Vec<usize> {
+    let zeros = vec![b' '; len];
+    let mut edges = Vec::new();
+    read::chunks(&mut &zeros[..], Some(len as u64), read::CHUNK, &mut read::Buffer::default(), &mut |chunk| {
+        let from = chunk.start.offset as usize;
+        edges.extend([from, from + chunk.own.start, from + chunk.own.end, from + chunk.bytes.len()]);
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    edges
+}
+
+/// Tokens stand shoulder to shoulder around every edge of a chunk and of its margins, in an order in which each edge
+/// cuts one.
 #[test]
 fn a_token_across_the_edge_of_a_chunk_is_found_once_and_in_its_place() {
     let tree = Tree::new();
-    let press_rule = rule("github-pat");
-    let press = Press::new(&press_rule).unwrap();
+    let rule = rule("github-pat");
+    let press = Press::new(&rule).unwrap();
+    let len = 5 << 20;
+    let edges = edges(len);
+    assert!(edges.len() > 4, "{edges:?}");
     let (mut text, mut wanted) = (Vec::new(), Vec::new());
-    let mut number = 0;
-    while text.len() < (5 << 20) {
-        let near = [2usize << 20, (2 << 20) + (256 << 10), 4 << 20, (4 << 20) + (512 << 10)]
-            .iter()
-            .any(|edge| text.len().abs_diff(*edge) < 60_000);
-        if near {
-            number += 1;
-            let token = press.token(number).unwrap();
+    while text.len() < len {
+        if edges.iter().any(|edge| text.len().abs_diff(*edge) < 1000) {
+            let token = press.token(wanted.len() as u64).unwrap();
             wanted.push((text.len() as u64, fingerprint(&token)));
-            text.extend_from_slice(token.as_bytes());
-            // Of a length that is prime to those of chunks and pieces, so that every alignment comes.
-            text.resize(text.len() + 701, b' ');
+            text.extend_from_slice(format!("{token} ").as_bytes());
         } else {
             text.extend_from_slice("a line of filler with \u{fc} in it, and no token\n".as_bytes());
         }
     }
+    text.truncate(len);
+    wanted.retain(|(offset, _)| offset + 40 <= len as u64);
     tree.write("large", &text);
     let place = |finding: &Value| {
         (finding["byte_offset"].as_u64().unwrap(), finding["fingerprint"].as_str().unwrap().to_owned())
