@@ -210,7 +210,7 @@ fn a_lost_object_is_named() {
         let bytes = std::fs::read(&file).expect("loose");
         std::fs::remove_file(&file).expect("ours");
         let skips = look(&Layout::of(&git_dir).expect("a repository").open(), true, 2).skips;
-        let origin = Origin::Object { id, kind: Some(objects[&id].0) };
+        let origin = Origin::Object { path: None, id, kind: Some(objects[&id].0) };
         assert_eq!(
             skips.iter().map(|skip| (&skip.origin, skip.why)).collect::<Vec<_>>(),
             [(&origin, Why::MissingObject)]
