@@ -69,7 +69,7 @@ pub(super) fn run(
     let mut coverage = Coverage::default();
     for layout in &repositories {
         let mut tell = |mut finding: Finding| {
-            if !request.authors && tells_of_people(layout, &finding.origin) {
+            if !request.authors && tells_of_people(&finding.origin) {
                 finding.snippet = alone(&finding.snippet);
             }
             tell(finding);
@@ -77,14 +77,21 @@ pub(super) fn run(
         coverage.add(scan_objects(plan, request, layout, detector, watch, warnings, &mut tell)?);
         if request.only.is_none() {
             coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
-            coverage.add(scan_files(plan, &own_files(layout), detector, watch, &mut Vec::new(), &mut tell));
+            coverage.add(scan_files(
+                plan,
+                &own_files(layout, &request.repository),
+                detector,
+                watch,
+                &mut Vec::new(),
+                &mut tell,
+            ));
         }
     }
     Ok(coverage)
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
-fn own_files(layout: &Layout) -> Vec<Target> {
+fn own_files(layout: &Layout, given: &Path) -> Vec<Target> {
     let names = [
         "config",
         "config.worktree",
@@ -119,7 +126,17 @@ fn own_files(layout: &Layout) -> Vec<Target> {
     }
     let all = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
     let absent = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    all.filter(|path| !absent(path)).map(Target::Path).collect()
+    all.filter(|path| !absent(path)).map(|path| Target::Path(as_given(path, given))).collect()
+}
+
+/// A path below what the user named, as a path from there: the same on every machine.
+fn as_given(path: PathBuf, given: &Path) -> PathBuf {
+    let Ok(real) = given.canonicalize() else { return path };
+    match path.strip_prefix(real) {
+        Ok(rest) if given == Path::new(".") => rest.to_owned(),
+        Ok(rest) => given.join(rest),
+        Err(_) => path,
+    }
 }
 
 fn scan_objects(
@@ -199,7 +216,11 @@ fn scan_names(
 ) -> Coverage {
     let names = Names::read(layout);
     let text: String = names.all().map(|name| format!("{name}\n")).collect();
-    let origin = Origin::Stream { name: format!("references of {}", layout.common_dir.display()) };
+    let name = match layout.within.to_string_lossy() {
+        within if within.is_empty() => "references".to_owned(),
+        within => format!("references of {within}"),
+    };
+    let origin = Origin::Stream { name };
     let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), text.len() as u64);
     let places = [Place { path: None, commit: None }];
     for suspect in suspects.expect("reading from memory does not fail") {
@@ -211,12 +232,10 @@ fn scan_names(
 }
 
 /// Whether what stands around a secret may name authors: what git writes itself, but for trees and files.
-fn tells_of_people(layout: &Layout, origin: &Origin) -> bool {
+fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
-        Origin::File { path, .. } => {
-            path.strip_prefix(&layout.common_dir).is_ok_and(|rest| rest.iter().any(|part| part == "logs"))
-        }
+        Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
         Origin::Stream { .. } | Origin::Member { .. } => false,
     }
 }
@@ -330,6 +349,7 @@ mod tests {
         let rules = Arc::new(RuleSet::default());
         let detector = Detector::new(rules.clone(), 0).unwrap();
         let plan = Plan {
+            baseline: None,
             targets: Vec::new(),
             history: None,
             files: files::Options::default(),
