@@ -11,7 +11,7 @@ use super::object::Searcher;
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
 use crate::chunk::Encoding;
-use crate::coverage::{Coverage, Skip};
+use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
@@ -19,8 +19,8 @@ use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
 use crate::source::encoding::sniff;
 use crate::source::files::Target;
 use crate::source::git::{
-    Attribution, Layout, Lens, Object, Options, Reach, Reader, References, Stores, Tip, attribute, field, references,
-    walk,
+    Attribution, Environment, Layout, Lens, Object, Options, Reach, Reader, References, Scope, Stores, Tip, attribute,
+    check_owner, choose, field, references, walk,
 };
 use crate::summary::Summary;
 
@@ -29,8 +29,10 @@ use crate::summary::Summary;
 pub struct Request {
     /// The work tree, its `.git`, or a bare repository.
     pub repository: PathBuf,
-    /// Only these objects; `None` is all there are.
-    pub only: Option<HashSet<ObjectId>>,
+    /// Where git says that things are, to a hook.
+    pub environment: Environment,
+    /// Only this part of the history; `None` is all that the object stores hold.
+    pub scope: Option<Scope>,
     /// The repositories of submodules, too.
     pub submodules: bool,
     /// Most bytes of objects held at a time.
@@ -47,7 +49,8 @@ pub(super) fn run(
     watch: &Watch,
     sink: &mut dyn FnMut(Finding),
 ) -> Result<Summary, Error> {
-    let layout = Layout::discover(&request.repository)?;
+    let layout = Layout::locate(&request.repository, &request.environment)?;
+    check_owner(&layout)?;
     let mut repositories = vec![layout];
     if request.submodules {
         let modules = repositories[0].submodules()?;
@@ -63,7 +66,7 @@ pub(super) fn run(
             sink(finding);
         };
         let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut tell)?;
-        if request.only.is_none() {
+        if request.scope.is_none() {
             coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), &mut tell));
         }
         summary.coverage.add(coverage);
@@ -116,12 +119,18 @@ fn scan_objects(
     watch: &Watch,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
-    let stores = layout.open();
+    let mut stores = layout.open();
+    let chosen = request.scope.as_ref().map(|scope| choose(scope, layout, &stores, request.memory)).transpose()?;
+    if let Some(chosen) = &chosen {
+        // What a clone lacks by design matters only where the scope touches it, and then it is named.
+        stores.skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
+        stores.skips.extend(chosen.skips.iter().cloned());
+    }
     let options = Options {
         threads: plan.jobs,
         memory: request.memory,
         kinds: &ObjectKind::ALL,
-        only: request.only.as_ref(),
+        only: chosen.as_ref().map(|chosen| &chosen.objects),
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };

@@ -14,7 +14,7 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
-use crate::source::git::{LayoutError, Progress};
+use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError};
 use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
@@ -69,6 +69,12 @@ pub enum Error {
     /// There is no repository that could be read.
     #[error(transparent)]
     Repository(#[from] LayoutError),
+    /// The repository is somebody else's.
+    #[error(transparent)]
+    Owner(#[from] NotOwned),
+    /// A range that means nothing.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
     /// The system has no threads left.
     #[error("cannot start threads: {0}; try a smaller --jobs")]
     Threads(#[from] std::io::Error),

@@ -17,6 +17,8 @@ const MAX_STEPS: usize = 16;
 pub struct Reference {
     /// In full: `refs/heads/main`.
     pub name: String,
+    /// The object that it names; `None` for one that leads to nothing.
+    pub id: Option<ObjectId>,
     /// The commit it leads to; `None` for one that leads to something else or to nothing.
     pub commit: Option<ObjectId>,
 }
@@ -28,6 +30,8 @@ pub struct References {
     pub all: Vec<Reference>,
     /// The commit that is checked out.
     pub head: Option<ObjectId>,
+    /// The commits that other work trees have checked out.
+    pub heads: Vec<ObjectId>,
     /// What could not be read.
     pub skips: Vec<Skip>,
 }
@@ -50,10 +54,22 @@ pub fn references(layout: &Layout, reader: &mut Reader<'_>) -> References {
     let mut peel = |id: ObjectId| peel(reader, id);
     let names: Vec<(String, String)> = found.raw.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let all = names.into_iter().map(|(name, value)| {
-        let commit = found.resolve(&value).and_then(&mut peel);
-        Reference { name, commit }
+        let id = found.resolve(&value);
+        Reference { name, id, commit: id.and_then(&mut peel) }
     });
-    References { all: all.collect(), head: head.and_then(|id| self::peel(reader, id)), skips: found.skips }
+    let all = all.collect();
+    let head = head.and_then(|id| self::peel(reader, id));
+    let heads = heads(layout).iter().filter_map(|text| found.resolve(text)).collect();
+    References { all, head, heads, skips: found.skips }
+}
+
+/// What the `HEAD` files of linked work trees say, and that of the main one.
+fn heads(layout: &Layout) -> Vec<String> {
+    let linked = std::fs::read_dir(layout.common_dir.join("worktrees")).into_iter().flatten().flatten();
+    let mut files: Vec<_> = linked.map(|entry| entry.path().join("HEAD")).collect();
+    files.push(layout.common_dir.join("HEAD"));
+    files.sort();
+    files.iter().filter_map(|file| Some(String::from_utf8_lossy(&std::fs::read(file).ok()?).into_owned())).collect()
 }
 
 /// What the files say: an id in hex, or `ref: NAME`, by name.

@@ -7,6 +7,8 @@ pub(super) struct Entry<'a> {
     pub id: &'a [u8],
     /// It is a tree itself.
     pub is_tree: bool,
+    /// It is a commit of another repository: a submodule.
+    pub is_commit: bool,
 }
 
 /// The entries of a tree, up to the first that is no entry.
@@ -41,7 +43,8 @@ impl<'a> Iterator for Entries<'a> {
         let end = memchr::memchr(0, after)?;
         let id = after.get(end + 1..end + 1 + self.width)?;
         self.rest = &after[end + 1 + self.width..];
-        Some(Entry { name: &after[..end], id, is_tree: mode == b"40000" || mode == b"040000" })
+        let (is_tree, is_commit) = (mode == b"40000" || mode == b"040000", mode == b"160000");
+        Some(Entry { name: &after[..end], id, is_tree, is_commit })
     }
 }
 
@@ -56,8 +59,8 @@ mod tests {
         tree.extend(b"40000 dir\0");
         tree.extend([b' '; 20]);
         let mut entries = Entries::new(&tree, 20);
-        assert_eq!(entries.next(), Some(Entry { name: b"a b", id: &[1; 20], is_tree: false }));
-        assert_eq!(entries.next(), Some(Entry { name: b"dir", id: &[b' '; 20], is_tree: true }));
+        assert_eq!(entries.next(), Some(Entry { name: b"a b", id: &[1; 20], is_tree: false, is_commit: false }));
+        assert_eq!(entries.next(), Some(Entry { name: b"dir", id: &[b' '; 20], is_tree: true, is_commit: false }));
         assert!(entries.next().is_none() && entries.is_complete());
         let mut short = Entries::new(&tree[..tree.len() - 1], 20);
         assert_eq!((short.by_ref().count(), short.is_complete()), (1, false));
