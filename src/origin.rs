@@ -114,6 +114,13 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// A file as the index of a repository has it.
+    Staged {
+        /// From the top of the work tree, `/`-separated.
+        path: PathBuf,
+        /// The name of its content.
+        id: ObjectId,
+    },
     /// An object of a git repository.
     Object {
         /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
@@ -129,7 +136,7 @@ impl Origin {
     /// The path of a file, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Origin::File { path, .. } => Some(path),
+            Origin::File { path, .. } | Origin::Staged { path, .. } => Some(path),
             Origin::Object { path, .. } => path.as_deref(),
             Origin::Stream { .. } => None,
         }
@@ -139,7 +146,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } | Origin::Object { .. } => None,
+            Origin::Stream { .. } | Origin::Staged { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -149,7 +156,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File { path, .. } => write!(f, "{}", path.display()),
+            Origin::File { path, .. } | Origin::Staged { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
             Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
             Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),

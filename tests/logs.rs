@@ -18,6 +18,7 @@ use stanch::summary::{NoteKind, Summary};
 fn plan(target: Target) -> Plan {
     Plan {
         history: None,
+        staged: None,
         targets: vec![target],
         files: files::Options::default(),
         log: Some(Dialect::Auto),

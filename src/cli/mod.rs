@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod filter;
 mod history;
+mod hook;
 mod message;
 mod output;
 mod progress;

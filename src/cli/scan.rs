@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Search everything that the git repository at TARGET holds, instead of its files
     #[arg(long, help_heading = "What is read")]
     history: bool,
+    /// Search what the next commit would change, as the index of the repository at TARGET has it, instead of its files
+    #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
+    staged: bool,
     #[command(flatten)]
     in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
@@ -184,6 +187,7 @@ fn plan(args: &Args, config: Config) -> Plan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Plan {
         history: args.history.then(|| args.in_history.request(args.targets[0].clone())),
+        staged: args.staged.then(|| super::hook::staged(args.targets[0].clone())),
         targets: args.targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),

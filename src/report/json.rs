@@ -172,6 +172,7 @@ impl From<&Origin> for Place {
         let (kind, bytes) = match origin {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
+            Origin::Staged { path, .. } => ("staged", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };

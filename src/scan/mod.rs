@@ -14,7 +14,7 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
-use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError};
+use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError, StageError};
 use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
@@ -25,6 +25,7 @@ mod log;
 mod object;
 mod pool;
 mod snippet;
+pub mod staged;
 mod suspect;
 mod told;
 
@@ -37,6 +38,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Scan this repository instead of the targets.
     pub history: Option<history::Request>,
+    /// Scan what this repository's next commit would change instead of the targets.
+    pub staged: Option<staged::Request>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.
@@ -75,6 +78,9 @@ pub enum Error {
     /// A range that means nothing.
     #[error(transparent)]
     Scope(#[from] ScopeError),
+    /// There is no index that could be read.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// The system has no threads left.
     #[error("cannot start threads: {0}; try a smaller --jobs")]
     Threads(#[from] std::io::Error),
@@ -109,6 +115,9 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
     if let Some(request) = &plan.history {
         return history::run(plan, request, &detector, watch, sink);
+    }
+    if let Some(request) = &plan.staged {
+        return staged::run(plan, request, &detector, watch, sink);
     }
     files::check(&plan.targets, &plan.files)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };

@@ -113,7 +113,8 @@ pub fn walk(
     Ok(())
 }
 
-fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
+/// What matches paths below `root` that are left out.
+pub(crate) fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
     let mut globs = OverrideBuilder::new(root);
     let error = |glob: &str, reason: ignore::Error| Error::Glob { glob: glob.to_owned(), reason: reason.to_string() };
     for glob in &options.exclude {

@@ -24,7 +24,7 @@ impl Places {
     pub(super) fn of(&self, origin: &Origin) -> ArtifactLocation {
         let path = match origin {
             Origin::File { path, .. } => path,
-            Origin::Object { path: Some(path), .. } => {
+            Origin::Object { path: Some(path), .. } | Origin::Staged { path, .. } => {
                 return ArtifactLocation { uri: escape::percent(&slashed(path)), uri_base_id: Some(SRCROOT) };
             }
             Origin::Object { path: None, id, .. } => {

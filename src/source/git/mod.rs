@@ -23,6 +23,8 @@ mod read;
 mod refs;
 mod revision;
 mod scope;
+mod stage;
+mod staged;
 mod store;
 #[cfg(any(test, fuzzing))]
 pub mod testing;
@@ -42,5 +44,7 @@ pub use read::Reader;
 pub use refs::{Reference, References, field, references};
 pub use revision::{NotOwned, ScopeError, check_owner};
 pub use scope::{Chosen, Revision, Scope, choose};
-pub use store::Stores;
+pub use stage::StageError;
+pub use staged::{Change, Staged, staged};
+pub use store::{Stores, path as to_path};
 pub use walk::{Counts, Options, Progress, Walked, walk};

@@ -243,14 +243,16 @@ fn alternates(text: &[u8], dir: &Path) -> Vec<PathBuf> {
     lines.map(|line| dir.join(path(&unquote(line)))).collect()
 }
 
+/// A path of git as one of the system.
 #[cfg(unix)]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
+pub fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
+/// A path of git as one of the system.
 #[cfg(not(unix))]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
+pub fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
