@@ -1,5 +1,6 @@
 //! How fast the prefilter goes over a tree of real source: `cargo bench --bench prefilter -- DIR`.
 //! Prints gigabytes per second of one thread for the run detector alone and for the anchors of all built-in rules.
+#![expect(clippy::disallowed_macros, reason = "a bench speaks to the person who runs it")]
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,10 @@
 //! How fast the history walk is, on a real repository, beside its floor.
 //!
-//! `cargo bench --bench walk -- OBJECT_DIR [floor|search|whole|attribute] [blobs|all] [THREADS] [REACH]` prints wall and CPU seconds.
-//! `floor` inflates and rebuilds every object and searches nothing; `search` is the walk as it is used, with 60 literals;
-//! `whole` rebuilds every object and shows it whole; `attribute` finds the commits and paths of 20 blobs.
+//! `cargo bench --bench walk -- OBJECT_DIR [floor|none|search|teddy|links|whole|attribute] [blobs|all] [THREADS] [REACH]` prints wall and CPU seconds.
+//! `floor` inflates and rebuilds every object and searches nothing; `none` searches nothing and rebuilds only what it must; `search` is the walk as it is
+//! used, with 60 literals in an automaton, `teddy` with a faster engine;
+//! `links` also checks that nothing is missing; `whole` rebuilds every object and shows it whole; `attribute` finds the commits and paths of 20 blobs.
+#![expect(clippy::disallowed_macros, reason = "a bench speaks to the person who runs it")]
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -10,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use aho_corasick::packed::Searcher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use stanch::origin::{ObjectId, ObjectKind};
 use stanch::source::git::{Lens, Object, ObjectFormat, Options, Reach, Stores, attribute, walk};
@@ -20,9 +23,25 @@ fn literals() -> Vec<String> {
     stems.iter().flat_map(|stem| (0..10).map(move |n| format!("{stem}{n}"))).collect()
 }
 
+/// The plain automaton, which does not mind how many literals there are, or Teddy, which does.
+#[derive(Clone)]
+enum Engine {
+    Automaton(AhoCorasick),
+    Teddy(Searcher),
+}
+
+impl Engine {
+    fn find(&self, bytes: &[u8], mut found: impl FnMut(usize)) {
+        match self {
+            Engine::Automaton(engine) => engine.find_iter(bytes).for_each(|hit| found(hit.start())),
+            Engine::Teddy(engine) => engine.find_iter(bytes).for_each(|hit| found(hit.start())),
+        }
+    }
+}
+
 #[derive(Clone)]
 struct Probe {
-    engine: Option<AhoCorasick>,
+    engine: Option<Engine>,
     whole: bool,
     reach: u32,
     marks: u64,
@@ -30,13 +49,13 @@ struct Probe {
 }
 
 impl Lens for Probe {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: self.reach, after: self.reach.max(1) }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         if let Some(engine) = self.engine.as_ref().filter(|_| !self.whole) {
-            out.extend(engine.find_iter(bytes).map(|hit| hit.start() as u32));
+            engine.find(bytes, |at| out.push(at as u32));
         }
     }
 
@@ -48,7 +67,7 @@ impl Lens for Probe {
         self.objects += 1;
         self.marks += marks.len() as u64;
         if let Some(engine) = self.engine.as_ref().filter(|_| self.whole) {
-            self.marks += engine.find_iter(bytes).count() as u64;
+            engine.find(bytes, |_| self.marks += 1);
         }
     }
 
@@ -61,20 +80,28 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let arg = |at: usize, or: &str| args.get(at).cloned().unwrap_or_else(|| or.to_owned());
     let Some(dir) = args.first() else {
-        return println!("usage: walk OBJECT_DIR [floor|search|whole|attribute] [blobs|all] [THREADS] [REACH]");
+        return println!(
+            "usage: walk OBJECT_DIR [floor|none|search|teddy|links|whole|attribute] [blobs|all] [THREADS] [REACH]"
+        );
     };
     let mode = arg(1, "search");
     let kinds: &[ObjectKind] = if arg(2, "blobs") == "all" { &ObjectKind::ALL } else { &[ObjectKind::Blob] };
     let threads = arg(3, "2").parse().expect("a number of threads");
     let reach = arg(4, if mode == "floor" { "0" } else { "256" }).parse().expect("a reach in bytes");
-    let engine = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals()).expect("few literals");
-    let engine = (mode != "floor").then_some(engine);
-    let probe = Probe { engine, whole: mode != "search", reach, marks: 0, objects: 0 };
+    let automaton = || AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals()).expect("few literals");
+    let teddy = || Searcher::new(literals()).expect("few literals");
+    let engine = match mode.as_str() {
+        "floor" | "none" => None,
+        "teddy" => Some(Engine::Teddy(teddy())),
+        _ => Some(Engine::Automaton(automaton())),
+    };
+    let probe = Probe { engine, whole: mode == "floor" || mode == "whole", reach, marks: 0, objects: 0 };
     let start = Instant::now();
     let stores = Stores::open(&[PathBuf::from(dir)], ObjectFormat::Sha1);
     let opened = start.elapsed();
     let (interrupt, memory) = (AtomicBool::new(false), 2 << 30);
-    let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    let options =
+        Options { threads, memory, kinds, only: None, links: mode == "links", interrupt: &interrupt, progress: None };
     if mode == "attribute" {
         return attribution(&stores, options, start);
     }
@@ -108,11 +135,11 @@ fn attribution(stores: &Stores, options: Options<'_>, start: Instant) {
 struct Blobs(Vec<ObjectId>);
 
 impl Lens for Blobs {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 0, after: 1 }
     }
 
-    fn marks(&mut self, _: &[u8], _: &mut Vec<u32>) {}
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
 
     fn head(&mut self, object: &Object, _: &[u8]) -> bool {
         self.0.push(object.id);

@@ -44,6 +44,11 @@ pub enum Verdict {
     Reported,
     /// It would count, but somebody allowed it.
     Allowed(Allowed),
+    /// It would count, but the baseline knows it.
+    Baselined {
+        /// What the entry says, for people.
+        reason: String,
+    },
     /// Below the confidence that was asked for.
     Hidden,
 }

@@ -1,7 +1,7 @@
 //! stanch finds leaked tokens and stops the leak. The modules stand in the order in which data flows.
 //!
 //! ```text
-//! nouns    origin → chunk → coverage → rule → secret → finding → summary → exit
+//! nouns    origin → place → chunk → coverage → rule → secret → finding → baseline → summary → exit
 //! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
 //! outside  cli        knows all, known by nobody
@@ -12,6 +12,8 @@
 
 pub mod origin;
 
+pub mod place;
+
 pub mod chunk;
 
 pub mod coverage;
@@ -21,6 +23,8 @@ pub mod rule;
 pub mod secret;
 
 pub mod finding;
+
+pub mod baseline;
 
 pub mod summary;
 

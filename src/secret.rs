@@ -40,6 +40,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Shannon entropy of the bytes, in bits per byte: 0 for none or all alike, at most 8.
+pub fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    let len = bytes.len() as f64;
+    counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / len).map(|p| -p * p.log2()).sum()
+}
+
 /// The public name of a secret: 32 lowercase hex digits, stable when lines and files move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 16]);

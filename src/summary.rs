@@ -1,5 +1,6 @@
 //! Findings counted by verdict, coverage, and the exit that follows.
 
+use crate::baseline::Known;
 use crate::chunk::Position;
 use crate::coverage::{Coverage, Why};
 use crate::exit::Exit;
@@ -38,6 +39,12 @@ pub struct Summary {
     pub reported: u64,
     /// Findings that somebody allowed.
     pub allowed: u64,
+    /// Findings that the baseline knows.
+    pub baselined: u64,
+    /// Entries of the baseline that match nothing any more, as far as the scan could tell.
+    pub stale: Vec<Known>,
+    /// Entries of the baseline that match something and have expired: they hide it no longer.
+    pub expired: Vec<Known>,
     /// Look-alikes below the confidence that was asked for.
     pub hidden: u64,
     /// What was read and what was not.
@@ -56,6 +63,7 @@ impl Summary {
         match finding.verdict {
             Verdict::Reported => self.reported += 1,
             Verdict::Allowed(_) => self.allowed += 1,
+            Verdict::Baselined { .. } => self.baselined += 1,
             Verdict::Hidden => self.hidden += 1,
         }
     }

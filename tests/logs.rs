@@ -1,4 +1,5 @@
 //! Logs of every dialect through a whole scan: what is found, where it is said to be, and what is said about it.
+#![expect(clippy::disallowed_methods, reason = "only the test knows what was hidden in the log")]
 
 use std::io::Write;
 use std::path::Path;
@@ -17,6 +18,7 @@ use stanch::summary::{NoteKind, Summary};
 
 fn plan(target: Target) -> Plan {
     Plan {
+        baseline: None,
         history: None,
         staged: None,
         targets: vec![target],

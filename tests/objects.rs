@@ -1,5 +1,6 @@
 //! The walker against git: on repositories that scripts make, it visits what `git cat-file --batch-all-objects` lists, shows the
 //! same bytes and finds the same marks as a search of every object whole.
+#![expect(clippy::disallowed_methods, reason = "a test on demand is told which repository to read")]
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -33,11 +34,11 @@ fn marks_of(bytes: &[u8]) -> Vec<u32> {
 }
 
 impl Lens for Token {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 8, after: 40 }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         out.extend(marks_of(bytes));
     }
 
@@ -91,10 +92,11 @@ fn make(script: &str) -> tempfile::TempDir {
     dir
 }
 
+/// A walk that shows every object whole and checks links, or neither.
 fn look(stores: &Stores, whole: bool, threads: usize) -> Walked<Token> {
     let interrupt = AtomicBool::new(false);
     let (memory, kinds) = (1 << 30, &ObjectKind::ALL[..]);
-    let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    let options = Options { threads, memory, kinds, only: None, links: whole, interrupt: &interrupt, progress: None };
     walk(stores, || Token { whole, ..Token::default() }, options).expect("threads")
 }
 
@@ -184,8 +186,38 @@ fn submodules_have_stores_of_their_own() {
 #[test]
 fn incomplete_clones_say_so() {
     check_script("incomplete.sh", &["shallow"], &[Why::ShallowClone]);
-    // One for what was cloned and one for the blob that was fetched later.
-    check_script("incomplete.sh", &["partial"], &[Why::PartialClone, Why::PartialClone]);
+    check_script("incomplete.sh", &["partial"], &[]);
+    let dir = make("incomplete.sh");
+    let stores = Layout::discover(&dir.path().join("partial")).expect("a repository").open();
+    let details = |links| -> Vec<String> {
+        let skips = look(&stores, links, 1).skips;
+        assert!(skips.iter().all(|skip| skip.why == Why::PartialClone));
+        skips.into_iter().map(|skip| skip.detail).collect()
+    };
+    // One of five versions was fetched later. Unchecked, each of the two packs is suspect.
+    assert_eq!(details(true), ["4 objects were held back by the server"]);
+    assert_eq!(details(false).len(), 2);
+}
+
+#[test]
+fn a_lost_object_is_named() {
+    let dir = make("places.sh");
+    let git_dir = dir.path().join("places/.git");
+    let objects = oracle(&git_dir);
+    for spec in ["side:file", "side^{tree}", "main~1"] {
+        let name = String::from_utf8(git(&git_dir, &["rev-parse", spec])).expect("hex");
+        let (name, id) = (name.trim(), ObjectId::from_hex(name.trim().as_bytes()).expect("hex"));
+        let file = git_dir.join("objects").join(&name[..2]).join(&name[2..]);
+        let bytes = std::fs::read(&file).expect("loose");
+        std::fs::remove_file(&file).expect("ours");
+        let skips = look(&Layout::of(&git_dir).expect("a repository").open(), true, 2).skips;
+        let origin = Origin::Object { path: None, id, kind: Some(objects[&id].0) };
+        assert_eq!(
+            skips.iter().map(|skip| (&skip.origin, skip.why)).collect::<Vec<_>>(),
+            [(&origin, Why::MissingObject)]
+        );
+        std::fs::write(&file, bytes).expect("ours");
+    }
 }
 
 /// The files with that extension in the pack directory.
@@ -256,11 +288,11 @@ fn digest(marks: &[u32]) -> (usize, u64) {
 }
 
 impl Lens for Words {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 200, after: 256 }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         out.extend(self.marks_of(bytes));
     }
 
@@ -297,7 +329,7 @@ fn a_real_repository() {
     let stores = Layout::of(&git_dir).expect("a repository").open();
     let interrupt = AtomicBool::new(false);
     let (threads, memory, kinds) = (2, 1 << 30, &ObjectKind::ALL[..]);
-    let options = Options { threads, memory, kinds, only: None, interrupt: &interrupt, progress: None };
+    let options = Options { threads, memory, kinds, only: None, links: false, interrupt: &interrupt, progress: None };
     let walked = walk(&stores, || words.clone(), options).expect("threads");
     assert_eq!(walked.skips, []);
     let mut asked: BTreeMap<ObjectId, Object> = BTreeMap::new();
@@ -373,8 +405,15 @@ fn attribution_is_what_comparing_all_commits_gives() {
         let stores = layout.open();
         let targets = objects.iter().filter(|object| object.1.0 == ObjectKind::Blob).map(|object| *object.0).collect();
         let interrupt = AtomicBool::new(false);
-        let options =
-            Options { threads: 2, memory: 1 << 30, kinds: &[], only: None, interrupt: &interrupt, progress: None };
+        let options = Options {
+            threads: 2,
+            memory: 1 << 30,
+            kinds: &[],
+            only: None,
+            links: false,
+            interrupt: &interrupt,
+            progress: None,
+        };
         let attribution = attribute(&stores, &targets, options).expect("threads");
         assert_eq!(attribution.skips, []);
         let mut brought = 0;

@@ -38,7 +38,7 @@ fn history(seed: u64, len: u64, skewed: bool) -> Repository {
             if number == 0 || random.below(20) == 0 { 0 } else { [1, 1, 1, 2, 2, 3, 4][random.below(7) as usize] };
         let near = number.min(6);
         let mut parents = BTreeSet::new();
-        (0..count).for_each(|_| drop(parents.insert(number - 1 - random.below(near))));
+        parents.extend((0..count).map(|_| number - 1 - random.below(near)));
         let mut parents: Vec<u64> = parents.into_iter().collect();
         if random.below(2) == 0 {
             parents.reverse();

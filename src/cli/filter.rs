@@ -44,7 +44,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
-    let detector = Detector::new(Arc::new(config.rules), jiff::Timestamp::now().as_second())?;
+    let detector = Detector::new(Arc::new(config.rules), super::now())?;
     let confidence = args.confidence.or(config.scan.confidence).unwrap_or_default();
     match args.command.split_first() {
         Some((program, arguments)) => wrap(program, arguments, &detector, confidence),

@@ -1,6 +1,7 @@
 //! What is said on standard error: `error: …`, `warning: …`, `note: …`.
 
 use std::io::Write;
+use std::panic::PanicHookInfo;
 
 use anstyle::{AnsiColor, Style};
 
@@ -19,6 +20,12 @@ pub(super) fn warning(text: &str) {
 /// Something worth knowing.
 pub(super) fn note(text: &str) {
     say("note", AnsiColor::Cyan, text);
+}
+
+/// A bug of ours, by its place alone: what a panic says may quote what was scanned.
+pub(super) fn panic(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+    say("error", AnsiColor::Red, &format!("internal error{place}; please report this as a bug of stanch"));
 }
 
 fn say(word: &str, color: AnsiColor, text: &str) {

@@ -1,11 +1,13 @@
 //! Turns argv, environment and config file into a run. Known by nobody.
 
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
 
+mod baseline;
 mod completions;
 mod config;
 mod filter;
@@ -14,6 +16,7 @@ mod hook;
 mod message;
 mod output;
 mod progress;
+mod rules;
 mod scan;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
@@ -31,6 +34,11 @@ enum Command {
     /// Pass on standard input, or what a command writes, with every secret replaced
     #[command(alias = "redact")]
     Filter(filter::Args),
+    /// Check, list and show the rules
+    #[command(subcommand)]
+    Rules(rules::Command),
+    /// Manage what is known already and hidden from scans
+    Baseline(Box<baseline::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -39,6 +47,12 @@ enum Command {
 
 /// Runs the program with these arguments (the first one is its name).
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
+    panic::set_hook(Box::new(message::panic));
+    // What a scan can survive it catches itself, object by object.
+    panic::catch_unwind(AssertUnwindSafe(|| dispatch(argv))).unwrap_or(Exit::CouldNotRun)
+}
+
+fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let args = match Args::try_parse_from(argv) {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -46,6 +60,8 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
         Command::Filter(args) => filter::run(args),
+        Command::Rules(command) => rules::run(&command),
+        Command::Baseline(args) => baseline::run(*args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };
@@ -53,6 +69,12 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
         message::error(&error);
         Exit::CouldNotRun
     })
+}
+
+/// Seconds since 1970 (UTC).
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// Help and version are no errors; everything else that clap has to say is.

@@ -1,9 +1,11 @@
 //! Where reports go: standard output, or files that appear only when they are whole.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
 
 use crate::finding::Finding;
@@ -33,88 +35,120 @@ impl Wanted {
     }
 }
 
-/// The reports of a run, as one.
+/// The reports of a run, as one. One that cannot be written takes no other with it.
 pub(super) struct Outputs {
-    open: Vec<Output>,
+    all: Vec<Output>,
+    /// What went wrong first.
+    failed: Option<anyhow::Error>,
 }
 
 struct Output {
     report: Box<dyn Report + Send>,
-    /// The file that becomes `path` at the end.
+    /// The file that becomes the path at the end.
     file: Option<(NamedTempFile, PathBuf)>,
-    /// Nobody reads standard output any more.
-    closed: bool,
+    name: String,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nobody reads it any more.
+    Closed,
+    Failed,
 }
 
 impl Outputs {
     /// Opens all of them, so that a path that cannot be written is known before anything is scanned.
     pub(super) fn open(wanted: &[Wanted], style: &Style, header: &Header<'_>) -> Result<Self> {
-        let mut open = Vec::new();
-        for one in wanted {
-            let mut output = match &one.file {
-                None => Output {
-                    report: report::report(one.format, Box::new(io::stdout()), *style),
-                    file: None,
-                    closed: false,
-                },
-                Some(path) => to_file(one.format, path, style)?,
-            };
-            output.write(|report| report.begin(header))?;
-            open.push(output);
+        let all = wanted.iter().map(|one| Output::open(one, style)).collect::<Result<_>>()?;
+        let mut outputs = Outputs { all, failed: None };
+        outputs.write(|report| report.begin(header));
+        match outputs.failed.take() {
+            Some(error) => Err(error),
+            None => Ok(outputs),
         }
-        Ok(Outputs { open })
     }
 
-    /// Passes a finding to every report.
-    pub(super) fn finding(&mut self, finding: &Finding) -> Result<()> {
-        self.open.iter_mut().try_for_each(|output| output.write(|report| report.finding(finding)))
+    /// The names of the files that are written until the end. The scan leaves them out, wherever they are.
+    pub(super) fn unfinished(&self) -> Vec<OsString> {
+        let files = self.all.iter().filter_map(|output| output.file.as_ref());
+        files.filter_map(|(file, _)| Some(file.path().file_name()?.to_owned())).collect()
     }
 
-    /// Ends every report and puts the files in their places.
-    pub(super) fn finish(self, summary: &Summary) -> Result<()> {
-        for mut output in self.open {
-            output.write(|report| report.finish(summary))?;
+    /// Passes a finding to every report. Breaks if none can be written any more.
+    pub(super) fn finding(&mut self, finding: &Finding) -> ControlFlow<()> {
+        self.write(|report| report.finding(finding));
+        let all_failed = self.all.iter().all(|output| output.state == State::Failed);
+        if all_failed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Ends every report and puts the files in their places. Fails if any report could not be written.
+    pub(super) fn finish(mut self, summary: &Summary) -> Result<()> {
+        self.write(|report| report.finish(summary));
+        for output in self.all.into_iter().filter(|output| output.state == State::Open) {
             drop(output.report);
             if let Some((file, path)) = output.file {
                 let written = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
-                written.with_context(|| format!("cannot write {}", path.display()))?;
+                let written = written.with_context(|| format!("cannot write {}", path.display()));
+                self.failed = self.failed.or(written.err());
             }
         }
-        Ok(())
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, mut act: impl FnMut(&mut dyn Report) -> io::Result<()>) {
+        for output in self.all.iter_mut().filter(|output| output.state == State::Open) {
+            output.state = match act(output.report.as_mut()) {
+                Ok(()) => State::Open,
+                // `stanch scan | head`: the scan goes on for the exit code and the other reports.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => State::Closed,
+                Err(error) => {
+                    let context = format!("cannot write {}", output.name);
+                    self.failed.get_or_insert(anyhow::Error::new(error).context(context));
+                    State::Failed
+                }
+            };
+        }
     }
 }
 
 impl Output {
-    fn write(&mut self, act: impl FnOnce(&mut dyn Report) -> io::Result<()>) -> Result<()> {
-        if self.closed {
-            return Ok(());
-        }
-        match act(self.report.as_mut()) {
-            Ok(()) => Ok(()),
-            // `stanch scan | head`: the scan goes on for the exit code and the other reports.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.file.is_none() => {
-                self.closed = true;
-                Ok(())
-            }
-            Err(error) => {
-                let name = self.file.as_ref().map_or("standard output".into(), |(_, path)| path.display().to_string());
-                Err(error).with_context(|| format!("cannot write {name}"))
-            }
-        }
+    fn open(wanted: &Wanted, style: &Style) -> Result<Self> {
+        let Some(path) = &wanted.file else {
+            let report = report::report(wanted.format, Box::new(io::stdout()), *style);
+            return Ok(Output { report, file: None, name: "standard output".to_owned(), state: State::Open });
+        };
+        let (writer, file) = create(path)?;
+        let report = report::report(wanted.format, writer, Style { color: false, ..*style });
+        Ok(Output { report, file, name: path.display().to_string(), state: State::Open })
     }
 }
 
-fn to_file(format: Format, path: &Path, style: &Style) -> Result<Output> {
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+/// A file that is written beside the path it will have.
+type Pending = Option<(NamedTempFile, PathBuf)>;
+
+/// Opens the file that a report goes to: a new one beside it that takes its place at the end, or the device or FIFO
+/// itself. A link is followed, so that it stays one.
+fn create(path: &Path) -> Result<(Box<dyn Write + Send>, Pending)> {
+    let fail = || format!("cannot write {}", path.display());
+    let place = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => bail!("{}: it is a directory; name a file in it", fail()),
+        Ok(found) if !found.is_file() => {
+            let device = std::fs::OpenOptions::new().write(true).open(path).with_context(fail)?;
+            return Ok((Box::new(io::BufWriter::new(device)), None));
+        }
+        Ok(_) => path.canonicalize().with_context(fail)?,
+        Err(_) => path.to_owned(),
+    };
+    let directory = place.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner alone: a report tells an attacker where to look.
     let file = tempfile::Builder::new().prefix(".stanch-").tempfile_in(directory).with_context(|| {
-        format!("cannot write {}: no new file can be made in {}", path.display(), directory.display())
+        let directory = directory.display();
+        format!("{}: no new file can be made in {directory}; choose a directory that is there and yours", fail())
     })?;
-    anyhow::ensure!(!path.is_dir(), "cannot write {}: it is a directory; name a file in it", path.display());
-    let writer: Box<dyn Write + Send> = Box::new(io::BufWriter::new(file.reopen()?));
-    let style = Style { color: false, ..*style };
-    let report = report::report(format, writer, style);
-    Ok(Output { report, file: Some((file, path.to_owned())), closed: false })
+    let writer = Box::new(io::BufWriter::new(file.reopen()?));
+    Ok((writer, Some((file, place))))
 }
 
 /// Whether standard output is a terminal that wants colours.

@@ -11,9 +11,12 @@ use anyhow::{Context, Result, bail};
 use super::config::{self, Config};
 use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
-use super::{message, progress};
+use super::{baseline, message, progress};
+use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::exit::Exit;
+use crate::finding::Finding;
+use crate::place::Places;
 use crate::report::{Format, Header, Repository, Style};
 use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
@@ -28,7 +31,7 @@ use crate::summary::Summary;
 pub(super) struct Args {
     /// Files, directories, FIFOs, or - for standard input
     #[arg(value_name = "TARGET", default_value = ".")]
-    targets: Vec<PathBuf>,
+    pub(super) targets: Vec<PathBuf>,
 
     /// Search everything that the git repository at TARGET holds, instead of its files
     #[arg(long, help_heading = "What is read")]
@@ -72,14 +75,17 @@ pub(super) struct Args {
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     config: Option<PathBuf>,
-    /// Show findings that somebody allowed, too
+    /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
+    #[arg(long, value_name = "FILE", help_heading = "What is found")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Show findings that somebody allowed, or that the baseline knows, too
     #[arg(long, help_heading = "What is found")]
     show_allowed: bool,
 
     /// How to report [default: text]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_format, help_heading = "How it is reported")]
     format: Option<Format>,
-    /// Write the report to this file, readable by you alone, once it is whole
+    /// Write the report to this file, readable by you alone, once it is whole; - is standard output
     #[arg(short, long, value_name = "FILE", help_heading = "How it is reported")]
     output: Option<PathBuf>,
     /// Write a report, to standard output or to a file (repeatable)
@@ -90,7 +96,7 @@ pub(super) struct Args {
     no_color: bool,
     /// Say nothing but the report
     #[arg(short, long, conflicts_with = "verbose", help_heading = "How it is reported")]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Name everything that was not read, and the time it took
     #[arg(short, long, help_heading = "How it is reported")]
     verbose: bool,
@@ -120,38 +126,60 @@ fn parse_format(text: &str) -> Result<Format, String> {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
+    Ok(perform(&args, |_| {}, &mut |_| {})?.exit())
+}
+
+/// Scans and reports. What the arguments cannot say is done to the plan by `adjust`; `seen` gets every finding.
+pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dyn FnMut(&Finding)) -> Result<Summary> {
     let started = Instant::now();
-    let config = configure(&args)?;
+    let config = configure(args)?;
     for note in &config.notes {
         message::warning(note);
     }
-    let wanted = wanted(&args)?;
+    let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let plan = plan(&args, config);
+    let mut plan = plan(args, config);
+    adjust(&mut plan);
+    if let Some(path) = &args.baseline {
+        plan.baseline = Some(baseline::load(path, places(args), plan.now)?);
+    }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
-    let header = header(&args, &plan, show_allowed);
-    let mut outputs = Outputs::open(&wanted, &style(&args), &header)?;
-    let mut failed = None;
+    let mut outputs = Outputs::open(&wanted, &style(args), &header(args, &plan, show_allowed))?;
+    plan.files.unfinished = outputs.unfinished();
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| {
-            // A report that cannot be written any more ends the scan; what was found before stays written.
-            if failed.is_none()
-                && let Err(error) = outputs.finding(&finding)
-            {
+            seen(&finding);
+            if outputs.finding(&finding).is_break() {
                 watch.interrupt.store(true, Relaxed);
-                failed = Some(error);
             }
         })
     })?;
     outputs.finish(&summary)?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
     }
-    Ok(summary.exit())
+    Ok(summary)
+}
+
+/// What a scan without any report finds, for those who write it down elsewhere.
+pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Finding>, Summary)> {
+    anyhow::ensure!(
+        args.format.is_none() && args.output.is_none() && args.report.is_empty(),
+        "no report is written here; `stanch scan` writes one"
+    );
+    let config = configure(args)?;
+    for note in &config.notes {
+        message::warning(note);
+    }
+    let plan = Plan { baseline: known, ..plan(args, config) };
+    let watch = Arc::new(Watch::default());
+    on_interrupt(&watch)?;
+    let mut findings = Vec::new();
+    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+        scan::run(&plan, &watch, &mut |finding| findings.push(finding))
+    })?;
+    Ok((findings, summary))
 }
 
 /// The configuration that the first target finds, with what the command line adds to its rules.
@@ -162,6 +190,10 @@ fn configure(args: &Args) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+        let id = rule.id.escape_debug();
+        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+    }
     Ok(config)
 }
 
@@ -169,7 +201,8 @@ fn configure(args: &Args) -> Result<Config> {
 fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     let mut wanted = args.report.clone();
     if wanted.is_empty() || args.format.is_some() || args.output.is_some() {
-        wanted.insert(0, Wanted { format: args.format.unwrap_or(Format::Text), file: args.output.clone() });
+        let file = args.output.clone().filter(|file| file.as_os_str() != "-");
+        wanted.insert(0, Wanted { format: args.format.unwrap_or(Format::Text), file });
     }
     for (index, one) in wanted.iter().enumerate() {
         if wanted[..index].iter().any(|earlier| earlier.file == one.file) {
@@ -193,24 +226,31 @@ fn plan(args: &Args, config: Config) -> Plan {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
             respect_gitignore: args.respect_gitignore || defaults.respect_gitignore == Some(true),
             max_size: args.max_size.or(defaults.max_size),
+            unfinished: Vec::new(),
         },
         rules: Arc::new(config.rules),
         jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
-        fingerprint_key: std::env::var_os("STANCH_FINGERPRINT_KEY")
-            .filter(|key| !key.is_empty())
-            .map(|key| Secret::new(key.into_encoded_bytes())),
-        now: jiff::Timestamp::now().as_second(),
+        fingerprint_key: fingerprint_key(),
+        baseline: None,
+        now: super::now(),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a key on the command line would be seen by every process")]
+fn fingerprint_key() -> Option<Secret> {
+    let key = std::env::var_os("STANCH_FINGERPRINT_KEY").filter(|key| !key.is_empty())?;
+    Some(Secret::new(key.into_encoded_bytes()))
 }
 
 fn target(path: &Path) -> Target {
     if path.as_os_str() == "-" { Target::Stdin } else { Target::Path(path.to_owned()) }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the second interrupt must end what blocks")]
 fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     let watch = watch.clone();
     ctrlc::set_handler(move || {
@@ -220,6 +260,13 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
         }
     })
     .context("cannot listen for interrupts")
+}
+
+/// What leads from the paths of findings to those of the repository of the first target.
+pub(super) fn places(args: &Args) -> Places {
+    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+    let base = std::env::current_dir().ok();
+    Places { root: first.and_then(|path| worktree::describe(path)).map(|it| it.root).or_else(|| base.clone()), base }
 }
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
@@ -233,6 +280,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         base,
         repository: found.map(|it| Repository { uri: it.uri, revision: it.revision, branch: it.branch }),
         confidence: plan.confidence,
+        now: plan.now,
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
@@ -249,7 +297,16 @@ fn account(wanted: &[Wanted], summary: &Summary, started: Option<Instant>) {
     let told = wanted.iter().any(|one| one.format == Format::Text && one.file.is_none());
     let unread = summary.unaccepted();
     if !told {
-        message::note(&format!("{} found, {} allowed, {unread} not read", summary.reported, summary.allowed));
+        let baselined = match summary.baselined {
+            0 => String::new(),
+            count => format!("{count} in the baseline, "),
+        };
+        let (reported, allowed) = (summary.reported, summary.allowed);
+        message::note(&format!("{reported} found, {allowed} allowed, {baselined}{unread} not read"));
+        if !summary.expired.is_empty() {
+            let expired = summary.expired.len();
+            message::warning(&format!("expired in the baseline: {expired}; what they name is reported again"));
+        }
         if unread > 0 && summary.reported == 0 {
             message::warning("this is not a clean result: something was not read; the report names it");
         }

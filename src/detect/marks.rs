@@ -9,7 +9,7 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::shape::{RUN, Shape, flatten, is_run_byte, max_len};
+use super::shape::{Shape, flatten, is_run_byte, max_len};
 use super::{Detector, Scratch};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -65,12 +65,12 @@ impl Detector {
 /// What the prefilter asks, asked of the window alone: whether there is a run (with a digit, if one is needed) that
 /// begins at most the rule's lead behind the anchor, and does not end before it.
 fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
-    let Some(lead) = shape.run_within else { return true };
+    let Some(near) = shape.run else { return true };
     let mut start = 0;
-    while start < window.len() && start <= at + lead {
+    while start < window.len() && start <= at + near.lead {
         let len = window[start..].iter().take_while(|&&byte| is_run_byte(byte)).count();
         let run: Range<usize> = start..start + len;
-        if len >= RUN && run.end >= at && (!digit || window[run].iter().any(u8::is_ascii_digit)) {
+        if len >= near.len && run.end >= at && (!digit || window[run].iter().any(u8::is_ascii_digit)) {
             return true;
         }
         start += len + 1;

@@ -8,11 +8,11 @@ use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
-use crate::detect::entropy;
 use crate::detect::escape::unescape;
 use crate::detect::proof::{atlassian, github, gitlab, jwt, prove};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
+use crate::secret::entropy;
 use sample::{Random, sample};
 
 /// How many tokens are drawn before giving up: a draw may look like a placeholder, or miss the pattern by its edges.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
+use crate::secret::entropy;
 
 pub mod escape;
 pub mod allow;
@@ -92,12 +93,12 @@ impl Detector {
                 let needed = Keyword {
                     text: text.clone(),
                     lower_case: shape.lower_case,
-                    run_within: shape.run_within,
+                    near: shape.run,
                     digit: rule.requires_digit,
                 };
                 let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
                 // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
-                keyword.run_within = keyword.run_within.zip(needed.run_within).map(|(one, other)| one.max(other));
+                keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
                 keyword.lower_case &= needed.lower_case;
                 keyword.digit &= needed.digit;
                 owners.push(index);
@@ -204,16 +205,6 @@ fn applies(rule: &Rule, place: Where<'_>) -> bool {
         Where::Nowhere => false,
         Where::Unknown => true,
     })
-}
-
-/// Shannon entropy in bits per byte.
-pub fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0u32; 256];
-    for &byte in bytes {
-        counts[usize::from(byte)] += 1;
-    }
-    let len = bytes.len() as f64;
-    counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / len).map(|p| -p * p.log2()).sum()
 }
 
 /// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the

@@ -12,7 +12,7 @@ use memchr::memmem;
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 use super::shape::is_run_byte;
-use super::shape::{RUN, Stencil};
+use super::shape::{Near, RUN, Stencil};
 
 /// A keyword at a place, or a place where a stencil fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +30,14 @@ pub struct Keyword {
     pub text: String,
     /// It is looked for in lower case only; otherwise in any case.
     pub lower_case: bool,
-    /// `Some(n)`: only at most `n` bytes before a run, or inside one. `None`: everywhere.
-    pub run_within: Option<usize>,
+    /// Only near such a run; `None`: everywhere.
+    pub near: Option<Near>,
     /// Only near a run that has a digit in it.
     pub digit: bool,
 }
+
+/// Runs of at least this many bytes are long.
+const LONG: usize = 25;
 
 /// At most so many keywords are looked for by a search of their own.
 const MAX_SINGLE: usize = 6;
@@ -43,6 +46,8 @@ const MAX_SINGLE: usize = 6;
 #[derive(Debug)]
 pub struct Prefilter {
     near_runs: Option<Matcher>,
+    /// Most tokens are longer than most names.
+    near_long_runs: Option<Matcher>,
     /// Two of three runs in source are names without a digit; what stands around these need not be searched.
     near_digits: Option<Matcher>,
     /// A search for one string is the fastest there is.
@@ -56,8 +61,9 @@ pub struct Prefilter {
 struct Matcher {
     automaton: AhoCorasick,
     keywords: Vec<usize>,
-    /// How far before a run it looks, and how far behind one.
-    lead: usize,
+    /// What holds for the runs of all its keywords.
+    near: Near,
+    /// How far it looks behind a run.
     tail: usize,
 }
 
@@ -76,14 +82,17 @@ impl Matcher {
             .build(chosen.iter().map(|&index| &keywords[index].text))
             .expect("a few hundred short keywords stay far below the automaton's limits");
         let all = || chosen.iter().map(|&index| &keywords[index]);
-        let lead = all().filter_map(|keyword| keyword.run_within).max().unwrap_or(0);
+        let near = all().filter_map(|keyword| keyword.near).reduce(Near::or).unwrap_or(Near { lead: 0, len: RUN });
         let tail = all().map(|keyword| keyword.text.len()).max().unwrap_or(0);
-        Some(Matcher { automaton, lead, tail, keywords: chosen })
+        Some(Matcher { automaton, near, tail, keywords: chosen })
     }
 
     /// Takes in a run: windows that meet are searched as one, `pending` is the last of them.
     fn run(&self, bytes: &[u8], run: &Range<usize>, pending: &mut Range<usize>, out: &mut Vec<Anchor>) {
-        let window = run.start.saturating_sub(self.lead)..bytes.len().min(run.end + self.tail);
+        if run.len() < self.near.len {
+            return;
+        }
+        let window = run.start.saturating_sub(self.near.lead)..bytes.len().min(run.end + self.tail);
         if window.start <= pending.end {
             pending.end = window.end;
         } else {
@@ -104,7 +113,9 @@ impl Prefilter {
     /// For these keywords, each non-empty, and stencils.
     pub fn new(keywords: &[Keyword], stencils: Vec<Stencil>) -> Self {
         let caseless = |keyword: &Keyword| !keyword.text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let everywhere = |keyword: &Keyword| keyword.run_within.is_none();
+        let everywhere = |keyword: &Keyword| keyword.near.is_none();
+        let long = |keyword: &Keyword| keyword.near.is_some_and(|near| near.len >= LONG);
+        let plain = |keyword: &Keyword| !everywhere(keyword) && !keyword.digit;
         let one_case = |keyword: &Keyword| everywhere(keyword) && (keyword.lower_case || caseless(keyword));
         // Each single search goes over all the bytes; more than a few are slower than one automaton.
         let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
@@ -112,7 +123,8 @@ impl Prefilter {
         let finders = keywords.iter().enumerate().filter(|(_, keyword)| single(keyword));
         Prefilter {
             // Windows are short: skipping ahead in them costs more than it saves.
-            near_runs: Matcher::new(keywords, false, |keyword| !everywhere(keyword) && !keyword.digit),
+            near_runs: Matcher::new(keywords, false, |keyword| plain(keyword) && !long(keyword)),
+            near_long_runs: Matcher::new(keywords, false, |keyword| plain(keyword) && long(keyword)),
             near_digits: Matcher::new(keywords, false, |keyword| !everywhere(keyword) && keyword.digit),
             single: finders
                 .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
@@ -136,7 +148,7 @@ impl Prefilter {
     }
 
     fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
-        let (mut pending, mut pending_digits) = (0..0, 0..0);
+        let (mut pending, mut pending_long, mut pending_digits) = (0..0, 0..0, 0..0);
         for_each_run(bytes, |run| {
             for (stencil, keyword) in &self.stencils {
                 out.extend(
@@ -146,13 +158,18 @@ impl Prefilter {
             if let Some(matcher) = &self.near_runs {
                 matcher.run(bytes, &run, &mut pending, out);
             }
+            if let Some(matcher) = &self.near_long_runs {
+                matcher.run(bytes, &run, &mut pending_long, out);
+            }
             if let Some(matcher) = &self.near_digits
                 && bytes[run.clone()].iter().any(u8::is_ascii_digit)
             {
                 matcher.run(bytes, &run, &mut pending_digits, out);
             }
         });
-        for (matcher, last) in [(&self.near_runs, pending), (&self.near_digits, pending_digits)] {
+        let last =
+            [(&self.near_runs, pending), (&self.near_long_runs, pending_long), (&self.near_digits, pending_digits)];
+        for (matcher, last) in last {
             if let Some(matcher) = matcher {
                 matcher.search(bytes, last, out);
             }
@@ -225,6 +242,7 @@ fn starts_of_runs(mask: u64) -> u64 {
 
 /// One bit a byte, the first byte lowest: whether it is a run byte.
 #[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "the compiler wants it for instructions that every x86-64 has")]
 fn run_mask(block: &[u8; BLOCK]) -> u64 {
     // SAFETY: SSE2 is part of x86-64; the compiler asks for the word only because the feature is named below.
     unsafe { run_mask_sse2(block) }
@@ -302,11 +320,15 @@ mod tests {
 
         #[test]
         fn no_anchor_is_lost(bytes in text()) {
-            let keyword = |text: &str, run_within| Keyword { text: text.to_owned(), lower_case: false, run_within, digit: false };
+            let keyword = |text: &str, near: Option<(usize, usize)>| {
+                let near = near.map(|(lead, len)| Near { lead, len });
+                Keyword { text: text.to_owned(), lower_case: false, near, digit: false }
+            };
             let keywords = [
-                keyword("ghp_", Some(0)),
-                keyword("gitlab", Some(30)),
-                Keyword { digit: true, ..keyword("tla", Some(40)) },
+                keyword("ghp_", Some((0, 18))),
+                keyword("hp_", Some((0, 30))),
+                keyword("gitlab", Some((30, 20))),
+                Keyword { digit: true, ..keyword("tla", Some((40, 19))) },
                 keyword("://", None),
                 keyword("lab", None),
                 Keyword { lower_case: true, ..keyword("itl", None) },
@@ -319,10 +341,10 @@ mod tests {
                     let text = &bytes[at..at + keyword.text.len()];
                     let exact = text == keyword.text.as_bytes();
                     let here = exact || (!keyword.lower_case && text.eq_ignore_ascii_case(keyword.text.as_bytes()));
-                    let wanted = here && keyword.run_within.is_none_or(|lead| {
+                    let wanted = here && keyword.near.is_none_or(|near| {
                         runs.iter()
                             .filter(|run| !keyword.digit || bytes[run.start..run.end].contains(&b'0'))
-                            .any(|run| at + lead >= run.start && at < run.end)
+                            .any(|run| run.len() >= near.len && at + near.lead >= run.start && at < run.end)
                     });
                     let anchor = Anchor { at, keyword: index };
                     prop_assert!(!wanted || found.contains(&anchor), "lost {:?}", anchor);

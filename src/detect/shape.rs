@@ -14,6 +14,9 @@ pub fn is_run_byte(byte: u8) -> bool {
 /// Center token, which has no prefix, is sure of 18.
 pub const RUN: usize = 18;
 
+/// Runs need not be told apart beyond this length; what a mark sees of a run (`marks::BEFORE`) is longer.
+pub const MAX_RUN: usize = 40;
+
 /// Longest match that is searched for. A pattern without an upper limit is cut here; nothing that leaks is longer
 /// (GitLab's longest routable token has 319 characters, a job-token JWT about 1,500).
 pub const MAX_MATCH: usize = 8192;
@@ -44,6 +47,23 @@ impl Stencil {
     }
 }
 
+/// A run that every match has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near {
+    /// The anchor stands at most this far before the run, in bytes, or inside it.
+    pub lead: usize,
+    /// The run has at least this many bytes, from [`RUN`] to [`MAX_RUN`].
+    pub len: usize,
+}
+
+impl Near {
+    /// What holds for both.
+    #[must_use]
+    pub fn or(self, other: Near) -> Near {
+        Near { lead: self.lead.max(other.lead), len: self.len.min(other.len) }
+    }
+}
+
 /// How to look for a pattern around an anchor: a keyword, or the place where a stencil fits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
@@ -53,8 +73,8 @@ pub struct Shape {
     pub before: usize,
     /// A match ends at most this many bytes after the first byte of its anchor.
     pub after: usize,
-    /// Every match has a run of [`RUN`] bytes, and an anchor at most this far before that run or inside it.
-    pub run_within: Option<usize>,
+    /// Every match has such a run near its anchor.
+    pub run: Option<Near>,
     /// The anchor stands in lower case in every match, so other cases need not be looked for.
     pub lower_case: bool,
     /// The anchor begins in this part of the flattened pattern.
@@ -74,19 +94,19 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
     let longest = |parts: &[Hir]| parts.iter().try_fold(0usize, |sum, part| Some(sum + max_len(part)?));
     let before = longest(&parts[..anchor.from]).map(|sum| sum + anchor.slack).unwrap_or(MAX_MATCH).min(MAX_MATCH);
     let after = longest(&parts[anchor.from..]).unwrap_or(MAX_MATCH).min(MAX_MATCH);
-    let run_within = guaranteed_run(&parts).and_then(|run| {
+    let run = guaranteed_run(&parts).and_then(|run| {
         // The anchor must not stand behind the run: it is spelled out within it, or it ends before the run's first part.
         let in_front = anchor.to < run.from || (anchor.slack == 0 && anchor.to <= run.to);
         // Or right behind it: the prefilter looks on behind a run for as long as a keyword is.
         let behind = anchor.slack == 0 && anchor.from == run.to + 1 && run.solid_to_end;
         let lead = longest(&parts[anchor.from.min(run.from)..run.from])? + run.slack;
-        ((in_front || behind) && lead <= MAX_LEAD).then_some(lead)
+        ((in_front || behind) && lead <= MAX_LEAD).then_some(Near { lead, len: run.len })
     });
     Some(Shape {
         starts_with_anchor: anchor.slack == 0 && parts[..anchor.from].iter().all(|part| max_len(part) == Some(0)),
         before,
         after,
-        run_within,
+        run,
         anchor: anchor.from,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
@@ -101,6 +121,8 @@ struct Stretch {
     slack: usize,
     /// A run: it reaches to the end of part `to`.
     solid_to_end: bool,
+    /// A run: how long it is at least.
+    len: usize,
 }
 
 /// The one-byte parts that the guaranteed run begins with, if the first of them is rare enough to look for.
@@ -164,7 +186,7 @@ fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
         Some(_) => literal_anchor(parts, from, keywords),
         None => {
             let slack = inner_anchor(&parts[from], keywords)?;
-            Some(Stretch { from, to: from, slack, solid_to_end: false })
+            Some(Stretch { from, to: from, slack, solid_to_end: false, len: 0 })
         }
     })
 }
@@ -187,7 +209,7 @@ fn literal_anchor(parts: &[Hir], from: usize, keywords: &[String]) -> Option<Str
             .filter(|text| !keywords.iter().any(|keyword| text.starts_with(keyword.as_bytes())))
             .collect();
         if spelled.is_empty() {
-            return Some(Stretch { from, to, slack: 0, solid_to_end: false });
+            return Some(Stretch { from, to, slack: 0, solid_to_end: false, len: 0 });
         }
         if !spelled.iter().all(|text| keywords.iter().any(|keyword| keyword.as_bytes().starts_with(text))) {
             return None;
@@ -290,16 +312,18 @@ fn guaranteed_run(parts: &[Hir]) -> Option<Stretch> {
         let slack = if first.all { 0 } else { max_len(&parts[from])? };
         let mut so_far = first;
         let mut to = from;
-        while so_far.best < RUN && to + 1 < parts.len() {
-            to += 1;
-            so_far = so_far.then(runs(&parts[to]));
-            // Once the run that began in `from` has ended, a later `from` will find the rest.
-            if !so_far.all && !runs(&parts[to]).all {
+        // Once the run that began in `from` has ended, a later `from` will find the rest.
+        while to + 1 < parts.len() && (to == from || runs(&parts[to]).all) && so_far.suffix > 0 {
+            let longer = so_far.then(runs(&parts[to + 1]));
+            if longer.best == so_far.best && so_far.best >= RUN {
                 break;
             }
+            so_far = longer;
+            to += 1;
         }
         if so_far.best >= RUN {
-            return Some(Stretch { from, to, slack, solid_to_end: so_far.suffix >= RUN });
+            let solid_to_end = so_far.suffix >= RUN;
+            return Some(Stretch { from, to, slack, solid_to_end, len: so_far.best.min(MAX_RUN) });
         }
     }
     None
@@ -323,7 +347,7 @@ mod tests {
                 starts_with_anchor: true,
                 before: 0,
                 after: 40,
-                run_within: Some(0),
+                run: Some(Near { lead: 0, len: 40 }),
                 lower_case: true,
                 anchor: 0,
                 stencil: None
@@ -347,7 +371,7 @@ mod tests {
                 starts_with_anchor: false,
                 before: 9,
                 after: 31,
-                run_within: Some(10),
+                run: Some(Near { lead: 10, len: 20 }),
                 lower_case: true,
                 anchor: 1,
                 stencil: None
@@ -357,24 +381,24 @@ mod tests {
 
     #[test]
     fn an_anchor_behind_the_run_is_not_near_it() {
-        assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run_within, None);
-        assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run_within, None);
-        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run_within, Some(0), "right behind it");
+        assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run, None);
+        assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run, None);
+        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run, Some(Near { lead: 0, len: 20 }), "right behind it");
     }
 
     #[test]
     fn no_run_without_eighteen_bytes_of_it() {
-        assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run_within, None);
-        assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run_within, None);
-        assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run_within, None);
-        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run_within, Some(5));
-        assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run_within, None);
+        assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run, None);
+        assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run, None);
+        assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run, None);
+        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run, Some(Near { lead: 5, len: 20 }));
+        assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run, None);
     }
 
     #[test]
     fn without_keywords_the_beginning_of_the_run_is_looked_for() {
         let shape = of("(?:^|[^-])((?:[MN][DT][A-Z]){2}[0-9a-z]{20})", &[]).unwrap();
-        assert_eq!((shape.before, shape.after, shape.run_within), (1, 26, Some(0)));
+        assert_eq!((shape.before, shape.after, shape.run), (1, 26, Some(Near { lead: 0, len: 26 })));
         let stencil = shape.stencil.unwrap();
         assert_eq!(stencil.first(), *b"MNM");
         assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));

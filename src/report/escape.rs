@@ -127,6 +127,42 @@ pub fn sarif_message(text: &str) -> String {
     text.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]").replace('{', "{{").replace('}', "}}")
 }
 
+/// Text of a workflow command of GitHub Actions, after the second `::`. The runner undoes `%25`, `%0D` and `%0A`.
+pub fn workflow_data(text: &str) -> String {
+    terminal(text).replace('%', "%25")
+}
+
+/// Text of a property of a workflow command, which ends at `,` or `:`.
+pub fn workflow_property(text: &str) -> String {
+    workflow_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Text of an XML element or attribute, on one line. XML 1.0 cannot hold most control characters in any form.
+pub fn xml(text: &str) -> String {
+    let text = terminal(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+/// A field of a table that no spreadsheet takes for a formula: what begins like one gets a `'` in front (OWASP, "CSV
+/// injection"; full-width signs count as signs).
+pub fn spreadsheet(text: &str) -> String {
+    let text = terminal(text);
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    if formula { format!("'{text}") } else { text }
+}
+
+/// Text as code in a cell of a Markdown table. A bar would end the cell even in a code span, and a backslash before it
+/// would not help: such text is an HTML element of entities.
+pub fn cell(text: &str) -> String {
+    let text = terminal(text);
+    if !text.contains(['|', '\\']) {
+        return code(&text);
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ' || !c.is_ascii();
+    let entity = |c: char| if plain(c) { c.to_string() } else { format!("&#{};", u32::from(c)) };
+    format!("<code>{}</code>", text.chars().map(entity).collect::<String>())
+}
+
 /// A value as JSON in which every invisible character is escaped, so that no terminal obeys it and no reviewer
 /// misses it. Outside of strings JSON is ASCII, so what is escaped stands in a string.
 pub fn json(value: &impl Serialize, pretty: bool) -> io::Result<String> {
@@ -212,6 +248,51 @@ mod tests {
             let special = |rest: &str| rest.starts_with(|c: char| "`*_{}[]()<>#!|~&@".contains(c));
             let bare = markdown.replace("\\\\", "").split('\\').skip(1).all(special);
             prop_assert!(bare && !markdown.contains('\n'), "{markdown:?}");
+        }
+
+        #[test]
+        fn a_cell_is_one_cell_of_code(text in "[ab|\\\\`<>&*_@#: ]{1,12}") {
+            use pulldown_cmark::{Event, Options, Parser, TagEnd};
+            let table = format!("| h | i |\n| - | - |\n| {} | end |\n", cell(&text));
+            let (mut shown, mut cells) = (String::new(), 0);
+            for event in Parser::new_ext(&table, Options::all()) {
+                match event {
+                    Event::Code(part) | Event::Text(part) => shown.push_str(&part),
+                    Event::End(TagEnd::TableCell) => cells += 1,
+                    Event::InlineHtml(tag) => prop_assert!(matches!(&*tag, "<code>" | "</code>"), "{}", table),
+                    Event::Start(_) | Event::End(_) => {}
+                    other => prop_assert!(false, "{:?} in {}", other, table),
+                }
+            }
+            prop_assert_eq!(cells, 4, "{}", table);
+            // A code span of one blank, or with one at its edge, may lose it.
+            let solid = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(solid(&shown), solid(&format!("hi{text}end")), "{}", table);
+        }
+
+        #[test]
+        fn xml_says_the_same(text in any::<String>()) {
+            let document = format!("<a b=\"{0}\">{0}</a>", xml(&text));
+            let document = roxmltree::Document::parse(&document).unwrap();
+            let root = document.root_element();
+            let shown = terminal(&text);
+            prop_assert_eq!(root.attribute("b"), Some(shown.as_str()));
+            prop_assert_eq!(root.text().unwrap_or_default(), shown);
+        }
+
+        #[test]
+        fn a_workflow_property_ends_where_it_should(text in any::<String>(), more in "[%:,\r\n0AD]{0,8}") {
+            let text = format!("{text}{more}");
+            let escaped = workflow_property(&text);
+            prop_assert!(!escaped.contains([':', ',', '\r', '\n']), "{escaped}");
+            let undone = escaped.replace("%3A", ":").replace("%2C", ",").replace("%25", "%");
+            prop_assert_eq!(undone, terminal(&text));
+        }
+
+        #[test]
+        fn no_field_begins_like_a_formula(text in "[ \t\r\n]{0,2}[-=+@＝＋－＠a]{0,2}.{0,4}") {
+            let field = spreadsheet(&text);
+            prop_assert!(!field.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{field}");
         }
 
         #[test]

@@ -7,6 +7,7 @@ use std::io;
 use data_encoding::BASE64;
 use serde::Serialize;
 
+use crate::baseline::{Key, Known};
 use crate::coverage;
 use crate::finding::{self, Proof, Verdict};
 use crate::origin::Origin;
@@ -106,6 +107,9 @@ struct State {
 struct Summary {
     reported: u64,
     allowed: u64,
+    baselined: u64,
+    stale: Vec<Entry>,
+    expired: Vec<Entry>,
     hidden: u64,
     files: u64,
     streams: u64,
@@ -114,6 +118,38 @@ struct Summary {
     skips: Vec<Skip>,
     interrupted: bool,
     exit_code: u8,
+}
+
+/// An entry of the baseline.
+#[derive(Serialize)]
+struct Entry {
+    fingerprint: Option<String>,
+    rule: String,
+    path: String,
+    line: Option<u64>,
+    reason: String,
+    by: String,
+    added: Option<String>,
+    expires: Option<String>,
+}
+
+impl From<&Known> for Entry {
+    fn from(known: &Known) -> Self {
+        let fingerprint = match known.key {
+            Key::Fingerprint(fingerprint) => Some(fingerprint.to_string()),
+            Key::Sha256(_) | Key::Sha1(_) | Key::Place { .. } => None,
+        };
+        Entry {
+            fingerprint,
+            rule: known.rule.clone(),
+            path: known.path.clone(),
+            line: known.line,
+            reason: known.reason.clone(),
+            by: known.by.clone(),
+            added: known.added.map(|day| day.to_string()),
+            expires: known.expires.map(|day| day.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -202,6 +238,9 @@ impl From<&Verdict> for State {
             Verdict::Allowed(allowed) => {
                 State { state: "allowed", by: Some(allowed.by), reason: Some(allowed.reason.clone()) }
             }
+            Verdict::Baselined { reason } => {
+                State { state: "baselined", by: Some("baseline"), reason: Some(reason.clone()) }
+            }
             Verdict::Hidden => State { state: "hidden", by: None, reason: None },
         }
     }
@@ -220,6 +259,9 @@ impl From<&summary::Summary> for Summary {
         Summary {
             reported: summary.reported,
             allowed: summary.allowed,
+            baselined: summary.baselined,
+            stale: summary.stale.iter().map(Entry::from).collect(),
+            expired: summary.expired.iter().map(Entry::from).collect(),
             hidden: summary.hidden,
             files: coverage.files,
             streams: coverage.streams,

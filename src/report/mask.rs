@@ -14,7 +14,7 @@ use std::sync::Arc;
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
-use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::finding::{Allowed, Finding, Proof, Snippet, Verdict};
 use crate::origin::{Commit, Origin, Provenance, Removed};
 use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
@@ -44,6 +44,7 @@ struct Form {
 
 impl Mask {
     /// Learns the secret of a finding.
+    #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
     pub(super) fn add(&mut self, finding: &Finding) {
         let secret = finding.secret.expose();
         if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
@@ -157,8 +158,8 @@ impl Mask {
         if let Proof::Holds(why) | Proof::Fails(why) = &mut finding.proof {
             *why = self.text(why);
         }
-        if let Verdict::Allowed(allowed) = &mut finding.verdict {
-            allowed.reason = self.text(&allowed.reason);
+        if let Verdict::Allowed(Allowed { reason, .. }) | Verdict::Baselined { reason } = &mut finding.verdict {
+            *reason = self.text(reason);
         }
         finding
     }
@@ -169,6 +170,11 @@ impl Mask {
         for skip in &mut summary.coverage.skips {
             skip.origin = self.origin(&skip.origin);
             skip.detail = self.text(&skip.detail);
+        }
+        for entry in summary.stale.iter_mut().chain(&mut summary.expired) {
+            for text in [&mut entry.rule, &mut entry.path, &mut entry.reason, &mut entry.by] {
+                *text = self.text(text);
+            }
         }
         summary
     }
@@ -229,7 +235,7 @@ impl Report for Masked {
         self.mask.add(finding);
         let shown = match finding.verdict {
             Verdict::Reported => true,
-            Verdict::Allowed(_) => self.show_allowed,
+            Verdict::Allowed(_) | Verdict::Baselined { .. } => self.show_allowed,
             Verdict::Hidden => false,
         };
         match &mut self.held {

@@ -13,8 +13,16 @@ use crate::finding::Finding;
 use crate::rule::{Confidence, RuleSet};
 use crate::summary::Summary;
 
+mod bitbucket;
+mod codequality;
+mod common;
+mod csv;
 pub mod escape;
+mod github;
+mod gitlab;
 mod json;
+mod junit;
+mod markdown;
 mod mask;
 mod sarif;
 mod text;
@@ -42,6 +50,8 @@ pub struct Header<'a> {
     pub show_allowed: bool,
     /// `--confidence low`: nothing is hidden.
     pub show_hidden: bool,
+    /// When the scan was started, in seconds since 1970 (UTC).
+    pub now: i64,
     /// The targets as they were given.
     pub targets: Vec<String>,
 }
@@ -127,6 +137,13 @@ formats! {
     Json json::Json::new, "json", streams: false, "One JSON document";
     Jsonl json::Jsonl::new, "jsonl", streams: true, "One JSON object per line, written as it is found";
     Sarif sarif::Sarif::new, "sarif", streams: false, "SARIF 2.1.0, for GitHub code scanning and others";
+    Github github::new, "github", streams: false, "Workflow commands: annotations in a GitHub Actions run";
+    Markdown markdown::new, "markdown", streams: false, "A table in Markdown, for a job summary or a comment";
+    Gitlab gitlab::new, "gitlab", streams: false, "GitLab's secret detection report";
+    Codequality codequality::new, "codequality", streams: false, "GitLab's code quality report";
+    Bitbucket bitbucket::new, "bitbucket", streams: false, "A report and annotations for Bitbucket's Code Insights";
+    Junit junit::new, "junit", streams: false, "JUnit XML: every finding is a failed test";
+    Csv csv::new, "csv", streams: false, "Comma-separated values with a header line, for spreadsheets";
 }
 
 impl Format {

@@ -12,6 +12,7 @@ use anstyle::{AnsiColor, Style as Ansi};
 use indicatif::DecimalBytes;
 use unicode_width::UnicodeWidthChar;
 
+use crate::baseline::Known;
 use crate::coverage::{Skip, Why};
 use crate::finding::{Finding, Proof, Snippet, Verdict};
 use crate::origin::{Origin, Tracking};
@@ -61,6 +62,9 @@ impl Text {
         if let Verdict::Allowed(allowed) = &finding.verdict {
             notes.push(("allowed", format!("{}: {}", allowed.by, allowed.reason)));
         }
+        if let Verdict::Baselined { reason } = &finding.verdict {
+            notes.push(("baseline", reason.clone()));
+        }
         notes.push(("why", why(finding)));
         if let Some(tracking) = finding.origin.tracking() {
             notes.push(("git", tracked(tracking).to_owned()));
@@ -97,6 +101,7 @@ impl Text {
     fn frame(&mut self, finding: &Finding) -> String {
         let (level, ansi) = match (&finding.verdict, finding.confidence) {
             (Verdict::Allowed(_), _) => ("allowed", AnsiColor::Green.on_default()),
+            (Verdict::Baselined { .. }, _) => ("baselined", AnsiColor::Green.on_default()),
             (_, Confidence::Low) => ("warning", AnsiColor::Yellow.on_default()),
             _ => ("error", AnsiColor::Red.on_default()),
         };
@@ -139,6 +144,29 @@ impl Text {
             from += line.len() + 1;
         }
         text
+    }
+
+    /// What became of the entries of the baseline. `-v` names the stale ones.
+    fn baseline(&self, summary: &Summary) -> String {
+        let mut text = String::new();
+        if !summary.expired.is_empty() {
+            text += &format!("baseline: {} expired: what is known of them is reported again\n", summary.expired.len());
+            summary.expired.iter().for_each(|entry| text += &self.entry(entry));
+        }
+        if !summary.stale.is_empty() {
+            let stale = summary.stale.len();
+            text += &format!("baseline: {stale} stale: what they name is gone; `stanch baseline prune` drops them");
+            text += if self.style.verbose { "\n" } else { " (-v names them)\n" };
+            summary.stale.iter().filter(|_| self.style.verbose).for_each(|entry| text += &self.entry(entry));
+        }
+        text
+    }
+
+    fn entry(&self, entry: &Known) -> String {
+        let line = entry.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let expired = entry.expires.map(|day| format!(", expires {day}")).unwrap_or_default();
+        let text = format!("{}{line} {} ({}{expired})", entry.path, entry.rule, entry.reason);
+        format!("  - {}\n", self.escaped(&text))
     }
 
     /// Every skip by its reason, the first few of each by name.
@@ -187,6 +215,7 @@ impl Report for Text {
             let title = self.painted(&format!("not read: {}", skips.len()), Ansi::new().bold());
             write!(self.out, "{title}\n{}", self.skips(summary))?;
         }
+        write!(self.out, "{}", self.baseline(summary))?;
         self.out.flush()
     }
 }
@@ -225,6 +254,9 @@ fn counted(summary: &Summary) -> String {
     let mut parts = Vec::new();
     if summary.allowed > 0 {
         parts.push(format!("{} allowed (--show-allowed shows them)", summary.allowed));
+    }
+    if summary.baselined > 0 {
+        parts.push(format!("{} in the baseline", summary.baselined));
     }
     if summary.hidden > 0 {
         let noun = some(summary.hidden, "look-alike");

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::filter::masked;
 use super::object::Searcher;
@@ -22,7 +21,6 @@ use crate::source::git::{
     Attribution, Environment, Layout, Lens, Object, Options, Reach, Reader, References, Scope, Stores, Tip, attribute,
     check_owner, choose, field, references, walk,
 };
-use crate::summary::Summary;
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
@@ -41,40 +39,28 @@ pub struct Request {
     pub authors: bool,
 }
 
-/// Scans a repository. Findings come to `sink` sorted by path, then by object and position.
+/// Scans a repository. Findings come to `tell` sorted by path, then by object and position.
 pub(super) fn run(
     plan: &Plan,
     request: &Request,
     detector: &Detector,
     watch: &Watch,
-    sink: &mut dyn FnMut(Finding),
-) -> Result<Summary, Error> {
+    tell: &mut dyn FnMut(Finding),
+) -> Result<Coverage, Error> {
     let layout = Layout::locate(&request.repository, &request.environment)?;
-    check_owner(&layout)?;
-    let mut repositories = vec![layout];
-    if request.submodules {
-        let modules = repositories[0].submodules()?;
-        for module in modules {
-            repositories.push(Layout::of(&module)?);
-        }
+    if request.environment.git_dir.is_none() {
+        check_owner(&layout)?;
     }
-    let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    for layout in &repositories {
-        let mut tell = |finding: Finding| {
-            summary.count(&finding);
-            watch.findings.store(summary.reported, Relaxed);
-            sink(finding);
-        };
-        let mut coverage = scan_objects(plan, request, layout, detector, watch, &mut tell)?;
+    let modules = if request.submodules { layout.submodules()? } else { Vec::new() };
+    let mut coverage = Coverage::default();
+    for layout in std::iter::once(Ok(layout)).chain(modules.iter().map(|module| Layout::of(module))) {
+        let layout = layout?;
+        coverage.add(scan_objects(plan, request, &layout, detector, watch, tell)?);
         if request.scope.is_none() {
-            coverage.add(scan_files(plan, &files(layout), detector, watch, &mut Vec::new(), &mut tell));
+            coverage.add(scan_files(plan, &files(&layout), detector, watch, &mut Vec::new(), tell));
         }
-        summary.coverage.add(coverage);
     }
-    summary.coverage.skips.sort();
-    summary.coverage.skips.dedup();
-    summary.interrupted = watch.interrupt.load(Relaxed);
-    Ok(summary)
+    Ok(coverage)
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
@@ -119,18 +105,14 @@ fn scan_objects(
     watch: &Watch,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
-    let mut stores = layout.open();
+    let stores = layout.open();
     let chosen = request.scope.as_ref().map(|scope| choose(scope, layout, &stores, request.memory)).transpose()?;
-    if let Some(chosen) = &chosen {
-        // What a clone lacks by design matters only where the scope touches it, and then it is named.
-        stores.skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
-        stores.skips.extend(chosen.skips.iter().cloned());
-    }
     let options = Options {
         threads: plan.jobs,
         memory: request.memory,
         kinds: &ObjectKind::ALL,
         only: chosen.as_ref().map(|chosen| &chosen.objects),
+        links: true,
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };
@@ -141,6 +123,11 @@ fn scan_objects(
         skips: stores.skips.iter().cloned().chain(walked.skips).collect(),
         ..Coverage::default()
     };
+    if let Some(chosen) = &chosen {
+        // What a clone lacks by design matters only where the scope touches it, and there it is named.
+        coverage.skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
+        coverage.skips.extend(chosen.skips.iter().cloned());
+    }
     let found: Vec<Found> = walked.lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
@@ -180,11 +167,11 @@ impl<'p> Scanner<'p> {
 }
 
 impl Lens for Scanner<'_> {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: BEFORE as u32, after: AFTER as u32 }
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         self.detector.marks(&mut self.scratch, bytes, out);
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use crate::baseline::Baseline;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
@@ -21,6 +22,7 @@ use crate::summary::{Note, Summary};
 
 pub mod filter;
 pub mod history;
+mod known;
 mod log;
 mod object;
 mod pool;
@@ -30,6 +32,8 @@ mod suspect;
 mod told;
 
 use object::Searcher;
+
+pub use snippet::redacted;
 
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What is known already and hidden.
+    pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.
     pub accept: Vec<Why>,
     /// Key for fingerprints of secrets that could be guessed.
@@ -113,25 +119,30 @@ struct Outcome {
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
     let detector = Detector::new(plan.rules.clone(), plan.now)?;
-    if let Some(request) = &plan.history {
-        return history::run(plan, request, &detector, watch, sink);
-    }
-    if let Some(request) = &plan.staged {
-        return staged::run(plan, request, &detector, watch, sink);
-    }
-    files::check(&plan.targets, &plan.files)?;
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    let mut worktrees = Worktrees::default();
     let mut notes = Vec::new();
-    summary.coverage = scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut |finding| {
-        let finding = with_tracking(finding, &mut worktrees);
+    let mut known = known::Applied::new(plan);
+    let mut worktrees = Worktrees::default();
+    let mut tell = |finding: Finding| {
+        let finding = known.settle(with_tracking(finding, &mut worktrees));
         summary.count(&finding);
         watch.findings.store(summary.reported, Relaxed);
         sink(finding);
-    });
-    summary.notes = notes;
+    };
+    let coverage = match (&plan.history, &plan.staged) {
+        (Some(request), _) => history::run(plan, request, &detector, watch, &mut tell)?,
+        (None, Some(request)) => staged::run(plan, request, &detector, watch, &mut tell)?,
+        (None, None) => {
+            files::check(&plan.targets, &plan.files)?;
+            scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
+        }
+    };
+    summary.coverage = coverage;
     summary.coverage.skips.sort();
+    summary.coverage.skips.dedup();
+    summary.notes = notes;
     summary.interrupted = watch.interrupt.load(Relaxed);
+    known.account(&mut summary);
     Ok(summary)
 }
 

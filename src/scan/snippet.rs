@@ -33,7 +33,7 @@ impl Masked {
 }
 
 /// A token as it may be shown: the prefix of its kind, and the last 4 characters of one that nobody could guess.
-pub(super) fn redacted(rule: &Rule, token: &[u8]) -> String {
+pub fn redacted(rule: &Rule, token: &[u8]) -> String {
     let lower = token.to_ascii_lowercase();
     let prefix = rule
         .keywords
@@ -128,8 +128,8 @@ fn character_start(bytes: &[u8], at: usize) -> usize {
 impl Snippet {
     /// The text before and after the mark that names a place whose secret could be guessed.
     pub(super) fn neighbours(&self) -> (&[u8], &[u8]) {
-        let before = self.text[..self.mark.start].as_bytes();
-        let after = self.text[self.mark.end..].as_bytes();
+        let before = &self.text.as_bytes()[..self.mark.start];
+        let after = &self.text.as_bytes()[self.mark.end..];
         (&before[before.len().saturating_sub(NEIGHBOURS)..], &after[..after.len().min(NEIGHBOURS)])
     }
 }

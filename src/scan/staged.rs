@@ -4,20 +4,17 @@
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::PathBuf;
 
 use super::object::Searcher;
 use super::{Error, Outcome, Plan, Watch, pool};
-use crate::coverage::{Skip, Why};
+use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Allowed, Finding, Verdict};
 use crate::origin::{ObjectId, Origin};
 use crate::secret::Fingerprint;
 use crate::source::files;
 use crate::source::git::{Change, Environment, Layout, Reader, Staged, Stores, check_owner, staged, to_path};
-use crate::summary::Summary;
 
 /// Whose index to scan.
 #[derive(Clone, Debug)]
@@ -30,32 +27,32 @@ pub struct Request {
     pub memory: u64,
 }
 
-/// Scans what is staged. Findings come to `sink` sorted by path and position.
+/// Scans what is staged. Findings come to `tell` sorted by path and position.
 pub(super) fn run(
     plan: &Plan,
     request: &Request,
     detector: &Detector,
     watch: &Watch,
-    sink: &mut dyn FnMut(Finding),
-) -> Result<Summary, Error> {
+    tell: &mut dyn FnMut(Finding),
+) -> Result<Coverage, Error> {
     let layout = Layout::locate(&request.repository, &request.environment)?;
-    check_owner(&layout)?;
+    if request.environment.git_dir.is_none() {
+        check_owner(&layout)?;
+    }
     let stores = Stores::open_quick(&layout.objects, layout.format);
     let Staged { changes, removed, skips } = staged(&layout, &stores, request.memory)?;
-    let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
-    let excludes = files::excludes(Path::new(""), &plan.files)?;
-    let is_excluded = |change: &Change| {
-        let path = to_path(&change.path);
-        path.ancestors().any(|part| excludes.matched(part, part != path).is_ignore())
-    };
-    let (excluded, changes): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(is_excluded);
-    summary.coverage.excluded = excluded.len() as u64;
-    summary.coverage.skips = skips;
+    let excludes = files::Excludes::new(&plan.files)?;
+    let (excluded, changes): (Vec<Change>, Vec<Change>) =
+        changes.into_iter().partition(|change| excludes.has(&to_path(&change.path)));
+    let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
     pool::in_order(
         plan.jobs.min(changes.len()).max(1),
         |give| {
-            // Whoever takes no more has ended.
-            let _: ControlFlow<()> = changes.iter().try_for_each(give);
+            for change in &changes {
+                if give(change).is_break() {
+                    return;
+                }
+            }
         },
         || Worker {
             searcher: Searcher::new(plan, detector, watch),
@@ -65,17 +62,11 @@ pub(super) fn run(
         },
         |worker, change, emit| emit(worker.change(change)),
         |outcome: Outcome| {
-            for finding in outcome.findings {
-                summary.count(&finding);
-                watch.findings.store(summary.reported, Relaxed);
-                sink(finding);
-            }
-            summary.coverage.add(outcome.coverage);
+            outcome.findings.into_iter().for_each(&mut *tell);
+            coverage.add(outcome.coverage);
         },
     );
-    summary.coverage.skips.sort();
-    summary.interrupted = watch.interrupt.load(Relaxed);
-    Ok(summary)
+    Ok(coverage)
 }
 
 /// What one thread needs.

@@ -85,6 +85,7 @@ impl Suspect {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
     fn fingerprint(&self, plan: &Plan, origin: &Origin) -> Fingerprint {
         match (&plan.fingerprint_key, self.rule.is_strong()) {
             (_, true) => Fingerprint::of_strong(self.token.expose()),
@@ -96,6 +97,7 @@ impl Suspect {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "compares the secret with what is allowed")]
     fn allowed(&self, plan: &Plan, fingerprint: Fingerprint, place: Place<'_>) -> Option<Allowed> {
         let subject = Subject {
             rule: &self.rule,

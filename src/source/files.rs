@@ -1,5 +1,6 @@
 //! Walks targets, in an order that depends on nothing but the names, and opens what is there.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, FileType};
 use std::io;
@@ -42,6 +43,8 @@ pub struct Options {
     pub respect_gitignore: bool,
     /// Larger files are skipped; in bytes.
     pub max_size: Option<u64>,
+    /// Names of files that this run itself is writing: in no directory are they part of what is scanned.
+    pub unfinished: Vec<OsString>,
 }
 
 /// What a walk comes across.
@@ -98,7 +101,7 @@ pub fn walk(
             Target::Stdin => visit(Item::Stream(Target::Stdin)),
             Target::Path(path) => match fs::metadata(path) {
                 Ok(what) if what.is_dir() => walk_directory(path, options, visit)?,
-                Ok(what) if what.is_file() => visit(Item::File(path.clone())),
+                Ok(what) if what.is_file() => visit(Item::File(shown(path).to_owned())),
                 Ok(_) => visit(Item::Stream(target.clone())),
                 Err(error) if path.is_symlink() => {
                     visit(Item::Skip(Skip { origin: file(path), why: link_reason(&error), detail: error.to_string() }))
@@ -113,8 +116,23 @@ pub fn walk(
     Ok(())
 }
 
-/// What matches paths below `root` that are left out.
-pub(crate) fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
+/// What a walk leaves out, for whoever asks about one path.
+pub struct Excludes(Override);
+
+impl Excludes {
+    /// Fails for a glob that is none.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        excludes(Path::new(""), options).map(Excludes)
+    }
+
+    /// Whether a walk leaves out the file at this path, relative to the target.
+    pub fn has(&self, file: &Path) -> bool {
+        let part = |path: &Path| self.0.matched(path, path != file).is_ignore();
+        file.ancestors().take_while(|part| !part.as_os_str().is_empty()).any(part)
+    }
+}
+
+fn excludes(root: &Path, options: &Options) -> Result<Override, Error> {
     let mut globs = OverrideBuilder::new(root);
     let error = |glob: &str, reason: ignore::Error| Error::Glob { glob: glob.to_owned(), reason: reason.to_string() };
     for glob in &options.exclude {
@@ -130,6 +148,7 @@ fn walk_directory(
 ) -> Result<ControlFlow<()>, Error> {
     let excludes = excludes(root, options)?;
     let real_root = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    let unfinished = options.unfinished.clone();
     let mut walk = WalkBuilder::new(root);
     walk.standard_filters(false)
         .git_ignore(options.respect_gitignore)
@@ -139,7 +158,10 @@ fn walk_directory(
         .follow_links(false)
         .sort_by_file_name(|one, other| one.cmp(other))
         // A repository's own store is not a tree of files; `--history` reads it as what it is.
-        .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git");
+        .filter_entry(move |entry| {
+            let name = entry.file_name();
+            entry.depth() == 0 || (name != ".git" && !unfinished.iter().any(|own| own == name))
+        });
     let mut left_out: Option<PathBuf> = None;
     for entry in walk.build() {
         let item = match entry {

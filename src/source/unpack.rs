@@ -112,11 +112,11 @@ pub struct Member {
     pub size: u64,
 }
 
+/// Is shown a member and its content.
+pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> std::ops::ControlFlow<()> + 'v;
+
 /// Shows `visit` every file of a zip archive with its content, in the order of its directory, until it breaks.
-pub fn members(
-    archive: impl Read + Seek,
-    visit: &mut dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> std::ops::ControlFlow<()>,
-) -> Result<(), Error> {
+pub fn members(archive: impl Read + Seek, visit: &mut Visit<'_>) -> Result<(), Error> {
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
     for index in 0..archive.len() {
         let (member, encrypted) = {

@@ -71,6 +71,14 @@ impl Worktrees {
     }
 }
 
+/// Who works on what is at `path`, as git is told: `user.email`, else `user.name`.
+pub fn user(path: &Path) -> Option<String> {
+    let config = Repository::discover(path).and_then(|repository| repository.config());
+    let config = config.or_else(|_| git2::Config::open_default()).ok()?;
+    let value = |name| config.get_string(name).ok().filter(|value| !value.trim().is_empty());
+    value("user.email").or_else(|| value("user.name"))
+}
+
 /// The repository around `path`, if it is in a work tree.
 pub fn describe(path: &Path) -> Option<Description> {
     let repository = Repository::discover(path).ok()?;

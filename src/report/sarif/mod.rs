@@ -4,22 +4,19 @@ mod model;
 mod place;
 mod rules;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
-
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 
 use crate::coverage::{Skip, Why};
 use crate::exit::Exit;
-use crate::finding::{Finding, Proof, Snippet, Verdict};
-use crate::secret::Fingerprint;
+use crate::finding::{Finding, Proof, Verdict};
 use crate::summary::Summary;
 
 use self::model::*;
-use self::place::{Places, SRCROOT};
+use self::place::{SRCROOT, artifact};
+use super::common::{self, Results, most_important, short_hash};
 use super::{Header, Out, Report, Style, escape};
+use crate::place::Places;
 
 /// Results that GitHub takes in one run; it rejects a file with more (docs.github.com, "SARIF support for code
 /// scanning").
@@ -103,19 +100,15 @@ impl Frame {
     }
 
     fn results(&self, findings: &[&Finding]) -> Vec<Result> {
-        let mut seen = HashMap::new();
-        findings.iter().map(|finding| self.result(finding, &mut seen)).collect()
+        let mut names = Results::default();
+        findings.iter().map(|finding| self.result(finding, &mut names)).collect()
     }
 
-    fn result(&self, finding: &Finding, seen: &mut HashMap<(String, String), u32>) -> Result {
-        let location = self.places.of(&finding.origin);
-        let hash = line_hash(&finding.snippet);
-        let count = seen.entry((location.uri.clone(), hash.clone())).or_default();
-        *count += 1;
-        let line = format!("{hash}:{count}");
+    fn result(&self, finding: &Finding, names: &mut Results) -> Result {
+        let location = artifact(&self.places, &finding.origin);
+        let (line, result) = names.name(finding, &location.uri);
         let secret = finding.fingerprint.to_string();
         let id = finding.rule.id.as_str();
-        let result = Fingerprint::of_place(id, location.uri.as_bytes(), line.as_bytes(), secret.as_bytes());
         Result {
             rule_id: finding.rule.id.clone(),
             rule_index: self.driver.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok(),
@@ -128,16 +121,6 @@ impl Frame {
             properties: properties(finding),
         }
     }
-}
-
-/// At most `limit` findings, in their order; the least sure and the least severe go first.
-fn most_important(findings: &[Finding], limit: usize) -> Vec<&Finding> {
-    let mut ranked: Vec<usize> = (0..findings.len()).collect();
-    let rank = |finding: &Finding| (finding.verdict == Verdict::Reported, finding.confidence, finding.rule.severity);
-    ranked.sort_by_key(|&at| Reverse(rank(&findings[at])));
-    ranked.truncate(limit);
-    ranked.sort_unstable();
-    ranked.into_iter().map(|at| &findings[at]).collect()
 }
 
 /// What GitHub takes for the analysis' category, the part before the last `/`: two scans of different targets for one
@@ -211,19 +194,16 @@ fn notification(id: &'static str, level: &'static str, text: &str) -> Notificati
 
 fn skipped(places: &Places, skip: &Skip, summary: &Summary) -> Notification {
     let level = if summary.accepted.contains(&skip.why) { "note" } else { "warning" };
-    let detail = if skip.detail.is_empty() { String::new() } else { format!(": {}", skip.detail) };
-    let text = rules::sentence(&format!("not read ({}){detail}; {}", skip.why.as_str(), skip.why.advice()));
-    let location = PhysicalLocation { artifact_location: places.of(&skip.origin), region: None, context_region: None };
+    let text = common::unread(skip);
+    let location =
+        PhysicalLocation { artifact_location: artifact(places, &skip.origin), region: None, context_region: None };
     let locations = vec![Location { physical_location: location }];
     Notification { locations, ..notification(skip.why.as_str(), level, &text) }
 }
 
 fn message(finding: &Finding) -> Text {
-    let what = rules::description(&finding.rule);
-    let why = rules::sentence(match &finding.proof {
-        Proof::Holds(why) | Proof::Fails(why) => why,
-        Proof::Absent => "Found by its shape and what stands around it",
-    });
+    let what = common::description(&finding.rule);
+    let why = common::why(finding);
     let what = what.trim_end_matches('.');
     let remedy = finding.rule.remedy.trim();
     let text = format!("{what}: {}. {why} {remedy}", finding.redacted);
@@ -255,9 +235,13 @@ fn located(artifact_location: ArtifactLocation, finding: &Finding) -> Location {
 }
 
 fn suppressions(verdict: &Verdict) -> Vec<Suppression> {
-    let Verdict::Allowed(allowed) = verdict else { return Vec::new() };
-    let kind = if allowed.by == "inline" { "inSource" } else { "external" };
-    vec![Suppression { kind, justification: format!("{}: {}", allowed.by, allowed.reason) }]
+    let (kind, justification) = match verdict {
+        Verdict::Allowed(allowed) if allowed.by == "inline" => ("inSource", format!("inline: {}", allowed.reason)),
+        Verdict::Allowed(allowed) => ("external", format!("{}: {}", allowed.by, allowed.reason)),
+        Verdict::Baselined { reason } => ("external", format!("baseline: {reason}")),
+        Verdict::Reported | Verdict::Hidden => return Vec::new(),
+    };
+    vec![Suppression { kind, justification }]
 }
 
 fn properties(finding: &Finding) -> ResultProperties {
@@ -279,20 +263,13 @@ fn properties(finding: &Finding) -> ResultProperties {
     }
 }
 
-/// Names a line by what stands on it, blanks apart and the secret masked: it stays the same when lines move. Not the
-/// value GitHub's upload action computes: that one hashes the secret itself, in a way that can be searched.
-fn line_hash(snippet: &Snippet) -> String {
-    short_hash(&snippet.text.split_whitespace().collect::<String>())
-}
-
-fn short_hash(text: &str) -> String {
-    HEXLOWER.encode(&Sha256::digest(text)[..8])
-}
-
 fn counts(summary: &Summary) -> Counts {
     Counts {
         reported: summary.reported,
         allowed: summary.allowed,
+        baselined: summary.baselined,
+        stale: summary.stale.len(),
+        expired: summary.expired.len(),
         hidden: summary.hidden,
         files: summary.coverage.files,
         streams: summary.coverage.streams,

@@ -227,6 +227,9 @@ pub(super) struct ContextRegion {
 pub(super) struct Counts {
     pub reported: u64,
     pub allowed: u64,
+    pub baselined: u64,
+    pub stale: usize,
+    pub expired: usize,
     pub hidden: u64,
     pub files: u64,
     pub streams: u64,

@@ -3,6 +3,7 @@
 use crate::rule::{Confidence, Rule, RuleSet, Severity};
 
 use super::model::{Configuration, Rule as Descriptor, RuleProperties, Text};
+use crate::report::common::{clip, description, is_web_address, sentence};
 use crate::report::escape;
 
 /// Rules that GitHub takes in one run (docs.github.com, "SARIF support for code scanning").
@@ -17,14 +18,6 @@ const TAGS: usize = 10;
 /// Every rule, sorted by id as the set is.
 pub(super) fn descriptors(rules: &RuleSet) -> Vec<Descriptor> {
     rules.rules.iter().take(RULES).map(|rule| descriptor(rule)).collect()
-}
-
-/// What the rule says of itself; never empty, as GitHub shows no rule without a description.
-pub(super) fn description(rule: &Rule) -> String {
-    match rule.description.trim() {
-        "" => format!("Secret found by the rule {}", rule.id),
-        text => text.to_owned(),
-    }
 }
 
 /// `error` where a proof holds, `warning` where only the shape speaks for it, `note` for look-alikes.
@@ -126,22 +119,4 @@ fn help(rule: &Rule, description: &str) -> Text {
         text.extend(references.iter().map(|address| format!("\n{address}")));
     }
     Text { text, markdown: Some(markdown) }
-}
-
-/// Whether a reference may stand as a URI without escaping; a rule file may also say "handbook, page 3".
-fn is_web_address(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
-    text.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && rest.chars().all(plain))
-}
-
-/// The text with one full stop at its end.
-pub(super) fn sentence(text: &str) -> String {
-    format!("{}.", text.trim_end_matches('.'))
-}
-
-fn clip(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    text.chars().take(limit - 1).chain(['…']).collect()
 }

@@ -120,7 +120,7 @@ impl Graph {
     fn read(numbers: &Numbers<'_>, targets: &[ObjectId], options: Options<'_>) -> io::Result<Graph> {
         let filter = Filter::new(targets.iter());
         let kinds = &[ObjectKind::Tree, ObjectKind::Commit];
-        let options = Options { kinds, only: None, ..options };
+        let options = Options { kinds, only: None, links: false, ..options };
         let walked = walk(numbers.stores, || Edges::new(numbers, &filter, targets), options)?;
         let mut graph = Graph { held: Held::default(), commits: Vec::new(), parents: Vec::new(), skips: walked.skips };
         let mut pairs = Vec::new();
@@ -274,7 +274,7 @@ impl Named {
         let only: HashSet<ObjectId> =
             (0..).zip(&matters).filter(|number| *number.1).filter_map(|(number, _)| numbers.id(number)).collect();
         let filter = Filter::new(only.iter());
-        let options = Options { kinds: &[ObjectKind::Tree], only: Some(&only), ..options };
+        let options = Options { kinds: &[ObjectKind::Tree], only: Some(&only), links: false, ..options };
         let walked = walk(numbers.stores, || Names::new(numbers, &filter, &matters), options)?;
         let (mut held, mut names) = (Vec::new(), Vec::new());
         for lens in walked.lenses {

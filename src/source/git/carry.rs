@@ -3,6 +3,7 @@
 
 use super::delta::{From, Op, gather};
 use super::lens::{Lens, Reach};
+use crate::origin::ObjectKind;
 
 /// A part of the object whose marks are those of the base.
 #[derive(Clone, Copy)]
@@ -39,6 +40,7 @@ pub(super) struct Carry {
 /// A base with its marks, and what a delta does to it.
 #[derive(Clone, Copy)]
 pub(super) struct Change<'a> {
+    pub kind: ObjectKind,
     pub base: &'a [u8],
     pub marks: &'a [u32],
     pub delta: &'a [u8],
@@ -49,12 +51,13 @@ pub(super) struct Change<'a> {
 
 impl Carry {
     /// Adds the marks of the object to `out`, ascending: exactly those that the lens would give for the whole object.
-    pub(super) fn marks<L: Lens>(&mut self, change: Change<'_>, reach: Reach, lens: &mut L, out: &mut Vec<u32>) {
+    pub(super) fn marks<L: Lens>(&mut self, change: Change<'_>, lens: &mut L, out: &mut Vec<u32>) {
+        let reach = lens.reach(change.kind);
         self.find_zones(&change, reach);
         self.fill_scratch(&change, reach);
         self.found.clear();
         if !self.scratch.is_empty() {
-            lens.marks(&self.scratch, &mut self.found);
+            lens.marks(change.kind, &self.scratch, &mut self.found);
             self.searched += self.scratch.len() as u64;
         }
         self.merge(change.marks, out);

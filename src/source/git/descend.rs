@@ -10,8 +10,8 @@ use super::buffer::{Buffer, Pool};
 use super::carry::{Carry, Change};
 use super::delta::{self, Op};
 use super::fault::Fault;
-use super::inflate::{Inflate, Stream, ZlibRs, plausible};
-use super::lens::{HEAD, Lens, Object, Reach};
+use super::inflate::{Inflate, OneShot, Stream, plausible};
+use super::lens::{HEAD, Lens, Object};
 use super::loose::{Exact, Opened};
 use super::pack::{Link, Pack};
 use super::plan::{Forest, Tree, UNWANTED};
@@ -56,8 +56,7 @@ struct Ground<'a> {
 pub(super) struct Walker<'a, L> {
     shared: &'a Shared<'a>,
     part: Part<L>,
-    reach: Reach,
-    zlib: ZlibRs,
+    zlib: OneShot,
     reader: Reader<'a>,
     delta: Buffer,
     ops: Vec<Op>,
@@ -74,9 +73,8 @@ impl<'a, L: Lens> Walker<'a, L> {
     pub(super) fn new(shared: &'a Shared<'a>, lens: L) -> Self {
         Walker {
             shared,
-            reach: lens.reach(),
             part: Part { lens, counts: Counts::default(), skips: Vec::new(), retries: Vec::new() },
-            zlib: ZlibRs::default(),
+            zlib: OneShot::default(),
             reader: Reader::new(shared.stores, shared.options.memory / 2),
             delta: Buffer::default(),
             ops: Vec::new(),
@@ -194,7 +192,7 @@ impl<'a, L: Lens> Walker<'a, L> {
         let mut bytes = self.pool.buffer();
         self.zlib.inflate(packed, bytes.resize(header.size as usize))?;
         let mut marks = self.pool.marks();
-        self.search(&bytes, &mut marks);
+        self.search(kind, &bytes, &mut marks);
         if let Some(object) = object {
             let head = &bytes[..bytes.len().min(HEAD)];
             if self.part.lens.head(&object, head) || !marks.is_empty() {
@@ -215,7 +213,7 @@ impl<'a, L: Lens> Walker<'a, L> {
         let mut bytes = self.pool.buffer();
         bytes.resize(whole.bytes.len()).copy_from_slice(&whole.bytes);
         let mut marks = self.pool.marks();
-        self.search(&bytes, &mut marks);
+        self.search(whole.kind, &bytes, &mut marks);
         self.alive += bytes.len() as u64 + 4 * marks.len() as u64;
         let base = Held { node, done: 0, kind: whole.kind, bytes, marks };
         let built = self.kid(ground, &base, node);
@@ -228,8 +226,9 @@ impl<'a, L: Lens> Walker<'a, L> {
         let len = self.read_delta(ground, base, node)?;
         let room = self.reserve(u64::from(len));
         let mut marks = self.pool.marks();
-        let change = Change { base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
-        self.carry.marks(change, self.reach, &mut self.part.lens, &mut marks);
+        let change =
+            Change { kind: base.kind, base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
+        self.carry.marks(change, &mut self.part.lens, &mut marks);
         let mut build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
         if build {
             room.clone()?;
@@ -302,9 +301,9 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.pool.give(held.bytes, held.marks);
     }
 
-    fn search(&mut self, bytes: &[u8], marks: &mut Vec<u32>) {
+    fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
         if !bytes.is_empty() {
-            self.part.lens.marks(bytes, marks);
+            self.part.lens.marks(kind, bytes, marks);
             self.carry.searched += bytes.len() as u64;
         }
     }
@@ -317,7 +316,7 @@ impl<'a, L: Lens> Walker<'a, L> {
     /// An object seen whole.
     fn whole(&mut self, object: &Object, bytes: &[u8]) {
         let mut marks = self.pool.marks();
-        self.search(bytes, &mut marks);
+        self.search(object.kind, bytes, &mut marks);
         if self.part.lens.head(object, &bytes[..bytes.len().min(HEAD)]) || !marks.is_empty() {
             self.part.lens.object(object, bytes, &marks);
         }

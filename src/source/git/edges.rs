@@ -79,10 +79,15 @@ impl Filter {
 
 /// The numbers of ids asked for lately: neighbouring trees hold mostly the same.
 #[derive(Clone)]
-struct Recent(Vec<Option<(ObjectId, u32)>>);
+pub(super) struct Recent(Vec<Option<(ObjectId, u32)>>);
 
 impl Recent {
-    fn get(&mut self, raw: &[u8], numbers: &Numbers<'_>) -> u32 {
+    /// Remembers so many.
+    pub(super) fn new(len: usize) -> Self {
+        Recent(vec![None; len])
+    }
+
+    pub(super) fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> u32 {
         let slot = usize::from(u16::from_be_bytes([raw[1], raw[2]])) % self.0.len();
         if let Some((id, number)) = &self.0[slot]
             && id.as_bytes() == raw
@@ -90,7 +95,7 @@ impl Recent {
             return *number;
         }
         let Some(id) = ObjectId::from_bytes(raw) else { return NONE };
-        let number = numbers.get(&id).unwrap_or(NONE);
+        let number = number(&id);
         self.0[slot] = Some((id, number));
         number
     }
@@ -124,7 +129,7 @@ pub(super) struct Edges<'a> {
 impl<'a> Edges<'a> {
     /// `targets` must be sorted.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
-        let recent = Recent(vec![None; 1 << 12]);
+        let recent = Recent::new(1 << 12);
         let (held, commits, parents, broken) = Default::default();
         Edges { numbers, filter, targets, recent, held, commits, parents, broken }
     }
@@ -135,7 +140,7 @@ impl<'a> Edges<'a> {
         for entry in &mut entries {
             let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
             if entry.is_tree || self.filter.may_contain(entry.id) && target() {
-                let child = self.recent.get(entry.id, self.numbers);
+                let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
                 if child != NONE {
                     self.held.push((child, parent));
                 }
@@ -175,11 +180,11 @@ fn parse_commit(bytes: &[u8]) -> Option<(ObjectId, Vec<ObjectId>, i64)> {
 }
 
 impl Lens for Edges<'_> {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 0, after: 1 }
     }
 
-    fn marks(&mut self, _: &[u8], _: &mut Vec<u32>) {}
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
 
     fn head(&mut self, _: &Object, _: &[u8]) -> bool {
         true
@@ -217,17 +222,17 @@ pub(super) struct Names<'a> {
 impl<'a> Names<'a> {
     /// `matters` says of each number whether it is a target or a tree that leads to one; `filter` knows their ids.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, matters: &'a [bool]) -> Self {
-        let recent = Recent(vec![None; 1 << 12]);
+        let recent = Recent::new(1 << 12);
         Names { numbers, filter, matters, recent, ids: HashMap::new(), names: Vec::new(), held: Vec::new() }
     }
 }
 
 impl Lens for Names<'_> {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         Reach { before: 0, after: 1 }
     }
 
-    fn marks(&mut self, _: &[u8], _: &mut Vec<u32>) {}
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
 
     fn head(&mut self, _: &Object, _: &[u8]) -> bool {
         true
@@ -239,7 +244,7 @@ impl Lens for Names<'_> {
             if !self.filter.may_contain(entry.id) {
                 continue;
             }
-            let child = self.recent.get(entry.id, self.numbers);
+            let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
             if self.matters.get(child as usize) != Some(&true) {
                 continue;
             }

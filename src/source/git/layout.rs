@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::index::ObjectFormat;
 use super::store::{Stores, path as bytes_to_path, unquote};
 use crate::coverage::{Skip, Why};
-use crate::origin::Origin;
+use crate::origin::{ObjectId, Origin};
 
 /// Why there is no repository to read.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +58,8 @@ pub struct Layout {
     pub index: PathBuf,
     /// How objects are named.
     pub format: ObjectFormat,
-    /// The repository lacks older commits by design.
-    pub shallow: bool,
+    /// Commits whose parents were not fetched; sorted.
+    pub shallow: Vec<ObjectId>,
 }
 
 impl Layout {
@@ -115,7 +115,7 @@ impl Layout {
             return Err(LayoutError::Dangling(git_dir.to_owned()));
         }
         let format = object_format(&common_dir.join("config"))?;
-        let shallow = std::fs::metadata(common_dir.join("shallow")).is_ok_and(|file| file.len() > 0);
+        let shallow = shallow(&common_dir.join("shallow"))?;
         let (objects, index) = (vec![common_dir.join("objects")], git_dir.join("index"));
         Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow })
     }
@@ -123,7 +123,8 @@ impl Layout {
     /// Opens the repository's objects, and names what it lacks by design.
     pub fn open(&self) -> Stores {
         let mut stores = Stores::open(&self.objects, self.format);
-        if self.shallow {
+        stores.shallow = self.shallow.iter().copied().collect();
+        if !self.shallow.is_empty() {
             let origin = Origin::File { path: self.common_dir.join("shallow"), tracking: None };
             let detail = "older commits were not fetched".to_owned();
             stores.skips.push(Skip { origin, why: Why::ShallowClone, detail });
@@ -208,6 +209,18 @@ fn read_path(file: &Path, prefix: &[u8]) -> Result<Option<PathBuf>, LayoutError>
     let line = text.strip_prefix(prefix).ok_or_else(|| LayoutError::Dangling(file.to_owned()))?;
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(Some(bytes_to_path(line.strip_suffix(b"\r").unwrap_or(line))))
+}
+
+/// The commits that a `shallow` file lists, one a line.
+fn shallow(file: &Path) -> Result<Vec<ObjectId>, LayoutError> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),
+    };
+    let mut ids: Vec<ObjectId> = text.split(|byte| *byte == b'\n').filter_map(ObjectId::from_hex).collect();
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// `extensions.objectFormat` of this one file.

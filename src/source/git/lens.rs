@@ -29,13 +29,13 @@ pub struct Object {
 
 /// Looks at objects. There is one per thread, and each object is shown to one of them, once.
 pub trait Lens: Send {
-    /// How far an answer looks. Always the same; the smaller, the less is searched twice. Up to some hundred bytes cost little.
-    fn reach(&self) -> Reach;
+    /// How far an answer about objects of that kind looks. Always the same; the smaller, the less is searched twice. Up to some hundred bytes cost little.
+    fn reach(&self, kind: ObjectKind) -> Reach;
 
-    /// Adds the marked positions of `bytes` to `out`, ascending. Whether `p` is marked must depend on nothing but the bytes in
+    /// Adds the marked positions of `bytes`, which are from an object of that kind, to `out`, ascending. Whether `p` is marked must depend on nothing but the bytes in
     /// `[p - before, p + after)` and on whether `bytes` begins or ends within them: as if an object did. The walker
     /// carries the answer to every object that has the same bytes there.
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>);
+    fn marks(&mut self, kind: ObjectKind, bytes: &[u8], out: &mut Vec<u32>);
 
     /// Called for every object that is not streamed, with its first [`HEAD`] bytes. `true` if it must be looked at whole, marked or not.
     fn head(&mut self, object: &Object, head: &[u8]) -> bool;

@@ -15,6 +15,7 @@ mod inflate;
 mod layout;
 mod lens;
 mod lineage;
+mod links;
 mod loose;
 mod map;
 mod pack;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::delta;
 use super::fault::Fault;
-use super::inflate::{Inflate, ZlibRs, plausible};
+use super::inflate::{Inflate, OneShot, plausible};
 use super::loose::Opened;
 use super::pack::{Header, Link};
 use super::store::Stores;
@@ -14,8 +14,11 @@ use crate::origin::{ObjectId, ObjectKind};
 /// Git builds chains of at most 4,095 deltas (`pack.depth`); whoever goes on beyond this walks in a circle.
 const MAX_CHAIN: usize = 1 << 16;
 
-/// How often a base may be in yet another pack. Git keeps no pack on disk whose bases are elsewhere.
-const MAX_FAR: usize = 4;
+/// How often in a row a base may be in yet another pack. Git keeps no pack on disk whose bases are elsewhere.
+const MAX_FAR: usize = 64;
+
+/// How many such bases are tried for one object in all. Packs can be made in which each try leads to two more.
+const MAX_TRIES: u32 = 1024;
 
 /// Bases are kept up to so many bytes, for the next object of the same chain.
 const CACHE: usize = 64 << 20;
@@ -34,18 +37,19 @@ type Place = (usize, u64);
 pub struct Reader<'s> {
     stores: &'s Stores,
     memory: u64,
-    zlib: ZlibRs,
+    zlib: OneShot,
     ops: Vec<delta::Op>,
     cache: HashMap<Place, Arc<Whole>>,
     ages: VecDeque<Place>,
     cached: usize,
+    tries: u32,
 }
 
 impl<'s> Reader<'s> {
     /// A reader that refuses objects over `memory` bytes.
     pub fn new(stores: &'s Stores, memory: u64) -> Self {
         let (cache, ages) = (HashMap::new(), VecDeque::new());
-        Reader { stores, memory, zlib: ZlibRs::default(), ops: Vec::new(), cache, ages, cached: 0 }
+        Reader { stores, memory, zlib: OneShot::default(), ops: Vec::new(), cache, ages, cached: 0, tries: 0 }
     }
 
     /// The object of that name: `None` if no store has it. Of several copies the first that can be read is taken.
@@ -61,6 +65,10 @@ impl<'s> Reader<'s> {
     pub(super) fn find(&mut self, id: &ObjectId, but: Option<Place>, far: usize) -> Result<Option<Arc<Whole>>, Fault> {
         let stores = self.stores;
         let mut fault = None;
+        self.tries = if far == 0 { 0 } else { self.tries + 1 };
+        if self.tries > MAX_TRIES {
+            return Err(Fault::Corrupt("its delta bases form a circle"));
+        }
         for (pack, place) in stores.packs.iter().enumerate() {
             let Some(row) = place.index.find(id) else { continue };
             let offset = place.index.offset(row).unwrap_or(u64::MAX);
@@ -97,10 +105,7 @@ impl<'s> Reader<'s> {
         let mut base = self.descend(start, far, &mut chain)?;
         while let Some((place, header)) = chain.pop() {
             let built = self.build(place, &header, &base);
-            base = match self.or_elsewhere(built, place, start, far) {
-                Ok(whole) => whole,
-                Err(fault) => return Err(fault),
-            };
+            base = self.or_elsewhere(built, place, start, far)?;
             self.keep(place, &base);
         }
         Ok(base)

@@ -60,7 +60,7 @@ pub struct Chosen {
 /// A revision that means nothing. What cannot be read is chosen nevertheless, so that who reads it will say so.
 pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> Result<Chosen, ScopeError> {
     let mut reader = Reader::new(stores, memory);
-    let shallow = shallow(layout);
+    let shallow: HashSet<ObjectId> = layout.shallow.iter().copied().collect();
     let mut starts = Starts::new(layout, &mut reader);
     let mut resolver = Revisions::new(layout, !shallow.is_empty());
     for revision in &scope.revisions {
@@ -90,12 +90,6 @@ fn shared(graph: &mut Graph<'_, '_>, one: ObjectId, other: ObjectId) -> Vec<u32>
     let (one, other) = (graph.number(one), graph.number(other));
     let only: HashSet<u32> = graph.between(&[one], &[other]).into_iter().collect();
     if only.is_empty() { vec![one] } else { graph.boundary(&only) }
-}
-
-/// The commits whose parents the server kept back.
-fn shallow(layout: &Layout) -> HashSet<ObjectId> {
-    let text = std::fs::read(layout.common_dir.join("shallow")).unwrap_or_default();
-    text.split(|&byte| byte == b'\n').filter_map(|line| ObjectId::from_hex(line.trim_ascii())).collect()
 }
 
 /// Where to start and where to end.
@@ -331,7 +325,7 @@ fn read_tree(reader: &mut Reader<'_>, tree: ObjectId, width: usize) -> (Vec<(Vec
     let Ok(Some((ObjectKind::Tree, bytes))) = reader.read(&tree) else { return (Vec::new(), true) };
     let mut entries = Entries::new(&bytes, width);
     let mut held = Vec::new();
-    for entry in entries.by_ref().filter(|entry| !entry.is_commit) {
+    for entry in entries.by_ref().filter(|entry| !entry.is_module) {
         if let Some(id) = ObjectId::from_bytes(entry.id) {
             held.push((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }));
         }

@@ -185,7 +185,7 @@ impl Comparison<'_> {
 }
 
 fn held(tree: &[u8], width: usize) -> HashMap<Vec<u8>, Held> {
-    let entries = Entries::new(tree, width).filter(|entry| !entry.is_commit);
+    let entries = Entries::new(tree, width).filter(|entry| !entry.is_module);
     let held = entries.filter_map(|entry| {
         let id = ObjectId::from_bytes(entry.id)?;
         Some((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }))

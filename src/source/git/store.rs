@@ -19,13 +19,17 @@ const MAX_DEPTH: usize = 5;
 pub struct Stores {
     pub(super) format: ObjectFormat,
     pub(super) packs: Vec<Pack>,
+    /// Files that say that a pack comes from a server which may hold back objects.
+    pub(super) promisors: Vec<PathBuf>,
+    /// Commits whose parents are not there by design.
+    pub(super) shallow: HashSet<ObjectId>,
     /// Sorted by name; a name once.
     pub(super) loose: Vec<Loose>,
     /// The directories whose loose objects are not listed, but looked for one by one.
     probed: Vec<PathBuf>,
     /// Check that indices are in order, and list what is loose.
     whole: bool,
-    /// What could not be opened, and what is known to be incomplete.
+    /// What could not be opened, and what lacks older commits by design.
     pub skips: Vec<Skip>,
 }
 
@@ -43,14 +47,14 @@ impl Stores {
     }
 
     fn open_as(object_dirs: &[PathBuf], format: ObjectFormat, whole: bool) -> Stores {
-        let (packs, loose, probed, skips) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut stores = Stores { format, packs, loose, probed, whole, skips };
+        let (packs, promisors, shallow, loose, probed, skips) = Default::default();
+        let mut stores = Stores { format, packs, promisors, shallow, loose, probed, whole, skips };
         let mut seen = HashSet::new();
         for dir in object_dirs {
             stores.add_dir(dir, 0, &mut seen);
         }
         // A twin in a second directory is the same object: the first directory's is taken.
-        stores.loose.sort_by(|a, b| a.id.cmp(&b.id));
+        stores.loose.sort_by_key(|loose| loose.id);
         stores.loose.dedup_by(|later, first| {
             let twin = later.id == first.id;
             if twin {
@@ -165,8 +169,8 @@ impl Stores {
     fn note(&mut self, path: &Path, name: &str, has: &dyn Fn(&str) -> bool) {
         if name.starts_with("tmp_pack_") || name.starts_with("tmp_idx_") {
             self.skip(path, Why::Unfinished, "left behind by an interrupted git command");
-        } else if let Some(stem) = name.strip_suffix(".promisor") {
-            self.skip(path, Why::PartialClone, format!("{stem} comes from a server that may hold back objects"));
+        } else if name.ends_with(".promisor") {
+            self.promisors.push(path.to_owned());
         } else if let Some(stem) = name.strip_suffix(".idx")
             && !has(&format!("{stem}.pack"))
         {

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::lens::{Lens, Object, Reach};
+use crate::origin::ObjectKind;
 
 /// A lens that marks a position by a hash of all that its answer may depend on: every byte of its reach, and whether the
 /// object begins or ends within. A walker that carries one mark too many or too few is found out.
@@ -40,14 +41,14 @@ impl Sieve {
             let (start, end) = (at.saturating_sub(before), (at + after).min(bytes.len()));
             let (left, right) = (sums[at].wrapping_sub(sums[start]), sums[end].wrapping_sub(sums[at]));
             let cut = (at - start) as u64 * 1_000_003 + (end - at) as u64;
-            mix(left ^ mix(right ^ mix(cut))) % self.one_in == 0
+            mix(left ^ mix(right ^ mix(cut))).is_multiple_of(self.one_in)
         };
         (0..bytes.len()).filter(|at| marked(*at)).map(|at| at as u32).collect()
     }
 
     /// Whether an object is wanted whole because of its first bytes.
     pub fn wants(&self, head: &[u8], size: u64) -> bool {
-        self.picky && mix(head.iter().fold(size, |sum, byte| mix(sum ^ u64::from(*byte)))) % 2 == 0
+        self.picky && mix(head.iter().fold(size, |sum, byte| mix(sum ^ u64::from(*byte)))).is_multiple_of(2)
     }
 }
 
@@ -57,11 +58,11 @@ fn mix(value: u64) -> u64 {
 }
 
 impl Lens for Sieve {
-    fn reach(&self) -> Reach {
+    fn reach(&self, _: ObjectKind) -> Reach {
         self.reach
     }
 
-    fn marks(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         out.extend(self.marks_of(bytes));
     }
 
@@ -144,6 +145,11 @@ impl PackWriter {
         }
         self.pack.extend(deflate(content));
         self.entries.push((name, at));
+    }
+
+    /// The pack so far, without its trailer.
+    pub fn bytes(&self) -> &[u8] {
+        &self.pack
     }
 
     /// Entries so far.

@@ -12,10 +12,19 @@ use crate::origin::{ObjectId, ObjectKind, Origin};
 
 const KINDS: &[ObjectKind] = &ObjectKind::ALL;
 
+fn walk_linked(dir: &std::path::Path, links: bool, sieve: &Sieve) -> Walked<Sieve> {
+    let stores = Stores::open(&[dir.to_owned()], ObjectFormat::Sha1);
+    let interrupt = AtomicBool::new(false);
+    let options =
+        Options { threads: 2, memory: 1 << 30, kinds: KINDS, only: None, links, interrupt: &interrupt, progress: None };
+    walk(&stores, || sieve.clone(), options).expect("threads")
+}
+
 fn walk_dirs(dirs: &[std::path::PathBuf], threads: usize, memory: u64, sieve: &Sieve) -> (Stores, Walked<Sieve>) {
     let stores = Stores::open(dirs, ObjectFormat::Sha1);
     let interrupt = AtomicBool::new(false);
-    let options = Options { threads, memory, kinds: KINDS, only: None, interrupt: &interrupt, progress: None };
+    let options =
+        Options { threads, memory, kinds: KINDS, only: None, links: false, interrupt: &interrupt, progress: None };
     let walked = walk(&stores, || sieve.clone(), options).expect("threads");
     (stores, walked)
 }
@@ -352,6 +361,7 @@ fn only_what_is_asked_for_is_visited() {
             memory: 1 << 30,
             kinds: KINDS,
             only: Some(&only),
+            links: false,
             interrupt: &interrupt,
             progress: None,
         };
@@ -371,7 +381,159 @@ fn only_what_is_asked_for_is_visited() {
         assert_eq!(walk(&stores, || Sieve::new(1, 9, 3, false), trees).expect("threads").counts.total(), 0);
     }
     let stop = AtomicBool::new(true);
-    let options = Options { threads: 2, memory: 1 << 30, kinds: KINDS, only: None, interrupt: &stop, progress: None };
+    let options = Options {
+        threads: 2,
+        memory: 1 << 30,
+        kinds: KINDS,
+        only: None,
+        links: false,
+        interrupt: &stop,
+        progress: None,
+    };
     let walked = walk(&stores, || Sieve::new(1, 9, 3, false), options).expect("threads");
     assert!(walked.interrupted && walked.counts.total() == 0);
+}
+
+/// An entry of a tree: which object it names, of 60, of which some are missing.
+fn tree_of(entries: &[(u8, Vec<u8>, usize)]) -> Vec<u8> {
+    let mut tree = Vec::new();
+    for (mode, name_of, object) in entries {
+        let mode: &[u8] =
+            [b"100644 ".as_slice(), b"40000 ", b"120000 ", b"160000 ", b"100755 ", b"040000 "][usize::from(mode % 6)];
+        tree.extend_from_slice(mode);
+        tree.extend(name_of.iter().map(|byte| byte.max(&1)));
+        tree.push(0);
+        tree.extend(name(1000 + object));
+    }
+    tree
+}
+
+/// The delta from one text to another that keeps what both begin and end with.
+fn diff(base: &[u8], object: &[u8]) -> Vec<u8> {
+    let most = base.len().min(object.len());
+    let front = base.iter().zip(object).take_while(|(a, b)| a == b).count();
+    let back = base.iter().rev().zip(object.iter().rev()).take(most - front).take_while(|(a, b)| a == b).count();
+    let mut edits = vec![Edit::Copy(0, front)];
+    edits.push(Edit::Insert(object[front..object.len() - back].to_vec()));
+    edits.push(Edit::Copy(base.len() - back, back));
+    let (delta, made) = delta_of(base, &edits);
+    assert_eq!(made, object);
+    delta
+}
+
+type Entry = (u8, Vec<u8>, usize);
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let name = prop_oneof![
+        4 => prop::collection::vec(b'a'..b'f', 1..12),
+        2 => prop::collection::vec(prop_oneof![Just(b'0'), Just(b'4'), Just(b'1'), Just(b' '), Just(b'6')], 1..14),
+        1 => (250usize..400).prop_map(|len| vec![b'n'; len]),
+    ];
+    (any::<u8>(), name, 0usize..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_named_and_not_there_is_missing(
+        mut entries in prop::collection::vec(entry(), 0..40),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), entry()), 1..30),
+        there in prop::collection::vec(prop::bool::weighted(0.95), 60),
+        one_in in prop_oneof![Just(30u64), Just(u64::MAX)],
+    ) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut pack = PackWriter::default();
+        let (mut trees, mut expected) = (BTreeMap::new(), std::collections::BTreeSet::new());
+        let mut last: Vec<u8> = Vec::new();
+        for (number, (at, insert, new)) in changes.into_iter().enumerate() {
+            let at = at.index(entries.len() + 1);
+            if insert || at == entries.len() { entries.insert(at, new) } else { entries[at] = new }
+            let tree = tree_of(&entries);
+            expected.extend(entries.iter().filter(|entry| entry.0 % 6 != 3 && !there[entry.2]).map(|entry| id(1000 + entry.2)));
+            if number == 0 {
+                pack.add(name(number), Stored::Whole(2), tree.len() as u64, &tree);
+            } else {
+                let delta = diff(&last, &tree);
+                pack.add(name(number), Stored::Offset(number - 1), delta.len() as u64, &delta);
+            }
+            trees.insert(id(number), tree.clone());
+            last = tree;
+        }
+        for object in (0..60).filter(|object| there[*object]) {
+            pack.add(name(1000 + object), Stored::Whole(3), 1, b"b");
+            trees.insert(id(1000 + object), b"b".to_vec());
+        }
+        pack.write(dir.path(), "a").expect("written");
+        let sieve = Sieve::new(3, 17, one_in, false);
+        let walked = walk_linked(dir.path(), true, &sieve);
+        let missing: std::collections::BTreeSet<ObjectId> = walked.skips.iter().map(|skip| match skip.origin {
+            Origin::Object { id, .. } if skip.why == Why::MissingObject => id,
+            _ => panic!("{skip:?}"),
+        }).collect();
+        prop_assert_eq!(missing, expected);
+        check(&trees, walked, &sieve);
+    }
+}
+
+#[test]
+fn commits_and_tags_name_what_is_missing_too() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut pack = PackWriter::default();
+    let mut add = |number: usize, kind: u8, text: String| {
+        pack.add(name(number), Stored::Whole(kind), text.len() as u64, text.as_bytes());
+    };
+    let many: String = (100..140).map(|number| format!("parent {}\n", id(number))).collect();
+    add(0, 2, String::new());
+    add(1, 1, format!("tree {}\nauthor A <a> 1 +0000\n\nparent {}\n", id(0), id(77)));
+    add(2, 1, format!("tree {}\nparent {}\nparent {}\nauthor A\n", id(50), id(1), id(51)));
+    add(3, 1, format!("tree {}\n{many}author A\n", id(0)));
+    add(4, 4, format!("object {}\ntype blob\ntag v\n", id(52)));
+    add(5, 4, format!("object {}\ntype commit\ntag v\n", id(1)));
+    add(6, 1, "no commit at all".to_owned());
+    pack.write(dir.path(), "a").expect("written");
+    let walked = walk_linked(dir.path(), true, &Sieve::new(0, 1, u64::MAX, false));
+    let mut expected: Vec<_> = (100..140).chain([50, 51, 52]).map(id).collect();
+    expected.sort();
+    let of = |why| -> Vec<ObjectId> {
+        let ids = walked.skips.iter().filter(|skip| skip.why == why).map(|skip| match skip.origin {
+            Origin::Object { id, .. } => id,
+            _ => panic!("{skip:?}"),
+        });
+        let mut ids: Vec<_> = ids.collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(of(Why::MissingObject), expected);
+    assert_eq!(of(Why::CorruptObject), [id(6)]);
+    assert_eq!(walk_linked(dir.path(), false, &Sieve::new(0, 1, u64::MAX, false)).skips, []);
+}
+
+#[test]
+fn offsets_beyond_four_gigabytes_are_read() {
+    use std::io::{Seek, SeekFrom, Write};
+    let dir = tempfile::tempdir().expect("a directory");
+    let base: Vec<u8> = (0..=255).collect();
+    let (delta, object) = delta_of(&base, &[Edit::Copy(3, 200), Edit::Insert(b"far".to_vec())]);
+    let mut pack = PackWriter::default();
+    pack.add(name(0), Stored::Whole(3), 256, &base);
+    let second = pack.bytes().len();
+    pack.add(name(1), Stored::Name(name(0)), delta.len() as u64, &delta);
+    let (bytes, mut idx) = pack.finish();
+    // The second entry moves 5 GiB away; between them is a hole in the file.
+    let far = 5u64 << 30;
+    std::fs::create_dir(dir.path().join("pack")).expect("made");
+    let mut file = std::fs::File::create(dir.path().join("pack/pack-a.pack")).expect("made");
+    file.write_all(&bytes[..second]).expect("written");
+    file.seek(SeekFrom::Start(far)).expect("sparse files");
+    file.write_all(&bytes[second..]).expect("written");
+    let offsets = 8 + 1024 + 2 * 24;
+    let row = idx[offsets..].chunks(4).position(|offset| offset == (second as u32).to_be_bytes()).expect("there");
+    idx[offsets + 4 * row..][..4].copy_from_slice(&0x8000_0000u32.to_be_bytes());
+    idx.splice(offsets + 8..offsets + 8, far.to_be_bytes());
+    std::fs::write(dir.path().join("pack/pack-a.idx"), idx).expect("written");
+    let sieve = Sieve::new(2, 3, 9, true);
+    let (stores, walked) = walk_dirs(&[dir.path().to_owned()], 1, 1 << 30, &sieve);
+    assert_eq!((&stores.skips, &walked.skips), (&vec![], &vec![]));
+    check(&BTreeMap::from([(id(0), base), (id(1), object)]), walked, &sieve);
 }

@@ -7,8 +7,8 @@ pub(super) struct Entry<'a> {
     pub id: &'a [u8],
     /// It is a tree itself.
     pub is_tree: bool,
-    /// It is a commit of another repository: a submodule.
-    pub is_commit: bool,
+    /// It is a submodule's commit, which is in another repository.
+    pub is_module: bool,
 }
 
 /// The entries of a tree, up to the first that is no entry.
@@ -39,12 +39,16 @@ impl<'a> Iterator for Entries<'a> {
             [_, _, _, _, _, _, b' ', ..] => 6,
             _ => memchr::memchr(b' ', self.rest.get(..12).unwrap_or(self.rest))?,
         };
-        let (mode, after) = (&self.rest[..blank], &self.rest[blank + 1..]);
+        let is_tree = matches!(
+            self.rest,
+            [b'4', b'0', b'0', b'0', b'0', b' ', ..] | [b'0', b'4', b'0', b'0', b'0', b'0', b' ', ..]
+        );
+        let is_module = self.rest.starts_with(b"160000 ");
+        let after = &self.rest[blank + 1..];
         let end = memchr::memchr(0, after)?;
         let id = after.get(end + 1..end + 1 + self.width)?;
         self.rest = &after[end + 1 + self.width..];
-        let (is_tree, is_commit) = (mode == b"40000" || mode == b"040000", mode == b"160000");
-        Some(Entry { name: &after[..end], id, is_tree, is_commit })
+        Some(Entry { name: &after[..end], id, is_tree, is_module })
     }
 }
 
@@ -59,8 +63,8 @@ mod tests {
         tree.extend(b"40000 dir\0");
         tree.extend([b' '; 20]);
         let mut entries = Entries::new(&tree, 20);
-        assert_eq!(entries.next(), Some(Entry { name: b"a b", id: &[1; 20], is_tree: false, is_commit: false }));
-        assert_eq!(entries.next(), Some(Entry { name: b"dir", id: &[b' '; 20], is_tree: true, is_commit: false }));
+        assert_eq!(entries.next(), Some(Entry { name: b"a b", id: &[1; 20], is_tree: false, is_module: false }));
+        assert_eq!(entries.next(), Some(Entry { name: b"dir", id: &[b' '; 20], is_tree: true, is_module: false }));
         assert!(entries.next().is_none() && entries.is_complete());
         let mut short = Entries::new(&tree[..tree.len() - 1], 20);
         assert_eq!((short.by_ref().count(), short.is_complete()), (1, false));

@@ -1,7 +1,8 @@
 //! The walk: every object of every store once, shared out over threads.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -9,12 +10,13 @@ use rayon::prelude::*;
 
 use super::descend::{Part, Walker};
 use super::fault::Fault;
-use super::lens::Lens;
+use super::lens::{Lens, Object};
+use super::links::Linked;
 use super::plan::{Forest, Tree};
 use super::store::Stores;
 use super::twins::Twins;
-use crate::coverage::Skip;
-use crate::origin::{ObjectId, ObjectKind};
+use crate::coverage::{Skip, Why};
+use crate::origin::{ObjectId, ObjectKind, Origin};
 
 /// If not more than one of so many objects is wanted, each is read by its name. Reading one builds its chain of bases, some
 /// dozens, and a walk has to look at every entry's header.
@@ -37,6 +39,8 @@ pub struct Options<'a> {
     pub kinds: &'a [ObjectKind],
     /// Visit only these, if given: cheap if they are few.
     pub only: Option<&'a HashSet<ObjectId>>,
+    /// Check that whatever the visited trees, commits and tags name is there. Not done where `only` is given.
+    pub links: bool,
     /// Set it, and the walk ends after the objects at hand.
     pub interrupt: &'a AtomicBool,
     /// Counted up while the walk goes on, for a progress bar.
@@ -118,6 +122,12 @@ pub(super) struct Shared<'a> {
     pub lane: Mutex<()>,
 }
 
+impl Shared<'_> {
+    fn checks_links(&self) -> bool {
+        self.options.links && self.options.only.is_none()
+    }
+}
+
 /// Visits every object that is wanted, once, and asks lenses about it.
 ///
 /// # Errors
@@ -127,25 +137,38 @@ pub fn walk<L: Lens>(
     make_lens: impl Fn() -> L + Sync,
     options: Options<'_>,
 ) -> Result<Walked<L>, std::io::Error> {
-    let threads = options.threads.max(1);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(std::io::Error::other)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.max(1)).build();
+    let pool = pool.map_err(std::io::Error::other)?;
     let shared = pool.install(|| plan(stores, options));
     let tasks = pool.install(|| tasks(&shared));
-    if let Some(progress) = options.progress {
-        progress.total.store(tasks.iter().map(|task| task.0).sum(), Ordering::Relaxed);
-    }
     let next = AtomicUsize::new(0);
-    let parts = pool.broadcast(|_| {
-        let mut walker = Walker::new(&shared, make_lens());
-        while let Some((weight, task)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
-            && !walker.interrupted()
-        {
-            walker.task(task);
-            walker.report(*weight);
-        }
-        walker.finish()
-    });
+    let parts = pool.broadcast(|_| run(&shared, make_lens(), &tasks, &next));
     Ok(gather(&shared, parts))
+}
+
+/// A walk on the thread at hand: a pool for each would be most of the work for a fuzzer.
+#[cfg(fuzzing)]
+pub(super) fn walk_alone<L: Lens>(stores: &Stores, lens: L, options: Options<'_>) -> Walked<L> {
+    let shared = plan(stores, options);
+    let part = run(&shared, lens, &tasks(&shared), &AtomicUsize::new(0));
+    gather(&shared, vec![part])
+}
+
+/// What each thread does: takes tasks until there are none.
+fn run<'a, L: Lens>(
+    shared: &'a Shared<'a>,
+    lens: L,
+    tasks: &[(u64, Task<'a>)],
+    next: &AtomicUsize,
+) -> Part<Linked<'a, L>> {
+    let mut walker = Walker::new(shared, Linked::new(lens, shared.stores, shared.checks_links()));
+    while let Some((weight, task)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
+        && !walker.interrupted()
+    {
+        walker.task(task);
+        walker.report(*weight);
+    }
+    walker.finish()
 }
 
 /// Finds out what there is to do: the delta trees, or, where few objects are wanted, just their names.
@@ -178,6 +201,14 @@ fn plan<'a>(stores: &'a Stores, options: Options<'a>) -> Shared<'a> {
 
 /// The units of work with their weights, big ones first: they would be the ones that all wait for in the end.
 fn tasks<'s>(shared: &'s Shared<'_>) -> Vec<(u64, Task<'s>)> {
+    let tasks = list(shared);
+    if let Some(progress) = shared.options.progress {
+        progress.total.store(tasks.iter().map(|task| task.0).sum(), Ordering::Relaxed);
+    }
+    tasks
+}
+
+fn list<'s>(shared: &'s Shared<'_>) -> Vec<(u64, Task<'s>)> {
     let mut tasks = Vec::new();
     let batches = |len: usize, size: usize| (0..len).step_by(size).map(move |at| at..len.min(at + size));
     if let Some(named) = &shared.named {
@@ -195,7 +226,7 @@ fn tasks<'s>(shared: &'s Shared<'_>) -> Vec<(u64, Task<'s>)> {
 }
 
 /// Puts the threads' parts together. What failed in one place and may be read from another is tried again here.
-fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<L>>) -> Walked<L> {
+fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walked<L> {
     let interrupted = shared.options.interrupt.load(Ordering::Relaxed);
     let (mut lenses, mut counts, mut skips, mut retries) = (Vec::new(), Counts::default(), Vec::new(), Vec::new());
     for part in parts {
@@ -217,6 +248,29 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<L>>) -> Walked<L> {
         counts.add(&part.counts);
         skips.extend(part.skips);
     }
+    incomplete(shared, &lenses, &mut skips);
     skips.sort();
+    let lenses = lenses.into_iter().map(|lens| lens.inner).collect();
     Walked { lenses, counts, skips, interrupted }
+}
+
+/// Names what is missing. A server that holds back objects may hold back thousands: they are one skip.
+fn incomplete<L>(shared: &Shared<'_>, lenses: &[Linked<'_, L>], skips: &mut Vec<Skip>) {
+    let unread = |why: &Fault, object: &Object| why.skip(object.id, Some(object.kind));
+    let broken = Fault::Corrupt("is not what its kind looks like, or too large for it");
+    skips.extend(lenses.iter().flat_map(|lens| &lens.broken).map(|object| unread(&broken, object)));
+    let missing: BTreeMap<_, _> = lenses.iter().flat_map(|lens| &lens.missing).collect();
+    let promisor = |path: &PathBuf, detail: String| {
+        let origin = Origin::File { path: path.clone(), tracking: None };
+        Skip { origin, why: Why::PartialClone, detail }
+    };
+    let promisors = &shared.stores.promisors;
+    if !shared.checks_links() {
+        let detail = "comes from a server that may hold back objects";
+        skips.extend(promisors.iter().map(|path| promisor(path, detail.to_owned())));
+    } else if let Some(first) = promisors.first().filter(|_| !missing.is_empty()) {
+        skips.push(promisor(first, format!("{} objects were held back by the server", missing.len())));
+    } else {
+        skips.extend(missing.into_iter().map(|(id, kind)| Fault::Absent.skip(*id, Some(*kind))));
+    }
 }

@@ -1,0 +1,266 @@
+//! `stanch baseline`: writes down what is known, so that a scan can hide it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Subcommand;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{message, scan};
+use crate::baseline::{Baseline, Key, Known};
+use crate::exit::Exit;
+use crate::finding::{Finding, Verdict};
+use crate::place::Places;
+use crate::report::escape;
+use crate::rulefile;
+use crate::secret::Fingerprint;
+use crate::source::worktree;
+use crate::summary::Summary;
+
+mod file;
+mod foreign;
+
+/// The file, where none is named.
+const DEFAULT: &str = ".stanch-baseline.toml";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+#[command(mut_subcommands(without_reports))]
+enum What {
+    /// Scan, and write everything that is found to a new file
+    Create(Box<Writing>),
+    /// Scan, and add what is new; what is there keeps its reason
+    Update(Box<Writing>),
+    /// Print what the file knows
+    Show(Showing),
+    /// Scan, and drop what matches nothing any more or has expired
+    Prune(Box<Pruning>),
+}
+
+#[derive(Debug, clap::Args)]
+struct Writing {
+    /// Why the findings may stay
+    #[arg(long, value_name = "TEXT", default_value = "not reviewed yet", help_heading = "What is written down")]
+    reason: String,
+    /// Who says so [default: user.email, or user.name, of git]
+    #[arg(long, value_name = "NAME", help_heading = "What is written down")]
+    by: Option<String>,
+    /// The last day (2027-01-31) on which they are hidden
+    #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "What is written down")]
+    expires: Option<Date>,
+    #[command(flatten)]
+    scan: scan::Args,
+}
+
+#[derive(Debug, clap::Args)]
+struct Showing {
+    /// A baseline of ours, a gitleaks report or a .secrets.baseline
+    #[arg(long, value_name = "FILE", default_value = DEFAULT)]
+    baseline: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Pruning {
+    #[command(flatten)]
+    scan: scan::Args,
+}
+
+fn parse_date(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "write the day as 2027-01-31".to_owned())
+}
+
+/// Tells in the help what the options of a scan are here: there is no report, and the baseline is what is written.
+fn without_reports(command: clap::Command) -> clap::Command {
+    if command.get_arguments().all(|arg| arg.get_id() != "format") {
+        return command;
+    }
+    let reports = ["format", "output", "report", "no_color", "show_allowed", "verbose"];
+    let command = reports.into_iter().fold(command, |command, name| command.mut_arg(name, |arg| arg.hide(true)));
+    command.mut_arg("baseline", |arg| arg.help(format!("The file to write [default: {DEFAULT}]")))
+}
+
+pub(super) fn run(args: Args) -> Result<Exit> {
+    match args.what {
+        What::Create(args) => create(&args),
+        What::Update(args) => update(&args),
+        What::Show(args) => show(&args),
+        What::Prune(args) => prune(&args),
+    }
+}
+
+/// The baseline of a scan that was started at `now` (seconds since 1970).
+pub(super) fn load(path: &Path, places: Places, now: i64) -> Result<Baseline> {
+    let known = file::read(path, &places)?.known;
+    let now = jiff::Timestamp::from_second(now).context("the clock is out of its mind")?;
+    Ok(Baseline::new(known, places, day(now), rulefile::ours_for))
+}
+
+/// The day in UTC: a file that people in several places share.
+fn day(now: jiff::Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+fn create(args: &Writing) -> Result<Exit> {
+    let path = path(&args.scan);
+    let there = path.symlink_metadata().is_ok();
+    ensure!(!there, "{} is there already; `stanch baseline update` adds to it", path.display());
+    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today(), rulefile::ours_for);
+    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let known = entries(&baseline, &findings, args);
+    file::write(path, &known)?;
+    note(&args.scan, &format!("{} in {}", plural(known.len()), path.display()));
+    Ok(account(&summary))
+}
+
+fn update(args: &Writing) -> Result<Exit> {
+    let path = path(&args.scan);
+    let baseline = ours(path, &args.scan)?;
+    let (findings, summary) = gather(&args.scan, &baseline)?;
+    let mut found: BTreeMap<_, _> =
+        entries(&baseline, &findings, args).into_iter().map(|entry| (fingerprint(&entry), entry)).collect();
+    let mut known = baseline.known().to_vec();
+    for entry in &mut known {
+        // Where it stands now is news, everything else is said already.
+        if let Some(now) = found.remove(&fingerprint(entry)) {
+            *entry = Known { rule: now.rule, path: now.path, line: now.line, ..entry.clone() };
+        }
+    }
+    let added = found.len();
+    known.extend(found.into_values());
+    file::write(path, &known)?;
+    let (count, stale) = (plural(known.len()), summary.stale.len());
+    note(&args.scan, &format!("{count} in {}, {added} of them new, {stale} stale", path.display()));
+    if !summary.expired.is_empty() {
+        message::warning(&format!("{} expired stay reported until `expires` is changed", summary.expired.len()));
+    }
+    Ok(account(&summary))
+}
+
+fn prune(args: &Pruning) -> Result<Exit> {
+    let path = path(&args.scan);
+    let baseline = ours(path, &args.scan)?;
+    let (_, summary) = gather(&args.scan, &baseline)?;
+    let drop = |entry: &&Known| entry.is_expired(baseline.today()) || summary.stale.contains(entry);
+    let (dropped, kept): (Vec<_>, Vec<_>) = baseline.known().iter().partition(drop);
+    if !dropped.is_empty() {
+        file::write(path, &kept.iter().map(|entry| (*entry).clone()).collect::<Vec<_>>())?;
+    }
+    note(&args.scan, &format!("{} dropped, {} in {}", plural(dropped.len()), kept.len(), path.display()));
+    Ok(account(&summary))
+}
+
+fn show(args: &Showing) -> Result<Exit> {
+    let known = file::read(&args.baseline, &Places::default())?.known;
+    let today = today();
+    let mut text = String::new();
+    for entry in &known {
+        text += &shown(entry, today);
+    }
+    let expired = known.iter().filter(|entry| entry.is_expired(today)).count();
+    text += &format!("{} known, {expired} expired\n", known.len());
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write standard output"),
+        _ => Ok(Exit::Clean),
+    }
+}
+
+/// An entry for people: two lines, and one for what was said of it.
+fn shown(entry: &Known, today: Date) -> String {
+    let line = entry.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let key = match &entry.key {
+        Key::Fingerprint(fingerprint) => fingerprint.to_string(),
+        Key::Sha256(_) => "known by the SHA-256 of the secret".to_owned(),
+        Key::Sha1(_) => "known by the SHA-1 of the secret".to_owned(),
+        Key::Place { .. } => "known by its place".to_owned(),
+    };
+    let said = [
+        (!entry.by.is_empty()).then(|| format!("by {}", entry.by)),
+        entry.added.map(|day| format!("on {day}")),
+        entry.expires.map(|day| format!("{} {day}", if entry.is_expired(today) { "EXPIRED" } else { "until" })),
+    ];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    let lines = [format!("{}{line} {}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
+    let lines = lines.iter().filter(|line| !line.is_empty());
+    lines.enumerate().map(|(at, line)| format!("{}{}\n", ["", "  "][at.min(1)], escape::terminal(line))).collect()
+}
+
+fn path(args: &scan::Args) -> &Path {
+    args.baseline.as_deref().unwrap_or(Path::new(DEFAULT))
+}
+
+fn today() -> Date {
+    day(jiff::Timestamp::now())
+}
+
+/// The baseline at that path, which must be one that can be written again.
+fn ours(path: &Path, args: &scan::Args) -> Result<Baseline> {
+    ensure!(path.exists(), "{} is not there; `stanch baseline create` makes it", path.display());
+    let places = scan::places(args);
+    let read = file::read(path, &places)?;
+    if let Some(tool) = read.foreign {
+        bail!("{} is written by {tool}; `stanch baseline create --baseline FILE` makes one of ours", path.display());
+    }
+    Ok(Baseline::new(read.known, places, today(), rulefile::ours_for))
+}
+
+/// Scans to the end, or fails: half a scan would make half a baseline.
+fn gather(args: &scan::Args, baseline: &Baseline) -> Result<(Vec<Finding>, Summary)> {
+    let (findings, summary) = scan::gather(args, Some(baseline.clone()))?;
+    ensure!(!summary.interrupted, "interrupted; the baseline is as it was");
+    Ok((findings, summary))
+}
+
+/// An entry for every fingerprint that counts, with the first place where it stands.
+fn entries(baseline: &Baseline, findings: &[Finding], args: &Writing) -> Vec<Known> {
+    let by = args.by.clone().or_else(|| worktree::user(args.scan.targets.first()?)).unwrap_or_default();
+    let mut seen = HashSet::new();
+    let counts = |finding: &&Finding| matches!(finding.verdict, Verdict::Reported | Verdict::Baselined { .. });
+    let new = findings.iter().filter(counts).filter(|finding| seen.insert(finding.fingerprint));
+    new.map(|finding| Known {
+        key: Key::Fingerprint(finding.fingerprint),
+        rule: finding.rule.id.clone(),
+        path: baseline.path(finding).unwrap_or_else(|| finding.origin.to_string()),
+        line: Some(finding.region.start.line),
+        reason: args.reason.clone(),
+        by: by.clone(),
+        added: Some(baseline.today()),
+        expires: args.expires,
+    })
+    .collect()
+}
+
+/// The fingerprint of an entry of ours; those of others never come here.
+fn fingerprint(entry: &Known) -> Option<Fingerprint> {
+    match entry.key {
+        Key::Fingerprint(fingerprint) => Some(fingerprint),
+        Key::Sha256(_) | Key::Sha1(_) | Key::Place { .. } => None,
+    }
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
+fn note(args: &scan::Args, text: &str) {
+    if !args.quiet {
+        message::note(text);
+    }
+}
+
+/// What is written down is no longer a failure; what was not read is.
+fn account(summary: &Summary) -> Exit {
+    let unread = summary.unaccepted();
+    if unread > 0 {
+        message::warning(&format!("{unread} could not be read: what is in there is not in the baseline"));
+        return Exit::Unread;
+    }
+    Exit::Clean
+}

@@ -1,0 +1,75 @@
+//! Where a path stands in its repository, however the target was given.
+
+use std::path::{Component, Path, PathBuf};
+
+/// The directories that lead from a path as it is shown to a path of the repository. Nothing here asks the file
+/// system: what the user named is what the report names, links are not followed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The top of the work tree, or the directory that was scanned; absolute.
+    pub root: Option<PathBuf>,
+    /// What relative paths start from, absolute; `root` if it is not known.
+    pub base: Option<PathBuf>,
+}
+
+impl Places {
+    /// The path relative to `root` if it lies inside. Any other is absolute, or relative as it was where no start is
+    /// known.
+    pub fn inside(&self, path: &Path) -> PathBuf {
+        let start = self.base.as_ref().or(self.root.as_ref());
+        let full = normal(&start.map_or_else(|| path.to_path_buf(), |start| start.join(path)));
+        let inside = self.root.as_ref().and_then(|root| full.strip_prefix(normal(root)).ok());
+        inside.map(Path::to_path_buf).unwrap_or(full)
+    }
+}
+
+/// The path without `.`, and without `..` where there is something to go up from.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match (part, out.components().next_back()) {
+            (Component::CurDir, _) | (Component::ParentDir, Some(Component::RootDir)) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            _ => out.push(part),
+        }
+    }
+    out
+}
+
+/// The bytes of the path with `/` between its parts on every system.
+pub fn slashed(path: &Path) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in path.components() {
+        if !matches!(out.last(), None | Some(b'/')) && part != Component::RootDir {
+            out.push(b'/');
+        }
+        match part {
+            Component::RootDir => out.push(b'/'),
+            part => out.extend_from_slice(part.as_os_str().as_encoded_bytes()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_repositorys_wherever_the_scan_was_started() {
+        let places = Places { root: Some("/srv/tree".into()), base: Some("/srv/tree/sub".into()) };
+        for (shown, inside) in [
+            ("a", "sub/a"),
+            ("./a/../b", "sub/b"),
+            ("../x", "x"),
+            ("/srv/tree/sub/./a", "sub/a"),
+            ("../../other", "/srv/other"),
+            ("/etc/passwd", "/etc/passwd"),
+        ] {
+            assert_eq!(places.inside(Path::new(shown)), Path::new(inside), "{shown}");
+        }
+        assert_eq!(Places::default().inside(Path::new("./a/../../b")), Path::new("../b"));
+    }
+}

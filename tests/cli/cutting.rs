@@ -1,0 +1,85 @@
+//! Cutting does not matter: the same findings from chunks of any size.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use stanch::finding::Finding;
+use stanch::scan::{self, Plan, Watch};
+use stanch::source::files::Target;
+
+use super::*;
+
+/// Everything of a finding that a report shows.
+fn shown(finding: &Finding) -> String {
+    let (snippet, region) = (&finding.snippet, finding.region);
+    let (id, verdict, facts) = (&finding.rule.id, &finding.verdict, &finding.facts);
+    format!("{id} {region:?} {} {} {snippet:?} {verdict:?} {facts:?}", finding.redacted, finding.fingerprint)
+}
+
+fn scanned(path: &Path, chunk: usize) -> Vec<String> {
+    let plan = Plan {
+        baseline: None,
+        targets: vec![Target::Path(path.to_owned())],
+        history: None,
+        staged: None,
+        files: Default::default(),
+        log: None,
+        rules: Arc::new(RULES.clone()),
+        jobs: 1,
+        confidence: Confidence::Low,
+        accept: Vec::new(),
+        fingerprint_key: None,
+        now: 0,
+        chunk,
+    };
+    let mut all = Vec::new();
+    let summary = scan::run(&plan, &Watch::default(), &mut |finding| all.push(shown(&finding))).unwrap();
+    assert!(summary.coverage.skips.is_empty());
+    all
+}
+
+/// Leaks of all rules in an order of its own, so that what stands around an edge differs, with filler between them.
+fn text(seed: u64, lead: usize, filler: &str) -> String {
+    let mut text = "~".repeat(lead);
+    let presses: Vec<_> = RULES.rules.iter().map(|rule| (rule, Press::new(rule).unwrap())).collect();
+    let mut number = seed;
+    while text.len() < 700_000 {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (rule, press) = &presses[(number >> 33) as usize % presses.len()];
+        let leak = &rule.leaks[(number >> 20) as usize % rule.leaks.len()];
+        text += &press.expand(leak, number >> 40).unwrap();
+        text += &filler.repeat((number >> 50) as usize % 200);
+        text.push('\n');
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn cutting_does_not_matter(
+        seed in any::<u64>(),
+        lead in 0usize..70_000,
+        filler in prop::sample::select(vec!["text ", "\u{fc}\u{1f600}", "a\tb\r\n", "no_run-here.but;dense "]),
+        utf16 in any::<bool>(),
+    ) {
+        let tree = Tree::new();
+        let text = text(seed, lead, filler);
+        let marked = format!("\u{feff}{text}");
+        if utf16 {
+            tree.write("file", marked.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+        } else {
+            tree.write("file", &text);
+        }
+        let path = tree.path("file");
+        let whole = scanned(&path, 1 << 30);
+        prop_assert!(whole.len() > 200, "{} findings", whole.len());
+        for chunk in [1, 300_001] {
+            let cut = scanned(&path, chunk);
+            for (one, other) in whole.iter().zip(&cut) {
+                prop_assert_eq!(one, other, "chunks of {}", chunk);
+            }
+            prop_assert_eq!(whole.len(), cut.len());
+        }
+    }
+}

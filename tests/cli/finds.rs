@@ -1,0 +1,105 @@
+//! Every kind of token, and how sure the program is of it.
+
+use super::*;
+
+/// Every leak of every rule, each in a file of its own, as often as tokens stand in it.
+#[test]
+fn every_leak_of_every_rule_is_found_in_a_tree() {
+    let tree = Tree::new();
+    let mut wanted = Vec::new();
+    for rule in &RULES.rules {
+        let press = Press::new(rule).unwrap();
+        for (number, leak) in (0..).zip(&rule.leaks) {
+            let name = format!("{}/{number}", rule.id);
+            tree.write(&name, press.expand(leak, 1000 + number).unwrap());
+            wanted.push((name, due(rule), leak.matches("<mint").count().max(1), leak));
+        }
+    }
+    assert!(wanted.len() > 400, "{}", wanted.len());
+    let report = tree.json(&["--confidence", "low"]);
+    let mut sure: HashMap<(&str, &str), usize> = HashMap::new();
+    for finding in findings(&report) {
+        let field = |name: &str| finding[name].as_str().unwrap();
+        *sure.entry((field("path"), field("confidence"))).or_default() += 1;
+    }
+    let levels = [Confidence::Low, Confidence::Medium, Confidence::High];
+    for (path, due, wanted, leak) in &wanted {
+        let count = |level: &Confidence| sure.get(&(path.as_str(), level.as_str())).copied().unwrap_or(0);
+        let found: usize = levels.iter().filter(|level| *level >= due).map(count).sum();
+        assert_eq!(found, *wanted, "{path}: {leak}");
+    }
+    assert_eq!(report["summary"]["files"], wanted.len());
+}
+
+#[test]
+fn no_clean_example_is_reported_by_its_rule() {
+    let tree = Tree::new();
+    for rule in &RULES.rules {
+        let press = Press::new(rule).unwrap();
+        for (number, clean) in (0..).zip(&rule.clean) {
+            tree.write(&format!("{}/{number}", rule.id), press.expand(clean, 2000 + number).unwrap());
+        }
+    }
+    for rule in &RULES.rules {
+        // Rules about contexts are low by themselves; their clean examples are not even that.
+        let level = if rule.proof.is_some() { "medium" } else { rule.confidence.min(Confidence::Medium).as_str() };
+        let ran = tree.scan(&["--rule", &rule.id, "--confidence", level, &rule.id]);
+        ran.exits(0).prints("nothing found");
+    }
+}
+
+#[test]
+fn confidence_says_what_is_reported_and_the_rest_is_counted() {
+    let broken = Press::new(&rule("github-pat")).unwrap().broken(1).unwrap();
+    let medium = token("gitlab-pat", 1);
+    let tree = Tree::with(&[("high", &pat(1)), ("medium", &medium), ("low", &broken)]);
+    for (level, reported, hidden) in [("high", 1, 2), ("medium", 2, 1), ("low", 3, 0)] {
+        let report = tree.json(&["--confidence", level]);
+        assert_eq!(report["summary"]["reported"], reported, "{level}");
+        assert_eq!(report["summary"]["hidden"], hidden, "{level}");
+        assert_eq!(findings(&report).len(), reported, "{level}");
+    }
+    assert_eq!(tree.json(&[]), tree.json(&["--confidence", "medium"]));
+    tree.scan(&["low"]).exits(0).prints("1 look-alike hidden (shown by --confidence low)");
+    tree.scan(&["--confidence", "sure"]).exits(2).says("low, medium or high");
+}
+
+#[test]
+fn a_finding_says_what_is_known() {
+    let pat = pat(3);
+    let (tree, _) = Tree::git(&[("deploy.sh", &format!("#!/bin/sh\nexport TOKEN={pat}\n"))]);
+    let report = tree.json(&["."]);
+    let finding = &findings(&report)[0];
+    for (key, value) in [
+        ("rule", "github-pat"),
+        ("provider", "github"),
+        ("kind", "pat"),
+        ("confidence", "high"),
+        ("path", "deploy.sh"),
+        ("tracking", "untracked"),
+        ("fingerprint", &fingerprint(&pat)),
+    ] {
+        assert_eq!(finding[key], value, "{key}");
+    }
+    for (key, value) in [("line", 2), ("column", 14), ("end_line", 2), ("end_column", 54), ("byte_offset", 23)] {
+        assert_eq!(finding[key], value, "{key}");
+    }
+    assert_eq!(finding["proof"]["state"], "holds");
+    assert_eq!(finding["secret"], format!("ghp_****…{}", &pat[36..]));
+    assert!(finding["remedy"].as_str().unwrap().contains("Revoke"));
+}
+
+#[test]
+fn what_a_routable_token_tells_is_told() {
+    let tree = Tree::with(&[("f", &token("gitlab-pat-routable", 5))]);
+    let report = tree.json(&[]);
+    let properties = findings(&report)[0]["properties"].as_object().unwrap();
+    assert!(properties.keys().any(|name| name.starts_with("gitlab.")), "{properties:?}");
+}
+
+#[test]
+fn one_rule_alone_can_be_asked_for() {
+    let tree = Tree::with(&[("a", &pat(1)), ("b", &token("gitlab-pat", 1))]);
+    assert_eq!(by_path(&tree.json(&["--rule", "gitlab-pat"])).keys().collect::<Vec<_>>(), ["b"]);
+    tree.scan(&["--rule", "gitlab-pta"]).exits(2).says("perhaps `gitlab-pat` is meant").says("stanch rules list");
+}
