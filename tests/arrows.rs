@@ -29,11 +29,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scan", &["chunk", "coverage", "detect", "finding", "origin", "rule", "secret", "source", "summary"]),
     // Never reads a source.
     ("report", &["chunk", "coverage", "exit", "finding", "origin", "rule", "secret", "summary"]),
+    ("hook", &["origin", "source"]),
     (
         "cli",
         &[
-            "chunk", "coverage", "detect", "exit", "finding", "origin", "report", "rule", "rulefile", "scan", "secret",
-            "source", "summary",
+            "chunk", "coverage", "detect", "exit", "finding", "hook", "origin", "report", "rule", "rulefile", "scan",
+            "secret", "source", "summary",
         ],
     ),
 ];

@@ -43,7 +43,7 @@ pub use lens::{HEAD, Lens, Object, Reach};
 pub use lineage::Tip;
 pub use read::Reader;
 pub use refs::{Reference, References, field, references};
-pub use revision::{NotOwned, ScopeError, check_owner};
+pub use revision::{HooksError, NotOwned, ScopeError, check_owner, hooks_dir};
 pub use scope::{Chosen, Revision, Scope, choose};
 pub use stage::StageError;
 pub use staged::{Change, Staged, staged};

@@ -1,6 +1,6 @@
 //! Turns what people call commits into object names, by git's own rules, and tells whose repository it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
@@ -117,5 +117,35 @@ impl<'l> Revisions<'l> {
         let object = self.find(text)?;
         let commit = object.peel_to_commit().map_err(|_| ScopeError::NoCommit(text.to_owned(), "object"))?;
         Ok(commit.parent_ids().filter_map(|id| ObjectId::from_bytes(id.as_bytes())).collect())
+    }
+}
+
+/// Nobody can tell where hooks are.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot find out where the hooks of {path} are: {what}; correct its configuration", path = .0.display(), what = .1)]
+pub struct HooksError(PathBuf, String);
+
+/// The directory in which git looks for hooks. Here the configuration counts, the user's and the system's too, as it does for git.
+pub fn hooks_dir(layout: &Layout) -> Result<PathBuf, HooksError> {
+    let fail = |error: git2::Error| HooksError(layout.git_dir.clone(), error.message().to_owned());
+    let repository = open(layout);
+    let config = match &repository {
+        Ok(repository) => repository.config(),
+        // What libgit2 cannot open has a configuration nevertheless.
+        Err(_) => git2::Config::open_default().and_then(|mut config| {
+            config.add_file(&layout.common_dir.join("config"), git2::ConfigLevel::Local, true)?;
+            Ok(config)
+        }),
+    };
+    match config.map_err(fail)?.get_path("core.hooksPath") {
+        Ok(path) => {
+            // Relative to where hooks are run.
+            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+            let top = repository.as_ref().ok().and_then(Repository::workdir).map(Path::to_owned);
+            let inner = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir).to_owned();
+            Ok(top.unwrap_or(inner).join(path))
+        }
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(layout.common_dir.join("hooks")),
+        Err(error) => Err(fail(error)),
     }
 }
