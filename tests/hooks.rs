@@ -309,6 +309,7 @@ fn pre_commit(repository: &Repository, cache: &Path, args: &[&str]) -> Said {
 }
 
 /// pre-commit's own launcher may need the home directory that the tests take away.
+#[expect(clippy::disallowed_methods, reason = "it is passed on")]
 fn keep_path(program: &mut Command) {
     if let Some(home) = std::env::var_os("HOME") {
         program.env("HOME", home);

@@ -276,7 +276,7 @@ fn somebody_elses_repository_is_refused_with_the_fix() {
     let chown =
         |owner: &str, path: &Path| command("chown", path).args(["-R", owner, "."]).status().expect("chown runs");
     if !chown("12345:12345", &repository.path).success() {
-        eprintln!("not root: nothing can be given to somebody else");
+        writeln!(std::io::stderr(), "not root: nothing can be given to somebody else").expect("somebody listens");
         return;
     }
     let home = tempfile::tempdir().expect("a directory");

@@ -65,13 +65,19 @@ impl Args {
         let mut scope = Scope { depth: self.max_depth, ..Scope::default() };
         scope.revisions = named.chain(self.not.iter().cloned().map(Revision::Not)).collect();
         if let Some(since) = &self.since {
-            match time(since, &Zoned::now()) {
+            match time(since, &now()) {
                 Some(time) => scope.since = Some(time.as_second()),
                 None => scope.revisions.push(Revision::Not(since.clone())),
             }
         }
         (scope != Scope::default()).then_some(scope)
     }
+}
+
+/// The time of this run, where it runs.
+fn now() -> Zoned {
+    let now = Timestamp::from_second(super::now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    now.to_zoned(jiff::tz::TimeZone::system())
 }
 
 /// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago.

@@ -136,6 +136,10 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     for note in &config.notes {
         message::warning(note);
     }
+    anyhow::ensure!(
+        !(args.history || args.staged) || args.targets.len() == 1,
+        "--history and --staged take one repository at a time; {} were named", args.targets.len()
+    );
     let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
     let mut plan = plan(args, config);

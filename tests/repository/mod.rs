@@ -40,6 +40,7 @@ pub fn stanch() -> PathBuf {
 }
 
 /// A command in a directory, that sees no configuration and no repository but its own.
+#[expect(clippy::disallowed_methods, reason = "what the machine sets must not reach the tests")]
 pub fn command(program: impl AsRef<std::ffi::OsStr>, dir: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
