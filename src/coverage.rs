@@ -35,6 +35,14 @@ pub enum Why {
     ShallowClone,
     /// A format that this version does not read.
     Unsupported,
+    /// Something compressed that is broken or cut off; what could be read of it was searched.
+    CorruptArchive,
+    /// An archive that has a password.
+    Encrypted,
+    /// Something compressed that expands without end.
+    Bomb,
+    /// A way of compressing that this version does not read.
+    UnknownPacking,
     /// Any other input or output error.
     ReadError,
     /// The search itself failed on this object (a bug of ours: please report it).
@@ -61,6 +69,10 @@ impl Why {
         Why::PartialClone,
         Why::ShallowClone,
         Why::Unsupported,
+        Why::CorruptArchive,
+        Why::Encrypted,
+        Why::Bomb,
+        Why::UnknownPacking,
         Why::ReadError,
         Why::Panicked,
         Why::Interrupted,
@@ -84,6 +96,10 @@ impl Why {
             Why::PartialClone => "partial-clone",
             Why::ShallowClone => "shallow-clone",
             Why::Unsupported => "unsupported",
+            Why::CorruptArchive => "corrupt-archive",
+            Why::Encrypted => "encrypted",
+            Why::Bomb => "bomb",
+            Why::UnknownPacking => "unknown-packing",
             Why::ReadError => "read-error",
             Why::Panicked => "panicked",
             Why::Interrupted => "interrupted",
@@ -110,6 +126,10 @@ impl Why {
             Why::PartialClone => "scan a full clone: `git fetch --refetch --no-filter`",
             Why::ShallowClone => "scan a full clone: `git fetch --unshallow`",
             Why::Unsupported => "let git rewrite it (`git repack -adf`), or scan a clone of it",
+            Why::CorruptArchive => "fetch it again",
+            Why::Encrypted => "decrypt it and scan what is in it",
+            Why::Bomb => "unpack a part of it and scan that",
+            Why::UnknownPacking => "unpack it and scan what is in it",
             Why::ReadError => "check the disk or file system, then scan again",
             Why::Panicked => "please report this as a bug of stanch",
             Why::Interrupted => "run the scan again to its end",

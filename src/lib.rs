@@ -5,6 +5,7 @@
 //! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
 //! hooks    hook       git asks before it commits, pushes, receives: what to scan then
+//! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
 //! outside  cli        knows all, known by nobody
 //! ```
 //!
@@ -42,5 +43,11 @@ pub mod scan;
 pub mod report;
 
 pub mod hook;
+
+pub mod http;
+
+pub mod ledger;
+
+pub mod respond;
 
 pub mod cli;

@@ -121,6 +121,13 @@ pub enum Origin {
         /// The name of its content.
         id: ObjectId,
     },
+    /// A file inside of an archive.
+    Member {
+        /// The archive's path, as of a file.
+        archive: PathBuf,
+        /// The member's name; U+FFFD for what is no UTF-8.
+        name: String,
+    },
     /// An object of a git repository.
     Object {
         /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
@@ -138,7 +145,7 @@ impl Origin {
         match self {
             Origin::File { path, .. } | Origin::Staged { path, .. } => Some(path),
             Origin::Object { path, .. } => path.as_deref(),
-            Origin::Stream { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } => None,
         }
     }
 
@@ -146,7 +153,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } | Origin::Staged { .. } | Origin::Object { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -158,6 +165,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::File { path, .. } | Origin::Staged { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
+            Origin::Member { archive, name } => write!(f, "{}!/{name}", archive.display()),
             Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
             Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
             Origin::Object { path: None, id, kind: None } => write!(f, "object {id}"),

@@ -13,7 +13,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("rule", &["secret"]),
     ("secret", &[]),
     ("finding", &["chunk", "origin", "rule", "secret"]),
-    ("summary", &["chunk", "coverage", "exit", "finding", "origin"]),
+    ("place", &[]),
+    ("baseline", &["finding", "origin", "place", "secret"]),
+    ("summary", &["baseline", "chunk", "coverage", "exit", "finding", "origin"]),
     ("exit", &[]),
     ("rulefile", &["rule", "secret"]),
     // No rules and no findings.
@@ -26,15 +28,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("detect::proof", &["finding", "rule"]),
     ("detect::shape", &[]),
     // The only one that sees both sources and detection.
-    ("scan", &["chunk", "coverage", "detect", "finding", "origin", "rule", "secret", "source", "summary"]),
+    (
+        "scan",
+        &[
+            "baseline", "chunk", "coverage", "detect", "finding", "origin", "rule", "rulefile", "secret", "source",
+            "summary",
+        ],
+    ),
     // Never reads a source.
-    ("report", &["chunk", "coverage", "exit", "finding", "origin", "rule", "secret", "summary"]),
+    ("report", &["baseline", "chunk", "coverage", "exit", "finding", "origin", "place", "rule", "secret", "summary"]),
     ("hook", &["origin", "source"]),
+    // The door to the network knows tokens, and nothing of what they are about.
+    ("http", &["secret"]),
+    // Never sees a secret.
+    ("ledger", &[]),
+    ("respond", &["finding", "http", "ledger", "report", "rule", "secret"]),
+    // Pure, but for the names of the hosts that a step goes to.
+    ("respond::plan", &["http", "secret"]),
+    ("respond::provider", &["http", "secret"]),
     (
         "cli",
         &[
-            "chunk", "coverage", "detect", "exit", "finding", "hook", "origin", "report", "rule", "rulefile", "scan",
-            "secret", "source", "summary",
+            "baseline", "chunk", "coverage", "detect", "exit", "finding", "hook", "http", "ledger", "origin", "place",
+            "report", "respond", "rule", "rulefile", "scan", "secret", "source", "summary",
         ],
     ),
 ];

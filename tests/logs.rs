@@ -188,3 +188,37 @@ fn a_finding_comes_while_the_log_is_still_written() {
     drop(log);
     assert_eq!(scan.join().unwrap(), (2, written), "each once");
 }
+
+#[test]
+fn compressed_logs_are_read_and_what_is_cut_off_is_named() {
+    use flate2::{Compression, write::GzEncoder};
+    let token = token("github-pat", 3);
+    let log = format!("2026-06-21T05:34:54.5256259Z t={}\x1b[1m{}\n", &token[..9], &token[9..]);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(log.as_bytes()).unwrap();
+    let packed = gzip.finish().unwrap();
+    let (findings, summary) = scan_text(&packed, |_| {});
+    assert_eq!((findings.len(), summary.unaccepted()), (1, 0));
+    assert_eq!(findings[0].region.start.offset as usize, log.find("ghp_").unwrap());
+    let (_, summary) = scan_text(&packed[..packed.len() - 6], |_| {});
+    assert_eq!(summary.coverage.skips[0].why.as_str(), "corrupt-archive");
+}
+
+#[test]
+fn a_run_log_zip_names_job_and_step_by_its_members() {
+    let token = token("github-pat", 4);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in
+        [("build (ubuntu)/1_Set up job.txt", "hello\n"), ("build (ubuntu)/2_Run make.txt", token.as_str())]
+    {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(format!("2026-06-21T05:34:54.5256259Z {text}\n").as_bytes()).unwrap();
+    }
+    let (findings, summary) = scan_text(&zip.finish().unwrap().into_inner(), |_| {});
+    assert_eq!((findings.len(), summary.coverage.files), (1, 2));
+    assert!(findings[0].origin.to_string().ends_with("!/build (ubuntu)/2_Run make.txt"));
+    assert_eq!(
+        (fact(&findings[0], "log.job"), fact(&findings[0], "log.step")),
+        (Some("build (ubuntu)"), Some("Run make"))
+    );
+}

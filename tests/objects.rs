@@ -1,6 +1,5 @@
-//! The walker against git: on repositories that scripts make, it visits what `git cat-file --batch-all-objects` lists, shows the
-//! same bytes and finds the same marks as a search of every object whole.
-#![expect(clippy::disallowed_methods, reason = "a test on demand is told which repository to read")]
+//! The walker against git: on repositories that scripts make, it visits what `git cat-file --batch-all-objects`
+//! lists, shows the same bytes and finds the same marks as a search of every object whole.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,8 +11,8 @@ use stanch::coverage::Why;
 use stanch::origin::{ObjectId, ObjectKind, Origin};
 use stanch::source::git::{Layout, Lens, Object, Options, Reach, Reader, Stores, Walked, attribute, walk};
 
-/// Marks where `tok_` begins, if no digit stands in the eight bytes before and a blank, an end or a letter in the forty after:
-/// an answer that looks both ways and at the ends of the object.
+/// Marks where `tok_` begins, if no digit stands in the eight bytes before and a blank, an end or a letter in the
+/// forty after: an answer that looks both ways and at the ends of the object.
 #[derive(Clone, Default)]
 struct Token {
     whole: bool,
@@ -317,7 +316,8 @@ impl Lens for Words {
     }
 }
 
-/// `STANCH_REPOSITORY=/some/git/dir cargo test --test objects -- --ignored`: the same on a repository of one's own, however large.
+/// `STANCH_REPOSITORY=/some/git/dir cargo test --test objects -- --ignored`: the same on a repository of one's own,
+/// however large.
 #[test]
 #[ignore = "needs a repository named by STANCH_REPOSITORY"]
 fn a_real_repository() {

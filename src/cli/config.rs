@@ -27,6 +27,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use crate::coverage::Why;
@@ -218,6 +219,11 @@ struct RawConfig {
     rules: RawRules,
     #[serde(default)]
     allowlists: Vec<Spanned<RawAllowlist>>,
+    /// `[[host]]` and `[respond]` are read by those who respond (`respond::config`).
+    #[serde(default, rename = "host")]
+    _host: IgnoredAny,
+    #[serde(default, rename = "respond")]
+    _respond: IgnoredAny,
 }
 
 #[derive(Deserialize, Default)]

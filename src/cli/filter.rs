@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvError, sync_channel};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -14,8 +15,11 @@ use crate::exit::Exit;
 use crate::rule::Confidence;
 use crate::scan::filter::Filter;
 
-/// How much is read at once, in bytes. What comes slower is passed on as it comes.
-const BLOCK: usize = 512 << 10;
+/// How much is read at once, in bytes.
+const PIECE: usize = 128 << 10;
+
+/// How many pieces may wait; what has come while the ones before were filtered is filtered together.
+const PIECES: usize = 8;
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -49,7 +53,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command.split_first() {
         Some((program, arguments)) => wrap(program, arguments, &detector, confidence),
         None => {
-            let filtered = filter(&detector, confidence, io::stdin().lock(), io::stdout().lock());
+            let filtered = filter(&detector, confidence, io::stdin(), io::stdout().lock());
             filtered.map(|()| Exit::Clean).context("cannot filter standard input")
         }
     }
@@ -89,24 +93,65 @@ fn code(status: ExitStatus) -> u8 {
 }
 
 /// Filters one stream to its end, or until nobody reads the output any more.
-fn filter(detector: &Detector, confidence: Confidence, mut input: impl Read, output: impl Write) -> Result<()> {
+fn filter(
+    detector: &Detector,
+    confidence: Confidence,
+    input: impl Read + Send + 'static,
+    output: impl Write,
+) -> Result<()> {
     let mut filter = Filter::new(detector, confidence)?;
     let mut output = BufWriter::new(output);
-    let mut block = vec![0; BLOCK];
+    let pieces = pieces(input);
+    let mut block = Vec::new();
     let written = loop {
-        match input.read(&mut block) {
-            Ok(0) => break filter.finish(&mut output).and_then(|_| output.flush()),
-            Ok(len) => {
-                if let Err(error) = filter.push(&block[..len], &mut output).and_then(|()| output.flush()) {
-                    break Err(error);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(error),
+        block.clear();
+        match pieces.recv() {
+            Ok(Ok(piece)) => block.extend_from_slice(&piece),
+            Ok(Err(error)) => break Err(error),
+            Err(RecvError) => break filter.finish(&mut output).and_then(|_| output.flush()),
+        }
+        let failed = more(&pieces, &mut block);
+        if let Err(error) = filter.push(&block, &mut output).and_then(|()| output.flush()) {
+            break Err(error);
+        }
+        if let Err(error) = failed {
+            break Err(error);
         }
     };
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Adds to `block` what has come in the meantime.
+fn more(pieces: &Receiver<io::Result<Vec<u8>>>, block: &mut Vec<u8>) -> io::Result<()> {
+    while block.len() < PIECES * PIECE
+        && let Ok(piece) = pieces.try_recv()
+    {
+        block.extend_from_slice(&piece?);
+    }
+    Ok(())
+}
+
+/// What a stream gives, read ahead by a thread of its own. The thread is not joined: nothing can be done about a read
+/// that blocks when nobody wants its result any more.
+fn pieces(mut input: impl Read + Send + 'static) -> Receiver<io::Result<Vec<u8>>> {
+    let (give, take) = sync_channel(PIECES);
+    std::thread::spawn(move || {
+        let mut space = vec![0; PIECE];
+        loop {
+            let piece = match input.read(&mut space) {
+                Ok(0) => return,
+                Ok(len) => Ok(space[..len].to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let failed = piece.is_err();
+            if give.send(piece).is_err() || failed {
+                return;
+            }
+        }
+    });
+    take
 }

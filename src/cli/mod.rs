@@ -13,11 +13,16 @@ mod config;
 mod filter;
 mod history;
 mod hook;
+mod incidents;
+mod inspect;
 mod message;
 mod output;
 mod progress;
+mod respond;
+mod revoke;
 mod rules;
 mod scan;
+mod task;
 
 /// Finds leaked tokens in trees, git history and CI logs, and stops the leak.
 #[derive(Debug, Parser)]
@@ -31,6 +36,14 @@ struct Args {
 enum Command {
     /// Search files, directories or standard input for leaked tokens
     Scan(Box<scan::Args>),
+    /// Ask the providers about the tokens that are found, or given; changes nothing
+    Inspect(Box<inspect::Args>),
+    /// Revoke the tokens that are found, or given, and prove them dead
+    Revoke(Box<revoke::Args>),
+    /// Open tasks for what only a person can do, and close them when it is done
+    Task(Box<task::Args>),
+    /// Show what was done about incidents
+    Incidents(incidents::Args),
     /// Pass on standard input, or what a command writes, with every secret replaced
     #[command(alias = "redact")]
     Filter(filter::Args),
@@ -61,6 +74,10 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
+        Command::Inspect(args) => inspect::run(&args, &scan::findings),
+        Command::Revoke(args) => revoke::run(&args, &scan::findings),
+        Command::Task(args) => task::run(&args, &scan::findings),
+        Command::Incidents(args) => incidents::run(&args),
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),
         Command::Baseline(args) => baseline::run(*args),

@@ -7,15 +7,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::Parser;
 
 use super::config::{self, Config};
 use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
+use super::respond::ScanArgs;
 use super::{baseline, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::exit::Exit;
-use crate::finding::Finding;
+use crate::finding::{Finding, Verdict};
 use crate::place::Places;
 use crate::report::{Format, Header, Repository, Style};
 use crate::rule::Confidence;
@@ -138,7 +140,8 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     }
     anyhow::ensure!(
         !(args.history || args.staged) || args.targets.len() == 1,
-        "--history and --staged take one repository at a time; {} were named", args.targets.len()
+        "--history and --staged take one repository at a time; {} were named",
+        args.targets.len()
     );
     let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
@@ -199,6 +202,32 @@ fn configure(args: &Args) -> Result<Config> {
         config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
     }
     Ok(config)
+}
+
+/// The findings that count, for those who respond to them. What could not be read is said, and is no reason to stop.
+pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
+    let words = args.targets.iter().map(|path| path.as_os_str().to_owned());
+    let mut scan = Alone::try_parse_from(std::iter::once("scan".into()).chain(["--".into()]).chain(words))?.scan;
+    (scan.only, scan.config) = (args.only.clone(), args.config.clone());
+    (scan.history, scan.log) = (args.history, args.log);
+    let plan = plan(&scan, configure(&scan)?);
+    let mut findings = Vec::new();
+    let summary = scan::run(&plan, &Watch::default(), &mut |finding| {
+        if finding.verdict == Verdict::Reported {
+            findings.push(finding);
+        }
+    })?;
+    if summary.unaccepted() > 0 {
+        message::warning(&format!("{} things were not read; `stanch scan` names them", summary.unaccepted()));
+    }
+    Ok(findings)
+}
+
+/// The options of a scan with their defaults.
+#[derive(clap::Parser)]
+struct Alone {
+    #[command(flatten)]
+    scan: Args,
 }
 
 /// The reports that were asked for, in the order in which they were.

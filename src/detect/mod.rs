@@ -11,6 +11,7 @@ use crate::finding::{Fact, Proof};
 use crate::rule::{Confidence, Rule, RuleSet};
 use crate::secret::entropy;
 
+pub mod beginning;
 pub mod escape;
 pub mod allow;
 pub mod marks;

@@ -1,7 +1,8 @@
 //! Says from which byte on a stream must be held back, because what comes next could still make a token of it.
 //!
 //! A place in the stream is *open* while a rule's pattern, begun there, has neither failed nor come to its end. What
-//! lies before the first open place is decided: no further byte changes what the rules find in it.
+//! lies before the first open place is decided: no further byte changes what the rules find in it. A secret may begin
+//! some way behind the place where its pattern does; what lies between can be passed on, but is not decided.
 
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -10,6 +11,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
+use super::beginning::Beginning;
 use super::pattern::Error;
 use super::shape::{MAX_MATCH, shape};
 use crate::rule::RuleSet;
@@ -21,12 +23,26 @@ const SHORT: usize = 1 << 10;
 /// All rules, ready to say what is open.
 #[derive(Debug)]
 pub struct Openings {
-    groups: Vec<Group>,
+    /// The many short rules in one automaton, to see quickly that nothing is open.
+    together: Option<Follower>,
+    /// The same rules, each by itself, to see where the secret of an open match can begin.
+    short: Vec<(Follower, Beginning)>,
+    /// The few long ones.
+    long: Vec<(Follower, Beginning)>,
 }
 
-/// Rules that are followed by one automaton.
+/// How far a stream is decided and how far it can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Matches that begin before this are final.
+    pub decided: usize,
+    /// No secret of an open match begins before this; at least `decided`.
+    pub held: usize,
+}
+
+/// Follows rules by one automaton.
 #[derive(Debug)]
-struct Group {
+struct Follower {
     automaton: DFA,
     cache: Cache,
     /// A match ends at most this many bytes behind its start.
@@ -38,31 +54,46 @@ struct Group {
 impl Openings {
     /// For these rules; an error for one that does not compile.
     pub fn new(rules: &RuleSet) -> Result<Self, Error> {
-        let (mut together, mut reach, mut groups) = (Vec::new(), 0, Vec::new());
+        let (mut hirs, mut reach, mut short, mut long) = (Vec::new(), 0, Vec::new(), Vec::new());
         for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
             let hir = super::pattern::parse(rule)?;
             let span = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
+            let secret = Beginning::of(&hir, rule.secret_group);
+            let alone = Follower::new(std::slice::from_ref(&hir), span, MatchKind::LeftmostFirst)?;
             if span <= SHORT {
+                short.push((alone, secret));
                 reach = span.max(reach);
-                together.push(hir);
+                hirs.push(hir);
             } else {
-                groups.push(Group::new(&[hir], span, MatchKind::LeftmostFirst)?);
+                long.push((alone.with_first_bytes(), secret));
             }
         }
-        if !together.is_empty() {
+        let together = match hirs.is_empty() {
+            true => None,
             // Each rule must be followed to its own end, also when another one has a match before.
-            groups.push(Group::new(&together, reach, MatchKind::All)?);
-        }
-        Ok(Openings { groups })
+            false => Some(Follower::new(&hirs, reach, MatchKind::All)?.with_first_bytes()),
+        };
+        Ok(Openings { together, short, long })
     }
 
-    /// The first open place of `bytes` at or after `from`, or their length. Places before `from` must be decided.
-    pub fn first_open(&mut self, bytes: &[u8], from: usize) -> usize {
-        self.groups.iter_mut().fold(bytes.len(), |open, group| group.first_open(bytes, from, open))
+    /// What is open in `bytes` at or after `from`; places before `from` must be decided.
+    pub fn look(&mut self, bytes: &[u8], from: usize) -> Open {
+        let end = bytes.len();
+        let first = self.together.as_mut().map_or(end, |all| all.first_open(bytes, from));
+        let mut open = Open { decided: end, held: end };
+        let short = self.short.iter_mut().map(|rule| (rule, first)).filter(|_| first < end);
+        for ((rule, secret), from) in short.chain(self.long.iter_mut().map(|rule| (rule, from))) {
+            let place = rule.first_open(bytes, from);
+            if place < end {
+                open.decided = open.decided.min(place);
+                open.held = open.held.min(secret.at_or_after(bytes, place));
+            }
+        }
+        open
     }
 }
 
-impl Group {
+impl Follower {
     fn new(hirs: &[Hir], reach: usize, kind: MatchKind) -> Result<Self, Error> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new()
@@ -76,21 +107,26 @@ impl Group {
             .build_from_nfa(nfa)
             .map_err(|error| Error::new("(all)", error))?;
         let cache = automaton.create_cache();
-        let mut group = Group { automaton, cache, reach, first: Box::new([false; 256]) };
+        Ok(Follower { automaton, cache, reach, first: Box::new([true; 256]) })
+    }
+
+    /// Finds out which bytes a match can begin with: worth it for what looks at much.
+    fn with_first_bytes(mut self) -> Self {
         for byte in 0..=u8::MAX {
             let begins = [&[byte][..], &[b' ', byte], &[b'a', byte], &[b'\n', byte], &[b'\r', byte]]
                 .iter()
-                .any(|bytes| group.is_open(bytes, bytes.len() - 1, false));
-            group.first[usize::from(byte)] = begins;
+                .any(|bytes| self.is_open(bytes, bytes.len() - 1, false));
+            self.first[usize::from(byte)] = begins;
         }
-        Ok(group)
+        self
     }
 
-    fn first_open(&mut self, bytes: &[u8], from: usize, known: usize) -> usize {
+    /// The first open place at or after `from`, or the end.
+    fn first_open(&mut self, bytes: &[u8], from: usize) -> usize {
         let mut at = from.max(bytes.len().saturating_sub(self.reach));
-        while at < known {
-            let Some(skip) = bytes[at..known].iter().position(|&byte| self.first[usize::from(byte)]) else {
-                return known;
+        while at < bytes.len() {
+            let Some(skip) = bytes[at..].iter().position(|&byte| self.first[usize::from(byte)]) else {
+                break;
             };
             at += skip;
             if self.is_open(bytes, at, true) {
@@ -98,7 +134,7 @@ impl Group {
             }
             at += 1;
         }
-        known
+        bytes.len()
     }
 
     /// Whether a match that begins at `start` could depend on what comes behind `bytes`. An automaton that gives up
@@ -156,7 +192,23 @@ mod tests {
 
     fn open(regex: &str, keyword: &str, text: &str) -> usize {
         let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &[keyword]))], ..RuleSet::default() };
-        Openings::new(&rules).unwrap().first_open(text.as_bytes(), 0)
+        Openings::new(&rules).unwrap().look(text.as_bytes(), 0).decided
+    }
+
+    #[test]
+    fn what_stands_before_the_secret_is_not_held() {
+        let held = |regex: &str, text: &str| {
+            let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &["token"]))], ..RuleSet::default() };
+            let open = Openings::new(&rules).unwrap().look(text.as_bytes(), 0);
+            (open.decided, open.held)
+        };
+        let context = r#"token[\s"]{0,3}[=:][\s"]{0,3}([a-z0-9]{8})"#;
+        assert_eq!(held(context, "a token:\n"), (2, 9));
+        assert_eq!(held(context, "a token:\nab"), (2, 9));
+        assert_eq!(held(context, "a token:ab"), (2, 8));
+        assert_eq!(held(r"(?:^|\s)(token_[a-z]{8})", "line\n"), (4, 5));
+        assert_eq!(held(r"(?:^|\s)(token_[a-z]{8})", "line t"), (4, 5));
+        assert_eq!(held(r"token_[a-z]{8}", "line t"), (5, 5));
     }
 
     #[test]

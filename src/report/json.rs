@@ -209,6 +209,10 @@ impl From<&Origin> for Place {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
             Origin::Staged { path, .. } => ("staged", path.as_os_str().as_encoded_bytes()),
+            Origin::Member { .. } => {
+                let path = origin.to_string();
+                return Place { origin: "member", path, path_bytes_base64: None, tracking: None };
+            }
             Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };

@@ -1,8 +1,8 @@
 //! Turns findings and a summary into what a reader asked for.
 //!
-//! A format is one file here and one line in [`formats!`] below. It gets only what is to be shown, with every secret
-//! already masked in every untrusted string ([`mask`]), and the secret itself taken out; so it cannot print one.
-//! What a format must still do is escape for its own channel ([`escape`]).
+//! A format is one file here and one line in `formats!` below. It gets only what is to be shown, with every secret
+//! already masked in every untrusted string (`mask`), and the secret itself taken out; so it cannot print one.
+//! What a format must still do is escape for its own channel (`escape`).
 //!
 //! Same findings, same bytes: no format reads a clock, a terminal or the environment.
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use super::snippet::redacted;
-use crate::detect::open::Openings;
+use crate::detect::open::{Open, Openings};
 use crate::detect::{Candidate, Detector, Scratch, Where, pattern, settle};
 use crate::rule::Confidence;
 
@@ -38,10 +38,11 @@ impl<'d> Filter<'d> {
     /// Takes what came next in the stream, and passes on what is decided.
     pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
         self.buffer.extend_from_slice(bytes);
-        self.decided = self.openings.first_open(&self.buffer, self.decided);
-        self.pass(self.decided, out)?;
+        let open = self.openings.look(&self.buffer, self.decided);
+        self.decided = open.decided;
+        self.pass(open, out)?;
         if self.passed > 4 * CONTEXT {
-            let cut = self.passed - CONTEXT;
+            let cut = (self.passed - CONTEXT).min(self.decided);
             self.buffer.drain(..cut);
             self.passed -= cut;
             self.decided -= cut;
@@ -51,18 +52,17 @@ impl<'d> Filter<'d> {
 
     /// Passes on the rest, at the end of the stream; tells how many secrets were replaced.
     pub fn finish(mut self, out: &mut impl Write) -> io::Result<u64> {
-        self.pass(usize::MAX, out)?;
+        self.pass(Open { decided: usize::MAX, held: self.buffer.len() }, out)?;
         Ok(self.replaced)
     }
 
-    /// Passes on everything before `limit`, but no part of a secret that reaches over it.
-    fn pass(&mut self, limit: usize, out: &mut impl Write) -> io::Result<()> {
+    /// Passes on everything that need not be held, but no part of a secret that reaches over that.
+    fn pass(&mut self, open: Open, out: &mut impl Write) -> io::Result<()> {
         let mut candidates =
             self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Nowhere);
-        // What begins at or behind the limit may still become something else.
-        candidates.retain(|one| one.matched.start < limit && one.span.end > self.passed);
+        candidates.retain(|one| one.matched.start < open.decided && one.span.end > self.passed);
         candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
-        let mut limit = limit.min(self.buffer.len());
+        let mut limit = open.held;
         for (place, mark) in
             places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))
         {

@@ -15,11 +15,13 @@ use crate::summary::{Note, NoteKind};
 pub(super) struct Log {
     pub(super) normaliser: Normaliser,
     pub(super) context: Context,
+    /// What the file's name says: job and step.
+    file: (Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 impl Log {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Log { normaliser: Normaliser::new(dialect), context: Context::default() }
+    pub(super) fn new(dialect: Dialect, origin: &Origin) -> Self {
+        Log { normaliser: Normaliser::new(dialect), context: Context::default(), file: github_member(origin) }
     }
 }
 
@@ -53,11 +55,23 @@ pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk
     let place = chunk.start.offset + at as u64;
     let line = line_around(chunk.bytes, at);
     let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
-    let time = prefix.time.map(|time| chunk.bytes[line.start + time.start..line.start + time.end].to_vec());
-    [("log.job", log.context.job(place)), ("log.step", log.context.step(place)), ("log.time", time)]
+    let time = prefix.time.map(|(from, to)| chunk.bytes[line.start + from as usize..line.start + to as usize].to_vec());
+    let (file_job, file_step) = log.file.clone();
+    let job = log.context.job(place).or(file_job);
+    let step = log.context.step(place).or(file_step);
+    [("log.job", job), ("log.step", step), ("log.time", time)]
         .into_iter()
         .filter_map(|(name, value)| Some(Fact { name, value: masked(detector, scratch, &value?) }))
         .collect()
+}
+
+/// Job and step that a file of GitHub's run logs is of: `<job>/<number>_<step>.txt` (cli/cli, pkg/cmd/run/view).
+fn github_member(origin: &Origin) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
+    let Origin::Member { name, .. } = origin else { return (None, None) };
+    let Some((job, file)) = name.rsplit_once('/') else { return (None, None) };
+    let step = file.strip_suffix(".txt").and_then(|file| file.split_once('_'));
+    let step = step.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));
+    (Some(job.into()), step.map(|(_, step)| step.into()))
 }
 
 /// The notes that a chunk gives rise to.

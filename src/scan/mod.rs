@@ -25,6 +25,7 @@ pub mod history;
 mod known;
 mod log;
 mod object;
+mod packed;
 mod pool;
 mod snippet;
 pub mod staged;

@@ -56,6 +56,9 @@ impl<'p> Searcher<'p> {
     pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         match files::open(path, &self.plan.files) {
+            Ok((file, size)) if self.plan.log.is_some() => {
+                self.packed_file(origin, file, size, &mut coverage, emit);
+            }
             Ok((mut file, size)) => {
                 let ended = self.read(origin, &mut file, Some(size), emit);
                 self.account(origin, ended, Some(size), &mut coverage);
@@ -77,12 +80,21 @@ impl<'p> Searcher<'p> {
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         let mut stream = Stream::open(target.clone(), self.watch);
-        let ended = self.read(origin, &mut stream, None, emit);
+        let ended = match self.plan.log {
+            Some(_) => self.packed_stream(origin, &mut stream, emit),
+            None => self.read(origin, &mut stream, None, emit),
+        };
         self.account(origin, ended, None, &mut coverage);
         emit(Outcome { coverage, ..Outcome::default() });
     }
 
-    fn account(&self, origin: &Origin, ended: io::Result<Ended>, size: Option<u64>, coverage: &mut Coverage) {
+    pub(super) fn account(
+        &self,
+        origin: &Origin,
+        ended: io::Result<Ended>,
+        size: Option<u64>,
+        coverage: &mut Coverage,
+    ) {
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
             Ok(ended) => {
@@ -98,13 +110,13 @@ impl<'p> Searcher<'p> {
             }
         }
         match origin {
-            Origin::File { .. } | Origin::Staged { .. } => coverage.files += 1,
+            Origin::File { .. } | Origin::Member { .. } | Origin::Staged { .. } => coverage.files += 1,
             Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);
     }
 
-    fn read(
+    pub(super) fn read(
         &mut self,
         origin: &Origin,
         input: &mut dyn Read,
@@ -112,7 +124,7 @@ impl<'p> Searcher<'p> {
         emit: &mut dyn FnMut(Outcome),
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        self.log = self.plan.log.map(Log::new);
+        self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         let mut told = Told::default();
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
@@ -190,9 +202,10 @@ impl<'p> Searcher<'p> {
 }
 
 fn unread(origin: &Origin, error: &io::Error) -> Skip {
-    let why = match error.kind() {
-        io::ErrorKind::PermissionDenied => Why::PermissionDenied,
-        _ => Why::ReadError,
+    let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(packed) => super::packed::why(packed),
+        None if error.kind() == io::ErrorKind::PermissionDenied => Why::PermissionDenied,
+        None => Why::ReadError,
     };
     Skip { origin: origin.clone(), why, detail: error.to_string() }
 }

@@ -183,10 +183,11 @@ impl<'b> Cutter<'b> {
     }
 }
 
-/// Where to cut at or a little before `at` so that no character is cut: characters are counted from there.
+/// Where to cut at or a little before `at` so that no character is cut: characters are counted from there. A byte that
+/// continues a character has the first byte at most 3 before it; a fourth one in a row continues nothing.
 fn boundary(text: &[u8], at: usize) -> usize {
-    let floor = at.saturating_sub(4);
-    (floor..=at).rev().find(|&cut| cut == 0 || text[cut - 1].is_ascii()).unwrap_or(at)
+    let begins = |cut: &usize| text.get(*cut).is_none_or(|byte| byte & 0xC0 != 0x80);
+    (at.saturating_sub(3)..=at).rev().find(begins).unwrap_or(at)
 }
 
 /// The position behind `text`, which stands at `from`.
@@ -309,6 +310,30 @@ mod tests {
         })
         .unwrap();
         assert_eq!(seen, ["one\n", "one\ntwo\n", "one\ntwo\nthree"]);
+    }
+
+    proptest! {
+        #[test]
+        fn positions_add_up_across_a_cut(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(vec!["\u{fc}", "\u{1f600}", "\u{20ac}", "a", "\n"])
+                        .prop_map(|text| text.as_bytes().to_vec()),
+                    prop::collection::vec(any::<u8>(), 0..3),
+                    prop::collection::vec(0x80u8..0xC0, 0..6),
+                ],
+                1..40,
+            ),
+            at in any::<prop::sample::Index>(),
+        ) {
+            let text = pieces.concat();
+            let at = at.index(text.len() + 1);
+            let (before, after) = text.split_at(boundary(&text, at));
+            prop_assert!(before.len() + 3 >= at);
+            let there = forward(Position::START, Encoding::Bytes, before);
+            let through = forward(there, Encoding::Bytes, after);
+            prop_assert_eq!(through, forward(Position::START, Encoding::Bytes, &text));
+        }
     }
 
     #[test]

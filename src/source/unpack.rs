@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
@@ -113,7 +114,7 @@ pub struct Member {
 }
 
 /// Is shown a member and its content.
-pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> std::ops::ControlFlow<()> + 'v;
+pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> ControlFlow<()> + 'v;
 
 /// Shows `visit` every file of a zip archive with its content, in the order of its directory, until it breaks.
 pub fn members(archive: impl Read + Seek, visit: &mut Visit<'_>) -> Result<(), Error> {
@@ -255,7 +256,6 @@ impl<R: BufRead> Read for Frames<R> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::ops::ControlFlow;
 
     use super::*;
 

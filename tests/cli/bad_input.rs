@@ -1,6 +1,7 @@
 //! What can go wrong outside of us: a message that says what to do, and never "clean" for what was not read.
 
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -105,6 +106,24 @@ fn what_goes_away_while_the_scan_runs_is_named() {
         let skips = skips(&report);
         assert!(skips.iter().any(|(path, why)| path.starts_with('b') && why == "vanished"), "{skips:?}");
     }
+}
+
+/// A file of mostly nothing, cut off as soon as its first finding is told.
+#[test]
+fn a_file_that_shrinks_while_it_is_read_is_named() {
+    let tree = Tree::with(&[("large", &format!("{}\n", pat(1)))]);
+    let file = std::fs::File::options().write(true).open(tree.path("large")).unwrap();
+    file.set_len(2 << 30).unwrap();
+    let mut command = tree.stanch();
+    let mut child =
+        command.args(["scan", "--format", "jsonl", "--jobs", "1", "large"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.by_ref().any(|line| line.contains(&fingerprint(&pat(1)))));
+    file.set_len(4 << 20).unwrap();
+    let summary: Value = serde_json::from_str(&lines.last().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(summary["skips"][0]["reason"], "shrank");
+    assert_eq!(summary["skips"][0]["advice"], "scan again when nothing writes to the file");
 }
 
 const OWN: &str = "[[rules]]\nid = 'own-a'\nregex = 'own_[0-9]{8}'\nkeywords = ['own_']\n";

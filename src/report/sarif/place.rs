@@ -14,8 +14,13 @@ pub(super) const SRCROOT: &str = "%SRCROOT%";
 
 /// A path inside of the root relative to it, any other as `file:///…`; of a stream its name.
 pub(super) fn artifact(places: &Places, origin: &Origin) -> ArtifactLocation {
+    let member;
     let path = match origin {
         Origin::File { path, .. } => path,
+        Origin::Member { .. } => {
+            member = origin.to_string();
+            Path::new(&member)
+        }
         Origin::Object { path: Some(path), .. } | Origin::Staged { path, .. } => {
             return ArtifactLocation { uri: escape::percent(&slashed(path)), uri_base_id: Some(SRCROOT) };
         }

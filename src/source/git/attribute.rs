@@ -1,8 +1,8 @@
 //! Turns objects with findings into the paths they had and the commits that brought them.
 //!
-//! One pass over all trees and commits tells which tree holds which; whatever holds a target is found by walking up from
-//! it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the cost does
-//! not depend on the number of targets. A second pass over the trees that hold a target tells the names.
+//! One pass over all trees and commits tells which tree holds which; whatever holds a target is found by walking up
+//! from it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the
+//! cost does not depend on the number of targets. A second pass over the trees that hold a target tells the names.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -20,7 +20,8 @@ use crate::origin::{ObjectId, ObjectKind};
 /// Targets are followed up in groups, a bit for each.
 const GROUP: usize = 64;
 
-/// A path is followed through so many trees at most for one target: trees can be made that have more paths than atoms.
+/// A path is followed through so many trees at most for one target: trees can be made that have more paths than
+/// atoms.
 const MAX_STEPS: usize = 1 << 22;
 
 /// A commit that brought an object: its tree holds it, and that of no parent does.
@@ -141,8 +142,8 @@ impl Graph {
     }
 }
 
-/// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which no sound
-/// repository has, comes last.
+/// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which
+/// no sound repository has, comes last.
 fn order(commits: &mut [Commit], parents: &[u32]) {
     let at: HashMap<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
     let parents_of = |commit: &Commit| {

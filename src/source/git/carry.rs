@@ -1,5 +1,5 @@
-//! Marks of a base into marks of the object that a delta makes of it: what was copied with its surroundings keeps its marks,
-//! everything else is searched.
+//! Marks of a base into marks of the object that a delta makes of it: what was copied with its surroundings keeps its
+//! marks, everything else is searched.
 
 use super::delta::{From, Op, gather};
 use super::lens::{Lens, Reach};
@@ -63,8 +63,8 @@ impl Carry {
         self.merge(change.marks, out);
     }
 
-    /// The middle of each long copy. A position is carried if all its reach lies in the copy, or is cut off where both
-    /// the base and the object are. Zones shorter than the reach are not worth two seams.
+    /// The middle of each long copy. A position is carried if all its reach lies in the copy, or is cut off where
+    /// both the base and the object are. Zones shorter than the reach are not worth two seams.
     fn find_zones(&mut self, change: &Change<'_>, reach: Reach) {
         self.zones.clear();
         for op in change.ops {
@@ -80,9 +80,9 @@ impl Carry {
         }
     }
 
-    /// What lies between the zones, each part with the context that its answers depend on. The parts need no separator: no
-    /// answer that is asked for reaches beyond its own part. The object's start comes first and its end last, so the lens sees
-    /// these two as what they are.
+    /// What lies between the zones, each part with the context that its answers depend on. The parts need no
+    /// separator: no answer that is asked for reaches beyond its own part. The object's start comes first and its
+    /// end last, so the lens sees these two as what they are.
     fn fill_scratch(&mut self, change: &Change<'_>, reach: Reach) {
         self.segments.clear();
         self.scratch.clear();

@@ -1,4 +1,5 @@
-//! Deltas: which bytes of a base, and which new ones, make an object. Format: gitformat-pack(5), "Deltified representation".
+//! Deltas: which bytes of a base, and which new ones, make an object. Format: gitformat-pack(5), "Deltified
+//! representation".
 
 use super::fault::Fault;
 
@@ -48,8 +49,8 @@ pub(super) fn sizes(delta: &[u8]) -> Result<(u64, u64, usize), Fault> {
     Ok((base, object, at))
 }
 
-/// Reads all operations of a delta whose base has `base_len` bytes into `ops` and gives the object's size. What comes out
-/// is sound: every run lies in its source, and the runs add up to the size. Copies that go on where
+/// Reads all operations of a delta whose base has `base_len` bytes into `ops` and gives the object's size. What comes
+/// out is sound: every run lies in its source, and the runs add up to the size. Copies that go on where
 /// the one before ended, in source and object, are one: git splits copies at 64 KiB, and a seam costs a search.
 pub(super) fn parse(delta: &[u8], base_len: usize, ops: &mut Vec<Op>) -> Result<u32, Fault> {
     ops.clear();
@@ -132,8 +133,8 @@ pub(super) fn apply(ops: &[Op], base: &[u8], delta: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Appends the bytes `start..end` of the object to `out` without building it. `first` is the first operation that can matter
-/// and moves on: ask in ascending order.
+/// Appends the bytes `start..end` of the object to `out` without building it. `first` is the first operation that can
+/// matter and moves on: ask in ascending order.
 pub(super) fn gather(
     ops: &[Op],
     first: &mut usize,

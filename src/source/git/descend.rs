@@ -1,7 +1,5 @@
 //! The descent of one thread: each object of a delta tree from its base, without building what nobody must see whole.
 
-use std::io::Read;
-use std::mem::take;
 use std::ops::Range;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
@@ -12,7 +10,7 @@ use super::delta::{self, Op};
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, Stream, plausible};
 use super::lens::{HEAD, Lens, Object};
-use super::loose::{Exact, Opened};
+use super::loose::Exact;
 use super::pack::{Link, Pack};
 use super::plan::{Forest, Tree, UNWANTED};
 use super::read::Reader;
@@ -21,7 +19,7 @@ use crate::coverage::Skip;
 use crate::origin::{ObjectId, ObjectKind};
 
 /// Larger objects on which nothing is built are streamed.
-const STREAM: u64 = 64 << 20;
+pub(super) const STREAM: u64 = 64 << 20;
 
 /// A tree that needs more bytes at a time than this takes the lane, so that one thread at a time needs much.
 const SMALL: u64 = 16 << 20;
@@ -54,18 +52,18 @@ struct Ground<'a> {
 
 /// One thread of a walk.
 pub(super) struct Walker<'a, L> {
-    shared: &'a Shared<'a>,
-    part: Part<L>,
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) part: Part<L>,
     zlib: OneShot,
-    reader: Reader<'a>,
-    delta: Buffer,
+    pub(super) reader: Reader<'a>,
+    pub(super) delta: Buffer,
     ops: Vec<Op>,
     head: Vec<u8>,
-    carry: Carry,
-    pool: Pool,
+    pub(super) carry: Carry,
+    pub(super) pool: Pool,
     /// Bytes of objects held.
     alive: u64,
-    lane: Option<MutexGuard<'a, ()>>,
+    pub(super) lane: Option<MutexGuard<'a, ()>>,
     reported: Counts,
 }
 
@@ -130,8 +128,8 @@ impl<'a, L: Lens> Walker<'a, L> {
         }
     }
 
-    /// Depth first. The heaviest kid is the last, and its base is released before what is built on the kid is visited: so no
-    /// more bases are held than the logarithm of the tree's size.
+    /// Depth first. The heaviest kid is the last, and its base is released before what is built on the kid is
+    /// visited: so no more bases are held than the logarithm of the tree's size.
     fn tree(&mut self, ground: Ground<'a>, tree: &Tree) {
         let mut stack = Vec::new();
         let first = self.root(ground, tree);
@@ -273,8 +271,9 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.part.lens.head(object, &self.head)
     }
 
-    /// Whether so many bytes more may be held. Takes the lane if the tree at hand needs much; it is kept to the tree's end.
-    fn reserve(&mut self, size: u64) -> Result<(), Fault> {
+    /// Whether so many bytes more may be held. Takes the lane if the tree at hand needs much; it is kept to the
+    /// tree's end.
+    pub(super) fn reserve(&mut self, size: u64) -> Result<(), Fault> {
         let need = self.alive.saturating_add(size);
         if need > self.shared.options.memory / 2 {
             return Err(Fault::TooLarge(size));
@@ -301,114 +300,16 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.pool.give(held.bytes, held.marks);
     }
 
-    fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
+    pub(super) fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
         if !bytes.is_empty() {
             self.part.lens.marks(kind, bytes, marks);
             self.carry.searched += bytes.len() as u64;
         }
     }
 
-    fn count(&mut self, object: &Object) {
+    pub(super) fn count(&mut self, object: &Object) {
         self.part.counts.objects[object.kind as usize] += 1;
         self.part.counts.bytes += object.size;
-    }
-
-    /// An object seen whole.
-    fn whole(&mut self, object: &Object, bytes: &[u8]) {
-        let mut marks = self.pool.marks();
-        self.search(object.kind, bytes, &mut marks);
-        if self.part.lens.head(object, &bytes[..bytes.len().min(HEAD)]) || !marks.is_empty() {
-            self.part.lens.object(object, bytes, &marks);
-        }
-        self.count(object);
-        self.pool.give(Buffer::default(), marks);
-    }
-
-    /// An object seen piece by piece.
-    fn stream<R: Read>(&mut self, object: &Object, content: &mut Exact<R>) -> Result<(), Fault> {
-        self.part.lens.stream(object, content).map_err(|_| Fault::Corrupt("its zlib stream is broken or cut off"))?;
-        if !content.at_end() {
-            return Err(Fault::Corrupt("holds another number of bytes than it claims"));
-        }
-        self.carry.searched += object.size;
-        self.count(object);
-        Ok(())
-    }
-
-    /// A loose object, unless a pack has it.
-    fn loose(&mut self, at: usize) {
-        let (stores, options) = (self.shared.stores, &self.shared.options);
-        let loose = &stores.loose[at];
-        let packed = stores.packs.iter().any(|pack| pack.index.find(&loose.id).is_some());
-        if packed || options.only.is_some_and(|only| !only.contains(&loose.id)) {
-            return;
-        }
-        let mut first = None;
-        for path in std::iter::once(&loose.path).chain(&loose.twins) {
-            match self.file(loose.id, path) {
-                Ok(()) => return,
-                Err(fault) => first = first.or(Some(fault)),
-            }
-        }
-        self.part.skips.extend(first.map(|fault| fault.skip(loose.id, None)));
-    }
-
-    fn file(&mut self, id: ObjectId, path: &std::path::Path) -> Result<(), Fault> {
-        let opened = Opened::open(path)?;
-        let object = Object { id, kind: opened.kind, size: opened.size };
-        if !self.shared.options.kinds.contains(&object.kind) {
-            return Ok(());
-        }
-        let mut content = opened.content()?;
-        if object.size > STREAM || self.reserve(object.size).is_err() {
-            return self.stream(&object, &mut content);
-        }
-        let mut bytes = take(&mut self.delta);
-        let read = content.fill(bytes.resize(object.size as usize));
-        if read.is_ok() {
-            self.whole(&object, &bytes);
-        }
-        self.delta = bytes;
-        self.delta.trim();
-        self.lane = None;
-        read
-    }
-
-    /// An object looked up by its name.
-    pub(super) fn named(&mut self, id: &ObjectId) {
-        if let Some(fault) = self.try_named(id).err() {
-            self.part.skips.push(fault.skip(*id, None));
-        }
-    }
-
-    fn try_named(&mut self, id: &ObjectId) -> Result<(), Fault> {
-        let whole = match self.reader.find(id, None, 0) {
-            Err(Fault::TooLarge(size)) => return self.large(id, size),
-            other => other?.ok_or(Fault::Absent)?,
-        };
-        if self.shared.options.kinds.contains(&whole.kind) {
-            let object = Object { id: *id, kind: whole.kind, size: whole.bytes.len() as u64 };
-            self.whole(&object, &whole.bytes);
-        }
-        Ok(())
-    }
-
-    /// An object looked up that is too large to be held: what is whole in its pack or a file of its own can be streamed.
-    fn large(&mut self, id: &ObjectId, size: u64) -> Result<(), Fault> {
-        let stores = self.shared.stores;
-        for pack in &stores.packs {
-            let offset = pack.index.find(id).and_then(|row| pack.index.offset(row));
-            let Some(Ok(header)) = offset.map(|offset| pack.header(offset)) else { continue };
-            if let Link::Whole(kind) = header.link {
-                let object = Object { id: *id, kind, size: header.size };
-                return self
-                    .stream(&object, &mut Exact::new(Stream::new(pack.stream(header.stream, None)), header.size));
-            }
-        }
-        match stores.loose_at(id) {
-            Some(at) => self.file(*id, &stores.loose[at].path),
-            None => Err(Fault::TooLarge(size)),
-        }
     }
 
     /// An object cannot be built, and so nothing that is built on it. What has a copy elsewhere is tried again later.

@@ -79,25 +79,33 @@ impl Filter {
 
 /// The numbers of ids asked for lately: neighbouring trees hold mostly the same.
 #[derive(Clone)]
-pub(super) struct Recent(Vec<Option<(ObjectId, u32)>>);
+pub(super) struct Recent(Vec<([u64; 4], u32)>);
 
 impl Recent {
-    /// Remembers so many.
+    /// Remembers up to so many.
     pub(super) fn new(len: usize) -> Self {
-        Recent(vec![None; len])
+        // No object has the name of zeros.
+        Recent(vec![([0; 4], NONE); len])
     }
 
     pub(super) fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> u32 {
+        let Some(key) = key(raw) else { return NONE };
         let slot = usize::from(u16::from_be_bytes([raw[1], raw[2]])) % self.0.len();
-        if let Some((id, number)) = &self.0[slot]
-            && id.as_bytes() == raw
-        {
-            return *number;
+        if self.0[slot].0 != key {
+            let Some(id) = ObjectId::from_bytes(raw) else { return NONE };
+            self.0[slot] = (key, number(&id));
         }
-        let Some(id) = ObjectId::from_bytes(raw) else { return NONE };
-        let number = number(&id);
-        self.0[slot] = Some((id, number));
-        number
+        self.0[slot].1
+    }
+}
+
+/// The bytes of an id as words, which compare without a call.
+fn key(raw: &[u8]) -> Option<[u64; 4]> {
+    let word = |at: usize| Some(u64::from_ne_bytes(*raw.get(at..)?.first_chunk()?));
+    match raw.len() {
+        20 => Some([word(0)?, word(8)?, word(12)?, 0]),
+        32 => Some([word(0)?, word(8)?, word(16)?, word(24)?]),
+        _ => None,
     }
 }
 

@@ -113,8 +113,8 @@ pub fn loose(bytes: &[u8]) {
     }
 }
 
-/// Entries by a small language, so that the fuzzer need not know zlib: how each is stored, how its size is told, and what it
-/// holds. Then some bytes of the pack are overwritten.
+/// Entries by a small language, so that the fuzzer need not know zlib: how each is stored, how its size is told, and
+/// what it holds. Then some bytes of the pack are overwritten.
 pub fn pack(bytes: &[u8]) {
     let (mut writer, mut rest) = (PackWriter::default(), bytes);
     while let [how, base, lie, len, tail @ ..] = rest

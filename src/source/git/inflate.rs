@@ -6,8 +6,8 @@ use zlib_rs::{InflateFlush, Status};
 
 use super::fault::Fault;
 
-/// No deflate stream makes more than 1,032 bytes of one (RFC 1951: 258 bytes from a two-bit pair of codes). Who claims more
-/// lies, and is caught before the memory is asked for.
+/// No deflate stream makes more than 1,032 bytes of one (RFC 1951: 258 bytes from a two-bit pair of codes). Who
+/// claims more lies, and is caught before the memory is asked for.
 const MAX_RATIO: u64 = 1032;
 
 /// One zlib stream, its size known beforehand.
@@ -24,8 +24,8 @@ pub(super) fn plausible(packed: usize, size: u64) -> Result<(), Fault> {
     }
 }
 
-/// [`Inflate`] by libdeflate, which is made for this: whole streams of a known size. On git/git's 849,014 entries it takes 3.7 CPU
-/// seconds where zlib-rs takes 5.8, and inflating is most of what a walk does.
+/// [`Inflate`] by libdeflate, which is made for this: whole streams of a known size. On git/git's 849,014 entries it
+/// takes 3.7 CPU seconds where zlib-rs takes 5.8, and inflating is most of what a walk does.
 pub(super) struct OneShot(libdeflater::Decompressor);
 
 impl Default for OneShot {

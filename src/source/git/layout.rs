@@ -1,6 +1,8 @@
-//! Turns a place into what of a repository is to be read: `.git` directories and files, bare repositories, linked work trees.
+//! Turns a place into what of a repository is to be read: `.git` directories and files, bare repositories, linked
+//! work trees.
 //!
-//! Nothing but the repository's own files is asked, so neither the user's nor the system's configuration can change what is read.
+//! Nothing but the repository's own files is asked, so neither the user's nor the system's configuration can change
+//! what is read.
 
 use std::io;
 use std::path::{Path, PathBuf};

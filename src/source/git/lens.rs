@@ -29,21 +29,24 @@ pub struct Object {
 
 /// Looks at objects. There is one per thread, and each object is shown to one of them, once.
 pub trait Lens: Send {
-    /// How far an answer about objects of that kind looks. Always the same; the smaller, the less is searched twice. Up to some hundred bytes cost little.
+    /// How far an answer about objects of that kind looks. Always the same; the smaller, the less is searched twice.
+    /// Up to some hundred bytes cost little.
     fn reach(&self, kind: ObjectKind) -> Reach;
 
-    /// Adds the marked positions of `bytes`, which are from an object of that kind, to `out`, ascending. Whether `p` is marked must depend on nothing but the bytes in
-    /// `[p - before, p + after)` and on whether `bytes` begins or ends within them: as if an object did. The walker
-    /// carries the answer to every object that has the same bytes there.
+    /// Adds the marked positions of `bytes`, which are from an object of that kind, to `out`, ascending. Whether `p`
+    /// is marked must depend on nothing but the bytes in `[p - before, p + after)` and on whether `bytes` begins
+    /// or ends within them: as if an object did. The walker carries the answer to every object that has the same
+    /// bytes there.
     fn marks(&mut self, kind: ObjectKind, bytes: &[u8], out: &mut Vec<u32>);
 
-    /// Called for every object that is not streamed, with its first [`HEAD`] bytes. `true` if it must be looked at whole, marked or not.
+    /// Called for every object that is not streamed, with its first [`HEAD`] bytes. `true` if it must be looked at
+    /// whole, marked or not.
     fn head(&mut self, object: &Object, head: &[u8]) -> bool;
 
     /// An object that has a mark, or that [`Lens::head`] asked for, with all its marks, ascending.
     fn object(&mut self, object: &Object, bytes: &[u8], marks: &[u32]);
 
-    /// An object too large to be held. Whatever [`Lens::head`] and [`Lens::object`] would have found, this must. An error of
-    /// the reader must be handed back: the object becomes a skip.
+    /// An object too large to be held. Whatever [`Lens::head`] and [`Lens::object`] would have found, this must. An
+    /// error of the reader must be handed back: the object becomes a skip.
     fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()>;
 }

@@ -1,8 +1,9 @@
-//! Whether what trees, commits and tags name is there. An object that is missing can be known by no other way, and history that is
-//! not there was not read.
+//! Whether what trees, commits and tags name is there. An object that is missing can be known by no other way, and
+//! history that is not there was not read.
 //!
-//! Entries that a tree shares with its delta base were checked there: the check is a lens like any other, and the walker
-//! carries its answers. What looks like an entry and names something missing is a mark; the tree is then read whole, by the rules.
+//! Entries that a tree shares with its delta base were checked there: the check is a lens like any other, and the
+//! walker carries its answers. What looks like an entry and names something missing is a mark; the tree is then read
+//! whole, by the rules.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -13,7 +14,8 @@ use super::store::Stores;
 use super::tree::Entries;
 use crate::origin::{ObjectId, ObjectKind};
 
-/// Mode, blank, name, zero byte and id. File systems allow names of 255 bytes; a longer one makes its tree be read whole.
+/// Mode, blank, name, zero byte and id. File systems allow names of 255 bytes; a longer one makes its tree be read
+/// whole.
 const ENTRY: u32 = 7 + 255 + 1 + 32;
 
 /// Asks another lens, and checks links beside.

@@ -1,4 +1,5 @@
-//! Loose objects: one file each, compressed with its header. Format: gitformat-loose(5) of git's documentation of objects.
+//! Loose objects: one file each, compressed with its header. Format: gitformat-loose(5) of git's documentation of
+//! objects.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

@@ -30,12 +30,12 @@ impl Map {
 /// The one `unsafe` of this program.
 ///
 /// A mapping is sound as long as nobody changes the file below it. Git never does: it writes a pack and its index
-/// under another name, renames them into place with mode 0444 and from then on only unlinks them, which leaves a mapping
-/// whole. Who writes into a pack nevertheless can give us other bytes than before. All of them are untrusted
-/// anyway: every offset and length is checked where it is used, against slices whose length is fixed here, so other bytes lead
-/// to a named skip and not to a read out of bounds. Who *shortens* the file makes the next touch of the lost
-/// pages a SIGBUS, as in git, libgit2 and gix, which all map packs; the process ends with a signal, which no caller
-/// takes for a clean run. Reading packs instead would hold gigabytes twice, which is the worse choice.
+/// under another name, renames them into place with mode 0444 and from then on only unlinks them, which leaves a
+/// mapping whole. Who writes into a pack nevertheless can give us other bytes than before. All of them are untrusted
+/// anyway: every offset and length is checked where it is used, against slices whose length is fixed here, so other
+/// bytes lead to a named skip and not to a read out of bounds. Who *shortens* the file makes the next touch of the
+/// lost pages a SIGBUS, as in git, libgit2 and gix, which all map packs; the process ends with a signal, which no
+/// caller takes for a clean run. Reading packs instead would hold gigabytes twice, which is the worse choice.
 #[expect(unsafe_code, reason = "packs are larger than memory; see above for why a mapping is sound enough")]
 fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: as argued above; the mapping is private to this process, read-only and never handed out mutably.

@@ -26,6 +26,7 @@ mod revision;
 mod scope;
 mod stage;
 mod staged;
+mod single;
 mod store;
 #[cfg(any(test, fuzzing))]
 pub mod testing;

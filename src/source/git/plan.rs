@@ -60,8 +60,8 @@ enum Parent {
 }
 
 impl Forest {
-    /// Reads every entry's header. `wanted` says whether to visit the object of a row, if it is of that kind; it is also asked
-    /// for objects whose kind is not known yet.
+    /// Reads every entry's header. `wanted` says whether to visit the object of a row, if it is of that kind; it is
+    /// also asked for objects whose kind is not known yet.
     pub(super) fn plan(pack: &Pack, wanted: &(dyn Fn(u32, Option<ObjectKind>) -> bool + Sync)) -> Forest {
         let mut places: Vec<(u64, u32)> =
             (0..pack.index.len()).map(|row| (pack.index.offset(row).unwrap_or(u64::MAX), row as u32)).collect();
@@ -110,8 +110,8 @@ fn parents(pack: &Pack, places: &[(u64, u32)]) -> Vec<Parent> {
     places.par_iter().with_min_len(4096).map(parent).collect()
 }
 
-/// Entries that the index does not list but others are built on: a multi-pack-index names one of several copies. Each is
-/// before the one that needs it, so following them ends.
+/// Entries that the index does not list but others are built on: a multi-pack-index names one of several copies. Each
+/// is before the one that needs it, so following them ends.
 fn unlisted(pack: &Pack, places: &[(u64, u32)], parents: &[Parent]) -> BTreeSet<u64> {
     let mut found = BTreeSet::new();
     for parent in parents {

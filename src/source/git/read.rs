@@ -33,7 +33,8 @@ pub(super) struct Whole {
 /// A pack by number and an offset in it.
 type Place = (usize, u64);
 
-/// Reads objects by name. Keeps what was built on the way: ask in the order of a pack, or of a history, and it is fast.
+/// Reads objects by name. Keeps what was built on the way: ask in the order of a pack, or of a history, and it is
+/// fast.
 pub struct Reader<'s> {
     stores: &'s Stores,
     memory: u64,

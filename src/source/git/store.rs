@@ -11,7 +11,8 @@ use super::pack::Pack;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
 
-/// Git follows alternates of alternates that far (`link_alt_odb_entries`, object-file.c) and ignores what lies deeper.
+/// Git follows alternates of alternates that far (`link_alt_odb_entries`, object-file.c) and ignores what lies
+/// deeper.
 const MAX_DEPTH: usize = 5;
 
 /// Every object that some object directories and their alternates hold. Read in place, never written.
@@ -34,8 +35,8 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Opens object directories (`.git/objects`, a quarantine directory) and, recursively, the alternates they name. Never fails:
-    /// what cannot be opened is a skip.
+    /// Opens object directories (`.git/objects`, a quarantine directory) and, recursively, the alternates they name.
+    /// Never fails: what cannot be opened is a skip.
     pub fn open(object_dirs: &[PathBuf], format: ObjectFormat) -> Stores {
         Stores::open_as(object_dirs, format, true)
     }
@@ -240,8 +241,8 @@ fn list_names(dir: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The directories an `info/alternates` names: one a line, relative to the object directory, `#` comments; a line that starts
-/// with a quote is a C string.
+/// The directories an `info/alternates` names: one a line, relative to the object directory, `#` comments; a line
+/// that starts with a quote is a C string.
 fn alternates(text: &[u8], dir: &Path) -> Vec<PathBuf> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && line[0] != b'#');
     lines.map(|line| dir.join(path(&unquote(line)))).collect()

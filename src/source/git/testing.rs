@@ -1,4 +1,5 @@
-//! For tests and fuzz targets: packs of one's own making, and a lens that is as hard to please as the contract allows.
+//! For tests and fuzz targets: packs of one's own making, and a lens that is as hard to please as the contract
+//! allows.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -6,8 +7,8 @@ use std::path::Path;
 use super::lens::{Lens, Object, Reach};
 use crate::origin::ObjectKind;
 
-/// A lens that marks a position by a hash of all that its answer may depend on: every byte of its reach, and whether the
-/// object begins or ends within. A walker that carries one mark too many or too few is found out.
+/// A lens that marks a position by a hash of all that its answer may depend on: every byte of its reach, and whether
+/// the object begins or ends within. A walker that carries one mark too many or too few is found out.
 #[derive(Clone, Debug)]
 pub struct Sieve {
     /// How far it looks.

@@ -1,4 +1,5 @@
-//! The walker against packs of the tests' own making: whatever is stored how, the answer is that of reading every object whole.
+//! The walker against packs of the tests' own making: whatever is stored how, the answer is that of reading every
+//! object whole.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -73,7 +74,8 @@ fn check(objects: &BTreeMap<ObjectId, Vec<u8>>, walked: Walked<Sieve>, sieve: &S
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         2 => prop::collection::vec(0u8..4, 0..most),
-        1 => (0..most * 40, any::<u8>()).prop_map(|(len, seed)| (0..len).map(|at| (at * at / 7) as u8 ^ seed).collect()),
+        1 => (0..most * 40, any::<u8>())
+            .prop_map(|(len, seed)| (0..len).map(|at| (at * at / 7) as u8 ^ seed).collect()),
     ]
 }
 
@@ -87,7 +89,8 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// How each object is made: from which earlier one (or from none), by which edits, how it is stored and in which pack.
+/// How each object is made: from which earlier one (or from none), by which edits, how it is stored and in which
+/// pack.
 type Recipe = (Option<prop::sample::Index>, Vec<u8>, Vec<Edit>, bool, u8);
 
 fn recipe() -> impl Strategy<Value = Recipe> {
@@ -450,7 +453,8 @@ proptest! {
             let at = at.index(entries.len() + 1);
             if insert || at == entries.len() { entries.insert(at, new) } else { entries[at] = new }
             let tree = tree_of(&entries);
-            expected.extend(entries.iter().filter(|entry| entry.0 % 6 != 3 && !there[entry.2]).map(|entry| id(1000 + entry.2)));
+            let lost = |entry: &&Entry| entry.0 % 6 != 3 && !there[entry.2];
+            expected.extend(entries.iter().filter(lost).map(|entry| id(1000 + entry.2)));
             if number == 0 {
                 pack.add(name(number), Stored::Whole(2), tree.len() as u64, &tree);
             } else {

@@ -18,8 +18,8 @@ use super::twins::Twins;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
-/// If not more than one of so many objects is wanted, each is read by its name. Reading one builds its chain of bases, some
-/// dozens, and a walk has to look at every entry's header.
+/// If not more than one of so many objects is wanted, each is read by its name. Reading one builds its chain of
+/// bases, some dozens, and a walk has to look at every entry's header.
 const FEW: usize = 256;
 
 /// Loose objects that are one unit of work.
@@ -33,7 +33,8 @@ const FILE_COST: u64 = 64 << 10;
 pub struct Options<'a> {
     /// Threads at work, at least 1.
     pub threads: usize,
-    /// Most bytes of objects held at a time, beside the mapped packs and about 40 bytes for each packed object. What cannot be built within is a skip.
+    /// Most bytes of objects held at a time, beside the mapped packs and about 40 bytes for each packed object. What
+    /// cannot be built within is a skip.
     pub memory: u64,
     /// The kinds to visit.
     pub kinds: &'a [ObjectKind],
@@ -50,7 +51,8 @@ pub struct Options<'a> {
 /// How far a walk has come.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Packed bytes, and a surcharge for each object, that there are to read. Known before the first object is visited.
+    /// Packed bytes, and a surcharge for each object, that there are to read. Known before the first object is
+    /// visited.
     pub total: AtomicU64,
     /// The part of `total` that is done.
     pub done: AtomicU64,

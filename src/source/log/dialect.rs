@@ -1,8 +1,6 @@
 //! What CI systems and log drivers put before a line: recognised line by line, so that it does not matter where a log
 //! is cut, and a log that holds another system's log is read, too.
 
-use std::ops::Range;
-
 /// Whose log it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Dialect {
@@ -111,7 +109,7 @@ impl Dialect {
     pub fn prefix(self, line: &[u8]) -> Prefix {
         let mut prefix = Prefix::default();
         for _ in 0..2 {
-            match self.layer(&line[prefix.len..]) {
+            match self.layer(&line[prefix.len as usize..]) {
                 Some(layer) => prefix = prefix.and(layer),
                 None => break,
             }
@@ -145,7 +143,7 @@ impl Dialect {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Prefix {
     /// Length in bytes; 0: there is none.
-    pub len: usize,
+    pub len: u32,
     /// Which of the streams that are mixed in the log the line belongs to; 0 where nothing says.
     pub stream: u16,
     /// The line goes on where the last one of its stream stopped.
@@ -155,9 +153,9 @@ pub struct Prefix {
     /// The text is a JSON string that ends at `end`.
     pub json: bool,
     /// Where the text ends, if not with the line.
-    pub end: Option<usize>,
-    /// The time of the line, as it is written.
-    pub time: Option<Range<usize>>,
+    pub end: Option<u32>,
+    /// Where the time of the line is written: its first byte, and behind its last.
+    pub time: Option<(u32, u32)>,
 }
 
 impl Prefix {
@@ -171,7 +169,7 @@ impl Prefix {
             open: self.open | next.open,
             json: next.json,
             end: next.end.map(|end| len + end),
-            time: self.time.or(next.time.map(|time| len + time.start..len + time.end)),
+            time: self.time.or(next.time.map(|(from, to)| (len + from, len + to))),
         }
     }
 }
@@ -203,7 +201,7 @@ fn time(line: &[u8]) -> Option<usize> {
 /// A time and what runtimes write behind it.
 fn stamped(line: &[u8], kinds: u8) -> Option<Prefix> {
     let len = time(line)?;
-    let plain = Prefix { len, time: Some(0..len), ..Prefix::default() };
+    let plain = Prefix { len: len as u32, time: Some((0, len as u32)), ..Prefix::default() };
     let rest = match line.get(len) {
         Some(b' ' | b'\t') => &line[len + 1..],
         None => return Some(plain),
@@ -216,16 +214,16 @@ fn stamped(line: &[u8], kinds: u8) -> Option<Prefix> {
     {
         // FF_TIMESTAMPS (runner 17.0), lib/gitlab/ci/trace/stream.rb: number, O or E, `+` for a line that goes on.
         let stream = 0x8000 | u16::from(high) << 5 | u16::from(low) << 1 | u16::from(stream == b'E');
-        return Some(Prefix { len: len + 5, stream, continues: how == b'+', ..plain });
+        return Some(Prefix { len: plain.len + 5, stream, continues: how == b'+', ..plain });
     }
     if kinds & kind::CRI != 0
         && let Some(rest) = rest.strip_prefix(b"std")
         && let Some(&[a, b, c, b' ', tag @ (b'F' | b'P'), b' ']) = rest.first_chunk::<6>()
         && let Some(stream) = standard_stream(&[a, b, c])
     {
-        return Some(Prefix { len: len + 10, stream, open: tag == b'P', ..plain });
+        return Some(Prefix { len: plain.len + 10, stream, open: tag == b'P', ..plain });
     }
-    (kinds & kind::ISO != 0).then_some(Prefix { len: len + 1, ..plain })
+    (kinds & kind::ISO != 0).then_some(Prefix { len: plain.len + 1, ..plain })
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -252,7 +250,8 @@ fn bracketed(line: &[u8]) -> Option<Prefix> {
         return None;
     }
     let len = if line.get(close + 1) == Some(&b' ') { close + 2 } else { close + 1 };
-    Some(Prefix { len, time: time.map(|len| 1 + after_word..1 + after_word + len), ..Prefix::default() })
+    let time = time.map(|len| (1 + after_word as u32, (1 + after_word + len) as u32));
+    Some(Prefix { len: len as u32, time, ..Prefix::default() })
 }
 
 /// Docker's `json-file` driver: `{"log":"text\n","stream":"stdout","time":"2026-…"}`, one object a line; text that was
@@ -271,13 +270,13 @@ fn json_driver(line: &[u8]) -> Option<Prefix> {
         None => 0,
     };
     Some(Prefix {
-        len: START.len(),
+        len: START.len() as u32,
         stream: 0x4000 | stream,
         continues: false,
         open: !text.ends_with(b"\\n"),
         json: true,
-        end: Some(end),
-        time: value(b"\"time\":\""),
+        end: Some(u32::try_from(end).ok()?),
+        time: value(b"\"time\":\"").and_then(|time| Some((time.start.try_into().ok()?, time.end.try_into().ok()?))),
     })
 }
 
@@ -309,8 +308,8 @@ fn syslog(line: &[u8]) -> Option<Prefix> {
     let end = 16 + memchr::memmem::find(window, b": ")?;
     // Host and unit are two words.
     (memchr::memchr_iter(b' ', &line[16..end]).count() == 1).then(|| Prefix {
-        len: end + 2,
-        time: Some(0..15),
+        len: end as u32 + 2,
+        time: Some((0, 15)),
         ..Prefix::default()
     })
 }
@@ -318,10 +317,11 @@ fn syslog(line: &[u8]) -> Option<Prefix> {
 /// `service-1  | `, as `docker compose logs` writes it.
 fn compose(line: &[u8]) -> Option<Prefix> {
     let window = &line[..line.len().min(64)];
+    memchr::memchr(b'|', window)?;
     let name = window.iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)).count();
     let blanks = window[name..].iter().take_while(|&&byte| byte == b' ').count();
     let len = name + blanks;
-    (blanks > 0 && window[len..].starts_with(b"| ")).then(|| Prefix { len: len + 2, ..Prefix::default() })
+    (blanks > 0 && window[len..].starts_with(b"| ")).then(|| Prefix { len: len as u32 + 2, ..Prefix::default() })
 }
 
 #[cfg(test)]
@@ -332,7 +332,7 @@ mod tests {
 
     fn text(line: &str) -> &str {
         let prefix = Dialect::Auto.prefix(line.as_bytes());
-        &line[prefix.len..prefix.end.unwrap_or(line.len())]
+        &line[prefix.len as usize..prefix.end.map_or(line.len(), |end| end as usize)]
     }
 
     #[test]
@@ -396,9 +396,10 @@ mod tests {
             line.extend(rest);
             for dialect in Dialect::ALL {
                 let prefix = dialect.prefix(&line);
-                prop_assert!(prefix.len <= prefix.end.unwrap_or(line.len()));
-                prop_assert!(prefix.end.is_none_or(|end| end <= line.len()));
-                prop_assert!(prefix.time.is_none_or(|time| time.end <= line.len()));
+                let len = line.len() as u32;
+                prop_assert!(prefix.len <= prefix.end.unwrap_or(len));
+                prop_assert!(prefix.end.is_none_or(|end| end <= len));
+                prop_assert!(prefix.time.is_none_or(|(from, to)| from <= to && to <= len));
             }
         }
     }

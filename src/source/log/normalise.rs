@@ -109,10 +109,11 @@ impl Normaliser {
     #[inline]
     fn parse(&self, log: &[u8], whole: Range<usize>, plain: bool, starts: bool) -> Line {
         // A byte order mark stands before the first line of GitHub's files.
-        let mark = if starts && log[whole.clone()].starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let has_mark = starts && log.get(whole.start) == Some(&0xEF) && log[whole.clone()].starts_with(b"\xEF\xBB\xBF");
+        let mark = if has_mark { 3 } else { 0 };
         let inner = whole.start + mark..whole.end;
         let prefix = if starts { self.dialect.prefix(&log[inner.clone()]) } else { Prefix::default() };
-        let content = inner.start + prefix.len..prefix.end.map_or(inner.end, |end| inner.start + end);
+        let content = inner.start + prefix.len as usize..prefix.end.map_or(inner.end, |end| inner.start + end as usize);
         // A carriage return at the end is a way to write a newline.
         let same =
             plain || memchr2(ESC, b'\r', &log[whole.clone()]) == Some(whole.len() - 1) && log[whole.end - 1] == b'\r';

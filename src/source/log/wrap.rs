@@ -11,19 +11,36 @@ const NARROWEST: usize = 40;
 /// Two lines are joined only if a stretch of this many token bytes results (`detect::shape::RUN`).
 const RUN: usize = 20;
 
+/// For each byte, whether tokens are made of it, or it joins their parts.
+const TOKEN_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] =
+            (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'-' | b'.' | b'+' | b'/' | b'=');
+        byte += 1;
+    }
+    table
+};
+
 /// A byte that tokens are made of, or that joins their parts.
+#[inline]
 pub fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-.+/=".contains(&byte)
+    TOKEN_BYTES[usize::from(byte)]
 }
 
 /// Whether what is left of a line and the next could be one stretch of token bytes. Cheap, and nearly always no.
+#[inline]
 pub fn may_join(line: &[u8], next: &[u8]) -> bool {
+    if line.len() < NARROWEST {
+        return false;
+    }
     let Some((true, true)) = line.last().zip(next.first()).map(|(&a, &b)| (is_token_byte(a), is_token_byte(b))) else {
         return false;
     };
     let tail = line.iter().rev().take(RUN).take_while(|&&byte| is_token_byte(byte)).count();
     let head = next.iter().take(RUN).take_while(|&&byte| is_token_byte(byte)).count();
-    line.len() >= NARROWEST && tail + head >= RUN
+    tail + head >= RUN
 }
 
 /// Whether a line of `width` columns was cut there, given the lines around it: none is wider, and the width is a usual

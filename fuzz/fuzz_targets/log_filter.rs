@@ -1,0 +1,25 @@
+//! Any text in any reads: the filter passes on what it passes on when it gets everything at once.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use libfuzzer_sys::fuzz_target;
+use stanch::detect::Detector;
+use stanch::rule::Confidence;
+use stanch::rulefile::builtin;
+use stanch::scan::filter::Filter;
+
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(Arc::new(builtin()), 0).expect("our own rules"));
+
+fn filtered<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut filter = Filter::new(&DETECTOR, Confidence::Low).expect("our own rules");
+    pieces.for_each(|piece| filter.push(piece, &mut out).expect("memory does not fail"));
+    filter.finish(&mut out).expect("memory does not fail");
+    out
+}
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (step, text) = input;
+    assert_eq!(filtered(text.chunks(usize::from(step) + 1)), filtered(std::iter::once(text)));
+});

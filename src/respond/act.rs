@@ -1,0 +1,414 @@
+//! Turns a plan into closed incidents, by way of the ledger. Nobody acts twice: whoever finds an act in the ledger
+//! looks what came of it first.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::incident::Place;
+use super::inspection::{Evidence, Inspection, Liveness};
+use super::plan::{Case, Plan, Verb};
+use super::provider::{self, Call};
+use crate::http::{Host, Http};
+use crate::ledger::{self, Event, Intent, Ledger, Past, Row};
+use crate::secret::{Fingerprint, Secret};
+
+/// How the ledger's steps of revocations begin.
+const REVOKE: &str = "revoke: ";
+
+/// GitHub's limit for one call of `credentials/revoke`.
+const MOST_IN_ONE_CALL: usize = 1000;
+
+/// Where a run stands. What a progress display shows, and where a test pulls the plug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nobody else acts for the incidents now.
+    Turn,
+    /// A row other than an intent or outcome is in the ledger.
+    Noted,
+    /// The intents are in the ledger, the request is not yet sent.
+    Intended,
+    /// The answer is there, or its absence; the ledger does not know yet.
+    Acted,
+    /// The outcome is in the ledger.
+    Recorded,
+    /// A provider was asked whether the token is dead.
+    Proved,
+    /// An incident is closed.
+    Closed,
+}
+
+/// How an incident ended in this run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The token is dead, and its provider says so.
+    Closed(String),
+    /// Something is left to a person.
+    Left(String),
+    /// A step failed; the ledger says which.
+    Failed(String),
+}
+
+/// How long to wait for a provider to do what it accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Before the second question; doubles after. GitHub locks out who fails often in a short time.
+    pub pause: Duration,
+    /// When to give up.
+    pub deadline: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { pause: Duration::from_secs(1), deadline: Duration::from_secs(60) }
+    }
+}
+
+/// What acting needs.
+pub struct Actor<'a> {
+    /// The network.
+    pub http: &'a Http,
+    /// The memory.
+    pub ledger: &'a mut Ledger,
+    /// How long to wait for proof.
+    pub patience: Patience,
+    /// Is told where the run stands.
+    pub tell: &'a mut dyn FnMut(Moment, &[Fingerprint]),
+}
+
+/// Why a call was not accepted.
+#[derive(Clone)]
+struct Refusal {
+    why: String,
+    /// The provider itself said no; otherwise nobody knows what came of it.
+    sure: bool,
+}
+
+/// A case whose token was sent in a call, and whether the provider accepted it.
+type Sent<'c> = (&'c Case, Result<(), Refusal>);
+
+/// Writes the first row of an incident, if there is none. Whether it did.
+pub fn found(ledger: &mut Ledger, case: &Case) -> Result<bool, ledger::Error> {
+    let id = case.incident.id.to_string();
+    if ledger.rows(Some(&id))?.iter().any(|row| row.event == Event::Found.as_str()) {
+        return Ok(false);
+    }
+    let place = |it: &Place| {
+        let commit = it.brought.as_ref().map(|brought| &brought.commit);
+        json!({ "in": it.origin, "line": it.line, "commit": commit })
+    };
+    let places: Vec<Value> = case.incident.places.iter().map(place).collect();
+    let kind = case.incident.kind.map(super::kind::Kind::as_str);
+    ledger.note(&id, Event::Found, &json!({ "rule": case.incident.rule, "kind": kind, "places": places }))?;
+    Ok(true)
+}
+
+/// Whether the rows of an incident end with a dead token: nothing was tried after it was proven.
+pub fn is_closed(rows: &[Row]) -> bool {
+    let tried = |row: &Row| row.event == Event::Intent.as_str() && row.step.starts_with(REVOKE);
+    let closed = rows.iter().rposition(|row| row.event == Event::Closed.as_str());
+    closed.is_some() && closed > rows.iter().rposition(tried)
+}
+
+/// A group of incidents that one call ends.
+struct Batch<'c> {
+    call: &'c Call,
+    cases: Vec<&'c Case>,
+}
+
+impl Actor<'_> {
+    /// Carries the plan out, tasks excepted. An error of the ledger ends the run: nothing is done without it.
+    pub fn run(&mut self, cases: &[Case], plan: &Plan) -> Result<Vec<(Fingerprint, End)>, ledger::Error> {
+        let mut ends = Vec::new();
+        let mut batches: Vec<Batch<'_>> = Vec::new();
+        for step in &plan.steps {
+            let Some(case) = cases.iter().find(|case| case.incident.id == step.incident) else { continue };
+            match &step.verb {
+                Verb::Close => ends.push((step.incident, self.close_dead(case)?)),
+                Verb::Revoke(call) => match batches.iter_mut().find(|it| it.takes(call)) {
+                    Some(batch) => batch.cases.push(case),
+                    None => batches.push(Batch { call, cases: vec![case] }),
+                },
+                Verb::Hold(why) => ends.push((step.incident, End::Left(why.clone()))),
+                Verb::Person(person) => ends.push((step.incident, End::Left(format!("see {}", person.page)))),
+                Verb::Task => {}
+            }
+        }
+        for batch in batches {
+            ends.extend(self.revoke(&batch)?);
+        }
+        Ok(ends)
+    }
+
+    /// A token that was dead when it was inspected. The ledger learns it once.
+    fn close_dead(&mut self, case: &Case) -> Result<End, ledger::Error> {
+        let id = case.incident.id.to_string();
+        let _turn = self.ledger.turns(&[&id])?;
+        if self.ledger.rows(Some(&id))?.iter().all(|row| row.event != Event::Closed.as_str()) {
+            self.begin(case)?;
+        }
+        self.close(case, &case.said)
+    }
+
+    fn revoke(&mut self, batch: &Batch<'_>) -> Result<Vec<(Fingerprint, End)>, ledger::Error> {
+        let ids: Vec<Fingerprint> = batch.cases.iter().map(|case| case.incident.id).collect();
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let _turns = self.ledger.turns(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+        (self.tell)(Moment::Turn, &ids);
+        let mut ends = Vec::new();
+        let mut fresh = Vec::new();
+        for &case in &batch.cases {
+            self.begin(case)?;
+            match self.look_back(case, batch.call)? {
+                Some(end) => ends.push((case.incident.id, end)),
+                None => fresh.push(case),
+            }
+        }
+        for (index, (case, accepted)) in self.call_all(batch.call, fresh)?.into_iter().enumerate() {
+            if index > 0 {
+                // Proof of death is a failed login, and many in a short time lock everybody out.
+                std::thread::sleep(self.patience.pause);
+            }
+            ends.push((case.incident.id, self.prove(case, accepted.as_ref())?));
+        }
+        Ok(ends)
+    }
+
+    /// One call for all; if the provider refuses them together, which changed nothing, one for each.
+    fn call_all<'c>(&mut self, call: &Call, cases: Vec<&'c Case>) -> Result<Vec<Sent<'c>>, ledger::Error> {
+        if cases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let together = self.call(call, &cases)?;
+        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.sure) {
+            return cases.into_iter().map(|case| Ok((case, self.call(call, &[case])?))).collect();
+        }
+        Ok(cases.into_iter().map(|case| (case, together.clone())).collect())
+    }
+
+    /// The first rows of an incident, and what is known of it now.
+    fn begin(&mut self, case: &Case) -> Result<(), ledger::Error> {
+        if found(self.ledger, case)? {
+            (self.tell)(Moment::Noted, &[case.incident.id]);
+        }
+        self.note(case, Event::Inspected, &inspected(&case.said))
+    }
+
+    /// What an earlier run, or another process, did for this incident. `None`: nothing stands against acting.
+    fn look_back(&mut self, case: &Case, call: &Call) -> Result<Option<End>, ledger::Error> {
+        let incident = case.incident.id.to_string();
+        let (step, accepted) = match self.ledger.past(&incident, REVOKE)? {
+            Past::New => return Ok(None),
+            Past::Doubt { step } => (step, None),
+            Past::Outcome { step, detail } if detail["accepted"] == json!(true) => (step, Some(detail)),
+            // The provider said no, or it was proven that nothing happened: there was no first act.
+            Past::Outcome { detail, .. } if detail["refused"] == json!(true) || detail["no_effect"] == json!(true) => {
+                return Ok(None);
+            }
+            Past::Outcome { step, .. } => (step, None),
+        };
+        let said = self.until_dead(case, self.patience.deadline)?;
+        if said.liveness.is_dead() {
+            return self.close(case, &said).map(Some);
+        }
+        if let Some(outcome) = accepted {
+            let when = outcome["status"].as_u64().map(|status| format!(" (status {status})")).unwrap_or_default();
+            return Ok(Some(End::Left(format!(
+                "an earlier run revoked it{when}, but it is {}; it is not revoked twice: look at {}",
+                state(&said),
+                call.host
+            ))));
+        }
+        if said.liveness.is_live() {
+            // Proven alive after all that time: the earlier request did not arrive, or did nothing.
+            self.ledger
+                .record(&[Intent { incident, step }], &json!({ "no_effect": true, "inspected": inspected(&said) }))?;
+            return Ok(None);
+        }
+        Ok(Some(End::Failed(format!(
+            "an earlier run was interrupted while revoking it, and whether it came through cannot be told ({}); run \
+             the command again when the provider answers",
+            state(&said)
+        ))))
+    }
+
+    /// Intent, call, outcome.
+    fn call(&mut self, call: &Call, cases: &[&Case]) -> Result<Result<(), Refusal>, ledger::Error> {
+        let intents: Vec<Intent> = cases.iter().map(|case| intent(case, call)).collect();
+        let ids: Vec<Fingerprint> = cases.iter().map(|case| case.incident.id).collect();
+        let tokens: Vec<&Secret> = cases.iter().map(|case| &case.incident.secret).collect();
+        let (http, tell) = (self.http, &mut *self.tell);
+        let outcome = self.ledger.around(&intents, || {
+            tell(Moment::Intended, &ids);
+            let outcome = match http.hosts.by_base_url(&call.host) {
+                Some(host) => send(http, host, call, &tokens),
+                None => {
+                    let why = format!("{} is not configured", call.host);
+                    (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal { why, sure: true }))
+                }
+            };
+            tell(Moment::Acted, &ids);
+            outcome
+        })?;
+        (self.tell)(Moment::Recorded, &ids);
+        Ok(outcome)
+    }
+
+    /// Inspects until the token is dead, and only then closes the incident.
+    fn prove(&mut self, case: &Case, accepted: Result<&(), &Refusal>) -> Result<End, ledger::Error> {
+        let refused = accepted.is_err_and(|refusal| refusal.sure);
+        let said = self.until_dead(case, if refused { Duration::ZERO } else { self.patience.deadline })?;
+        if said.liveness.is_dead() {
+            return self.close(case, &said);
+        }
+        let state = state(&said);
+        Ok(match (accepted, &said.liveness) {
+            (Err(refusal), _) => End::Failed(format!("{}; the token is {state}{}", refusal.why, self.otherwise(case))),
+            (Ok(()), Liveness::Unknown(_)) => {
+                End::Left(format!("revoked, and the provider accepted it, but that it is dead is not proven: {state}"))
+            }
+            (Ok(()), _) => End::Failed(format!("the provider accepted the revocation, but the token is still {state}")),
+        })
+    }
+
+    /// What is left where a request does not do it.
+    fn otherwise(&self, case: &Case) -> String {
+        let host = case.said.host.as_deref().and_then(|url| self.http.hosts.by_base_url(url));
+        let by_hand = case.incident.kind.zip(host).map(|(kind, host)| provider::by_hand(kind, &case.said, host));
+        by_hand.map(|person| format!("; by hand: {}", person.page)).unwrap_or_default()
+    }
+
+    /// One row, and a moment after it.
+    fn note(&mut self, case: &Case, event: Event, detail: &Value) -> Result<(), ledger::Error> {
+        self.ledger.note(&case.incident.id.to_string(), event, detail)?;
+        (self.tell)(Moment::Noted, &[case.incident.id]);
+        Ok(())
+    }
+
+    /// Asks until the token is dead or the deadline is over, and notes the last answer.
+    fn until_dead(&mut self, case: &Case, deadline: Duration) -> Result<Inspection, ledger::Error> {
+        let earlier = self.earlier(case)?;
+        let start = Instant::now();
+        let mut pause = self.patience.pause;
+        loop {
+            let said = provider::inspect(self.http, &case.incident, Some(&earlier));
+            (self.tell)(Moment::Proved, &[case.incident.id]);
+            // Nobody was asked: nobody will say anything else later.
+            let pointless = said.evidence.is_empty();
+            if said.liveness.is_dead() || pointless || start.elapsed() + pause > deadline {
+                self.note(case, Event::Inspected, &inspected(&said))?;
+                return Ok(said);
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
+    }
+
+    /// What was known before the act, by this run or by any before it: a token that was live once and is refused now
+    /// is dead, where the refusal alone would prove nothing.
+    fn earlier(&self, case: &Case) -> Result<Inspection, ledger::Error> {
+        let mut earlier = case.said.clone();
+        for row in self.ledger.rows(Some(&case.incident.id.to_string()))? {
+            let detail: Value = serde_json::from_str(&row.detail).unwrap_or(Value::Null);
+            let live = detail["liveness"].as_str().is_some_and(|word| word.starts_with("live"));
+            if row.event == Event::Inspected.as_str() && live && !earlier.liveness.is_live() {
+                earlier.liveness = Liveness::Live { limited: None };
+                earlier.host = detail["host"].as_str().map(str::to_owned).or(earlier.host);
+                earlier.asked_as = detail["asked_as"].as_str().map(str::to_owned);
+            }
+            // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
+            let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
+            if row.event == Event::Outcome.as_str() && row.step.starts_with(REVOKE) && done {
+                earlier.liveness = Liveness::Live { limited: None };
+            }
+        }
+        Ok(earlier)
+    }
+
+    fn close(&mut self, case: &Case, said: &Inspection) -> Result<End, ledger::Error> {
+        let id = case.incident.id.to_string();
+        if !is_closed(&self.ledger.rows(Some(&id))?) {
+            self.settle(case, said)?;
+            self.note(case, Event::Closed, &inspected(said))?;
+        }
+        (self.tell)(Moment::Closed, &[case.incident.id]);
+        Ok(closed(said))
+    }
+
+    /// Gives every intent without an outcome the one that the inspection found.
+    fn settle(&mut self, case: &Case, said: &Inspection) -> Result<(), ledger::Error> {
+        let id = case.incident.id.to_string();
+        let rows = self.ledger.rows(Some(&id))?;
+        let mut open: Vec<Intent> = Vec::new();
+        for row in &rows {
+            if row.event == Event::Intent.as_str() {
+                open.push(Intent { incident: id.clone(), step: row.step.clone() });
+            } else if row.event == Event::Outcome.as_str() {
+                open.retain(|intent| intent.step != row.step);
+            }
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.ledger.record(&open, &json!({ "found": "dead", "inspected": inspected(said) }))?;
+        (self.tell)(Moment::Recorded, &[case.incident.id]);
+        Ok(())
+    }
+}
+
+impl Batch<'_> {
+    fn takes(&self, call: &Call) -> bool {
+        self.call.takes_many() && self.call == call && self.cases.len() < MOST_IN_ONE_CALL
+    }
+}
+
+fn intent(case: &Case, call: &Call) -> Intent {
+    Intent { incident: case.incident.id.to_string(), step: format!("{REVOKE}{call}") }
+}
+
+/// Sends a call once, and says what the ledger should know of it.
+fn send(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> (Value, Result<(), Refusal>) {
+    match provider::perform(http, host, call, tokens) {
+        Ok(answer) => {
+            let status = answer.status;
+            let accepted = call.done.contains(&status) && !answer.is_page();
+            let sure = (400..500).contains(&status) && !answer.is_page();
+            let detail =
+                json!({ "accepted": accepted, "refused": sure, "status": status, "request_id": answer.request_id() });
+            let why = format!("{} refused the revocation with status {status}", host.name());
+            (detail, if accepted { Ok(()) } else { Err(Refusal { why, sure }) })
+        }
+        Err(fault) => {
+            let why = fault.to_string();
+            (json!({ "accepted": false, "fault": why }), Err(Refusal { why, sure: false }))
+        }
+    }
+}
+
+fn closed(said: &Inspection) -> End {
+    End::Closed(said.liveness.detail().unwrap_or("dead").to_owned())
+}
+
+fn state(said: &Inspection) -> String {
+    match said.liveness.detail() {
+        Some(detail) => format!("{}: {detail}", said.liveness.as_str()),
+        None => said.liveness.as_str().to_owned(),
+    }
+}
+
+/// What the ledger keeps of an inspection.
+fn inspected(said: &Inspection) -> Value {
+    let evidence = |one: &Evidence| {
+        json!({
+            "host": one.host, "question": one.question, "answer": one.answer, "request_id": one.request_id,
+        })
+    };
+    json!({
+        "liveness": said.liveness.as_str(),
+        "detail": said.liveness.detail(),
+        "host": said.host,
+        "holder": said.holder,
+        "asked_as": said.asked_as,
+        "evidence": said.evidence.iter().map(evidence).collect::<Vec<_>>(),
+    })
+}

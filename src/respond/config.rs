@@ -1,0 +1,194 @@
+//! What the configuration file says of hosts and of the response: `[[host]]`, `[respond]`, `[[respond.rule]]`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::plan::{Action, Choice, Confirm, Policy};
+use crate::http::HostSpec;
+use crate::rule::Severity;
+use crate::secret::Fingerprint;
+
+/// Irreversible steps of one run, unless the configuration says otherwise.
+const MAX_IRREVERSIBLE: usize = 20;
+
+/// The part of the configuration file that responding needs. The rest of the file is somebody else's.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct File {
+    /// Hosts that may be asked.
+    #[serde(default)]
+    pub host: Vec<HostSpec>,
+    /// What to do.
+    #[serde(default)]
+    pub respond: Respond,
+}
+
+/// `[respond]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Respond {
+    /// Fingerprints that are never touched.
+    #[serde(default)]
+    pub freeze: Vec<String>,
+    /// Irreversible steps in one run.
+    #[serde(default = "max_irreversible")]
+    pub max_irreversible: usize,
+    /// Logins, groups and organisations whose tokens are ours. Empty: everybody's.
+    #[serde(default)]
+    pub owners: Vec<String>,
+    /// The first that fits decides.
+    #[serde(default)]
+    pub rule: Vec<Rule>,
+    /// Where tasks are opened.
+    pub task: Option<TaskTarget>,
+}
+
+impl Default for Respond {
+    fn default() -> Self {
+        Respond {
+            freeze: Vec::new(),
+            max_irreversible: MAX_IRREVERSIBLE,
+            owners: Vec::new(),
+            rule: Vec::new(),
+            task: None,
+        }
+    }
+}
+
+fn max_irreversible() -> usize {
+    MAX_IRREVERSIBLE
+}
+
+/// `[[respond.rule]]`: conditions that are named must all hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Id of a rule; `*` stands for anything.
+    pub rule: Option<String>,
+    /// Name of a provider, as rules have it.
+    pub provider: Option<String>,
+    /// `live`, `live-limited` or `unknown`.
+    pub liveness: Option<String>,
+    /// A scope that the token has.
+    pub scope: Option<String>,
+    /// What to do.
+    pub action: Action,
+    /// Who must say yes.
+    #[serde(default)]
+    pub confirm: Confirm,
+}
+
+/// `[respond.task]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskTarget {
+    /// The base URL of a `[[host]]` with a credential.
+    pub host: String,
+    /// `owner/name` at GitHub, the path or number at GitLab, the key of a project in Jira. Unused by webhooks.
+    #[serde(default)]
+    pub project: String,
+    /// Jira's type of issue.
+    #[serde(default = "issue_type")]
+    pub issue_type: String,
+    /// Labels in addition to our own.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Who gets the task if nobody owns the path: logins, or user numbers at GitLab.
+    #[serde(default)]
+    pub assignees: Vec<String>,
+    /// Who gets the task for which paths (globs), in the order of the file; the last that fits decides.
+    #[serde(default)]
+    pub owners: Vec<PathOwners>,
+    /// A template (minijinja) for the body, instead of the built-in one.
+    pub template: Option<String>,
+    /// Prefix of links to lines, `https://github.com/acme/site/blob/{commit}`: the braces stand for the commit that
+    /// brought the secret, or `HEAD`.
+    pub link: Option<String>,
+    /// Days until a task is due, by severity.
+    #[serde(default)]
+    pub due_days: BTreeMap<String, u32>,
+    /// Whether `revoke` opens a task by itself for everything that is left to a person.
+    #[serde(default)]
+    pub automatic: bool,
+}
+
+/// One line of `owners`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathOwners {
+    /// A glob, as in CODEOWNERS.
+    pub path: String,
+    /// Who gets the task.
+    pub assignees: Vec<String>,
+}
+
+fn issue_type() -> String {
+    "Task".to_owned()
+}
+
+impl TaskTarget {
+    /// Days until a leak of this severity should be dealt with.
+    pub fn due_days(&self, severity: Severity) -> u32 {
+        let default = match severity {
+            Severity::Critical => 1,
+            Severity::High => 3,
+            Severity::Medium => 14,
+            Severity::Low => 30,
+        };
+        self.due_days.get(severity.as_str()).copied().unwrap_or(default)
+    }
+}
+
+/// What is wrong with `[respond]`.
+#[derive(Debug, thiserror::Error)]
+#[error("[respond]: {0}")]
+pub struct Error(String);
+
+impl Respond {
+    /// Checks it and makes the policy of a run. `any_owner` is the option of that name.
+    pub fn policy(&self, any_owner: bool) -> Result<Policy, Error> {
+        let parse = |text: &String| {
+            Fingerprint::parse(text).ok_or_else(|| Error(format!("freeze: {text:?} is no fingerprint (32 hex digits)")))
+        };
+        let choices = self.rule.iter().map(|rule| {
+            if let Some(word) = rule.liveness.as_deref().filter(|it| !["live", "live-limited", "unknown"].contains(it))
+            {
+                return Err(Error(format!("rule: liveness {word:?}; there are live, live-limited and unknown")));
+            }
+            Ok(Choice {
+                rule: rule.rule.clone(),
+                provider: rule.provider.clone(),
+                liveness: rule.liveness.clone(),
+                scope: rule.scope.clone(),
+                action: rule.action,
+                confirm: rule.confirm,
+            })
+        });
+        Ok(Policy {
+            freeze: self.freeze.iter().map(parse).collect::<Result<_, _>>()?,
+            max_irreversible: self.max_irreversible,
+            owners: self.owners.clone(),
+            any_owner,
+            choices: choices.collect::<Result<_, _>>()?,
+            tasks: self.task.as_ref().is_some_and(|task| task.automatic),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_shows_what_is_read() {
+        let manual = include_str!("../../docs/respond.md");
+        let (_, rest) = manual.split_once("```toml\n").unwrap();
+        let file: File = toml::from_str(rest.split_once("```").unwrap().0).unwrap();
+        let policy = file.respond.policy(false).unwrap();
+        assert_eq!((file.host.len(), policy.choices.len(), policy.max_irreversible), (3, 2, 20));
+        assert_eq!(policy.choices[1].confirm, Confirm::Person);
+        let task = file.respond.task.unwrap();
+        assert_eq!((task.due_days(Severity::High), task.due_days(Severity::Low)), (3, 30));
+        assert!(policy.tasks || task.automatic);
+    }
+}

@@ -1,0 +1,36 @@
+//! Turns findings into closed incidents.
+//!
+//! Incident → inspection → plan → act → ledger. Who is asked and what they say is `provider`'s, what should be done is
+//! `plan`'s, and only `act` does it.
+
+pub mod act;
+pub mod config;
+pub mod incident;
+pub mod inspection;
+pub mod kind;
+pub mod plan;
+pub mod provider;
+pub mod task;
+
+use incident::Incident;
+use plan::Case;
+
+use crate::http::Http;
+
+/// Asks about every incident, in order. `tell` hears of each answer.
+pub fn inspect(http: &Http, incidents: Vec<Incident>, tell: &mut dyn FnMut(&Case)) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::with_capacity(incidents.len());
+    for incident in incidents {
+        // Every dead token is a failed login for GitHub, and several in a short time lock everybody out.
+        let failed = cases
+            .last()
+            .is_some_and(|case| case.incident.kind.is_some_and(kind::Kind::is_github) && case.said.liveness.is_dead());
+        if failed && incident.kind.is_some_and(kind::Kind::is_github) {
+            std::thread::sleep(http.pace.pause);
+        }
+        let said = provider::inspect(http, &incident, None);
+        cases.push(Case { incident, said });
+        cases.last().into_iter().for_each(&mut *tell);
+    }
+    cases
+}

@@ -1,0 +1,76 @@
+//! Issues of GitLab, confidential.
+
+use serde_json::{Value, json};
+
+use super::{Created, Desk, Draft, Error, Found, Tracker, dropped, text};
+use crate::http::{Method, segment};
+
+pub(super) struct Issues<'a>(pub(super) Desk<'a>);
+
+impl Issues<'_> {
+    fn path(&self, rest: &str) -> String {
+        format!("/api/v4/projects/{}{rest}", segment(&self.0.target.project))
+    }
+
+    /// GitLab wants the number of a user.
+    fn user(&self, name: &str) -> Result<Option<u64>, Error> {
+        if let Ok(number) = name.parse() {
+            return Ok(Some(number));
+        }
+        let request = self.0.request(Method::GET, "/api/v4/users".to_owned())?.query("username", name);
+        Ok(self.0.ask(&request, "look up a user")?.pointer("/0/id").and_then(Value::as_u64))
+    }
+}
+
+fn found(issue: &Value) -> Option<Found> {
+    Some(Found { id: text(issue, "/iid")?, url: text(issue, "/web_url")?, open: issue["state"] == "opened" })
+}
+
+impl Tracker for Issues<'_> {
+    fn find(&self, marker: &str) -> Result<Vec<Found>, Error> {
+        let request = self.0.request(Method::GET, self.path("/issues"))?;
+        let request = request.query("labels", marker).query("scope", "all").query("per_page", "100");
+        let list = self.0.ask(&request, "list issues")?;
+        let list = list.as_array().ok_or_else(|| self.0.unexpected("list issues"))?;
+        let mut found: Vec<Found> = list.iter().filter_map(found).collect();
+        found.sort_by_key(|task| task.id.parse::<u64>().unwrap_or(u64::MAX));
+        Ok(found)
+    }
+
+    fn create(&self, draft: &Draft) -> Result<Created, Error> {
+        let (mut ids, mut lost) = (Vec::new(), Vec::new());
+        for name in &draft.assignees {
+            match self.user(name)? {
+                Some(id) => ids.push(id),
+                None => lost.push(name.clone()),
+            }
+        }
+        let body = json!({
+            "title": draft.title,
+            "description": draft.body,
+            "labels": draft.labels.join(","),
+            "confidential": true,
+            "assignee_ids": ids,
+            "due_date": draft.due,
+        });
+        let issue = self.0.act(Method::POST, self.path("/issues"), &body, "open an issue")?;
+        let task = found(&issue).ok_or_else(|| self.0.unexpected("open an issue"))?;
+        lost.extend(dropped(&draft.labels, issue.get("labels"), "/name"));
+        let wanted: Vec<String> = ids.iter().map(u64::to_string).collect();
+        lost.extend(dropped(&wanted, issue.get("assignees"), "/id"));
+        if issue["confidential"] != json!(true) {
+            lost.push("confidential".to_owned());
+        }
+        Ok(Created { task, dropped: lost })
+    }
+
+    fn comment(&self, task: &Found, text: &str) -> Result<(), Error> {
+        let path = self.path(&format!("/issues/{}/notes", task.id));
+        self.0.act(Method::POST, path, &json!({ "body": text }), "comment").map(drop)
+    }
+
+    fn set_open(&self, task: &Found, open: bool) -> Result<(), Error> {
+        let body = json!({ "state_event": if open { "reopen" } else { "close" } });
+        self.0.act(Method::PUT, self.path(&format!("/issues/{}", task.id)), &body, "change an issue").map(drop)
+    }
+}

@@ -1,0 +1,86 @@
+//! Tasks by way of the ledger.
+
+use serde_json::{Value, json};
+
+use super::draft::marker;
+use super::{Board, Draft, Error, Opened};
+use crate::ledger::{Event, Intent, Ledger, Past, Row};
+use crate::respond::act::is_closed;
+use crate::secret::Secret;
+
+/// How the ledger's steps of tasks begin.
+const TASK: &str = "task: ";
+
+/// Opens a task, unless there is one.
+pub fn open(board: &Board<'_>, ledger: &mut Ledger, incident: &str, draft: &Draft) -> Result<Opened, Error> {
+    let _turn = ledger.turns(&[incident])?;
+    let step = format!("{TASK}{}", board.name());
+    if !board.can_look() {
+        // Only the ledger knows whether it was sent.
+        let how = match ledger.past(incident, &step)? {
+            Past::Doubt { .. } => Some("sent perhaps, by a run that was interrupted; it is not sent again"),
+            Past::Outcome { detail, .. } if detail["accepted"] == json!(true) => Some("there already"),
+            Past::Outcome { detail, .. } if detail["refused"] != json!(true) => {
+                Some("sent perhaps, by a run that got no answer; it is not sent again")
+            }
+            _ => None,
+        };
+        if let Some(how) = how {
+            return Ok(Opened { url: String::new(), how, dropped: Vec::new() });
+        }
+    }
+    ledger.around(&[Intent { incident: incident.to_owned(), step }], || {
+        let outcome = board.open(draft);
+        let detail = match &outcome {
+            Ok(opened) => json!({ "accepted": true, "url": opened.url, "how": opened.how, "dropped": opened.dropped }),
+            Err(error) => {
+                let refused = matches!(error, Error::Refused { .. } | Error::Config(_));
+                json!({ "accepted": false, "refused": refused, "fault": error.to_string() })
+            }
+        };
+        (detail, outcome)
+    })?
+}
+
+/// What `sync` did for one incident.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Tasks closed.
+    pub closed: usize,
+    /// Tasks that got a comment.
+    pub commented: usize,
+    /// Alerts of GitHub's resolved.
+    pub alerts: usize,
+}
+
+/// Tells the tasks of an incident what happened since they were told last, and closes them when the token is proven
+/// dead. `secret`, where it is known, also resolves GitHub's own alerts.
+pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Option<&Secret>) -> Result<Synced, Error> {
+    let _turn = ledger.turns(&[incident])?;
+    let rows = ledger.rows(Some(incident))?;
+    let is_task = |row: &Row| row.event == Event::Task.as_str() || row.step.starts_with(TASK);
+    let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };
+    let dead = is_closed(&rows);
+    let news = rows[told..].iter().any(|row| row.event == Event::Outcome.as_str() && !is_task(row));
+    let was_closed = rows.iter().any(|row| row.event == Event::Task.as_str() && detail(row)["closed"] == json!(true));
+    let mut synced = Synced::default();
+    if dead && !was_closed {
+        let evidence = rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default();
+        let why = evidence["detail"].as_str().unwrap_or("dead");
+        let text = format!("The token is proven dead ({why}). Nothing is left to revoke.");
+        synced.closed = board.report(&marker(incident), &text, true)?;
+        ledger.note(incident, Event::Task, &json!({ "closed": true, "tasks": synced.closed }))?;
+    } else if !dead && news {
+        let text = "stanch acted on this incident, but the token is not proven dead yet.";
+        synced.commented = board.report(&marker(incident), text, false)?;
+        ledger.note(incident, Event::Task, &json!({ "commented": synced.commented }))?;
+    }
+    if let Some(secret) = secret.filter(|_| dead) {
+        synced.alerts = board.resolve_alerts(secret, "Revoked, and proven dead by inspection (stanch).")?;
+    }
+    Ok(synced)
+}
+
+fn detail(row: &Row) -> Value {
+    serde_json::from_str(&row.detail).unwrap_or(Value::Null)
+}

@@ -1,0 +1,135 @@
+//! `stanch filter` as a program: what it lets through, when, and with which exit code.
+
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+
+use stanch::detect::mint::mint;
+use stanch::rulefile::builtin;
+
+fn stanch(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stanch"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn token(rule: &str) -> String {
+    mint(builtin().get(rule).unwrap(), 7).unwrap()
+}
+
+#[test]
+fn secrets_of_every_rule_are_replaced_and_the_rest_is_the_same() {
+    // Each rule's own examples of leaks, which have the context that some rules ask for.
+    let mut leaks: Vec<(String, String, String)> = Vec::new();
+    for rule in &builtin().rules {
+        let Some(token) = mint(rule, 7) else { continue };
+        let plain = rule.leaks.iter().filter(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
+        leaks.extend(plain.map(|leak| (rule.id.clone(), token.clone(), leak.replace("<mint>", &token))));
+    }
+    assert!(leaks.len() > 30);
+    let text: String = leaks.iter().map(|(_, _, leak)| format!("{leak}\n\u{fffd} between \r\n")).collect();
+    let mut child = stanch(&["filter", "--confidence", "low"]).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    input.write_all(b"\xff\0 no newline").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let filtered = String::from_utf8_lossy(&output.stdout);
+    for (id, token, _) in &leaks {
+        assert!(!filtered.contains(token.as_str()), "{id}");
+    }
+    assert!(output.stdout.ends_with(b"\xff\0 no newline"));
+    assert_eq!(filtered.matches("\u{fffd} between \r\n").count(), leaks.len());
+}
+
+#[test]
+fn a_line_comes_through_while_the_input_is_open() {
+    let token = token("github-pat");
+    let mut child = stanch(&["redact"]).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    input.write_all(format!("login {token} done\n> ").as_bytes()).unwrap();
+    let wanted = format!("login [stanch: github-pat ghp_****…{}] done\n> ", &token[token.len() - 4..]);
+    let mut seen = vec![0; wanted.len()];
+    output.read_exact(&mut seen).unwrap();
+    assert_eq!(String::from_utf8_lossy(&seen), wanted);
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
+    let token = token("github-pat");
+    let script = format!("echo out {token}; echo err {token} >&2; exit 42");
+    let output = stanch(&["filter", "--", "sh", "-c", &script]).output().unwrap();
+    assert_eq!(output.status.code(), Some(42));
+    for (stream, word) in [(&output.stdout, "out"), (&output.stderr, "err")] {
+        let text = String::from_utf8_lossy(stream);
+        assert!(text.starts_with(&format!("{word} [stanch: github-pat ghp_")) && !text.contains(&token), "{text}");
+    }
+    let killed = stanch(&["filter", "--", "sh", "-c", "kill -TERM $$"]).output().unwrap();
+    assert_eq!(killed.status.code(), Some(128 + 15));
+    let missing = stanch(&["filter", "--", "/no/such/program"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut child = stanch(&["filter"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut input = child.stdin.take().unwrap();
+    // The pipe breaks at some point; which write notices does not matter.
+    while input.write_all(&[b'\n'; 4096]).is_ok() {}
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+mod splits {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use stanch::detect::Detector;
+    use stanch::rule::Confidence;
+    use stanch::scan::filter::Filter;
+
+    use super::*;
+
+    fn filtered(detector: &Detector, pieces: &[&[u8]]) -> Vec<u8> {
+        let (mut filter, mut out) = (Filter::new(detector, Confidence::Low).unwrap(), Vec::new());
+        pieces.iter().for_each(|piece| filter.push(piece, &mut out).unwrap());
+        filter.finish(&mut out).unwrap();
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn any_reads_of_our_rules_leaks_give_the_same_and_no_secret(
+            parts in prop::collection::vec((any::<prop::sample::Index>(), "[a-zA-Z =:.\n\"-]{0,30}"), 1..6),
+            cuts in prop::collection::vec(1usize..80, 0..40),
+        ) {
+            let rules = Arc::new(builtin());
+            let detector = Detector::new(rules.clone(), 0).unwrap();
+            let (mut text, mut tokens) = (String::new(), Vec::new());
+            for (index, noise) in &parts {
+                let rule = index.get(&rules.rules);
+                let leak = rule.leaks.iter().find(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
+                if let (Some(token), Some(leak)) = (mint(rule, index.index(1000) as u64), leak) {
+                    text.push_str(&format!("{noise}\n{}\n", leak.replace("<mint>", &token)));
+                    tokens.push(token);
+                }
+            }
+            let whole = filtered(&detector, &[text.as_bytes()]);
+            let (mut pieces, mut rest) = (Vec::new(), text.as_bytes());
+            for cut in cuts {
+                let (piece, tail) = rest.split_at(cut.min(rest.len()));
+                pieces.push(piece);
+                rest = tail;
+            }
+            pieces.push(rest);
+            let split = filtered(&detector, &pieces);
+            prop_assert_eq!(String::from_utf8_lossy(&split), String::from_utf8_lossy(&whole));
+            for token in &tokens {
+                prop_assert!(memchr::memmem::find(&split, token.as_bytes()).is_none());
+            }
+        }
+    }
+}

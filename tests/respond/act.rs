@@ -1,0 +1,432 @@
+//! Acting: once, proven, and never on what is not ours.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stanch::http::Http;
+use stanch::ledger::{Chain, Ledger};
+use stanch::respond::act::{Actor, End, Moment, Patience};
+use stanch::respond::config::File;
+use stanch::respond::incident::Incident;
+use stanch::respond::inspection::Inspection;
+use stanch::respond::kind::Kind;
+use stanch::respond::plan::{self, Effect, Plan, Policy, Verb};
+use stanch::secret::Fingerprint;
+
+use crate::forge::Forge;
+use crate::server::Reply;
+use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, to, together};
+
+pub fn ledger(path: &Path) -> Ledger {
+    Ledger::open(path, Arc::new(|| "2026-11-21T00:00:00Z".to_owned())).unwrap()
+}
+
+pub fn policy(config: &str) -> Policy {
+    toml::from_str::<File>(config).unwrap().respond.policy(false).unwrap()
+}
+
+pub const PATIENCE: Patience = Patience { pause: Duration::from_millis(10), deadline: Duration::from_millis(200) };
+
+/// One run of `stanch revoke`, from the inspection to the end.
+pub fn respond(
+    http: &Http,
+    incidents: Vec<Incident>,
+    policy: &Policy,
+    path: &Path,
+    tell: &mut dyn FnMut(Moment, &[Fingerprint]),
+) -> (Plan, Vec<(Fingerprint, End)>) {
+    let cases = stanch::respond::inspect(http, incidents, &mut |_| ());
+    let plan = plan::make(&cases, policy, &http.hosts);
+    let mut ledger = ledger(path);
+    let ends = Actor { http, ledger: &mut ledger, patience: PATIENCE, tell }.run(&cases, &plan).unwrap();
+    assert!(matches!(ledger.verify().unwrap(), Chain::Whole { .. }));
+    (plan, ends)
+}
+
+fn run(http: &Http, case: &Incident, path: &Path) -> End {
+    let (_, mut ends) = respond(http, vec![case.clone()], &policy(""), path, &mut |_, _| ());
+    assert_eq!(ends.len(), 1);
+    ends.remove(0).1
+}
+
+fn temp() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.db");
+    (dir, path)
+}
+
+/// Every kind that is ended by a call that needs nobody else.
+pub fn cases() -> Vec<(&'static str, Incident, &'static str)> {
+    let mut jira = incident(&noise(44), Kind::AtlassianDataCenter);
+    jira.facts = vec![stanch::finding::Fact { name: "data_center.id", value: "000000000012".to_owned() }];
+    vec![
+        ("github", incident(&github_token("ghp_"), Kind::GithubPat), "POST /credentials/revoke"),
+        ("github", incident(&github_token("ghs_"), Kind::GithubInstallation), "DELETE /installation/token"),
+        ("gitlab", incident(&gitlab_token(), Kind::GitlabPat), "DELETE /api/v4/personal_access_tokens/self"),
+        (
+            "gitlab",
+            incident(&format!("glrt-{}", noise(20)), Kind::GitlabRunner),
+            "POST /api/v4/runners/reset_authentication_token",
+        ),
+        ("jira-data-center", jira, "DELETE /rest/pat/latest/tokens/12"),
+    ]
+}
+
+pub fn text(case: &Incident) -> String {
+    String::from_utf8(case.secret.expose().to_vec()).unwrap()
+}
+
+#[test]
+fn a_live_token_is_ended_proven_dead_and_closed() {
+    for (provider, case, line) in cases() {
+        let (_dir, path) = temp();
+        let token = text(&case);
+        let forge = Forge::with(&[&token]);
+        let http = to(provider, &forge.server);
+        let end = run(&http, &case, &path);
+        assert!(matches!(end, End::Closed(_)), "{line}: {end:?}");
+        assert!(!forge.is_live(&token));
+        assert_eq!(forge.server.count(line), 1);
+        // Again: nothing is left to do, and nothing is done.
+        let rows = || ledger(&path).rows(None).unwrap().iter().filter(|row| row.event != "inspected").count();
+        let before = rows();
+        assert!(matches!(run(&http, &case, &path), End::Closed(_)));
+        assert_eq!(forge.ended(&token), 1);
+        assert_eq!(rows(), before);
+    }
+}
+
+#[test]
+fn an_accepted_revocation_is_not_believed_but_proven() {
+    let (_dir, path) = temp();
+    let case = incident(&github_token("ghp_"), Kind::GithubPat);
+    let forge = Forge::with(&[&text(&case)]);
+    forge.lag(6);
+    assert!(matches!(run(&to("github", &forge.server), &case, &path), End::Closed(_)));
+    let (_dir, path) = temp();
+    let case = incident(&github_token("ghp_"), Kind::GithubPat);
+    let forge = Forge::with(&[&text(&case)]);
+    forge.lag(1000);
+    let http = to("github", &forge.server);
+    assert!(matches!(run(&http, &case, &path), End::Failed(_)));
+    // It was accepted: the next run looks, and does not do it again.
+    assert!(matches!(run(&http, &case, &path), End::Left(_)));
+    assert_eq!(forge.ended(&text(&case)), 1);
+    forge.lag(0);
+    assert!(matches!(run(&http, &case, &path), End::Closed(_)));
+    assert_eq!(forge.ended(&text(&case)), 1);
+}
+
+#[test]
+fn many_tokens_of_github_go_in_one_call() {
+    let (_dir, path) = temp();
+    let cases: Vec<Incident> = (0..5).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+    let tokens: Vec<String> = cases.iter().map(text).collect();
+    let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+    let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
+    assert!(ends.iter().all(|(_, end)| matches!(end, End::Closed(_))), "{ends:?}");
+    assert_eq!((ends.len(), forge.server.count("POST /credentials/revoke")), (5, 1));
+}
+
+#[test]
+fn one_bad_token_does_not_save_the_others() {
+    let (_dir, path) = temp();
+    let cases: Vec<Incident> = (0..3).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+    let tokens: Vec<String> = cases.iter().map(text).collect();
+    let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+    forge.trouble("/credentials/revoke", Reply::json(422, r#"{"message":"Validation Failed"}"#), false, 1);
+    let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
+    assert!(ends.iter().all(|(_, end)| matches!(end, End::Closed(_))), "{ends:?}");
+    assert_eq!(forge.server.count("POST /credentials/revoke"), 4);
+    assert!(tokens.iter().all(|token| forge.ended(token) == 1));
+}
+
+#[test]
+fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
+    let faults = [
+        Reply::Silence,
+        Reply::Reset,
+        Reply::Truncated,
+        Reply::Drip,
+        Reply::Html(200),
+        Reply::json(403, "{}"),
+        Reply::json(429, "{}").with("retry-after", "3600"),
+        Reply::json(500, "{}"),
+        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
+    ];
+    let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+    for (provider, case, act) in cases() {
+        // As many requests as a run without trouble makes, and each of them gets its turn.
+        let forge = Forge::with(&[&text(&case)]);
+        let (_dir, path) = temp();
+        run(&to(provider, &forge.server), &case, &path);
+        for (at, line) in forge.server.lines().into_iter().enumerate() {
+            for fault in &faults {
+                // An act may be done, and its answer lost.
+                for done in [false, true].into_iter().filter(|done| !done || line == act) {
+                    let (case, fault) = (case.clone(), fault.clone());
+                    jobs.push(Box::new(move || faulty(provider, &case, act, at, &fault, done)));
+                }
+            }
+        }
+    }
+    together(jobs);
+}
+
+/// One request goes wrong once; runs follow until the incident is closed.
+fn faulty(provider: &str, case: &Incident, act: &'static str, at: usize, fault: &Reply, done: bool) {
+    let (_dir, path) = temp();
+    let token = text(case);
+    let forge = Forge::with(&[&token]);
+    forge.trouble_after(at, fault.clone(), done);
+    let http = hurried(to(provider, &forge.server));
+    let story = format!("{act} with {fault:?} for request {at}, done {done}");
+    let mut end = run(&http, case, &path);
+    for _ in 0..3 {
+        assert!(matches!(end, End::Closed(_)) <= !forge.is_live(&token), "{story}: closed, but alive");
+        if matches!(end, End::Closed(_)) {
+            break;
+        }
+        end = run(&http, case, &path);
+    }
+    assert!(matches!(end, End::Closed(_)), "{story}: {end:?}");
+    assert_eq!(forge.ended(&token), 1, "{story}");
+}
+
+#[test]
+fn an_inspection_that_fails_after_the_act_leaves_the_incident_open() {
+    let (_dir, path) = temp();
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let http = to("gitlab", &forge.server);
+    let mut tell = |moment, _: &[Fingerprint]| {
+        if moment == Moment::Recorded {
+            forge.trouble("/self", Reply::json(503, "{}"), false, usize::MAX);
+        }
+    };
+    let (_, ends) = respond(&http, vec![case.clone()], &policy(""), &path, &mut tell);
+    assert!(matches!(ends[0].1, End::Left(_)), "{ends:?}");
+    forge.trouble("/self", Reply::json(503, "{}"), false, 0);
+    assert!(matches!(run(&http, &case, &path), End::Closed(_)));
+    assert_eq!(forge.ended(&text(&case)), 1);
+}
+
+#[test]
+fn two_runs_at_once_act_once() {
+    let (_dir, path) = temp();
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (path, case, http) = (path.clone(), case.clone(), to("gitlab", &forge.server));
+            std::thread::spawn(move || run(&http, &case, &path))
+        })
+        .collect();
+    for thread in threads {
+        let end = thread.join().unwrap();
+        assert!(matches!(end, End::Closed(_)), "{end:?}");
+    }
+    assert_eq!(forge.server.count("DELETE /api/v4/personal_access_tokens/self"), 1);
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_stops_everything() {
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let http = to("gitlab", &forge.server);
+    let (_dir, path) = temp();
+    let cases = stanch::respond::inspect(&http, vec![case.clone()], &mut |_| ());
+    let plan = plan::make(&cases, &policy(""), &http.hosts);
+    ledger(&path);
+    let mut closed = Ledger::open_to_read(&path).unwrap();
+    let mut actor = Actor { http: &http, ledger: &mut closed, patience: PATIENCE, tell: &mut |_, _| () };
+    assert!(actor.run(&cases, &plan).is_err());
+    assert_eq!(forge.ended(&text(&case)), 0);
+}
+
+/// How a token is ended of which this much is known.
+fn way(provider: &str, more: &str, kind: Kind, ids: &[(&'static str, &str)]) -> String {
+    let http = door(&host(provider, "https://h.test", more));
+    let mut case = plan::Case { incident: incident(&noise(40), kind), said: Inspection::live() };
+    case.said.host = Some("https://h.test".to_owned());
+    case.said.ids = ids.iter().map(|&(name, id)| (name, id.to_owned())).collect();
+    match plan::make(&[case], &policy(""), &http.hosts).steps.remove(0).verb {
+        Verb::Revoke(call) => call.to_string().replace(" https://h.test", " "),
+        Verb::Person(person) => format!("person {}", person.page),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Provider, what `[[host]]` says besides, kind, the provider's numbers; and the way.
+type Row = (&'static str, &'static str, Kind, &'static [(&'static str, &'static str)], &'static str);
+
+#[test]
+fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
+    const OURS: &str =
+        "credential = { env = \"X\" }\nclient_id = \"Iv1\"\nclient_secret = { env = \"Y\" }\norganization = \"acme\"";
+    let with = "with the configured credential";
+    const TOKEN: (&str, &str) = ("token", "5");
+    let table: &[Row] = &[
+        ("github", "", Kind::GithubPat, &[], "POST /credentials/revoke without a credential"),
+        ("github", "", Kind::GithubBare, &[], "person https://h.test/settings/tokens"),
+        ("github", OURS, Kind::GithubRefresh, &[], "POST /credentials/revoke without a credential"),
+        ("github", "", Kind::GithubInstallation, &[], "DELETE /installation/token as the token itself"),
+        ("github", OURS, Kind::GithubOauth, &[("client", "Iv1")], "DELETE /applications/Iv1/token as our application"),
+        ("gitlab", "", Kind::GitlabPat, &[TOKEN], "DELETE /api/v4/personal_access_tokens/self as the token itself"),
+        ("gitlab", OURS, Kind::GitlabPat, &[TOKEN, ("admin", "yes")], "DELETE /api/v4/personal_access_tokens/5 WITH"),
+        ("gitlab", "", Kind::GitlabRunner, &[], "POST /api/v4/runners/reset_authentication_token without a credential"),
+        ("gitlab", OURS, Kind::GitlabOauth, &[], "POST /oauth/revoke as our application"),
+        ("gitlab", "", Kind::GitlabOauth, &[], "person https://h.test/-/user_settings/applications"),
+        (
+            "gitlab",
+            OURS,
+            Kind::GitlabDeploy,
+            &[TOKEN, ("project", "a/b")],
+            "DELETE /api/v4/projects/a%2Fb/deploy_tokens/5 WITH",
+        ),
+        ("gitlab", OURS, Kind::GitlabDeploy, &[TOKEN, ("group", "7")], "DELETE /api/v4/groups/7/deploy_tokens/5 WITH"),
+        ("gitlab", OURS, Kind::GitlabDeploy, &[], "POST /api/v4/groups/acme/tokens/revoke WITH"),
+        ("gitlab", OURS, Kind::GitlabTrigger, &[TOKEN, ("project", "9")], "DELETE /api/v4/projects/9/triggers/5 WITH"),
+        (
+            "gitlab",
+            OURS,
+            Kind::GitlabAgent,
+            &[TOKEN, ("project", "9"), ("agent", "3")],
+            "DELETE /api/v4/projects/9/cluster_agents/3/tokens/5 WITH",
+        ),
+        (
+            "gitlab",
+            OURS,
+            Kind::GitlabJob,
+            &[("project", "9"), ("job", "8")],
+            "POST /api/v4/projects/9/jobs/8/cancel WITH",
+        ),
+        ("gitlab", OURS, Kind::GitlabFeed, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        ("gitlab", OURS, Kind::GitlabOauthSecret, &[("admin", "yes")], "DELETE /api/v4/admin/token WITH"),
+        (
+            "gitlab",
+            "",
+            Kind::GitlabFeed,
+            &[("admin", "yes")],
+            "person https://h.test/-/user_settings/personal_access_tokens",
+        ),
+        (
+            "bitbucket-data-center",
+            OURS,
+            Kind::BitbucketDataCenter,
+            &[TOKEN, ("user", "jane")],
+            "DELETE /rest/access-tokens/latest/users/jane/5 WITH",
+        ),
+        (
+            "jira-data-center",
+            "",
+            Kind::AtlassianDataCenter,
+            &[TOKEN],
+            "DELETE /rest/pat/latest/tokens/5 as the token itself",
+        ),
+        ("jira-data-center", OURS, Kind::AtlassianDataCenter, &[TOKEN], "DELETE /rest/pat/latest/tokens/5 WITH"),
+        (
+            "jira",
+            "",
+            Kind::AtlassianApi,
+            &[TOKEN, ("account", "a:1"), ("admin_host", "https://api.atlassian.com")],
+            "DELETE https://api.atlassian.com/users/a%3A1/manage/api-tokens/5 WITH",
+        ),
+        (
+            "jira",
+            "",
+            Kind::AtlassianApi,
+            &[("account", "a:1")],
+            "person https://id.atlassian.com/manage-profile/security/api-tokens",
+        ),
+    ];
+    for (provider, more, kind, ids, expected) in table {
+        assert_eq!(way(provider, more, *kind, ids), expected.replace("WITH", with), "{kind:?} at {provider}");
+    }
+}
+
+#[test]
+fn a_token_that_nobody_owns_up_to_is_not_sent_around_to_be_revoked() {
+    let forge = Forge::with(&[]);
+    let http = to("github", &forge.server);
+    let mut case = incident(&github_token("ghp_"), Kind::GithubPat);
+    case.hints.hosts = vec!["git.elsewhere.test".to_owned()];
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let Verb::Hold(why) = plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb else { panic!() };
+    assert!(why.contains("https://git.elsewhere.test/api/v3"), "{why}");
+}
+
+/// The plan for one token of jane's at GitLab.
+fn planned(config: &str, any_owner: bool) -> Plan {
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let http = to("gitlab", &forge.server);
+    let id = case.id.to_string();
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let file: File = toml::from_str(&config.replace("THIS", &id)).unwrap();
+    let plan = plan::make(&cases, &file.respond.policy(any_owner).unwrap(), &http.hosts);
+    assert_eq!(forge.server.log().iter().filter(|got| got.method != "GET").count(), 0);
+    plan
+}
+
+#[test]
+fn a_policy_decides() {
+    let effect = |config: &str| planned(config, false).steps[0].effect();
+    assert_eq!(effect(""), Effect::Irreversible);
+    assert_eq!(effect("[respond]\nfreeze = [\"THIS\"]"), Effect::Reads);
+    assert_eq!(effect("[respond]\nmax_irreversible = 0"), Effect::Reads);
+    assert_eq!(effect("[respond]\nowners = [\"jane\"]"), Effect::Irreversible);
+    assert_eq!(effect("[respond]\nowners = [\"Jan\"]"), Effect::Reads);
+    assert_eq!(planned("[respond]\nowners = [\"acme\"]", true).irreversible(), 1);
+    let rule = |text: &str| effect(&format!("[[respond.rule]]\n{text}"));
+    assert_eq!(rule("provider = \"gitlab\"\naction = \"ignore\""), Effect::Reads);
+    assert_eq!(rule("provider = \"github\"\naction = \"ignore\""), Effect::Irreversible);
+    assert_eq!(rule("liveness = \"live\"\naction = \"task\""), Effect::Reversible);
+    assert_eq!(rule("liveness = \"unknown\"\naction = \"task\""), Effect::Irreversible);
+    assert_eq!(rule("scope = \"api\"\naction = \"task\""), Effect::Reversible);
+    assert_eq!(rule("scope = \"sudo\"\naction = \"task\""), Effect::Irreversible);
+}
+
+#[test]
+fn a_wrong_policy_is_refused() {
+    for config in ["[respond]\nfreeze = [\"abc\"]", "[[respond.rule]]\nliveness = \"dead\"\naction = \"revoke\""] {
+        assert!(toml::from_str::<File>(config).unwrap().respond.policy(false).is_err(), "{config}");
+    }
+    for config in ["[respond]\nfrezze = []", "[[respond.rule]]\naction = \"rotate\"", "[[host]]\nprovider = \"x\""] {
+        assert!(toml::from_str::<File>(config).is_err(), "{config}");
+    }
+}
+
+#[test]
+fn unknown_may_be_revoked_and_what_has_no_api_is_a_persons() {
+    let http = door("");
+    let mut http = http;
+    http.offline = true;
+    let plan = |kind| {
+        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
+    };
+    let Verb::Revoke(call) = plan(Kind::GithubRefresh) else { panic!() };
+    assert_eq!(call.to_string(), "POST https://api.github.com/credentials/revoke without a credential");
+    let Verb::Person(person) = plan(Kind::BitbucketAccess) else { panic!() };
+    assert!(person.steps.iter().any(|step| step.contains("Do not choose Rotate")));
+    assert!(person.page.starts_with("https://bitbucket.org/"));
+}
+
+#[test]
+fn an_enterprise_server_wants_a_credential_and_is_not_sent_what_it_does_not_take() {
+    let forge = Forge::with(&[]);
+    let url = format!("{}/api/v3", forge.server.url);
+    let call = |more: &str, kind| {
+        let mut http = door(&host("github", &url, more));
+        http.offline = true;
+        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
+    };
+    let ours = "credential = { env = \"X\" }";
+    assert!(matches!(call("", Kind::GithubPat), Verb::Person(_)));
+    let Verb::Revoke(it) = call(ours, Kind::GithubPat) else { panic!() };
+    assert!(it.to_string().ends_with("with the configured credential"));
+    assert!(matches!(call(ours, Kind::GithubOauth), Verb::Person(_)));
+}

@@ -1,0 +1,341 @@
+//! The real program: what it prints, what it leaves behind, how it exits. And that no byte of a token gets anywhere
+//! but to its provider.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::forge::Forge;
+use crate::server::{Reply, Server};
+use crate::support::{github_token, gitlab_token, host, noise};
+
+struct Home {
+    dir: tempfile::TempDir,
+    /// Everything that the program ever printed.
+    said: std::cell::RefCell<Vec<u8>>,
+}
+
+impl Home {
+    /// A tree with the token in it, and a configuration beside the tree.
+    fn with(token: &str, config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("tree")).unwrap();
+        let home = Home { dir, said: std::cell::RefCell::default() };
+        home.leak(&format!("# made for a test\ntoken = \"{token}\"\n"));
+        std::fs::write(home.path("stanch.toml"), config).unwrap();
+        home
+    }
+
+    fn leak(&self, text: &str) {
+        std::fs::write(self.path("tree/settings.ini"), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stanch"))
+            .args(words)
+            .current_dir(self.path("tree"))
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("OURS", "ours-0123456789")
+            .env("RUST_BACKTRACE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that refuses its arguments reads nothing.
+        drop(std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()));
+        let output = child.wait_with_output().unwrap();
+        self.said.borrow_mut().extend_from_slice(&output.stdout);
+        self.said.borrow_mut().extend_from_slice(&output.stderr);
+        output
+    }
+
+    /// `stanch VERB --config … WORDS`, its exit code and all that it said.
+    fn stanch(&self, verb: &str, words: &[&str]) -> (i32, String) {
+        let config = self.path("stanch.toml");
+        let output = self.run(&[&[verb, "--config", config.to_str().unwrap()], words].concat(), "");
+        (output.status.code().unwrap(), text(&output))
+    }
+
+    fn stanch_task(&self, verb: &str, words: &[&str]) -> (i32, String) {
+        let config = self.path("stanch.toml");
+        let output = self.run(&[&["task", verb, "--config", config.to_str().unwrap()], words].concat(), "");
+        (output.status.code().unwrap(), text(&output))
+    }
+
+    fn incidents(&self, words: &[&str]) -> (i32, String) {
+        let output = self.run(&[&["incidents"], words].concat(), "");
+        (output.status.code().unwrap(), text(&output))
+    }
+
+    /// Nothing that was printed or written holds the token, whole, in half, or coded, except the leak itself.
+    fn holds_nothing_of(&self, token: &str) {
+        let mut places = vec![("what it printed".to_owned(), self.said.borrow().clone())];
+        files(self.dir.path(), &mut places);
+        let (first, second) = token.as_bytes().split_at(token.len() / 2);
+        let coded = [data_encoding::BASE64.encode(token.as_bytes()), data_encoding::HEXLOWER.encode(token.as_bytes())];
+        for (name, bytes) in places.iter().filter(|(name, _)| !name.ends_with("settings.ini")) {
+            for part in [first, second, coded[0].as_bytes(), coded[1].as_bytes()] {
+                assert!(!bytes.windows(part.len()).any(|window| window == part), "{name} holds the token");
+            }
+        }
+    }
+}
+
+fn files(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, into);
+        } else {
+            into.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn from_the_leak_to_the_closed_incident() {
+    let (token, canary) = (github_token("ghp_"), Server::canary());
+    let forge = Forge::with(&[&token]);
+    let config = host("github", &forge.server.url, "") + &host("gitlab", &canary.url, "");
+    let home = Home::with(&token, &config);
+
+    let (code, said) = home.stanch("inspect", &["."]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("octocat") && said.contains("repo (dangerous)") && said.contains("settings.ini:2"), "{said}");
+
+    let (code, said) = home.stanch("revoke", &["."]);
+    assert_eq!((code, forge.ended(&token)), (1, 0), "{said}");
+    assert!(said.contains("POST") && said.contains("/credentials/revoke") && said.contains("--yes"), "{said}");
+    let (code, _) = home.stanch("revoke", &["--dry-run", "."]);
+    assert_eq!((code, forge.ended(&token)), (1, 0));
+    assert!(!home.path(".local").exists(), "a plan alone writes nothing");
+
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert_eq!((code, forge.ended(&token)), (0, 1), "{said}");
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert_eq!((code, forge.ended(&token)), (0, 1), "{said}");
+    let (code, said) = home.stanch("inspect", &["."]);
+    assert_eq!(code, 0, "{said}");
+
+    let (code, said) = home.incidents(&[]);
+    assert!(code == 0 && said.starts_with("closed "), "{said}");
+    let id = said.split_whitespace().nth(1).unwrap().to_owned();
+    let (_, said) = home.incidents(&["show", &id[..8]]);
+    let order: Vec<usize> = ["found", "intent", "outcome", "closed"].map(|it| said.find(it).unwrap()).to_vec();
+    assert!(order.is_sorted(), "{said}");
+    for format in ["json", "csv", "markdown"] {
+        assert!(home.incidents(&["export", "--format", format]).1.contains(&id));
+    }
+    let (code, said) = home.incidents(&["verify"]);
+    let head = said.trim().rsplit(' ').next().unwrap().to_owned();
+    assert_eq!((code, home.incidents(&["verify", "--head", &head]).0), (0, 0), "{said}");
+    assert_eq!(home.incidents(&["verify", "--head", "00"]).0, 2);
+
+    home.holds_nothing_of(&token);
+    assert!(canary.log().is_empty(), "a host of another provider was asked");
+    let carried =
+        forge.server.log().iter().filter(|got| got.raw.windows(token.len()).any(|it| it == token.as_bytes())).count();
+    assert!(carried > 0, "the search above can find a token");
+}
+
+#[test]
+fn tokens_come_by_standard_input_and_never_as_arguments() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with("", &host("gitlab", &forge.server.url, ""));
+    let config = home.path("stanch.toml");
+    let output = home.run(&["revoke", "--yes", "--config", config.to_str().unwrap(), "-"], &format!("{token}\n"));
+    assert_eq!((output.status.code(), forge.ended(&token)), (Some(0), 1), "{}", text(&output));
+    let long = format!("ghs_123456_eyJ{}.eyJ{}.{}", noise(100), noise(300), noise(86));
+    for words in [&["inspect"][..], &["revoke"], &["task", "open"], &["task", "sync"], &["revoke", "--from"]] {
+        for token in [&token, &long] {
+            let output = home.run(&[words, &[token.as_str()]].concat(), "");
+            let said = text(&output);
+            assert!(output.status.code() == Some(2) && said.contains("stanch revoke -"), "{words:?} {said}");
+        }
+    }
+    home.holds_nothing_of(&token);
+    home.holds_nothing_of(&long);
+}
+
+#[test]
+fn a_report_is_responded_to_by_scanning_its_places_again() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    for (format, name) in [("json", "report.json"), ("sarif", "report.sarif")] {
+        let path = home.path(name);
+        home.run(&["scan", "--format", format, "--output", path.to_str().unwrap(), "."], "");
+        let (code, said) = home.stanch("inspect", &["--from", path.to_str().unwrap()]);
+        assert!(code == 1 && said.contains("jane"), "{format}: {said}");
+    }
+    home.leak("nothing here any more\n");
+    let report = home.path("report.json");
+    let (code, said) = home.stanch("inspect", &["--from", report.to_str().unwrap()]);
+    assert!(code == 3 && said.contains("not found again"), "{said}");
+    home.leak(&format!("token = {token}\n"));
+    let (code, said) = home.stanch("revoke", &["--yes", "--from", report.to_str().unwrap()]);
+    assert_eq!((code, forge.ended(&token)), (0, 1), "{said}");
+    home.holds_nothing_of(&token);
+}
+
+#[test]
+fn programs_get_one_document_and_the_plan_on_standard_error() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    let config = home.path("stanch.toml");
+    let output = home.run(&["revoke", "--yes", "--format", "json", "--config", config.to_str().unwrap(), "."], "");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["ends"][0]["end"], "closed");
+    assert_eq!(document["plan"][0]["effect"], "irreversible");
+    assert_eq!(document["incidents"][0]["reach"][1]["name"], "acme/site");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("plan: 1 incidents"));
+    home.holds_nothing_of(&token);
+}
+
+#[test]
+fn a_terminal_obeys_nothing_that_a_provider_says() {
+    let evil = Server::start(|got| match got.path() {
+        "/user" => Reply::json(200, r#"{"login":"a\u001b[2J\nplan: ok","id":1}"#).with("x-oauth-scopes", "repo"),
+        _ => Reply::json(200, "[]"),
+    });
+    let home = Home::with(&github_token("ghp_"), &host("github", &evil.url, ""));
+    for verb in ["inspect", "revoke"] {
+        let (_, said) = home.stanch(verb, &["."]);
+        assert!(said.contains("a\\u{1b}[2J\\nplan: ok"), "{said}");
+        assert!(!said.contains('\u{1b}') && !said.contains("\nplan: ok"), "{said}");
+    }
+}
+
+#[test]
+fn a_failed_step_is_3_and_something_for_a_person_is_1() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    forge.trouble("/self", Reply::json(403, "{}"), false, usize::MAX);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert!(code == 3 && said.contains("failed"), "{said}");
+    let token = format!("ATCTT3xFfGN0{}=", noise(171));
+    let token = format!("{token}{:08X}", crc32fast::hash(token.as_bytes()));
+    let forge = Forge::with(&[]);
+    let config = host("bitbucket", &forge.server.url, "") + &host("atlassian", &forge.server.url, "");
+    let home = Home::with(&token, &config);
+    let (code, said) = home.stanch("revoke", &["--yes", "--offline", "."]);
+    assert!(code == 1 && said.contains("access-tokens"), "{said}");
+    assert!(forge.server.log().is_empty(), "--offline asked somebody");
+}
+
+#[test]
+fn without_a_ledger_nothing_is_done() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    std::fs::write(home.path("broken.db"), "not a database ".repeat(100)).unwrap();
+    for ledger in [home.path("broken.db"), home.path("stanch.toml/below.db")] {
+        let (code, said) = home.stanch("revoke", &["--yes", "--ledger", ledger.to_str().unwrap(), "."]);
+        assert_eq!((code, forge.ended(&token)), (2, 0), "{said}");
+        assert!(said.contains("ledger"), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_in_the_tree_sends_nothing_anywhere() {
+    let canary = Server::canary();
+    let home = Home::with(&gitlab_token(), "");
+    std::fs::write(
+        home.path("tree/.stanch.toml"),
+        host("gitlab", &canary.url, "credential = { command = [\"touch\", \"ran\"] }"),
+    )
+    .unwrap();
+    let output = home.run(&["inspect", "--offline", "."], "");
+    assert!(text(&output).contains("is not used"), "{}", text(&output));
+    assert!(canary.log().is_empty() && !home.path("tree/ran").exists());
+}
+
+#[test]
+fn tasks_are_opened_by_policy_and_closed_by_sync() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let desk = crate::task::Desk::new();
+    let config = |rule: &str| {
+        host("gitlab", &forge.server.url, "")
+            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+    };
+    let home = Home::with(&token, &config("[[respond.rule]]\naction = \"task\"\n"));
+    std::fs::write(home.path("tree/CODEOWNERS"), "*.ini @jane\n").unwrap();
+    let (code, said) = home.stanch_task("open", &["--dry-run", "."]);
+    assert!(code == 1 && desk.issues().is_empty(), "{said}");
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert!(code == 1 && said.contains("task opened: https://t/1"), "{said}");
+    let (code, said) = home.stanch_task("open", &["."]);
+    assert!(code == 1 && said.contains("there already"), "{said}");
+    assert_eq!((desk.issues().len(), forge.ended(&token)), (1, 0));
+    let created = desk.server.log().into_iter().find(|got| got.method == "POST").unwrap();
+    assert!(created.body.contains("\"assignees\":[\"jane\"]"), "{}", created.body);
+
+    std::fs::write(home.path("stanch.toml"), config("")).unwrap();
+    assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 0);
+    let (code, said) = home.stanch_task("sync", &[]);
+    assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{said}");
+    let (code, said) = home.incidents(&["list"]);
+    assert!(code == 0 && said.starts_with("closed ") && said.contains("gitlab-pat"), "{said}");
+    home.holds_nothing_of(&token);
+    let seen: Vec<u8> = desk.server.log().into_iter().flat_map(|got| got.raw).collect();
+    assert!(!seen.windows(12).any(|window| window == &token.as_bytes()[8..20]), "the tracker got the token");
+}
+
+#[test]
+fn what_wants_a_person_is_not_done_without_one() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let rule = "[[respond.rule]]\nscope = \"api\"\naction = \"revoke\"\nconfirm = \"person\"\n";
+    let home = Home::with(&token, &(host("gitlab", &forge.server.url, "") + rule));
+    let (code, said) = home.stanch("revoke", &["--yes", "."]);
+    assert!(code == 1 && said.contains("nobody confirmed it"), "{said}");
+    assert!(forge.is_live(&token));
+}
+
+#[test]
+fn without_a_ledger_there_are_no_incidents() {
+    let home = Home::with("", "");
+    assert_eq!(home.incidents(&[]).0, 0);
+    assert_eq!(home.incidents(&["--ledger", "none.db"]).0, 2);
+    home.stanch("revoke", &["--yes", "."]);
+    assert_eq!(home.incidents(&["show", "abc"]).0, 2);
+}
+
+#[test]
+fn what_only_history_holds_is_revoked_too() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    let git = |words: &[&str]| {
+        let who = ["-c", "user.name=Jane", "-c", "user.email=jane@corp.test"];
+        let output = Command::new("git").args(who).args(words).current_dir(home.path("tree")).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "leak"]);
+    home.leak("nothing here any more\n");
+    git(&["commit", "-qam", "hide it"]);
+    assert_eq!(home.stanch("inspect", &["."]).0, 0);
+    let (code, said) = home.stanch("inspect", &["--history", "."]);
+    assert!(code == 1 && said.contains("settings.ini:2 (since 20"), "{said}");
+    let report = home.path("report.json");
+    home.run(&["scan", "--history", "--format", "json", "--output", report.to_str().unwrap(), "."], "");
+    let (code, said) = home.stanch("revoke", &["--yes", "--history", "--from", report.to_str().unwrap()]);
+    assert_eq!((code, forge.ended(&token)), (0, 1), "{said}");
+    home.holds_nothing_of(&token);
+}

@@ -1,0 +1,395 @@
+//! Tasks: one per incident, whoever asks and however often, and closed when the token is dead.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use stanch::http::Http;
+use stanch::respond::act::{Actor, Moment};
+use stanch::respond::config::File;
+use stanch::respond::incident::{Brought, Incident, Place};
+use stanch::respond::kind::Kind;
+use stanch::respond::plan::{self, Case};
+use stanch::respond::task::draft::{self, Brief};
+use stanch::respond::task::{Board, Error, Opened, once};
+
+use crate::act::{PATIENCE, ledger, policy};
+use crate::forge::Forge;
+use crate::server::{Got, Reply, Server};
+use crate::support::{door, github_token, host, incident};
+
+#[derive(Clone, Default)]
+pub struct Issue {
+    title: String,
+    body: String,
+    labels: Vec<String>,
+    pub open: bool,
+    confidential: bool,
+    comments: Vec<String>,
+}
+
+/// A tracker that speaks as GitHub, GitLab or Jira.
+#[derive(Default)]
+struct State {
+    issues: Vec<Issue>,
+    /// Drops labels without a word, as GitHub does without push access.
+    drops_labels: bool,
+    /// Loses the answer to the next creation.
+    loses: bool,
+    /// The secrets of open alerts.
+    alerts: Vec<String>,
+}
+
+#[derive(Clone)]
+pub struct Desk {
+    pub server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = state.clone();
+        let server = Server::start(move |got| shared.lock().unwrap().serve(got));
+        Desk { server, state }
+    }
+
+    pub fn issues(&self) -> Vec<Issue> {
+        self.state.lock().unwrap().issues.clone()
+    }
+}
+
+impl State {
+    fn serve(&mut self, got: &Got) -> Reply {
+        let line = got.line();
+        let body: Value = serde_json::from_str(&got.body).unwrap_or(Value::Null);
+        let number = || got.path().split('/').rev().find_map(|it| it.trim_start_matches("SEC-").parse::<usize>().ok());
+        match line.as_str() {
+            "GET /repos/acme/site/issues" | "GET /api/v4/projects/acme%2Fsite/issues" => {
+                let label = got.target.split(['?', '&']).find_map(|pair| pair.strip_prefix("labels="));
+                let list: Vec<Value> = self.with(label).map(|(at, issue)| shown(at, issue)).collect();
+                // The one word that the two have differently.
+                let opened = if line.contains("/api/v4/") { "\"opened\"" } else { "\"open\"" };
+                Reply::json(200, json!(list).to_string().replace("\"open\"", opened))
+            }
+            "GET /api/v4/users" => Reply::json(200, r#"[{"id":42,"username":"jane"}]"#),
+            "POST /repos/acme/site/issues" | "POST /api/v4/projects/acme%2Fsite/issues" => self.create(&body, "body"),
+            "POST /rest/api/3/search/jql" => self.search(body["jql"].as_str().unwrap()),
+            "GET /rest/api/2/search" => self.search(&got.target.replace("%22", "\"").replace('+', " ")),
+            "POST /rest/api/3/issue" | "POST /rest/api/2/issue" => self.create(&body["fields"], "description"),
+            "GET /repos/acme/site/secret-scanning/alerts" => {
+                let alert = |(at, secret): (usize, &String)| json!({ "number": at + 1, "secret": secret });
+                Reply::json(200, json!(self.alerts.iter().enumerate().map(alert).collect::<Vec<_>>()))
+            }
+            line if line.starts_with("PATCH /repos/acme/site/secret-scanning/alerts/") => {
+                assert_eq!(body["resolution"], "revoked");
+                self.alerts.remove(number().unwrap() - 1);
+                Reply::json(200, "{}")
+            }
+            line if line.ends_with("/transitions") && got.method == "GET" => Reply::json(
+                200,
+                r#"{"transitions":[{"id":"11","to":{"statusCategory":{"key":"new"}}},
+                    {"id":"31","to":{"statusCategory":{"key":"done"}}}]}"#,
+            ),
+            line if line.ends_with("/transitions") => {
+                self.issues[number().unwrap() - 1].open = body["transition"]["id"] == "11";
+                Reply::json(204, "")
+            }
+            line if got.method == "POST" && ["/comments", "/comment", "/notes"].iter().any(|it| line.ends_with(it)) => {
+                self.issues[number().unwrap() - 1].comments.push(body["body"].to_string());
+                Reply::json(201, "{}")
+            }
+            line if line.starts_with("PATCH ") || line.starts_with("PUT ") => {
+                let open = body["state"] == "open" || body["state_event"] == "reopen";
+                self.issues[number().unwrap() - 1].open = open;
+                Reply::json(200, "{}")
+            }
+            line if line.starts_with("GET /rest/api/") => {
+                Reply::json(200, json!({ "fields": { "labels": self.issues[number().unwrap() - 1].labels } }))
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn with<'a>(&'a self, label: Option<&'a str>) -> impl Iterator<Item = (usize, &'a Issue)> {
+        let fits = move |issue: &Issue| label.is_none_or(|label| issue.labels.iter().any(|it| it == label));
+        self.issues.iter().enumerate().filter(move |(_, issue)| fits(issue))
+    }
+
+    fn create(&mut self, fields: &Value, body: &str) -> Reply {
+        let text = |key: &str| fields[key].as_str().unwrap_or_default().to_owned();
+        let labels = match &fields["labels"] {
+            Value::String(list) => list.split(',').map(str::to_owned).collect(),
+            list => list.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
+        };
+        self.issues.push(Issue {
+            title: text("title") + &text("summary"),
+            body: if fields[body].is_string() { text(body) } else { fields["description"].to_string() },
+            labels: if self.drops_labels { Vec::new() } else { labels },
+            open: true,
+            confidential: fields["confidential"] == json!(true),
+            comments: Vec::new(),
+        });
+        if std::mem::take(&mut self.loses) {
+            return Reply::Reset;
+        }
+        let at = self.issues.len() - 1;
+        Reply::json(201, shown(at, &self.issues[at]))
+    }
+
+    fn search(&self, jql: &str) -> Reply {
+        let label = jql.split('"').find(|it| it.starts_with("stanch-")).unwrap();
+        assert!(jql.contains("project"));
+        let one = |(at, issue): (usize, &Issue)| {
+            let key = if issue.open { "new" } else { "done" };
+            json!({ "key": format!("SEC-{}", at + 1), "fields": { "status": { "statusCategory": { "key": key } } } })
+        };
+        Reply::json(200, json!({ "issues": self.with(Some(label)).map(one).collect::<Vec<_>>(), "isLast": true }))
+    }
+}
+
+/// An issue as GitHub, GitLab and Jira show one, all at once.
+fn shown(at: usize, issue: &Issue) -> Value {
+    json!({
+        "number": at + 1, "iid": at + 1, "key": format!("SEC-{}", at + 1),
+        "html_url": format!("https://t/{}", at + 1), "web_url": format!("https://t/{}", at + 1),
+        "state": if issue.open { "open" } else { "closed" },
+        "body": issue.body, "labels": issue.labels, "assignees": [{ "id": 42, "login": "jane" }],
+        "confidential": issue.confidential,
+    })
+}
+
+const TRACKERS: [(&str, &str); 4] =
+    [("github", "acme/site"), ("gitlab", "acme/site"), ("jira", "SEC"), ("jira-data-center", "SEC")];
+
+fn config(provider: &str, project: &str, desk: &Desk) -> String {
+    let more = "credential = { env = \"OURS\" }\nuser = \"bot@corp.test\"";
+    let link = "https://github.com/acme/site/blob/{commit}";
+    format!(
+        "{}[respond.task]\nhost = \"{}\"\nproject = \"{project}\"\nassignees = [\"jane\"]\nlink = \"{link}\"\n",
+        host(provider, &desk.server.url, more),
+        desk.server.url
+    )
+}
+
+/// A case with a live token, as nobody has inspected it.
+fn case() -> Case {
+    let mut incident: Incident = incident(&github_token("ghp_"), Kind::GithubPat);
+    incident.places = vec![Place {
+        origin: "src/a b.rs".to_owned(),
+        line: 7,
+        brought: Some(Brought {
+            commit: "c0ffee".to_owned(),
+            author: Some("Jane".to_owned()),
+            at: "2026-05-01T00:00:00Z".to_owned(),
+        }),
+    }];
+    let mut said = stanch::respond::inspection::Inspection::live();
+    said.holder = Some("octo<b>cat".to_owned());
+    Case { incident, said }
+}
+
+struct Setup {
+    file: File,
+    http: Http,
+    dir: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(config: &str) -> Self {
+        Setup { file: toml::from_str(config).unwrap(), http: door(config), dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("ledger.db")
+    }
+
+    fn board(&self) -> Board<'_> {
+        Board::new(&self.http, self.file.respond.task.as_ref().unwrap()).unwrap()
+    }
+
+    fn open(&self, case: &Case) -> Result<Opened, Error> {
+        let (board, mut ledger) = (self.board(), ledger(&self.path()));
+        let id = case.incident.id.to_string();
+        let brief = Brief {
+            target: self.file.respond.task.as_ref().unwrap(),
+            style: board.style(),
+            person: None,
+            rows: &[],
+            assignees: vec!["jane".to_owned()],
+            today: jiff::civil::date(2026, 11, 21),
+        };
+        once::open(&board, &mut ledger, &id, &draft::write(case, &brief).unwrap())
+    }
+}
+
+#[test]
+fn a_task_is_opened_once_and_opened_again_rather_than_twice() {
+    for (provider, project) in TRACKERS {
+        let desk = Desk::new();
+        let (setup, case) = (Setup::new(&config(provider, project, &desk)), case());
+        let opened = setup.open(&case).unwrap();
+        assert_eq!((opened.how, opened.dropped.len()), ("opened", 0), "{provider} {opened:?}");
+        assert_eq!(setup.open(&case).unwrap().how, "there already");
+        // Another machine, with another ledger.
+        let other = Setup::new(&config(provider, project, &desk));
+        assert_eq!(other.open(&case).unwrap().how, "there already");
+        desk.state.lock().unwrap().issues[0].open = false;
+        assert_eq!(setup.open(&case).unwrap().how, "reopened");
+        let issues = desk.issues();
+        assert_eq!((issues.len(), issues[0].open, issues[0].comments.len()), (1, true, 1), "{provider}");
+        assert_eq!(issues[0].confidential, provider == "gitlab");
+        // Another incident is another task.
+        assert_eq!(setup.open(&self::case()).unwrap().how, "opened");
+        assert_eq!(desk.issues().len(), 2);
+    }
+}
+
+#[test]
+fn a_task_says_all_but_the_secret() {
+    for (provider, project) in TRACKERS {
+        let desk = Desk::new();
+        let (setup, case) = (Setup::new(&config(provider, project, &desk)), case());
+        setup.open(&case).unwrap();
+        let issue = desk.issues().remove(0);
+        assert_eq!(issue.title, "Leaked GitHub personal access token in src/a b.rs");
+        for expected in
+            ["blob/c0ffee/src/a%20b.rs#L7", "of Jane", "Due 2026-11-24", "audit log", &case.incident.id.to_string()]
+        {
+            assert!(issue.body.contains(expected), "{provider}: {expected} is missing in {}", issue.body);
+        }
+        assert!(!issue.body.contains("octo<b>") || provider.starts_with("jira"), "{}", issue.body);
+        if provider == "jira" {
+            assert_eq!(serde_json::from_str::<Value>(&issue.body).unwrap()["type"], "doc");
+        }
+        let secret = std::str::from_utf8(case.incident.secret.expose()).unwrap();
+        for got in desk.server.log() {
+            assert!(!String::from_utf8_lossy(&got.raw).contains(&secret[4..20]), "{provider}: {}", got.line());
+        }
+    }
+}
+
+#[test]
+fn a_lost_answer_makes_no_second_task() {
+    for (provider, project) in TRACKERS {
+        let desk = Desk::new();
+        let (setup, case) = (Setup::new(&config(provider, project, &desk)), case());
+        desk.state.lock().unwrap().loses = true;
+        assert!(setup.open(&case).is_err());
+        assert_eq!(setup.open(&case).unwrap().how, "there already");
+        assert_eq!(desk.issues().len(), 1);
+    }
+}
+
+#[test]
+fn labels_that_github_drops_are_noticed_and_not_needed() {
+    let desk = Desk::new();
+    desk.state.lock().unwrap().drops_labels = true;
+    let (setup, case) = (Setup::new(&config("github", "acme/site", &desk)), case());
+    let opened = setup.open(&case).unwrap();
+    assert!(opened.dropped.contains(&"leaked-secret".to_owned()), "{opened:?}");
+    assert_eq!(setup.open(&case).unwrap().how, "there already");
+    assert_eq!(desk.issues().len(), 1);
+}
+
+#[test]
+fn many_machines_at_once_leave_one_open_task() {
+    let desk = Desk::new();
+    let case = case();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (setup, case) = (Setup::new(&config("gitlab", "acme/site", &desk)), case.clone());
+            std::thread::spawn(move || setup.open(&case).unwrap())
+        })
+        .collect();
+    let urls: Vec<String> = threads.into_iter().map(|thread| thread.join().unwrap().url).collect();
+    assert!(urls.iter().all(|url| *url == "https://t/1"), "{urls:?}");
+    assert_eq!(desk.issues().iter().filter(|issue| issue.open).count(), 1);
+}
+
+#[test]
+fn sync_closes_the_task_when_the_token_is_dead_and_not_before() {
+    for (provider, project) in TRACKERS {
+        let (desk, mut case) = (Desk::new(), case());
+        let token = String::from_utf8(case.incident.secret.expose().to_vec()).unwrap();
+        let forge = Forge::with(&[&token]);
+        // The tracker comes first: for GitHub both are hosts of one provider.
+        let setup = Setup::new(&(host("github", &forge.server.url, "") + &config(provider, project, &desk)));
+        desk.state.lock().unwrap().alerts = vec!["another".to_owned(), token.clone()];
+        let id = case.incident.id.to_string();
+        let sync = || {
+            let mut ledger = ledger(&setup.path());
+            once::sync(&setup.board(), &mut ledger, &id, Some(&case.incident.secret)).unwrap()
+        };
+        assert_eq!(sync(), once::Synced::default(), "there is no task");
+        setup.open(&case).unwrap();
+        assert_eq!(sync(), once::Synced::default(), "nothing happened");
+        case.said.host = Some(forge.server.url.clone());
+        let cases = [case.clone()];
+        let plan = plan::make(&cases, &policy(""), &setup.http.hosts);
+        let mut tell = |_: Moment, _: &[_]| ();
+        let mut ledger = ledger(&setup.path());
+        Actor { http: &setup.http, ledger: &mut ledger, patience: PATIENCE, tell: &mut tell }
+            .run(&cases, &plan)
+            .unwrap();
+        drop(ledger);
+        assert!(!forge.is_live(&token));
+        let done = sync();
+        assert_eq!((done.closed, done.alerts), (1, usize::from(provider == "github")), "{provider}");
+        assert!(!desk.issues()[0].open && desk.issues()[0].comments[0].contains("proven dead"));
+        assert_eq!(sync().closed, 0);
+    }
+}
+
+/// Every request that a tracker at GitHub can get: opened, opened again, closed, an alert resolved.
+pub fn whole_life_at_github() -> Server {
+    let (desk, case) = (Desk::new(), case());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    setup.open(&case).unwrap();
+    desk.state.lock().unwrap().issues[0].open = false;
+    setup.open(&case).unwrap();
+    desk.state.lock().unwrap().alerts = vec![String::from_utf8(case.incident.secret.expose().to_vec()).unwrap()];
+    let id = case.incident.id.to_string();
+    let mut ledger = ledger(&setup.path());
+    ledger.note(&id, stanch::ledger::Event::Closed, &json!({})).unwrap();
+    let done = once::sync(&setup.board(), &mut ledger, &id, Some(&case.incident.secret)).unwrap();
+    assert_eq!((done.closed, done.alerts), (1, 1));
+    desk.server
+}
+
+#[test]
+fn a_webhook_is_sent_once_and_its_address_stays_secret() {
+    let desk = Server::start(|_| Reply::json(200, "{}"));
+    let config = host("webhook", &desk.url, "credential = { env = \"HOOK\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\n", desk.url);
+    let (setup, case) = (Setup::new(&config), case());
+    assert_eq!(setup.open(&case).unwrap().how, "sent");
+    assert_eq!(setup.open(&case).unwrap().how, "there already");
+    // `door` gives every credential this value.
+    assert_eq!(desk.lines(), ["POST /ours-0123456789"]);
+    let message: Value = serde_json::from_str(&desk.log()[0].body).unwrap();
+    assert!(message["text"].as_str().unwrap().starts_with("Leaked GitHub"));
+    assert!(!format!("{:?}", ledger(&setup.path()).rows(None).unwrap()).contains("ours-0123456789"));
+}
+
+#[test]
+fn a_tracker_in_trouble_is_named() {
+    for (reply, expected) in [
+        (Reply::json(401, "{}"), "not accepted"),
+        (Reply::json(404, "{}"), "not there"),
+        (Reply::json(410, "{}"), "switched off"),
+        (Reply::Html(200), "does not answer as its API does"),
+        (Reply::Reset, "could not be reached"),
+        (Reply::Redirect("http://127.0.0.1:9/".to_owned()), "status 302"),
+    ] {
+        for (provider, project) in TRACKERS {
+            let reply = reply.clone();
+            let desk = Desk { server: Server::start(move |_| reply.clone()), state: Arc::default() };
+            let setup = Setup::new(&config(provider, project, &desk));
+            let said = setup.open(&case()).unwrap_err().to_string();
+            assert!(said.contains(expected), "{provider}: {said}");
+        }
+    }
+    let desk = Desk::new();
+    let setup = Setup::new(&config("gitlab", "acme/site", &desk).replace("project", "# project"));
+    assert!(matches!(Board::new(&setup.http, setup.file.respond.task.as_ref().unwrap()), Err(Error::Config(_))));
+}
