@@ -4,6 +4,7 @@
 //! nouns    origin → place → chunk → coverage → rule → secret → finding → baseline → summary → exit
 //! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
+//! hooks    hook       git asks before it commits, pushes, receives: what to scan then
 //! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
 //! outside  cli        knows all, known by nobody
 //! ```
@@ -40,6 +41,8 @@ pub mod detect;
 pub mod scan;
 
 pub mod report;
+
+pub mod hook;
 
 pub mod http;
 

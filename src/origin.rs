@@ -114,6 +114,13 @@ pub enum Origin {
         /// `<stdin>`, or the path as it was given.
         name: String,
     },
+    /// A file as the index of a repository has it.
+    Staged {
+        /// From the top of the work tree, `/`-separated.
+        path: PathBuf,
+        /// The name of its content.
+        id: ObjectId,
+    },
     /// A file inside of an archive.
     Member {
         /// The archive's path, as of a file.
@@ -136,7 +143,7 @@ impl Origin {
     /// The path of a file, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Origin::File { path, .. } => Some(path),
+            Origin::File { path, .. } | Origin::Staged { path, .. } => Some(path),
             Origin::Object { path, .. } => path.as_deref(),
             Origin::Stream { .. } | Origin::Member { .. } => None,
         }
@@ -146,7 +153,7 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } | Origin::Member { .. } | Origin::Object { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } | Origin::Object { .. } => None,
         }
     }
 }
@@ -156,7 +163,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Origin::File { path, .. } => write!(f, "{}", path.display()),
+            Origin::File { path, .. } | Origin::Staged { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
             Origin::Member { archive, name } => write!(f, "{}!/{name}", archive.display()),
             Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),

@@ -21,6 +21,7 @@ impl Places {
         match origin {
             Origin::File { path, .. } => Some(self.inside(path)),
             Origin::Object { path, .. } => path.clone(),
+            Origin::Staged { path, .. } => Some(path.clone()),
             Origin::Member { .. } => Some(self.inside(Path::new(&origin.to_string()))),
             Origin::Stream { .. } => None,
         }

@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Never reads a source.
     ("report", &["baseline", "chunk", "coverage", "exit", "finding", "origin", "place", "rule", "secret", "summary"]),
+    ("hook", &["origin", "source"]),
     // The door to the network knows tokens, and nothing of what they are about.
     ("http", &["secret"]),
     // Never sees a secret.
@@ -48,7 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "baseline", "chunk", "coverage", "detect", "exit", "finding", "http", "ledger", "origin", "place",
+            "baseline", "chunk", "coverage", "detect", "exit", "finding", "hook", "http", "ledger", "origin", "place",
             "report", "respond", "rule", "rulefile", "scan", "secret", "source", "summary",
         ],
     ),

@@ -20,6 +20,7 @@ fn plan(target: Target) -> Plan {
     Plan {
         baseline: None,
         history: None,
+        staged: None,
         targets: vec![target],
         files: files::Options::default(),
         log: Some(Dialect::Auto),

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use jiff::{Span, Timestamp, Zoned, civil};
+
 use super::config::parse_size;
 use crate::scan::history::{CacheIn, Request};
+use crate::source::git::{Environment, Revision, Scope};
 
 /// How much memory objects may take unless `--memory` says otherwise, in bytes.
 const MEMORY: u64 = 512 << 20;
@@ -12,8 +15,24 @@ const MEMORY: u64 = 512 << 20;
 #[derive(Debug, clap::Args)]
 #[group(id = "history-options")]
 pub(super) struct Args {
+    /// With --history: only what these commits brought, as `git rev-list` has it: A..B, A...B, ^A, REV (repeatable)
+    #[arg(long, value_name = "RANGE", requires = "history", help_heading = "What of a history is read")]
+    range: Vec<String>,
+    /// With --history: not what this revision reaches (repeatable); with nothing else, all references but that
+    #[arg(long, value_name = "REV", requires = "history", help_heading = "What of a history is read")]
+    not: Vec<String>,
+    /// With --history: everything this branch, tag or other revision reaches (repeatable)
+    #[arg(long, value_name = "REF", requires = "history", help_heading = "What of a history is read")]
+    branch: Vec<String>,
+    /// With --history: what commits brought that say they were committed since then (2026-01-31, 2026-01-31T08:00:00Z, "3 weeks ago"),
+    /// or all but what a commit reaches, which does not rely on dates
+    #[arg(long, value_name = "DATE|COMMIT", requires = "history", help_heading = "What of a history is read")]
+    since: Option<String>,
+    /// With --history: what the last N commits on every line of history brought; 1 is the newest alone
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", help_heading = "What of a history is read")]
+    max_depth: Option<u32>,
     /// With --history: the repositories of submodules, too
-    #[arg(long, requires = "history", help_heading = "What of a history is read")]
+    #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth"], help_heading = "What of a history is read")]
     submodules: bool,
     /// With --history: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces
     #[arg(long, value_name = "SIZE", value_parser = memory, requires = "history", help_heading = "What of a history is read")]
@@ -36,7 +55,8 @@ impl Args {
     pub(super) fn request(&self, target: PathBuf) -> Request {
         Request {
             repository: target,
-            only: None,
+            environment: Environment::default(),
+            scope: self.scope(),
             submodules: self.submodules,
             memory: self.memory.unwrap_or(MEMORY),
             authors: !self.no_authors,
@@ -44,6 +64,54 @@ impl Args {
                 Some("auto") => CacheIn::Repository,
                 _ => CacheIn::Directory(directory),
             }),
+        }
+    }
+
+    /// What of the history was asked for, if not all.
+    fn scope(&self) -> Option<Scope> {
+        let named = self.range.iter().chain(&self.branch).cloned().map(Revision::Text);
+        let mut scope = Scope { depth: self.max_depth, ..Scope::default() };
+        scope.revisions = named.chain(self.not.iter().cloned().map(Revision::Not)).collect();
+        if let Some(since) = &self.since {
+            match time(since, &now()) {
+                Some(time) => scope.since = Some(time.as_second()),
+                None => scope.revisions.push(Revision::Not(since.clone())),
+            }
+        }
+        (scope != Scope::default()).then_some(scope)
+    }
+}
+
+/// The time of this run, where it runs.
+fn now() -> Zoned {
+    let now = Timestamp::from_second(super::now()).unwrap_or(Timestamp::UNIX_EPOCH);
+    now.to_zoned(jiff::tz::TimeZone::system())
+}
+
+/// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago.
+fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
+    let here = |time: civil::DateTime| time.to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp());
+    let ago = || text.parse::<Span>().ok().filter(|_| text.ends_with("ago"));
+    text.parse::<Timestamp>()
+        .ok()
+        .or_else(|| text.parse::<civil::DateTime>().ok().filter(|_| text.contains('-')).and_then(here))
+        .or_else(|| now.checked_add(ago()?).ok().map(|zoned| zoned.timestamp()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_from_a_commit() {
+        let now: Zoned = "2026-03-29T12:00[Europe/Berlin]".parse().unwrap();
+        let utc = |text| time(text, &now).map(|time| time.to_string());
+        assert_eq!(utc("2026-03-28").as_deref(), Some("2026-03-27T23:00:00Z"));
+        assert_eq!(utc("2026-03-28 10:30").as_deref(), Some("2026-03-28T09:30:00Z"));
+        assert_eq!(utc("2026-03-28T10:30:00+05:00").as_deref(), Some("2026-03-28T05:30:00Z"));
+        assert_eq!(utc("2 days ago").as_deref(), Some("2026-03-27T11:00:00Z"));
+        for revision in ["HEAD~3", "20260328", "v1.0", "main", "2 days", "deadbeef"] {
+            assert_eq!(utc(revision), None, "{revision}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod filter;
 mod history;
+mod hook;
 mod incidents;
 mod inspect;
 mod message;
@@ -51,6 +52,8 @@ enum Command {
     Rules(rules::Command),
     /// Manage what is known already and hidden from scans
     Baseline(Box<baseline::Args>),
+    /// Let git ask stanch before it commits, pushes or receives
+    Hook(hook::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
     /// Print the manual page (roff)
@@ -78,6 +81,7 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),
         Command::Baseline(args) => baseline::run(*args),
+        Command::Hook(args) => hook::run(args),
         Command::Completions(args) => completions::run(&args, &mut Args::command()),
         Command::Man => completions::man(Args::command()),
     };

@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// Search everything that the git repository at TARGET holds, instead of its files
     #[arg(long, help_heading = "What is read")]
     history: bool,
+    /// Search what the next commit would change, as the index of the repository at TARGET has it, instead of its files
+    #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
+    staged: bool,
     #[command(flatten)]
     in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
@@ -125,23 +128,35 @@ fn parse_format(text: &str) -> Result<Format, String> {
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
+    Ok(perform(&args, |_| {}, &mut |_| {})?.exit())
+}
+
+/// Scans and reports. What the arguments cannot say is done to the plan by `adjust`; `seen` gets every finding.
+pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dyn FnMut(&Finding)) -> Result<Summary> {
     let started = Instant::now();
-    let config = configure(&args)?;
+    let config = configure(args)?;
     for note in &config.notes {
         message::warning(note);
     }
-    let wanted = wanted(&args)?;
+    anyhow::ensure!(
+        !(args.history || args.staged) || args.targets.len() == 1,
+        "--history and --staged take one repository at a time; {} were named",
+        args.targets.len()
+    );
+    let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let mut plan = plan(&args, config);
+    let mut plan = plan(args, config);
+    adjust(&mut plan);
     if let Some(path) = &args.baseline {
-        plan.baseline = Some(baseline::load(path, places(&args), plan.now)?);
+        plan.baseline = Some(baseline::load(path, places(args), plan.now)?);
     }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
-    let mut outputs = Outputs::open(&wanted, &style(&args), &header(&args, &plan, show_allowed))?;
+    let mut outputs = Outputs::open(&wanted, &style(args), &header(args, &plan, show_allowed))?;
     plan.files.unfinished = outputs.unfinished();
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| {
+            seen(&finding);
             if outputs.finding(&finding).is_break() {
                 watch.interrupt.store(true, Relaxed);
             }
@@ -151,7 +166,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
     }
-    Ok(summary.exit())
+    Ok(summary)
 }
 
 /// What a scan without any report finds, for those who write it down elsewhere.
@@ -238,6 +253,7 @@ fn plan(args: &Args, config: Config) -> Plan {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Plan {
         history: args.history.then(|| args.in_history.request(args.targets[0].clone())),
+        staged: args.staged.then(|| super::hook::staged(args.targets[0].clone())),
         targets: args.targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),

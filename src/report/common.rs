@@ -115,7 +115,7 @@ pub(super) fn commit(finding: &Finding) -> Option<String> {
 /// Whether the file that is checked out has the finding at this line: a platform may point at it.
 pub(super) fn is_checked_out(finding: &Finding) -> bool {
     match &finding.origin {
-        Origin::File { .. } => true,
+        Origin::File { .. } | Origin::Staged { .. } => true,
         Origin::Object { path, .. } => path.is_some() && finding.provenance.as_ref().is_some_and(|it| it.in_head),
         Origin::Stream { .. } | Origin::Member { .. } => false,
     }

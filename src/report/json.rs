@@ -268,6 +268,7 @@ impl From<&Origin> for Place {
         let (kind, bytes) = match origin {
             Origin::File { path, .. } => ("file", path.as_os_str().as_encoded_bytes()),
             Origin::Stream { name } => ("stream", name.as_bytes()),
+            Origin::Staged { path, .. } => ("staged", path.as_os_str().as_encoded_bytes()),
             Origin::Member { .. } => {
                 let path = origin.to_string();
                 return Place { origin: "member", path, path_bytes_base64: None, tracking: None };

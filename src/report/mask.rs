@@ -103,6 +103,7 @@ impl Mask {
         match origin {
             Origin::File { path, tracking } => Origin::File { path: self.path(path), tracking: *tracking },
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
+            Origin::Staged { path, id } => Origin::Staged { path: self.path(path), id: *id },
             Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.text(name) },
             Origin::Object { path, id, kind } => {
                 Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }

@@ -1,6 +1,5 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
-use std::collections::HashSet;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,18 +14,23 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
 use crate::finding::{Finding, Snippet};
-use crate::origin::{ObjectId, ObjectKind, Origin};
+use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::files::{self, Target};
-use crate::source::git::{Layout, Lens, Names, Object, Options, Reach, Stores, Walked, walk, walk_unknown};
+use crate::source::git::{
+    Environment, Layout, Lens, Names, Object, Options, Reach, Scope, Stores, Walked, check_owner, choose, walk,
+    walk_unknown,
+};
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The work tree, its `.git`, or a bare repository.
     pub repository: PathBuf,
-    /// Only these objects; `None` is all there are.
-    pub only: Option<HashSet<ObjectId>>,
+    /// Where git says that things are, to a hook.
+    pub environment: Environment,
+    /// Only this part of the history; `None` is all that the object stores hold.
+    pub scope: Option<Scope>,
     /// The repositories of submodules, too.
     pub submodules: bool,
     /// Most bytes of objects held at a time.
@@ -56,7 +60,10 @@ pub(super) fn run(
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
     files::check(&[], &plan.files)?;
-    let layout = Layout::discover(&request.repository)?;
+    let layout = Layout::locate(&request.repository, &request.environment)?;
+    if request.environment.git_dir.is_none() {
+        check_owner(&layout)?;
+    }
     let mut repositories = vec![layout];
     if request.submodules {
         let modules = repositories[0].submodules()?;
@@ -75,7 +82,7 @@ pub(super) fn run(
             tell(finding);
         };
         coverage.add(scan_objects(plan, request, layout, detector, watch, warnings, &mut tell)?);
-        if request.only.is_none() {
+        if request.scope.is_none() {
             coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
             coverage.add(scan_files(
                 plan,
@@ -149,11 +156,12 @@ fn scan_objects(
     tell: &mut dyn FnMut(Finding),
 ) -> Result<Coverage, Error> {
     let stores = layout.open();
+    let chosen = request.scope.as_ref().map(|scope| choose(scope, layout, &stores, request.memory)).transpose()?;
     let options = Options {
         threads: plan.jobs,
         memory: request.memory,
         kinds: &ObjectKind::ALL,
-        only: request.only.as_ref(),
+        only: chosen.as_ref().map(|chosen| &chosen.objects),
         links: true,
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
@@ -185,7 +193,14 @@ fn scan_objects(
         lenses.extend(again.lenses);
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
-    coverage.skips.extend(Names::read(layout).broken(&stores));
+    if chosen.is_none() {
+        coverage.skips.extend(Names::read(layout).broken(&stores));
+    }
+    if let Some(chosen) = &chosen {
+        // What a clone lacks by design matters only where the scope touches it, and there it is named.
+        coverage.skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
+        coverage.skips.extend(chosen.skips.iter().cloned());
+    }
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
@@ -236,7 +251,7 @@ fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
         Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
-        Origin::Stream { .. } | Origin::Member { .. } => false,
+        Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } => false,
     }
 }
 
@@ -349,6 +364,7 @@ mod tests {
         let rules = Arc::new(RuleSet::default());
         let detector = Detector::new(rules.clone(), 0).unwrap();
         let plan = Plan {
+            staged: None,
             baseline: None,
             targets: Vec::new(),
             history: None,
@@ -364,7 +380,7 @@ mod tests {
         };
         let watch = Watch::default();
         let mut scanner = Scanner::new(&plan, &detector, &watch);
-        let id = ObjectId::from_bytes(&[7; 20]).unwrap();
+        let id = crate::origin::ObjectId::from_bytes(&[7; 20]).unwrap();
         let object = Object { id, kind: ObjectKind::Blob, size: 3 };
         scanner.stream(&object, &mut Trap).unwrap();
         scanner.stream(&object, &mut &b"abc"[..]).unwrap();

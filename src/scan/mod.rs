@@ -15,7 +15,7 @@ use crate::origin::Origin;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
-use crate::source::git::{LayoutError, Progress};
+use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError, StageError};
 use crate::source::log::Dialect;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
@@ -30,6 +30,7 @@ mod object;
 mod packed;
 mod pool;
 mod snippet;
+pub mod staged;
 mod suspect;
 mod told;
 
@@ -44,6 +45,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Scan this repository instead of the targets.
     pub history: Option<history::Request>,
+    /// Scan what this repository's next commit would change instead of the targets.
+    pub staged: Option<staged::Request>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.
@@ -78,6 +81,15 @@ pub enum Error {
     /// There is no repository that could be read.
     #[error(transparent)]
     Repository(#[from] LayoutError),
+    /// The repository is somebody else's.
+    #[error(transparent)]
+    Owner(#[from] NotOwned),
+    /// A range that means nothing.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// There is no index that could be read.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// The system has no threads left.
     #[error("cannot start threads: {0}; try a smaller --jobs")]
     Threads(#[from] std::io::Error),
@@ -120,9 +132,10 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         watch.findings.store(summary.reported, Relaxed);
         sink(finding);
     };
-    let coverage = match &plan.history {
-        Some(request) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
-        None => {
+    let coverage = match (&plan.history, &plan.staged) {
+        (Some(request), _) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
+        (None, Some(request)) => staged::run(plan, request, &detector, watch, &mut tell)?,
+        (None, None) => {
             files::check(&plan.targets, &plan.files)?;
             scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
         }

@@ -68,6 +68,14 @@ impl<'p> Searcher<'p> {
         emit(Outcome { coverage, ..Outcome::default() });
     }
 
+    /// Searches what was read already.
+    pub(super) fn content(&mut self, origin: &Origin, content: &[u8]) -> Outcome {
+        let (mut all, size) = (Outcome::default(), content.len() as u64);
+        let ended = self.read(origin, &mut &*content, Some(size), &mut |outcome| all.findings.extend(outcome.findings));
+        self.account(origin, ended, Some(size), &mut all.coverage);
+        all
+    }
+
     /// Reads and searches something that can be read only once; emits as it comes, then the account.
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
@@ -102,7 +110,7 @@ impl<'p> Searcher<'p> {
             }
         }
         match origin {
-            Origin::File { .. } | Origin::Member { .. } => coverage.files += 1,
+            Origin::File { .. } | Origin::Member { .. } | Origin::Staged { .. } => coverage.files += 1,
             Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);

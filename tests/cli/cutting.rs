@@ -21,6 +21,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         baseline: None,
         targets: vec![Target::Path(path.to_owned())],
         history: None,
+        staged: None,
         files: Default::default(),
         log: None,
         rules: Arc::new(RULES.clone()),

@@ -23,7 +23,7 @@ pub(super) fn artifact(places: &Places, origin: &Origin) -> ArtifactLocation {
             return ArtifactLocation { uri, uri_base_id: Some(SRCROOT) };
         }
         Origin::Stream { name } => name.as_str(),
-        Origin::File { .. } | Origin::Object { .. } | Origin::Member { .. } => "",
+        Origin::File { .. } | Origin::Object { .. } | Origin::Member { .. } | Origin::Staged { .. } => "",
     };
     let path = match places.of(origin) {
         Some(path) => path,

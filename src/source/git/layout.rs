@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
-use super::store::{Stores, path as bytes_to_path};
+use super::store::{Stores, path as bytes_to_path, unquote};
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
 
@@ -32,6 +32,21 @@ pub enum LayoutError {
     ObjectFormat(PathBuf, String),
 }
 
+/// What git told the process that it started, a hook for one, of where things are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `GIT_DIR`.
+    pub git_dir: Option<PathBuf>,
+    /// `GIT_COMMON_DIR`.
+    pub common_dir: Option<PathBuf>,
+    /// `GIT_INDEX_FILE`.
+    pub index: Option<PathBuf>,
+    /// `GIT_OBJECT_DIRECTORY`: where new objects are, in quarantine until a push is accepted.
+    pub objects: Option<PathBuf>,
+    /// `GIT_ALTERNATE_OBJECT_DIRECTORIES`, read by [`alternate_paths`].
+    pub alternates: Vec<PathBuf>,
+}
+
 /// Where a repository keeps what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -39,6 +54,10 @@ pub struct Layout {
     pub git_dir: PathBuf,
     /// What all work trees share; the same as `git_dir` but for linked work trees.
     pub common_dir: PathBuf,
+    /// Where objects are: one directory, but for a push that is still in quarantine.
+    pub objects: Vec<PathBuf>,
+    /// The index file of the work tree.
+    pub index: PathBuf,
     /// How objects are named.
     pub format: ObjectFormat,
     /// Commits whose parents were not fetched; sorted.
@@ -66,24 +85,49 @@ impl Layout {
         Err(LayoutError::NotARepository(start.to_owned()))
     }
 
+    /// As [`Layout::discover`], unless the environment says where things are.
+    pub fn locate(start: &Path, environment: &Environment) -> Result<Layout, LayoutError> {
+        let mut layout = match &environment.git_dir {
+            Some(git_dir) => Layout::split(git_dir, environment.common_dir.clone())?,
+            None => Layout::discover(start)?,
+        };
+        if let Some(index) = &environment.index {
+            layout.index.clone_from(index);
+        }
+        if let Some(objects) = &environment.objects {
+            layout.objects = vec![objects.clone()];
+        }
+        layout.objects.extend(environment.alternates.iter().cloned());
+        Ok(layout)
+    }
+
     /// The layout of a git directory.
     pub fn of(git_dir: &Path) -> Result<Layout, LayoutError> {
-        let pointer = git_dir.join("commondir");
-        let common_dir = match read_path(&pointer, b"")? {
-            Some(target) => git_dir.join(target),
-            None => git_dir.to_owned(),
+        Layout::split(git_dir, None)
+    }
+
+    /// The layout of a git directory whose shared part may be said to be elsewhere.
+    fn split(git_dir: &Path, common_dir: Option<PathBuf>) -> Result<Layout, LayoutError> {
+        let common_dir = match common_dir {
+            Some(common_dir) => common_dir,
+            None => match read_path(&git_dir.join("commondir"), b"")? {
+                Some(target) => git_dir.join(target),
+                None => git_dir.to_owned(),
+            },
         };
         if !common_dir.join("objects").is_dir() {
             return Err(LayoutError::Dangling(git_dir.to_owned()));
         }
         let format = object_format(&common_dir.join("config"))?;
         let shallow = shallow(&common_dir.join("shallow"))?;
-        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, format, shallow, within: PathBuf::new() })
+        let (objects, index) = (vec![common_dir.join("objects")], git_dir.join("index"));
+        let within = PathBuf::new();
+        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow, within })
     }
 
     /// Opens the repository's objects, and names what it lacks by design.
     pub fn open(&self) -> Stores {
-        let mut stores = Stores::open(&[self.common_dir.join("objects")], self.format);
+        let mut stores = Stores::open(&self.objects, self.format);
         stores.shallow = self.shallow.iter().copied().collect();
         if !self.shallow.is_empty() {
             let origin = Origin::File { path: self.common_dir.join("shallow"), tracking: None };
@@ -119,6 +163,31 @@ impl Layout {
         found.sort();
         Ok(found)
     }
+}
+
+/// The directories of `GIT_ALTERNATE_OBJECT_DIRECTORIES`: between colons (semicolons on Windows), quoted as in C where
+/// a name begins with a quote.
+pub fn alternate_paths(text: &[u8]) -> Vec<PathBuf> {
+    let separator = if cfg!(windows) { b';' } else { b':' };
+    let (mut paths, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() {
+        let quoted = rest.starts_with(b"\"").then(|| quoted_len(rest)).flatten();
+        let end = quoted.or_else(|| memchr::memchr(separator, rest)).unwrap_or(rest.len());
+        if end > 0 {
+            paths.push(bytes_to_path(&unquote(&rest[..end])));
+        }
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    paths
+}
+
+/// Bytes up to and with the closing quote.
+fn quoted_len(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    while *text.get(at)? != b'"' {
+        at += if text[at] == b'\\' { 2 } else { 1 };
+    }
+    Some(at + 1)
 }
 
 /// As git has it: a `HEAD`, and objects and references here or where `commondir` says.
@@ -175,5 +244,17 @@ fn object_format(config: &Path) -> Result<ObjectFormat, LayoutError> {
         "sha1" => Ok(ObjectFormat::Sha1),
         "sha256" => Ok(ObjectFormat::Sha256),
         _ => Err(LayoutError::ObjectFormat(config.to_owned(), name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternates_of_the_environment_stand_between_colons() {
+        let paths = alternate_paths(b"/a b:\"/c:\\303\\244\\\"\":rel::\"open");
+        let names: Vec<_> = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        assert_eq!(names, ["/a b", "/c:\u{e4}\"", "rel", "\"open"]);
     }
 }

@@ -81,9 +81,8 @@ impl<'s> Reader<'s> {
                 Err(error) => fault = fault.or(Some(error)),
             }
         }
-        let loose = stores.loose_at(id).map(|at| &stores.loose[at]);
-        for path in loose.into_iter().flat_map(|loose| std::iter::once(&loose.path).chain(&loose.twins)) {
-            match self.loose(path) {
+        for path in stores.loose_files(id) {
+            match self.loose(&path) {
                 Ok(whole) => return Ok(Some(Arc::new(whole))),
                 Err(error) => fault = fault.or(Some(error)),
             }

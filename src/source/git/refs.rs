@@ -25,6 +25,13 @@ pub struct Reference {
     pub commit: Option<ObjectId>,
 }
 
+impl Reference {
+    /// The object that it names; `None` for one that leads to nothing.
+    pub fn id(&self) -> Option<ObjectId> {
+        self.leads_to.first().copied()
+    }
+}
+
 /// All references of a repository.
 #[derive(Debug, Default)]
 pub struct References {
@@ -49,6 +56,43 @@ pub struct Names {
 /// Reads the references of a repository: loose ones, packed ones, and `HEAD`.
 pub fn references(layout: &Layout, reader: &mut Reader<'_>) -> References {
     Names::read(layout).resolve(reader)
+}
+
+/// The commit that is checked out, read without looking at other references; `None` before the first commit.
+pub(super) fn head(layout: &Layout) -> Result<Option<ObjectId>, Skip> {
+    let skip = |path: &Path, why, detail: String| {
+        let origin = Origin::File { path: path.to_owned(), tracking: None };
+        Skip { origin, why, detail }
+    };
+    let reftable = layout.common_dir.join("reftable");
+    if reftable.is_dir() {
+        return Err(skip(&reftable, Why::Unsupported, "references are kept in a reftable".to_owned()));
+    }
+    let read = |path: &Path| match std::fs::read(path) {
+        Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
+        Err(error) => Err(skip(path, Why::ReadError, error.to_string())),
+    };
+    let mut value = read(&layout.git_dir.join("HEAD"))?;
+    for _ in 0..MAX_STEPS {
+        let Some(text) = value else { return Ok(None) };
+        let Some(name) = text.strip_prefix("ref:").map(str::trim) else {
+            return Ok(ObjectId::from_hex(text.as_bytes()));
+        };
+        value = match (read(&layout.git_dir.join(name))?, read(&layout.common_dir.join(name))?) {
+            (Some(own), _) => Some(own),
+            (None, Some(common)) => Some(common),
+            (None, None) => packed(read(&layout.common_dir.join("packed-refs"))?, name),
+        };
+    }
+    Ok(None)
+}
+
+/// The id that a packed reference names.
+fn packed(text: Option<String>, name: &str) -> Option<String> {
+    let text = text?;
+    let line = text.lines().find(|line| line.split_once(' ').is_some_and(|(id, other)| id != "#" && other == name))?;
+    line.split_once(' ').map(|(id, _)| id.to_owned())
 }
 
 impl Names {

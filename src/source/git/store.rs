@@ -26,6 +26,10 @@ pub struct Stores {
     pub(super) shallow: HashSet<ObjectId>,
     /// Sorted by name; a name once.
     pub(super) loose: Vec<Loose>,
+    /// The directories whose loose objects are not listed, but looked for one by one.
+    probed: Vec<PathBuf>,
+    /// Check that indices are in order, and list what is loose.
+    whole: bool,
     /// What could not be opened, and what lacks older commits by design.
     pub skips: Vec<Skip>,
 }
@@ -34,8 +38,18 @@ impl Stores {
     /// Opens object directories (`.git/objects`, a quarantine directory) and, recursively, the alternates they name.
     /// Never fails: what cannot be opened is a skip.
     pub fn open(object_dirs: &[PathBuf], format: ObjectFormat) -> Stores {
-        let (packs, promisors, shallow, loose, skips) = Default::default();
-        let mut stores = Stores { format, packs, promisors, shallow, loose, skips };
+        Stores::open_as(object_dirs, format, true)
+    }
+
+    /// As [`Stores::open`], for who reads a few objects by name: the cost does not grow with the number of objects. Walks need
+    /// [`Stores::open`].
+    pub fn open_quick(object_dirs: &[PathBuf], format: ObjectFormat) -> Stores {
+        Stores::open_as(object_dirs, format, false)
+    }
+
+    fn open_as(object_dirs: &[PathBuf], format: ObjectFormat, whole: bool) -> Stores {
+        let (packs, promisors, shallow, loose, probed, skips) = Default::default();
+        let mut stores = Stores { format, packs, promisors, shallow, loose, probed, whole, skips };
         let mut seen = HashSet::new();
         for dir in object_dirs {
             stores.add_dir(dir, 0, &mut seen);
@@ -90,7 +104,7 @@ impl Stores {
 
     /// Whether an object can have copies at all.
     pub(super) fn has_twins(&self) -> bool {
-        self.packs.len() > 1 || !self.loose.is_empty()
+        self.packs.len() > 1 || !self.loose.is_empty() || !self.probed.is_empty()
     }
 
     /// Where an object stands first, for asking in an order that is kind to the reader.
@@ -101,6 +115,17 @@ impl Stores {
 
     pub(super) fn loose_at(&self, id: &ObjectId) -> Option<usize> {
         self.loose.binary_search_by(|loose| loose.id.cmp(id)).ok()
+    }
+
+    /// The files that hold a loose object.
+    pub(super) fn loose_files(&self, id: &ObjectId) -> Vec<PathBuf> {
+        if let Some(at) = self.loose_at(id) {
+            let loose = &self.loose[at];
+            return std::iter::once(&loose.path).chain(&loose.twins).cloned().collect();
+        }
+        let name = id.to_string();
+        let probe = |dir: &PathBuf| dir.join(&name[..2]).join(&name[2..]);
+        self.probed.iter().map(probe).filter(|path| path.exists()).collect()
     }
 
     fn skip(&mut self, path: &Path, why: Why, detail: impl Into<String>) {
@@ -120,7 +145,11 @@ impl Stores {
             return self.skip(dir, Why::ReadError, "alternates nested deeper than git follows them");
         }
         self.add_packs(&dir.join("pack"));
-        loose::list(dir, self.format, &mut self.loose, &mut self.skips);
+        if self.whole {
+            loose::list(dir, self.format, &mut self.loose, &mut self.skips);
+        } else {
+            self.probed.push(dir.to_owned());
+        }
         let list = dir.join("info/alternates");
         match std::fs::read(&list) {
             Ok(text) => alternates(&text, dir).iter().for_each(|dir| self.add_dir(dir, depth + 1, seen)),
@@ -168,7 +197,8 @@ impl Stores {
     fn add_pack(&mut self, path: &Path, idx: Result<Arc<Map>, String>) {
         let index_path = path.with_extension("idx");
         let index = match idx {
-            Ok(bytes) => Index::parse(bytes, self.format),
+            Ok(bytes) if self.whole => Index::parse(bytes, self.format),
+            Ok(bytes) => Index::parse_unchecked(bytes, self.format),
             Err(error) => return self.skip(&index_path, Why::ReadError, error),
         };
         match index {
@@ -233,19 +263,21 @@ fn alternates(text: &[u8], dir: &Path) -> Vec<PathBuf> {
     lines.map(|line| dir.join(path(&unquote(line)))).collect()
 }
 
+/// A path of git as one of the system.
 #[cfg(unix)]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
+pub fn path(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
+/// A path of git as one of the system.
 #[cfg(not(unix))]
-pub(super) fn path(bytes: &[u8]) -> PathBuf {
+pub fn path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Undoes git's C-style quoting; a line that is not quoted, or badly, is itself.
-fn unquote(line: &[u8]) -> Vec<u8> {
+pub(super) fn unquote(line: &[u8]) -> Vec<u8> {
     let Some(inner) = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")) else { return line.to_vec() };
     let mut out = Vec::with_capacity(inner.len());
     let mut rest = inner.iter().copied();

@@ -1,0 +1,128 @@
+//! Scans what the next commit would hold, read from the index: whole files as they are staged, where `HEAD` has them otherwise.
+//!
+//! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
+//! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::object::Searcher;
+use super::{Error, Outcome, Plan, Watch, pool};
+use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::Detector;
+use crate::finding::{Allowed, Finding, Verdict};
+use crate::origin::{ObjectId, Origin};
+use crate::secret::Fingerprint;
+use crate::source::files;
+use crate::source::git::{Change, Environment, Layout, Reader, Staged, Stores, check_owner, staged, to_path};
+
+/// Whose index to scan.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A place in the work tree, or its git directory.
+    pub repository: PathBuf,
+    /// Where git says that things are, to a hook.
+    pub environment: Environment,
+    /// Most bytes of a file.
+    pub memory: u64,
+}
+
+/// Scans what is staged. Findings come to `tell` sorted by path and position.
+pub(super) fn run(
+    plan: &Plan,
+    request: &Request,
+    detector: &Detector,
+    watch: &Watch,
+    tell: &mut dyn FnMut(Finding),
+) -> Result<Coverage, Error> {
+    let layout = Layout::locate(&request.repository, &request.environment)?;
+    if request.environment.git_dir.is_none() {
+        check_owner(&layout)?;
+    }
+    let stores = Stores::open_quick(&layout.objects, layout.format);
+    let Staged { changes, removed, skips } = staged(&layout, &stores, request.memory)?;
+    let excludes = files::Excludes::new(&plan.files)?;
+    let (excluded, changes): (Vec<Change>, Vec<Change>) =
+        changes.into_iter().partition(|change| excludes.has(&to_path(&change.path)));
+    let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
+    pool::in_order(
+        plan.jobs.min(changes.len()).max(1),
+        |give| {
+            for change in &changes {
+                if give(change).is_break() {
+                    return;
+                }
+            }
+        },
+        || Worker {
+            searcher: Searcher::new(plan, detector, watch),
+            reader: Reader::new(&stores, request.memory),
+            removed: &removed,
+            max_size: plan.files.max_size,
+        },
+        |worker, change, emit| emit(worker.change(change)),
+        |outcome: Outcome| {
+            outcome.findings.into_iter().for_each(&mut *tell);
+            coverage.add(outcome.coverage);
+        },
+    );
+    Ok(coverage)
+}
+
+/// What one thread needs.
+struct Worker<'p> {
+    searcher: Searcher<'p>,
+    reader: Reader<'p>,
+    removed: &'p [ObjectId],
+    max_size: Option<u64>,
+}
+
+impl Worker<'_> {
+    fn change(&mut self, change: &Change) -> Outcome {
+        let mut outcome = Outcome::default();
+        if self.searcher.interrupted() {
+            return outcome;
+        }
+        let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+        match self.content(&origin, change.id) {
+            Ok(content) => outcome = self.searcher.content(&origin, &content),
+            Err(skip) => outcome.coverage.skips.push(skip),
+        }
+        if outcome.findings.iter().any(|finding| finding.verdict == Verdict::Reported) {
+            let old = self.old(change, &origin);
+            for finding in &mut outcome.findings {
+                if finding.verdict == Verdict::Reported && old.contains(&finding.fingerprint) {
+                    let reason = "HEAD has it already: scan the files or --history".to_owned();
+                    finding.verdict = Verdict::Allowed(Allowed { by: "head", reason });
+                }
+            }
+        }
+        outcome
+    }
+
+    fn content(&mut self, origin: &Origin, id: ObjectId) -> Result<Vec<u8>, Skip> {
+        let skip = |why, detail: String| Skip { origin: origin.clone(), why, detail };
+        match self.reader.read(&id) {
+            Ok(Some((_, content))) if self.max_size.is_some_and(|most| content.len() as u64 > most) => {
+                Err(skip(Why::TooLarge, format!("{} bytes", content.len())))
+            }
+            Ok(Some((_, content))) => Ok(content),
+            Ok(None) => Err(skip(Why::MissingObject, format!("{id} is in no object store"))),
+            Err(fault) => Err(skip(fault.why(), fault.to_string())),
+        }
+    }
+
+    /// What `HEAD`'s versions of a file hold.
+    fn old(&mut self, change: &Change, origin: &Origin) -> HashSet<Fingerprint> {
+        let versions: Vec<ObjectId> = change.before.map_or_else(|| self.removed.to_vec(), |before| vec![before]);
+        let mut old = HashSet::new();
+        for id in versions {
+            // A version that cannot be read hides nothing.
+            if let Ok(content) = self.content(origin, id) {
+                let found = self.searcher.content(origin, &content).findings;
+                old.extend(found.iter().map(|finding| finding.fingerprint));
+            }
+        }
+        old
+    }
+}

@@ -1,0 +1,151 @@
+//! Turns what people call commits into object names, by git's own rules, and tells whose repository it is.
+
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
+
+use super::layout::Layout;
+use crate::coverage::{Skip, Why};
+use crate::origin::{ObjectId, Origin};
+
+/// Why a scope means nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    /// Neither a reference nor an object, in git's own words.
+    #[error(
+        "ambiguous argument '{0}': unknown revision or path not in the working tree; `git log --all` and `git branch -a` \
+         list what there is"
+    )]
+    Unknown(String),
+    /// It names something, but no commit.
+    #[error("'{0}' names a {1}; a range is made of commits")]
+    NoCommit(String, &'static str),
+    /// Revisions cannot be looked up.
+    #[error("cannot look up revisions in {0}: {1}; scan its whole history instead (without a range)")]
+    Unsupported(PathBuf, String),
+}
+
+/// A repository that belongs to somebody else.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} belongs to somebody else, so git does not trust it; if you do: git config --global --add safe.directory '{}'",
+    .0.display(), .0.display()
+)]
+pub struct NotOwned(pub PathBuf);
+
+/// Asks libgit2 whether the repository, and its work tree, belong to who asks, or are listed in `safe.directory`. A repository that
+/// libgit2 cannot open at all is not judged: nothing of it is executed.
+pub fn check_owner(layout: &Layout) -> Result<(), NotOwned> {
+    match open(layout) {
+        Err(error) if error.code() == ErrorCode::Owner => {
+            // The place that git itself would name.
+            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+            let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
+            Err(NotOwned(place.canonicalize().unwrap_or_else(|_| place.to_owned())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn open(layout: &Layout) -> Result<Repository, git2::Error> {
+    let none: [&std::ffi::OsStr; 0] = [];
+    Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none)
+}
+
+/// Looks up revisions.
+pub(super) struct Revisions<'l> {
+    layout: &'l Layout,
+    repository: Option<Repository>,
+    is_shallow: bool,
+    /// Bases that a shallow clone lacks.
+    pub skips: Vec<Skip>,
+}
+
+impl<'l> Revisions<'l> {
+    pub(super) fn new(layout: &'l Layout, is_shallow: bool) -> Self {
+        Revisions { layout, repository: None, is_shallow, skips: Vec::new() }
+    }
+
+    fn repository(&mut self) -> Result<&Repository, ScopeError> {
+        if self.repository.is_none() {
+            let unsupported =
+                |error: git2::Error| ScopeError::Unsupported(self.layout.git_dir.clone(), error.message().to_owned());
+            self.repository = Some(open(self.layout).map_err(unsupported)?);
+        }
+        self.repository.as_ref().ok_or_else(|| ScopeError::Unknown(String::new()))
+    }
+
+    fn find(&mut self, text: &str) -> Result<git2::Object<'_>, ScopeError> {
+        self.repository()?.revparse_single(text).map_err(|_| ScopeError::Unknown(text.to_owned()))
+    }
+
+    /// The object that a revision names; a tag is the tag.
+    pub(super) fn object(&mut self, text: &str) -> Result<ObjectId, ScopeError> {
+        let id = self.find(text)?.id();
+        ObjectId::from_bytes(id.as_bytes()).ok_or_else(|| ScopeError::Unknown(text.to_owned()))
+    }
+
+    /// The commit that a revision leads to.
+    pub(super) fn commit(&mut self, text: &str) -> Result<ObjectId, ScopeError> {
+        let object = self.find(text)?;
+        let kind = object.kind().map_or("object", |kind| kind.str());
+        let id = object.peel(ObjectType::Commit).map_err(|_| ScopeError::NoCommit(text.to_owned(), kind))?.id();
+        ObjectId::from_bytes(id.as_bytes()).ok_or_else(|| ScopeError::Unknown(text.to_owned()))
+    }
+
+    /// Where a range begins. If a shallow clone lacks it, more is scanned than was asked for, and that is said.
+    pub(super) fn excluded(&mut self, text: &str) -> Result<Option<ObjectId>, ScopeError> {
+        match self.commit(text) {
+            Err(ScopeError::Unknown(_)) if self.is_shallow && self.may_be_cut_off(text) => {
+                let origin = Origin::File { path: self.layout.common_dir.join("shallow"), tracking: None };
+                let detail = format!("{text} was not fetched, so where the range begins is not known");
+                self.skips.push(Skip { origin, why: Why::ShallowClone, detail });
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// A whole object name, or an ancestor of what is there.
+    fn may_be_cut_off(&mut self, text: &str) -> bool {
+        let stem = text.split(['~', '^']).next().unwrap_or_default();
+        ObjectId::from_hex(stem.as_bytes()).is_some() || (stem.len() < text.len() && self.find(stem).is_ok())
+    }
+
+    /// The parents of a commit.
+    pub(super) fn parents(&mut self, text: &str) -> Result<Vec<ObjectId>, ScopeError> {
+        let object = self.find(text)?;
+        let commit = object.peel_to_commit().map_err(|_| ScopeError::NoCommit(text.to_owned(), "object"))?;
+        Ok(commit.parent_ids().filter_map(|id| ObjectId::from_bytes(id.as_bytes())).collect())
+    }
+}
+
+/// Nobody can tell where hooks are.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot find out where the hooks of {path} are: {what}; correct its configuration", path = .0.display(), what = .1)]
+pub struct HooksError(PathBuf, String);
+
+/// The directory in which git looks for hooks. Here the configuration counts, the user's and the system's too, as it does for git.
+pub fn hooks_dir(layout: &Layout) -> Result<PathBuf, HooksError> {
+    let fail = |error: git2::Error| HooksError(layout.git_dir.clone(), error.message().to_owned());
+    let repository = open(layout);
+    let config = match &repository {
+        Ok(repository) => repository.config(),
+        // What libgit2 cannot open has a configuration nevertheless.
+        Err(_) => git2::Config::open_default().and_then(|mut config| {
+            config.add_file(&layout.common_dir.join("config"), git2::ConfigLevel::Local, true)?;
+            Ok(config)
+        }),
+    };
+    match config.map_err(fail)?.get_path("core.hooksPath") {
+        Ok(path) => {
+            // Relative to where hooks are run.
+            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+            let top = repository.as_ref().ok().and_then(Repository::workdir).map(Path::to_owned);
+            let inner = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir).to_owned();
+            Ok(top.unwrap_or(inner).join(path))
+        }
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(layout.common_dir.join("hooks")),
+        Err(error) => Err(fail(error)),
+    }
+}

@@ -1,0 +1,334 @@
+//! Turns what was asked of a history into the set of objects that it is.
+//!
+//! A range is the set that `git rev-list --objects` has: the commits by the graph, never by dates, and of their trees all
+//! that no tree of a commit just outside of the set holds. Replacements and grafts are not looked at.
+
+use std::collections::{HashMap, HashSet};
+
+use super::fault::Fault;
+use super::graph::Graph;
+use super::layout::Layout;
+use super::read::Reader;
+use super::refs::{References, field, references};
+use super::revision::{Revisions, ScopeError};
+use super::store::Stores;
+use super::tree::Entries;
+use crate::coverage::{Skip, Why};
+use crate::origin::{ObjectId, ObjectKind, Origin};
+
+/// Tags of tags are followed this far.
+const MAX_TAGS: usize = 16;
+
+/// A set of commits, and with them what they brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Where to start and where to end. If nothing is included, all references are.
+    pub revisions: Vec<Revision>,
+    /// Only commits that say they were committed at this time or later, in seconds since 1970 (UTC), and of each what it brought.
+    pub since: Option<i64>,
+    /// Only commits at most this many steps, less one, from where it starts, and of each what it brought.
+    pub depth: Option<u32>,
+}
+
+/// A part of a [`Scope`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revision {
+    /// As `git rev-list` reads it: `A`, `^A`, `A..B`, `A...B`, `A^!`.
+    Text(String),
+    /// All but what it reaches.
+    Not(String),
+    /// An object by its name.
+    Object(ObjectId),
+    /// All but what that object reaches, if it is there.
+    NotObject(ObjectId),
+    /// All but what references reach whose names begin with this: `refs/` are all.
+    NotReferences(String),
+}
+
+/// What a scope came to.
+#[derive(Debug, Default)]
+pub struct Chosen {
+    /// Commits, the trees and blobs they brought, and annotated tags that lead to them.
+    pub objects: HashSet<ObjectId>,
+    /// Where the set is not known for sure.
+    pub skips: Vec<Skip>,
+}
+
+/// Finds out which objects a scope is.
+///
+/// # Errors
+/// A revision that means nothing. What cannot be read is chosen nevertheless, so that who reads it will say so.
+pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> Result<Chosen, ScopeError> {
+    let mut reader = Reader::new(stores, memory);
+    let shallow: HashSet<ObjectId> = layout.shallow.iter().copied().collect();
+    let mut starts = Starts::new(layout, &mut reader);
+    let mut resolver = Revisions::new(layout, !shallow.is_empty());
+    for revision in &scope.revisions {
+        starts.add(revision, &mut resolver)?;
+    }
+    if !starts.has_included {
+        starts.include_all();
+    }
+    let Starts { references, include, exclude, common, has_included: _ } = starts;
+    let mut chooser = Chooser { chosen: Chosen::default(), outside: HashSet::new(), width: layout.format.width() };
+    chooser.chosen.skips = resolver.skips;
+    let mut graph = Graph::new(&mut reader, &shallow);
+    let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
+    let mut exclude: Vec<u32> = exclude.into_iter().filter_map(|id| chooser.peel(&mut graph, id, false)).collect();
+    for (one, other) in common {
+        exclude.extend(shared(&mut graph, one, other));
+    }
+    let mut commits: HashSet<u32> = graph.between(&include, &exclude).into_iter().collect();
+    chooser.commits(&mut graph, &mut commits, &include, scope);
+    let commits = commits.iter().map(|number| graph.nodes[*number as usize].id).collect();
+    chooser.tags(&references, &commits, &mut reader);
+    Ok(chooser.chosen)
+}
+
+/// Commits that reach all that both reach.
+fn shared(graph: &mut Graph<'_, '_>, one: ObjectId, other: ObjectId) -> Vec<u32> {
+    let (one, other) = (graph.number(one), graph.number(other));
+    let only: HashSet<u32> = graph.between(&[one], &[other]).into_iter().collect();
+    if only.is_empty() { vec![one] } else { graph.boundary(&only) }
+}
+
+/// Where to start and where to end.
+struct Starts {
+    references: References,
+    include: Vec<ObjectId>,
+    exclude: Vec<ObjectId>,
+    /// Pairs, of which all is excluded that both reach.
+    common: Vec<(ObjectId, ObjectId)>,
+    has_included: bool,
+}
+
+impl Starts {
+    fn new(layout: &Layout, reader: &mut Reader<'_>) -> Self {
+        let references = references(layout, reader);
+        Starts { references, include: Vec::new(), exclude: Vec::new(), common: Vec::new(), has_included: false }
+    }
+
+    fn add(&mut self, revision: &Revision, resolver: &mut Revisions<'_>) -> Result<(), ScopeError> {
+        match revision {
+            Revision::Text(text) => self.add_text(text, resolver)?,
+            Revision::Not(text) => self.exclude.extend(resolver.excluded(text)?),
+            Revision::Object(id) => {
+                self.has_included = true;
+                self.include.push(*id);
+            }
+            Revision::NotObject(id) => self.exclude.push(*id),
+            Revision::NotReferences(prefix) => {
+                let named = self.references.all.iter().filter(|reference| reference.name.starts_with(prefix));
+                self.exclude.extend(named.filter_map(|reference| reference.id()));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_text(&mut self, text: &str, resolver: &mut Revisions<'_>) -> Result<(), ScopeError> {
+        if let Some(excluded) = text.strip_prefix('^') {
+            self.exclude.extend(resolver.excluded(excluded)?);
+            return Ok(());
+        }
+        self.has_included = true;
+        let or_head = |name: &str| if name.is_empty() { "HEAD".to_owned() } else { name.to_owned() };
+        if let Some((one, other)) = text.split_once("...") {
+            let (one, other) = (resolver.excluded(&or_head(one))?, resolver.commit(&or_head(other))?);
+            self.include.extend(one.into_iter().chain([other]));
+            self.common.extend(one.map(|one| (one, other)));
+        } else if let Some((from, to)) = text.split_once("..") {
+            self.exclude.extend(resolver.excluded(&or_head(from))?);
+            self.include.push(resolver.object(&or_head(to))?);
+        } else if let Some(name) = text.strip_suffix("^!") {
+            self.include.push(resolver.commit(name)?);
+            self.exclude.extend(resolver.parents(name)?);
+        } else {
+            self.include.push(resolver.object(text)?);
+        }
+        Ok(())
+    }
+
+    fn include_all(&mut self) {
+        let named = self.references.all.iter().filter_map(|reference| reference.id());
+        self.include.extend(named.chain(self.references.head));
+    }
+}
+
+/// Gathers objects.
+struct Chooser {
+    chosen: Chosen,
+    /// Trees and blobs that commits outside of the set hold.
+    outside: HashSet<ObjectId>,
+    width: usize,
+}
+
+impl Chooser {
+    /// The commit that something leads to. What is no commit is chosen, or left out, as it is.
+    fn peel(&mut self, graph: &mut Graph<'_, '_>, mut id: ObjectId, is_included: bool) -> Option<u32> {
+        for _ in 0..MAX_TAGS {
+            match graph.reader.read(&id) {
+                Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
+                Ok(Some((ObjectKind::Tag, text))) => {
+                    if is_included {
+                        self.chosen.objects.insert(id);
+                    }
+                    id = field(&text, b"object ").and_then(ObjectId::from_hex)?;
+                    continue;
+                }
+                Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
+                Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
+                // One that cannot be read, too: whoever reads it will say why.
+                _ if is_included => drop(self.chosen.objects.insert(id)),
+                _ => drop(self.outside.insert(id)),
+            }
+            break;
+        }
+        None
+    }
+
+    /// Chooses commits with what they brought.
+    fn commits(&mut self, graph: &mut Graph<'_, '_>, commits: &mut HashSet<u32>, starts: &[u32], scope: &Scope) {
+        if let Some(depth) = scope.depth {
+            *commits = graph.near(starts, commits, depth);
+        }
+        if let Some(since) = scope.since {
+            commits.retain(|number| graph.nodes[*number as usize].time >= since);
+        }
+        if scope.since.is_none() && scope.depth.is_none() {
+            for parent in graph.boundary(commits) {
+                graph.read(parent);
+                if let Some(tree) = graph.nodes[parent as usize].tree {
+                    self.leave_out(graph.reader, tree);
+                }
+            }
+        }
+        let mut sorted: Vec<u32> = commits.iter().copied().collect();
+        sorted.sort_unstable();
+        for number in sorted {
+            let node = &graph.nodes[number as usize];
+            let (id, tree, parents) = (node.id, node.tree, node.parents.clone());
+            self.chosen.objects.insert(id);
+            if node.is_cut {
+                let origin = Origin::Object { path: None, id, kind: Some(ObjectKind::Commit) };
+                let detail = "its parents were not fetched: what belongs to the range cannot be known".to_owned();
+                self.chosen.skips.push(Skip { origin, why: Why::ShallowClone, detail });
+            }
+            match tree {
+                Some(tree) if scope.since.is_none() && scope.depth.is_none() => self.collect(graph.reader, tree),
+                Some(tree) => {
+                    let parents: Vec<ObjectId> = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
+                    self.brought(graph.reader, tree, &parents);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Everything a tree holds, but what is left out.
+    fn collect(&mut self, reader: &mut Reader<'_>, tree: ObjectId) {
+        let mut left = vec![tree];
+        while let Some(tree) = left.pop() {
+            if self.outside.contains(&tree) || !self.chosen.objects.insert(tree) {
+                continue;
+            }
+            for (_, entry) in self.entries(reader, tree) {
+                match entry {
+                    Held::Tree(id) => left.push(id),
+                    Held::Blob(id) if !self.outside.contains(&id) => drop(self.chosen.objects.insert(id)),
+                    Held::Blob(_) => {}
+                }
+            }
+        }
+    }
+
+    fn leave_out(&mut self, reader: &mut Reader<'_>, tree: ObjectId) {
+        let mut left = vec![tree];
+        while let Some(tree) = left.pop() {
+            if !self.outside.insert(tree) {
+                continue;
+            }
+            for (_, entry) in read_tree(reader, tree, self.width).0 {
+                match entry {
+                    Held::Tree(id) => left.push(id),
+                    Held::Blob(id) => drop(self.outside.insert(id)),
+                }
+            }
+        }
+    }
+
+    /// What stands in a tree under a name that no parent has it under.
+    fn brought(&mut self, reader: &mut Reader<'_>, tree: ObjectId, parents: &[ObjectId]) {
+        let mut left = vec![(tree, parents.to_vec())];
+        while let Some((tree, parents)) = left.pop() {
+            if parents.contains(&tree) || (parents.is_empty() && self.chosen.objects.contains(&tree)) {
+                continue;
+            }
+            let known: Vec<HashMap<Vec<u8>, Held>> =
+                parents.iter().map(|parent| read_tree(reader, *parent, self.width).0.into_iter().collect()).collect();
+            for (name, held) in self.entries(reader, tree) {
+                let before: Vec<Held> = known.iter().filter_map(|parent| parent.get(&name).copied()).collect();
+                match held {
+                    _ if before.contains(&held) => {}
+                    Held::Tree(id) => left.push((id, before.iter().filter_map(Held::tree).collect())),
+                    Held::Blob(id) => drop(self.chosen.objects.insert(id)),
+                }
+            }
+            self.chosen.objects.insert(tree);
+        }
+    }
+
+    fn entries(&mut self, reader: &mut Reader<'_>, tree: ObjectId) -> Vec<(Vec<u8>, Held)> {
+        let (entries, is_sound) = read_tree(reader, tree, self.width);
+        if !is_sound {
+            let what = Fault::Corrupt("is not what a tree looks like");
+            self.chosen.skips.push(what.skip(tree, Some(ObjectKind::Tree)));
+        }
+        entries
+    }
+
+    /// Annotated tags of references that lead to what was chosen.
+    fn tags(&mut self, references: &References, commits: &HashSet<ObjectId>, reader: &mut Reader<'_>) {
+        for reference in &references.all {
+            let is_chosen = reference.commit.is_some_and(|commit| commits.contains(&commit));
+            let mut next = reference.id().filter(|_| is_chosen && reference.id() != reference.commit);
+            while let Some(id) = next.filter(|id| self.chosen.objects.insert(*id)) {
+                let tag = reader.read(&id).ok().flatten().filter(|(kind, _)| *kind == ObjectKind::Tag);
+                next = tag.and_then(|(_, text)| ObjectId::from_hex(field(&text, b"object ")?));
+            }
+        }
+    }
+}
+
+fn tree_of(graph: &mut Graph<'_, '_>, number: u32) -> Option<ObjectId> {
+    graph.read(number);
+    graph.nodes[number as usize].tree
+}
+
+/// What a tree holds under a name. Commits of submodules are in another repository.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Tree(ObjectId),
+    Blob(ObjectId),
+}
+
+impl Held {
+    fn tree(&self) -> Option<ObjectId> {
+        match self {
+            Held::Tree(id) => Some(*id),
+            Held::Blob(_) => None,
+        }
+    }
+}
+
+/// The entries of a tree, and whether there is nothing else in it. One that cannot be read has none.
+fn read_tree(reader: &mut Reader<'_>, tree: ObjectId, width: usize) -> (Vec<(Vec<u8>, Held)>, bool) {
+    let Ok(Some((ObjectKind::Tree, bytes))) = reader.read(&tree) else { return (Vec::new(), true) };
+    let mut entries = Entries::new(&bytes, width);
+    let mut held = Vec::new();
+    for entry in entries.by_ref().filter(|entry| !entry.is_module) {
+        if let Some(id) = ObjectId::from_bytes(entry.id) {
+            held.push((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }));
+        }
+    }
+    (held, entries.is_complete())
+}

@@ -1,0 +1,313 @@
+//! Turns an index file into its entries. Format: gitformat-index(5), versions 2 to 4, whole, split or sparse. Only read.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::index::ObjectFormat;
+use crate::origin::ObjectId;
+
+/// Bytes of an entry before its object name: times, device, inode, mode, owner, size.
+const STAT: usize = 40;
+
+/// Longer paths than twice Linux's `PATH_MAX` are no paths; so directories are at most half as deep.
+const MAX_PATH: usize = 8192;
+
+/// Modes that are no file's.
+const DIRECTORY: u32 = 0o040_000;
+const SUBMODULE: u32 = 0o160_000;
+
+/// Why an index cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The system refused.
+    #[error("cannot read the index {path}: {error}", path = .0.display(), error = .1)]
+    Io(PathBuf, io::Error),
+    /// It is none, or a part of it is missing.
+    #[error("the index {path} {what}; `git read-tree HEAD` makes it anew, and unstages everything", path = .0.display(), what = .1)]
+    Corrupt(PathBuf, &'static str),
+    /// Something in it must be understood, and is not.
+    #[error("the index {path} has the extension {name:?}, which this version does not read", path = .0.display(), name = .1)]
+    Unsupported(PathBuf, String),
+}
+
+/// What an entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A file or a symbolic link.
+    Blob,
+    /// A whole directory that a sparse checkout leaves out; its path ends with a slash.
+    Tree,
+    /// A commit of a submodule.
+    Submodule,
+    /// The intention to add a file: no commit will hold it as it is.
+    Intent,
+}
+
+/// An entry of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// From the top of the work tree.
+    pub path: Vec<u8>,
+    pub id: ObjectId,
+    pub what: What,
+    /// 0, or in a conflict 1 (base), 2 (ours), 3 (theirs).
+    pub stage: u8,
+}
+
+/// The tree that a directory of the index would be written as.
+#[derive(Debug, Default)]
+pub(super) struct Cached {
+    /// `None` if something in it changed since.
+    pub tree: Option<ObjectId>,
+    pub below: BTreeMap<Vec<u8>, Cached>,
+}
+
+/// An index file.
+#[derive(Debug, Default)]
+pub(super) struct Stage {
+    /// Sorted by path, then by stage.
+    pub entries: Vec<Entry>,
+    pub cached: Cached,
+    link: Option<Link>,
+}
+
+/// What is different from a shared index.
+#[derive(Debug)]
+struct Link {
+    base: ObjectId,
+    deleted: Vec<usize>,
+    replaced: Vec<usize>,
+}
+
+/// Reads an index, and the shared index in `git_dir` that it may be split from. There is none before the first `git add`.
+pub(super) fn read(path: &Path, git_dir: &Path, format: ObjectFormat) -> Result<Stage, StageError> {
+    let mut stage = match std::fs::read(path) {
+        Ok(bytes) => parse(path, &bytes, format)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stage::default()),
+        Err(error) => return Err(StageError::Io(path.to_owned(), error)),
+    };
+    if let Some(link) = stage.link.take() {
+        let shared = git_dir.join(format!("sharedindex.{}", link.base));
+        let bytes = std::fs::read(&shared).map_err(|error| StageError::Io(shared.clone(), error))?;
+        let base = parse(&shared, &bytes, format)?;
+        let entries = unite(base.entries, stage.entries, &link);
+        stage.entries = entries.ok_or(StageError::Corrupt(path.to_owned(), "does not fit its shared index"))?;
+    }
+    let is_sorted = stage.entries.is_sorted_by_key(|entry| (&entry.path, entry.stage));
+    if !is_sorted || stage.entries.iter().any(|entry| entry.path.is_empty() || entry.path.len() > MAX_PATH) {
+        return Err(StageError::Corrupt(path.to_owned(), "has paths out of order, or none at all"));
+    }
+    Ok(stage)
+}
+
+/// Puts a split index together. What is replaced comes first, in the order of the shared index, and without a path.
+fn unite(base: Vec<Entry>, mut own: Vec<Entry>, link: &Link) -> Option<Vec<Entry>> {
+    if own.len() < link.replaced.len() {
+        return None;
+    }
+    let added = own.split_off(link.replaced.len());
+    let mut base: Vec<Option<Entry>> = base.into_iter().map(Some).collect();
+    for (at, entry) in link.replaced.iter().zip(own) {
+        let slot = base.get_mut(*at)?;
+        let path = slot.take()?.path;
+        *slot = Some(Entry { path, ..entry });
+    }
+    for at in &link.deleted {
+        *base.get_mut(*at)? = None;
+    }
+    let mut entries: Vec<Entry> = base.into_iter().flatten().chain(added).collect();
+    entries.sort_by(|one, other| (&one.path, one.stage).cmp(&(&other.path, other.stage)));
+    Some(entries)
+}
+
+/// Bytes still to be read.
+struct Rest<'b>(&'b [u8]);
+
+impl<'b> Rest<'b> {
+    fn take(&mut self, len: usize) -> Option<&'b [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_be_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    /// Up to `end`, which is passed over.
+    fn until(&mut self, end: u8) -> Option<&'b [u8]> {
+        let taken = self.take(memchr::memchr(end, self.0)?)?;
+        self.take(1)?;
+        Some(taken)
+    }
+
+    fn id(&mut self, format: ObjectFormat) -> Option<ObjectId> {
+        ObjectId::from_bytes(self.take(format.width())?)
+    }
+
+    /// A number as pack files write offsets.
+    fn offset(&mut self) -> Option<usize> {
+        let mut byte = self.take(1)?[0];
+        let mut value = usize::from(byte & 127);
+        while byte & 128 != 0 {
+            byte = self.take(1)?[0];
+            value = value.checked_add(1)?.checked_mul(128)? + usize::from(byte & 127);
+        }
+        Some(value)
+    }
+}
+
+fn parse(path: &Path, bytes: &[u8], format: ObjectFormat) -> Result<Stage, StageError> {
+    let corrupt = |what| StageError::Corrupt(path.to_owned(), what);
+    let end = bytes.len().checked_sub(format.width()).ok_or(corrupt("is too short"))?;
+    let mut rest = Rest(&bytes[..end]);
+    let header = (rest.take(4), rest.u32(), rest.u32());
+    let (Some(b"DIRC"), Some(version @ 2..=4), Some(count)) = header else {
+        return Err(corrupt("does not begin like an index of version 2, 3 or 4"));
+    };
+    let mut stage = Stage::default();
+    let mut last: Vec<u8> = Vec::new();
+    for _ in 0..count {
+        let entry = entry(&mut rest, version, &last, format).ok_or(corrupt("ends within an entry"))?;
+        last.clone_from(&entry.path);
+        stage.entries.push(entry);
+    }
+    while !rest.0.is_empty() {
+        let (name, len) = (rest.take(4), rest.u32());
+        let content = len.and_then(|len| rest.take(len as usize));
+        let (Some(name), Some(content)) = (name, content) else { return Err(corrupt("ends within an extension")) };
+        match name {
+            b"TREE" => stage.cached = cached(&mut Rest(content), format).unwrap_or_default().1,
+            b"link" => stage.link = link(&mut Rest(content), format).ok_or(corrupt("has a broken link to its base"))?,
+            b"sdir" => {}
+            [b'A'..=b'Z', ..] => {}
+            _ => return Err(StageError::Unsupported(path.to_owned(), String::from_utf8_lossy(name).into_owned())),
+        }
+    }
+    Ok(stage)
+}
+
+fn entry(rest: &mut Rest<'_>, version: u32, last: &[u8], format: ObjectFormat) -> Option<Entry> {
+    let before = rest.0.len();
+    let stat = rest.take(STAT)?;
+    let mode = u32::from_be_bytes(*stat[24..].first_chunk()?);
+    let id = rest.id(format)?;
+    let flags = rest.u16()?;
+    let more = if version >= 3 && flags & 1 << 14 != 0 { rest.u16()? } else { 0 };
+    let path = if version == 4 {
+        let kept = last.len().checked_sub(rest.offset()?)?;
+        [&last[..kept], rest.until(0)?].concat()
+    } else {
+        let path = rest.until(0)?.to_vec();
+        // Filled up with zeros to eight bytes, of which at least one was there.
+        let len = before - rest.0.len();
+        rest.take(len.next_multiple_of(8) - len)?;
+        path
+    };
+    let what = match mode & 0o170_000 {
+        _ if more & 1 << 13 != 0 => What::Intent,
+        DIRECTORY => What::Tree,
+        SUBMODULE => What::Submodule,
+        _ => What::Blob,
+    };
+    Some(Entry { path, id, what, stage: (flags >> 12 & 3) as u8 })
+}
+
+/// A directory of the `TREE` extension, with its name.
+fn cached(rest: &mut Rest<'_>, format: ObjectFormat) -> Option<(Vec<u8>, Cached)> {
+    let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<i64>().ok();
+    let mut open: Vec<(Vec<u8>, Cached, i64)> = Vec::new();
+    loop {
+        let name = rest.until(0)?.to_vec();
+        let is_valid = number(rest.until(b' ')?)? >= 0;
+        let below = number(rest.until(b'\n')?)?;
+        let tree = if is_valid { Some(rest.id(format)?) } else { None };
+        open.push((name, Cached { tree, below: BTreeMap::new() }, below));
+        // Without recursion: how deep it goes is up to whoever wrote the file.
+        while let Some((_, _, 0)) = open.last() {
+            let (name, done, _) = open.pop()?;
+            match open.last_mut() {
+                None => return Some((name, done)),
+                Some((_, parent, left)) => {
+                    parent.below.insert(name, done);
+                    *left -= 1;
+                }
+            }
+        }
+    }
+}
+
+/// The `link` extension: none if the base has no name.
+fn link(rest: &mut Rest<'_>, format: ObjectFormat) -> Option<Option<Link>> {
+    let base = rest.id(format)?;
+    if base.as_bytes().iter().all(|byte| *byte == 0) {
+        return Some(None);
+    }
+    if rest.0.is_empty() {
+        return Some(Some(Link { base, deleted: Vec::new(), replaced: Vec::new() }));
+    }
+    let (deleted, replaced) = (bitmap(rest)?, bitmap(rest)?);
+    Some(Some(Link { base, deleted, replaced }))
+}
+
+/// The positions of the bits of an EWAH bitmap: words that say how many words of zeros or ones follow, and then how many as they
+/// are (gitformat-bitmap(5)).
+fn bitmap(rest: &mut Rest<'_>) -> Option<Vec<usize>> {
+    let (bits, words) = (rest.u32()? as usize, rest.u32()? as usize);
+    let mut words = Rest(rest.take(words.checked_mul(8)?)?);
+    rest.u32()?;
+    let (mut found, mut at) = (Vec::new(), 0usize);
+    while at < bits
+        && let Some(word) = words.u64()
+    {
+        let run = 64 * ((word >> 1) & u64::from(u32::MAX)) as usize;
+        if word & 1 == 1 {
+            found.extend(at..bits.min(at + run));
+        }
+        at += run;
+        for _ in 0..word >> 33 {
+            let literal = words.u64()?;
+            found.extend((0..64).filter(|bit| literal >> bit & 1 == 1).map(|bit| at + bit).filter(|at| *at < bits));
+            at += 64;
+        }
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_fall(mut bytes in prop::collection::vec(any::<u8>(), 0..400), version in 2..5_u8, head in any::<bool>()) {
+            if head {
+                bytes.splice(..0, [b'D', b'I', b'R', b'C', 0, 0, 0, version, 0, 0, 0, 1]);
+            }
+            drop(parse(Path::new("index"), &bytes, ObjectFormat::Sha1));
+            drop(bitmap(&mut Rest(&bytes)));
+            drop(cached(&mut Rest(&bytes), ObjectFormat::Sha256));
+        }
+    }
+
+    #[test]
+    fn a_bitmap_has_runs_and_words() {
+        let words: [u64; 3] = [1 | 1 << 1 | 1 << 33, 0b101, 0];
+        let mut bytes = [130u32.to_be_bytes(), 3u32.to_be_bytes()].concat();
+        words.iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+        bytes.extend(0u32.to_be_bytes());
+        let expected: Vec<usize> = (0..64).chain([64, 66]).collect();
+        assert_eq!(bitmap(&mut Rest(&bytes)), Some(expected));
+    }
+}

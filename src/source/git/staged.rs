@@ -1,0 +1,213 @@
+//! Turns an index and `HEAD` into what the next commit would change.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use super::layout::Layout;
+use super::read::Reader;
+use super::refs;
+use super::stage::{self, Cached, Entry, StageError, What};
+use super::store::Stores;
+use super::tree::Entries;
+use crate::coverage::Skip;
+use crate::origin::{ObjectId, ObjectKind};
+
+/// A file that the index has otherwise than `HEAD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// From the top of the work tree, `/`-separated.
+    pub path: Vec<u8>,
+    /// Its content.
+    pub id: ObjectId,
+    /// Its content in `HEAD`, if it is there.
+    pub before: Option<ObjectId>,
+}
+
+/// What is staged.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// By path. In a conflict every side of it that is not `HEAD`'s. Not among them: submodules, and what was only renamed.
+    pub changes: Vec<Change>,
+    /// The contents of files that `HEAD` has and the index has not: what was renamed comes from there.
+    pub removed: Vec<ObjectId>,
+    /// What could not be read. Without `HEAD` everything is new.
+    pub skips: Vec<Skip>,
+}
+
+/// Compares the index of a repository with its `HEAD`. Reads only the trees in which something changed.
+///
+/// # Errors
+/// An index that cannot be read.
+pub fn staged(layout: &Layout, stores: &Stores, memory: u64) -> Result<Staged, StageError> {
+    let index = stage::read(&layout.index, &layout.git_dir, layout.format)?;
+    let mut reader = Reader::new(stores, memory);
+    let mut staged = Staged::default();
+    let tree = match refs::head(layout) {
+        Ok(head) => head.and_then(|head| tree_of(&mut reader, head, &mut staged.skips)),
+        Err(skip) => {
+            staged.skips.push(skip);
+            None
+        }
+    };
+    let mut comparison =
+        Comparison { entries: &index.entries, reader, width: layout.format.width(), staged, gone: Vec::new() };
+    comparison.directory(0..index.entries.len(), 0, tree, Some(&index.cached));
+    let Comparison { mut staged, gone, mut reader, .. } = comparison;
+    staged.removed = blobs(&mut reader, gone, layout.format.width());
+    let removed: HashSet<ObjectId> = staged.removed.iter().copied().collect();
+    staged.changes.retain(|change| change.before.is_some() || !removed.contains(&change.id));
+    Ok(staged)
+}
+
+/// The tree of a commit. Its absence is a skip.
+fn tree_of(reader: &mut Reader<'_>, commit: ObjectId, skips: &mut Vec<Skip>) -> Option<ObjectId> {
+    match reader.read(&commit) {
+        Ok(Some((ObjectKind::Commit, text))) => refs::field(&text, b"tree ").and_then(ObjectId::from_hex),
+        Ok(_) => {
+            skips.push(super::fault::Fault::Absent.skip(commit, Some(ObjectKind::Commit)));
+            None
+        }
+        Err(fault) => {
+            skips.push(fault.skip(commit, Some(ObjectKind::Commit)));
+            None
+        }
+    }
+}
+
+/// What stands under a name of a tree.
+#[derive(Clone, Copy)]
+enum Held {
+    Blob(ObjectId),
+    Tree(ObjectId),
+}
+
+struct Comparison<'s> {
+    entries: &'s [Entry],
+    reader: Reader<'s>,
+    width: usize,
+    staged: Staged,
+    /// What `HEAD` holds and the index does not.
+    gone: Vec<Held>,
+}
+
+impl Comparison<'_> {
+    /// Compares the entries of a directory, whose paths agree in their first `prefix` bytes, with a tree.
+    fn directory(&mut self, range: Range<usize>, prefix: usize, tree: Option<ObjectId>, cached: Option<&Cached>) {
+        if tree.is_some() && cached.is_some_and(|cached| cached.tree == tree) {
+            return;
+        }
+        let mut before = tree.map(|tree| self.tree(tree)).unwrap_or_default();
+        let entries = self.entries;
+        let (mut at, mut stayed) = (range.start, HashSet::new());
+        while at < range.end {
+            let entry = &entries[at];
+            let name = &entry.path[prefix.min(entry.path.len())..];
+            let slash = memchr::memchr(b'/', name).filter(|slash| *slash + 1 < name.len());
+            let Some(slash) = slash else {
+                let (name, is_tree) = (name.strip_suffix(b"/").unwrap_or(name), entry.what == What::Tree);
+                let held = before.get(name).copied().filter(|held| matches!(held, Held::Tree(_)) == is_tree);
+                if is_tree {
+                    self.sparse(entry, held)
+                } else {
+                    self.file(entry, held)
+                }
+                if held.is_some() {
+                    stayed.insert(name.to_vec());
+                }
+                at += 1;
+                continue;
+            };
+            let (name, whole) = (&name[..slash], &entry.path[..prefix + slash + 1]);
+            let len = entries[at..range.end].partition_point(|entry| entry.path.starts_with(whole));
+            let tree = match before.get(name) {
+                Some(Held::Tree(tree)) => Some(*tree),
+                _ => None,
+            };
+            let below = cached.and_then(|cached| cached.below.get(name));
+            self.directory(at..at + len, prefix + slash + 1, tree, below);
+            if tree.is_some() {
+                before.remove(name);
+            }
+            at += len;
+        }
+        self.gone.extend(before.into_iter().filter(|(name, _)| !stayed.contains(name)).map(|(_, held)| held));
+    }
+
+    fn file(&mut self, entry: &Entry, held: Option<Held>) {
+        let before = match held {
+            Some(Held::Blob(id)) => Some(id),
+            _ => None,
+        };
+        if entry.what == What::Blob && before != Some(entry.id) {
+            self.staged.changes.push(Change { path: entry.path.clone(), id: entry.id, before });
+        }
+    }
+
+    /// A directory that is one entry.
+    fn sparse(&mut self, entry: &Entry, held: Option<Held>) {
+        let before = match held {
+            Some(Held::Tree(id)) => Some(id),
+            _ => None,
+        };
+        let mut left = vec![(entry.path.clone(), entry.id, before)];
+        while let Some((path, tree, before)) = left.pop() {
+            if before == Some(tree) {
+                continue;
+            }
+            let mut known = before.map(|before| self.tree(before)).unwrap_or_default();
+            for (name, held) in self.tree(tree) {
+                let path = [&path[..], &name].concat();
+                match (held, known.remove(&name)) {
+                    (Held::Blob(id), Some(Held::Blob(before))) if id == before => {}
+                    (Held::Blob(id), Some(Held::Blob(before))) => {
+                        self.staged.changes.push(Change { path, id, before: Some(before) });
+                    }
+                    (Held::Blob(id), _) => self.staged.changes.push(Change { path, id, before: None }),
+                    (Held::Tree(id), Some(Held::Tree(before))) => {
+                        left.push(([&path[..], b"/"].concat(), id, Some(before)));
+                    }
+                    (Held::Tree(id), _) => left.push(([&path[..], b"/"].concat(), id, None)),
+                }
+            }
+            self.gone.extend(known.into_values());
+        }
+    }
+
+    /// The entries of a tree. One that cannot be read is a skip, and what it holds is new.
+    fn tree(&mut self, tree: ObjectId) -> HashMap<Vec<u8>, Held> {
+        match self.reader.read(&tree) {
+            Ok(Some((ObjectKind::Tree, bytes))) => return held(&bytes, self.width),
+            Ok(_) => self.staged.skips.push(super::fault::Fault::Absent.skip(tree, Some(ObjectKind::Tree))),
+            Err(fault) => self.staged.skips.push(fault.skip(tree, Some(ObjectKind::Tree))),
+        }
+        HashMap::new()
+    }
+}
+
+fn held(tree: &[u8], width: usize) -> HashMap<Vec<u8>, Held> {
+    let entries = Entries::new(tree, width).filter(|entry| !entry.is_module);
+    let held = entries.filter_map(|entry| {
+        let id = ObjectId::from_bytes(entry.id)?;
+        Some((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }))
+    });
+    held.collect()
+}
+
+/// All blobs that are, or are below of, what is given; sorted.
+fn blobs(reader: &mut Reader<'_>, mut left: Vec<Held>, width: usize) -> Vec<ObjectId> {
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    while let Some(next) = left.pop() {
+        match next {
+            Held::Blob(id) => found.push(id),
+            Held::Tree(id) if seen.insert(id) => {
+                // What cannot be read of a past that goes away hides nothing: what is new is reported.
+                let tree = reader.read(&id).ok().flatten().filter(|(kind, _)| *kind == ObjectKind::Tree);
+                left.extend(tree.map(|(_, bytes)| held(&bytes, width)).unwrap_or_default().into_values());
+            }
+            Held::Tree(_) => {}
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}

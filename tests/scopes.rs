@@ -1,0 +1,302 @@
+//! Parts of a history: the same sets that git has, and nothing else.
+#![cfg(unix)]
+
+mod repository;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use repository::{Repository, command, token, try_git};
+use stanch::source::git::{Layout, Revision, Scope, choose};
+
+/// xorshift, so that a failing seed fails again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
+
+/// A history of `len` commits, each with a branch `c0`, `c1`, …: merges of up to four parents, criss-cross merges, new roots, few
+/// contents so that many return. With `skewed` dates nothing can be told from them.
+fn history(seed: u64, len: u64, skewed: bool) -> Repository {
+    let repository = Repository::new();
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut stream = String::new();
+    for number in 0..len {
+        let time = if skewed { 1_000_000_000 + random.below(1000) } else { 1_000_000_000 + number };
+        writeln!(stream, "commit refs/heads/c{number}\nmark :{}", number + 1).unwrap();
+        writeln!(stream, "committer A <a@example.org> {time} +0000\ndata 2\nc\n").unwrap();
+        let count =
+            if number == 0 || random.below(20) == 0 { 0 } else { [1, 1, 1, 2, 2, 3, 4][random.below(7) as usize] };
+        let near = number.min(6);
+        let mut parents = BTreeSet::new();
+        parents.extend((0..count).map(|_| number - 1 - random.below(near)));
+        let mut parents: Vec<u64> = parents.into_iter().collect();
+        if random.below(2) == 0 {
+            parents.reverse();
+        }
+        for (at, parent) in parents.iter().enumerate() {
+            writeln!(stream, "{} :{}", if at == 0 { "from" } else { "merge" }, parent + 1).unwrap();
+        }
+        for _ in 0..1 + random.below(3) {
+            let name = ["a", "b", "d/a", "d/b", "d/e/f", "g/h"][random.below(6) as usize];
+            if random.below(6) == 0 {
+                writeln!(stream, "D {name}").unwrap();
+            } else {
+                writeln!(stream, "M 100644 inline {name}\ndata 3\nv{:x}", random.below(14)).unwrap();
+            }
+        }
+        if random.below(8) == 0 {
+            writeln!(stream, "tag t{number}\nfrom :{}\ntagger A <a@example.org> {time} +0000\ndata 2\nt\n", number + 1)
+                .unwrap();
+        }
+    }
+    let mut import = command("git", &repository.path);
+    let mut import = import.args(["fast-import", "--quiet"]).stdin(Stdio::piped()).spawn().expect("git runs");
+    import.stdin.take().expect("a pipe").write_all(stream.as_bytes()).expect("it reads");
+    assert!(import.wait().expect("it ends").success(), "{stream}");
+    repository.git(&["symbolic-ref", "HEAD", "refs/heads/c0"]);
+    repository
+}
+
+/// Commits, trees and blobs of `arguments` (ranges, `--not`), as we have them.
+fn ours(repository: &Repository, arguments: &[String]) -> BTreeSet<String> {
+    let layout = Layout::discover(&repository.path).expect("a repository");
+    let stores = layout.open();
+    let revisions = arguments.iter().cloned().map(Revision::Text).collect();
+    let chosen = choose(&Scope { revisions, ..Scope::default() }, &layout, &stores, 1 << 30).expect("revisions");
+    assert_eq!(chosen.skips, []);
+    let tags = repository.git(&["for-each-ref", "--format=%(objecttype) %(objectname)"]);
+    let tags: BTreeSet<&str> = tags.lines().filter_map(|line| line.strip_prefix("tag ")).collect();
+    chosen.objects.iter().map(ToString::to_string).filter(|id| !tags.contains(id.as_str())).collect()
+}
+
+fn lines(text: &str) -> BTreeSet<String> {
+    text.lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect()
+}
+
+fn ranges(random: &mut Random, len: u64) -> Vec<String> {
+    let mut name = || format!("c{}", random.below(len));
+    let (a, b, c, d) = (name(), name(), name(), name());
+    match random.below(7) {
+        0 | 1 => vec![format!("{a}..{b}")],
+        2 => vec![format!("{a}...{b}")],
+        3 => vec![format!("^{a}"), b, c],
+        4 => vec![format!("{a}..{b}"), format!("{c}..{d}")],
+        5 => vec![a, format!("^{b}"), format!("^{c}"), format!("^{d}")],
+        _ => vec![format!("{a}...{b}"), format!("^{c}"), d],
+    }
+}
+
+#[test]
+fn a_range_is_the_set_that_git_has() {
+    for seed in 0..12 {
+        let len = 12 + 6 * seed;
+        let repository = history(seed, len, false);
+        let mut random = Random(seed + 99);
+        for _ in 0..12 {
+            let range = ranges(&mut random, len);
+            let arguments: Vec<&str> =
+                ["rev-list", "--objects"].into_iter().chain(range.iter().map(String::as_str)).chain(["--"]).collect();
+            assert_eq!(ours(&repository, &range), lines(&repository.git(&arguments)), "seed {seed}: {range:?}");
+        }
+    }
+}
+
+/// git itself looks at dates to know when to end, and may be wrong if they are. What one revision reaches it always knows.
+#[test]
+fn dates_that_lie_change_nothing() {
+    let mut seen = 0;
+    for seed in 0..12 {
+        let len = 40 + 10 * seed;
+        let repository = history(seed, len, true);
+        let reached = |name: &str| lines(&repository.git(&["rev-list", name, "--"]));
+        let mut random = Random(seed + 7);
+        for _ in 0..10 {
+            let (from, to) = (format!("c{}", random.below(len)), format!("c{}", random.below(len)));
+            let commits: BTreeSet<String> = reached(&to).difference(&reached(&from)).cloned().collect();
+            let all = reached("--all");
+            let have: BTreeSet<String> =
+                ours(&repository, &[format!("{from}..{to}")]).intersection(&all).cloned().collect();
+            assert_eq!(have, commits, "seed {seed}: {from}..{to}");
+            seen += commits.len();
+        }
+    }
+    assert!(seen > 100);
+}
+
+fn scan(repository: &Repository, arguments: &[&str]) -> (Option<i32>, BTreeSet<String>, String) {
+    let arguments = [&["scan", "--history", "--format", "json", "--quiet"], arguments].concat();
+    let said = repository.run(&arguments);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let paths = report["findings"].as_array().into_iter().flatten().map(|one| {
+        let path = one["path"].as_str().unwrap_or_default();
+        path.split(' ').next().unwrap_or_default().to_owned()
+    });
+    (said.code, paths.collect(), said.all())
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// `old` on main, `side` on a branch, `merge` only in the merge of both, `new` after it; each with its own secret.
+fn story() -> Repository {
+    let repository = Repository::new();
+    repository.commit("readme", "hello\n");
+    repository.commit("old", token(1));
+    repository.git(&["tag", "base"]);
+    repository.git(&["checkout", "-q", "-b", "topic"]);
+    repository.commit("side", token(2));
+    repository.git(&["checkout", "-q", "main"]);
+    repository.commit("main", "more\n");
+    repository.git(&["merge", "-q", "--no-commit", "topic"]);
+    repository.stage("merge", token(3));
+    repository.git(&["commit", "-q", "-m", "merge"]);
+    repository.git(&["tag", "merged"]);
+    repository.commit("new", token(4));
+    repository
+}
+
+#[test]
+fn only_what_the_range_brought_is_scanned() {
+    let repository = story();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--range", "base..main"], &["side", "merge", "new"]),
+        (&["--range", "merged.."], &["new"]),
+        (&["--range", "main...topic"], &["merge", "new"]),
+        (&["--range", "main", "--not", "topic"], &["merge", "new"]),
+        (&["--range", "main", "--range", "^merged^1", "--range", "^merged^2"], &["merge", "new"]),
+        (&["--range", "merged^!"], &["merge"]),
+        // One set: what any of them leaves out is out.
+        (&["--range", "base..topic", "--range", "merged..main"], &["new"]),
+        (&["--branch", "topic"], &["old", "side"]),
+        (&["--branch", "refs/tags/merged"], &["old", "side", "merge"]),
+        (&["--since", "merged"], &["new"]),
+        (&["--not", "topic"], &["merge", "new"]),
+        // Every reference starts: base, topic, merged and main.
+        (&["--max-depth", "1"], &["old", "side", "merge", "new"]),
+        (&["--branch", "main", "--max-depth", "1"], &["new"]),
+        (&["--branch", "main", "--max-depth", "2"], &["new", "merge"]),
+        (&["--branch", "main", "--max-depth", "3"], &["new", "merge", "side"]),
+        (&["--branch", "main", "--max-depth", "9"], &["new", "merge", "side", "old"]),
+        (&["--since", "2026-01-01"], &["new", "merge", "side", "old"]),
+    ];
+    for (arguments, expected) in cases {
+        let (code, found, said) = scan(&repository, arguments);
+        assert_eq!((code, found), (Some(1), set(expected)), "{arguments:?}: {said}");
+    }
+    for nothing in [&["--range", "main..topic"][..], &["--since", "2026-02-01"], &["--range", "base..base"]] {
+        assert_eq!(scan(&repository, nothing).0, Some(0), "{nothing:?}");
+    }
+}
+
+#[test]
+fn a_date_means_the_committers_whatever_came_before() {
+    let repository = Repository::new();
+    for (number, date) in ["2026-01-10", "2026-01-30", "2026-01-15"].iter().enumerate() {
+        repository.stage(&format!("f{number}"), token(number as u64));
+        let date = format!("{date}T00:00:00Z");
+        let mut commit = command("git", &repository.path);
+        commit.env("GIT_COMMITTER_DATE", &date).env("GIT_AUTHOR_DATE", "2020-01-01T00:00:00Z");
+        assert!(commit.args(["commit", "-q", "-m", "x"]).status().expect("git runs").success());
+    }
+    assert_eq!(scan(&repository, &["--since", "2026-01-20"]).1, set(&["f1"]));
+    assert_eq!(scan(&repository, &["--since", "2026-01-12T00:00:00Z"]).1, set(&["f1", "f2"]));
+}
+
+#[test]
+fn messages_and_tags_of_the_range_are_scanned() {
+    let repository = story();
+    repository.git(&["commit", "-q", "--allow-empty", "-m", &token(5)]);
+    repository.git(&["tag", "-a", "-m", &token(6), "told"]);
+    let (_, found, _) = scan(&repository, &["--range", "HEAD^..HEAD"]);
+    assert_eq!(found, set(&["commit", "tag"]));
+}
+
+#[test]
+fn a_revision_that_means_nothing_is_an_error_with_gits_words() {
+    let repository = story();
+    for bad in
+        [&["--range", "nowhere..main"][..], &["--not", "nowhere"], &["--branch", "nowhere"], &["--since", "nowhere"]]
+    {
+        let (code, _, said) = scan(&repository, bad);
+        assert_eq!(code, Some(2), "{bad:?}");
+        assert!(said.contains("'nowhere': unknown revision or path not in the working tree"), "{said}");
+    }
+    let (code, _, said) = scan(&repository, &["--range", "base..main:new"]);
+    assert!(code == Some(0) || code == Some(1), "a blob may be named, as for git: {said}");
+}
+
+#[test]
+fn a_base_that_was_not_fetched_is_not_clean() {
+    let origin = Repository::new();
+    let base = origin.commit("a", "1\n");
+    (2..6).for_each(|number| drop(origin.commit("a", format!("{number}\n"))));
+    let shallow = origin.clone_of(&["--depth", "3"]);
+    for range in [format!("{base}..HEAD"), "HEAD~4..HEAD".to_owned(), "HEAD".to_owned()] {
+        let (code, _, said) = scan(&shallow, &["--range", &range]);
+        assert_eq!(code, Some(3), "{range}: {said}");
+        assert!(said.contains("shallow-clone") && said.contains("git fetch --unshallow"), "{said}");
+    }
+    assert_eq!(scan(&shallow, &["--range", "HEAD~2..HEAD"]).0, Some(0), "this much is there");
+    assert_eq!(scan(&shallow, &["--range", "nowhere..HEAD"]).0, Some(2), "this was never there");
+    origin.git(&["config", "uploadpack.allowFilter", "true"]);
+    let partial = origin.clone_of(&["--filter=blob:none", "--no-checkout"]);
+    let (code, _, said) = scan(&partial, &["--range", "HEAD~1..HEAD"]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("missing-object"), "{said}");
+    partial.git(&["checkout", "-q", "HEAD"]);
+    assert_eq!(scan(&partial, &["--range", "HEAD~1..HEAD"]).0, Some(0), "now it is there");
+}
+
+#[test]
+fn configuration_changes_no_range() {
+    let repository = story();
+    let before = scan(&repository, &["--range", "base..main"]).1;
+    repository.git(&["replace", "main", "base"]);
+    repository.write(".git/info/grafts", format!("{}\n", repository.git(&["rev-parse", "main"])));
+    for (name, value) in [("log.showRoot", "false"), ("color.ui", "always"), ("diff.renames", "copies")] {
+        repository.git(&["config", name, value]);
+    }
+    assert_eq!(scan(&repository, &["--range", "base..refs/heads/main"]).1, before);
+}
+
+#[test]
+fn somebody_elses_repository_is_refused_with_the_fix() {
+    let repository = story();
+    let chown =
+        |owner: &str, path: &Path| command("chown", path).args(["-R", owner, "."]).status().expect("chown runs");
+    if !chown("12345:12345", &repository.path).success() {
+        writeln!(std::io::stderr(), "not root: nothing can be given to somebody else").expect("somebody listens");
+        return;
+    }
+    let home = tempfile::tempdir().expect("a directory");
+    let scan = |arguments: &[&str]| -> repository::Said {
+        let mut scan = command(repository::stanch(), &repository.path);
+        scan.env_remove("GIT_CONFIG_GLOBAL").env("HOME", home.path()).args(["scan"]).args(arguments);
+        scan.output().expect("stanch runs").into()
+    };
+    for arguments in [&["--history"][..], &["--history", "--range", "base..main"], &["--staged"]] {
+        let said = scan(arguments);
+        assert_eq!(said.code, Some(2), "{}", said.all());
+        let fix = format!("git config --global --add safe.directory '{}'", repository.path.display());
+        assert!(said.err.contains(&fix), "{}", said.err);
+    }
+    let mut config = command("git", home.path());
+    config
+        .env_remove("GIT_CONFIG_GLOBAL")
+        .args(["config", "--global", "--add", "safe.directory"])
+        .arg(&repository.path);
+    assert!(config.status().expect("git runs").success());
+    assert_eq!(scan(&["--history"]).code, Some(1));
+    assert!(try_git(&repository.path, &["status"]).code != Some(0), "git itself does not trust it");
+}
