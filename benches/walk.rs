@@ -5,6 +5,7 @@
 //! searches nothing and rebuilds only what it must; `search` is the walk as it is used, with 60 literals in an
 //! automaton, `teddy` with a faster engine; `links` also checks that nothing is missing; `whole` rebuilds every
 //! object and shows it whole; `attribute` finds the commits and paths of 20 blobs.
+#![expect(clippy::disallowed_macros, reason = "a bench speaks to the person who runs it")]
 
 use std::collections::HashSet;
 use std::io::{self, Read};

@@ -33,7 +33,7 @@ pub(super) struct ScanArgs {
     /// Use only this rule (repeatable)
     #[arg(long = "rule", value_name = "ID")]
     pub(super) only: Vec<String>,
-    /// Configuration file; its [[host]] entries are trusted, as those of a file found in the tree are not
+    /// Configuration file; its `[[host]]` entries are trusted, as those of a file found in the tree are not
     #[arg(long, value_name = "PATH")]
     pub(super) config: Option<PathBuf>,
 }

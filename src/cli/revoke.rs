@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Show the plan, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Revoke tokens of people and groups that are not in [respond] owners, too
+    /// Revoke tokens of people and groups that are not in `[respond]` owners, too
     #[arg(long)]
     any_owner: bool,
     /// Where it is kept what was done [default: stanch/ledger.db in XDG_STATE_HOME]

@@ -60,7 +60,7 @@ pub struct Choice {
     pub rule: Option<String>,
     /// Name of a provider.
     pub provider: Option<String>,
-    /// A word of [`Liveness::as_str`].
+    /// A word of `Liveness::as_str`.
     pub liveness: Option<String>,
     /// A scope that the token has.
     pub scope: Option<String>,
