@@ -798,6 +798,7 @@ fn histories_are_what_git_says() {
 
 /// `STANCH_REPOSITORY=/some/git/dir cargo test --test history -- --ignored`: the oracle on a repository of one's own.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test by hand is told which repository to read")]
 #[ignore = "needs a repository named by STANCH_REPOSITORY, and room for its objects as files"]
 fn a_real_history_is_what_its_objects_are_as_files() {
     let repository =
