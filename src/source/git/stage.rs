@@ -259,10 +259,17 @@ fn link(rest: &mut Rest<'_>, format: ObjectFormat) -> Option<Option<Link>> {
     Some(Some(Link { base, deleted, replaced }))
 }
 
+/// A bitmap that claims more entries than this is not believed: a run of ones takes memory for each, and costs a few bytes
+/// to write. The largest repositories have some millions of files.
+const MAX_ENTRIES: usize = 1 << 23;
+
 /// The positions of the bits of an EWAH bitmap: words that say how many words of zeros or ones follow, and then how many as they
 /// are (gitformat-bitmap(5)).
 fn bitmap(rest: &mut Rest<'_>) -> Option<Vec<usize>> {
     let (bits, words) = (rest.u32()? as usize, rest.u32()? as usize);
+    if bits > MAX_ENTRIES {
+        return None;
+    }
     let mut words = Rest(rest.take(words.checked_mul(8)?)?);
     rest.u32()?;
     let (mut found, mut at) = (Vec::new(), 0usize);
