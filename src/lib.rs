@@ -5,6 +5,7 @@
 //! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
 //! hooks    hook       git asks before it commits, pushes, receives: what to scan then
+//! fetch    fetch      logs of CI runs at their provider, as a source that scan reads, and the end of those that leaked
 //! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
 //! outside  cli        knows all, known by nobody
 //! ```
@@ -47,6 +48,8 @@ pub mod hook;
 pub mod http;
 
 pub mod ledger;
+
+pub mod fetch;
 
 pub mod respond;
 

@@ -29,6 +29,8 @@ impl Places {
                 path.push(format!("!/{}", parts.join("/")));
                 Some(path.into())
             }
+            // Where a run's log is kept changes with every run.
+            Origin::Log { .. } => Some(PathBuf::from(origin.lasting_name())),
             Origin::Stream { .. } => None,
         }
     }

@@ -21,6 +21,7 @@ fn plan(target: Target) -> Plan {
         baseline: None,
         history: None,
         staged: None,
+        remote: None,
         targets: vec![target],
         files: files::Options::default(),
         log: Some(Dialect::Auto),

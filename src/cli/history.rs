@@ -21,13 +21,14 @@ pub(super) struct Args {
     /// With --history: not what this revision reaches (repeatable); with nothing else, all references but that
     #[arg(long, value_name = "REV", requires = "history", help_heading = "What of a history is read")]
     not: Vec<String>,
-    /// With --history: everything this branch, tag or other revision reaches (repeatable)
-    #[arg(long, value_name = "REF", requires = "history", help_heading = "What of a history is read")]
-    branch: Vec<String>,
+    /// With --history: everything this branch, tag or other revision reaches (repeatable); with --ci-logs: runs of this branch
+    #[arg(long, value_name = "REF", help_heading = "What of a history is read")]
+    pub(super) branch: Vec<String>,
     /// With --history: what commits brought that say they were committed since then (2026-01-31, 2026-01-31T08:00:00Z, "3 weeks ago"),
-    /// or all but what a commit reaches, which does not rely on dates
-    #[arg(long, value_name = "DATE|COMMIT", requires = "history", help_heading = "What of a history is read")]
-    since: Option<String>,
+    /// or all but what a commit reaches, which does not rely on dates; with --ci-logs: runs that were created since then, or within
+    /// 7d, 12h
+    #[arg(long, value_name = "DATE|COMMIT", help_heading = "What of a history is read")]
+    pub(super) since: Option<String>,
     /// With --history: what the last N commits on every line of history brought; 1 is the newest alone
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", help_heading = "What of a history is read")]
     max_depth: Option<u32>,
@@ -83,13 +84,13 @@ impl Args {
 }
 
 /// The time of this run, where it runs.
-fn now() -> Zoned {
+pub(super) fn now() -> Zoned {
     let now = Timestamp::from_second(super::now()).unwrap_or(Timestamp::UNIX_EPOCH);
     now.to_zoned(jiff::tz::TimeZone::system())
 }
 
 /// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago.
-fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
+pub(super) fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
     let here = |time: civil::DateTime| time.to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp());
     let ago = || text.parse::<Span>().ok().filter(|_| text.ends_with("ago"));
     text.parse::<Timestamp>()

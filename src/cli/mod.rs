@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 mod baseline;
+mod ci_logs;
 mod completions;
 mod config;
 mod filter;
@@ -16,6 +17,7 @@ mod hook;
 mod incidents;
 mod inspect;
 mod message;
+mod netrc;
 mod output;
 mod progress;
 mod respond;

@@ -155,7 +155,7 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
 /// The settings of a run: those of `explicit` (`--config`), else of the user's own file; and the policy, but not the
 /// hosts, of the file that is found in the tree. Whoever can write to a scanned tree must not be able to have tokens
 /// sent to a host of his, or programs run for a credential.
-fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
+pub(super) fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
     if let Some(path) = explicit {
         return read(path);
     }
@@ -218,7 +218,7 @@ pub(super) fn door(file: &File, offline: bool) -> Result<Http> {
 
 /// Fetches a credential of the user's. Errors name where it should be, never what is there.
 #[expect(clippy::disallowed_methods, reason = "a credential of the user's may be in the environment")]
-fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
+pub(super) fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
     let value = match spec {
         CredentialSpec::Env(name) => {
             let value = std::env::var_os(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
@@ -228,6 +228,11 @@ fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
             std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?
         }
         CredentialSpec::Command(words) => run(words)?,
+        CredentialSpec::Netrc(machine) => {
+            return super::netrc::find(machine)?
+                .map(|it| it.password)
+                .ok_or_else(|| format!("there is no machine {machine} in the netrc file"));
+        }
     };
     let value = zeroize::Zeroizing::new(value);
     let line = value.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii();

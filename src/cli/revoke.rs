@@ -116,7 +116,7 @@ fn confirm(args: &Args, plan: &mut Plan) -> Result<bool> {
     Ok(args.yes || ask(&format!("Carry the plan out? {count} steps are irreversible."))?)
 }
 
-fn ask(question: &str) -> Result<bool> {
+pub(super) fn ask(question: &str) -> Result<bool> {
     write!(std::io::stderr().lock(), "{} [y/N] ", escape::terminal(question))?;
     std::io::stderr().flush()?;
     let mut answer = String::new();

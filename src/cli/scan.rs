@@ -13,7 +13,7 @@ use super::config::{self, Config};
 use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
 use super::respond::ScanArgs;
-use super::{baseline, message, progress};
+use super::{baseline, ci_logs, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::exit::Exit;
@@ -42,7 +42,9 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
     staged: bool,
     #[command(flatten)]
-    in_history: history::Args,
+    pub(super) in_history: history::Args,
+    #[command(flatten)]
+    pub(super) ci: ci_logs::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
     #[arg(long, value_name = "GLOB", help_heading = "What is read")]
     exclude: Vec<String>,
@@ -63,7 +65,7 @@ pub(super) struct Args {
     log_dialect: Option<Dialect>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
-    jobs: Option<u16>,
+    pub(super) jobs: Option<u16>,
 
     /// Report findings of at least this confidence [default: medium]
     #[arg(long, value_name = "LEVEL", value_parser = parse_confidence, help_heading = "What is found")]
@@ -76,7 +78,7 @@ pub(super) struct Args {
     rules: Vec<PathBuf>,
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
     #[arg(long, value_name = "FILE", help_heading = "What is found")]
     pub(super) baseline: Option<PathBuf>,
@@ -139,6 +141,12 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
         message::warning(note);
     }
     anyhow::ensure!(
+        args.history
+            || args.ci.target.is_some()
+            || (args.in_history.branch.is_empty() && args.in_history.since.is_none()),
+        "--branch and --since are for --history and --ci-logs"
+    );
+    anyhow::ensure!(
         !(args.history || args.staged) || args.targets.len() == 1,
         "--history and --staged take one repository at a time; {} were named",
         args.targets.len()
@@ -152,11 +160,14 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     }
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
+    let logs = ci_logs::prepare(args, &mut plan, &watch)?;
+    let mut leaks = Vec::new();
     let mut outputs = Outputs::open(&wanted, &style(args), &header(args, &plan, show_allowed))?;
     plan.files.unfinished = outputs.unfinished();
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| {
             seen(&finding);
+            leaks.extend(ci_logs::leak(&finding));
             if outputs.finding(&finding).is_break() {
                 watch.interrupt.store(true, Relaxed);
             }
@@ -165,6 +176,10 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     outputs.finish(&summary)?;
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
+    }
+    if let Some(logs) = logs {
+        // Whoever stopped the run deletes nothing.
+        args.ci.conclude(&logs, if summary.interrupted { Vec::new() } else { leaks }, args.quiet)?;
     }
     Ok(summary)
 }
@@ -179,9 +194,10 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
     for note in &config.notes {
         message::warning(note);
     }
-    let plan = Plan { baseline: known, ..plan(args, config) };
+    let mut plan = Plan { baseline: known, ..plan(args, config) };
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
+    ci_logs::prepare(args, &mut plan, &watch)?;
     let mut findings = Vec::new();
     let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| findings.push(finding))
@@ -267,6 +283,7 @@ fn plan(args: &Args, config: Config) -> Plan {
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
         baseline: None,
+        remote: None,
         now: super::now(),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
@@ -304,7 +321,7 @@ pub(super) fn places(args: &Args) -> Places {
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
     let first = args.targets.first().filter(|path| path.as_os_str() != "-");
-    let found = first.and_then(|path| worktree::describe(path));
+    let found = first.filter(|_| args.ci.target.is_none()).and_then(|path| worktree::describe(path));
     let base = std::env::current_dir().ok();
     Header {
         rules: &plan.rules,
@@ -317,7 +334,10 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         at_once: plan.history.is_some(),
-        targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
+        targets: match &args.ci.target {
+            Some(target) => vec![target.to_string()],
+            None => args.targets.iter().map(|path| path.display().to_string()).collect(),
+        },
     }
 }
 

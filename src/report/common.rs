@@ -85,16 +85,18 @@ impl Run<'_> {
     /// The path in the repository, `/`-separated and lossy; of a stream its name without `<>`.
     pub(super) fn path(&self, origin: &Origin) -> String {
         match self.places.of(origin) {
-            Some(path) => String::from_utf8_lossy(&slashed(&path)).into_owned(),
-            None => origin.to_string().trim_matches(['<', '>']).to_owned(),
+            Some(path) if !matches!(origin, Origin::Log { .. }) => {
+                String::from_utf8_lossy(&slashed(&path)).into_owned()
+            }
+            _ => origin.to_string().trim_matches(['<', '>']).to_owned(),
         }
     }
 
     /// The path as one visible line; bytes that are no UTF-8 become `\xff`.
     pub(super) fn visible_path(&self, origin: &Origin) -> String {
         match self.places.of(origin) {
-            Some(path) => escape::terminal_path(&path),
-            None => escape::terminal(&origin.to_string()),
+            Some(path) if !matches!(origin, Origin::Log { .. }) => escape::terminal_path(&path),
+            _ => escape::terminal(&origin.to_string()),
         }
     }
 
@@ -117,7 +119,7 @@ pub(super) fn is_checked_out(finding: &Finding) -> bool {
     match &finding.origin {
         Origin::File { .. } | Origin::Staged { .. } => true,
         Origin::Object { path, .. } => path.is_some() && finding.provenance.as_ref().is_some_and(|it| it.in_head),
-        Origin::Stream { .. } | Origin::Member { .. } => false,
+        Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } => false,
     }
 }
 

@@ -273,6 +273,7 @@ impl From<&Origin> for Place {
                 let path = origin.to_string();
                 return Place { origin: "member", path, path_bytes_base64: None, tracking: None };
             }
+            Origin::Log { .. } => ("log", name.as_bytes()),
             Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };

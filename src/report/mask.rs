@@ -105,6 +105,9 @@ impl Mask {
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
             Origin::Staged { path, id } => Origin::Staged { path: self.path(path), id: *id },
             Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.text(name) },
+            Origin::Log { project, run, part } => {
+                Origin::Log { project: self.text(project), run: self.text(run), part: self.text(part) }
+            }
             Origin::Object { path, id, kind } => {
                 Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }
             }

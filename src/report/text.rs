@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::baseline::Known;
 use crate::coverage::{Skip, Why};
-use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::finding::{Fact, Finding, Proof, Snippet, Verdict};
 use crate::origin::{Origin, Tracking};
 use crate::rule::Confidence;
 use crate::secret::Fingerprint;
@@ -72,9 +72,15 @@ impl Text {
             notes.push(("git", tracked(tracking).to_owned()));
         }
         notes.extend(history::notes(finding));
-        if !finding.facts.is_empty() {
-            let facts: Vec<_> = finding.facts.iter().map(|fact| format!("{} {}", fact.name, fact.value)).collect();
-            notes.push(("token", facts.join(", ")));
+        let (of_log, of_token): (Vec<_>, Vec<_>) =
+            finding.facts.iter().partition(|fact| fact.name.starts_with("log.") || fact.name.starts_with("ci."));
+        for (name, facts) in [("log", of_log), ("token", of_token)] {
+            let shown = |fact: &&Fact| {
+                format!("{} {}", fact.name.trim_start_matches("log.").trim_start_matches("ci."), fact.value)
+            };
+            if !facts.is_empty() {
+                notes.push((name, facts.iter().map(shown).collect::<Vec<_>>().join(", ")));
+            }
         }
         if !finding.rule.remedy.is_empty() {
             notes.push(("next", finding.rule.remedy.clone()));

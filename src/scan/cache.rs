@@ -203,7 +203,8 @@ fn hex_checksums(stores: &Stores) -> Vec<Option<String>> {
 }
 
 /// A hash of everything that rules say, and of the version that reads them.
-fn digest(rules: &RuleSet) -> [u8; 32] {
+/// Names a rule set and the version that reads by it.
+pub fn digest(rules: &RuleSet) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |text: &[u8]| {
         hash.update((text.len() as u64).to_le_bytes());

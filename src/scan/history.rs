@@ -251,7 +251,7 @@ fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
         Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
-        Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } => false,
+        Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } | Origin::Staged { .. } => false,
     }
 }
 
@@ -365,6 +365,7 @@ mod tests {
         let detector = Detector::new(rules.clone(), 0).unwrap();
         let plan = Plan {
             staged: None,
+            remote: None,
             baseline: None,
             targets: Vec::new(),
             history: None,

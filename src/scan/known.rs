@@ -33,7 +33,9 @@ impl<'p> Applied<'p> {
         let (Some(matcher), Some(baseline)) = (self.matcher, &self.plan.baseline) else { return };
         summary.expired = matcher.expired().cloned().collect();
         // Whoever stops a run, or looks at a part, knows nothing of what it did not reach.
-        let is_part = self.plan.staged.is_some() || self.plan.history.as_ref().is_some_and(|it| it.scope.is_some());
+        let is_part = self.plan.staged.is_some()
+            || self.plan.remote.is_some()
+            || self.plan.history.as_ref().is_some_and(|it| it.scope.is_some());
         if !summary.interrupted && !is_part {
             let Some(judge) = Judge::new(self.plan, baseline, summary) else { return };
             summary.stale = matcher.unmet().filter(|entry| judge.would_have_met(entry)).cloned().collect();

@@ -67,7 +67,11 @@ pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk
 
 /// Job and step that a file of GitHub's run logs is of: `<job>/<number>_<step>.txt` (cli/cli, pkg/cmd/run/view).
 fn github_member(origin: &Origin) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
-    let Origin::Member { name, .. } = origin else { return (None, None) };
+    let name = match origin {
+        Origin::Member { name, .. } => name,
+        Origin::Log { project, part, .. } if project.starts_with("github:") => part,
+        _ => return (None, None),
+    };
     let Some((job, file)) = name.rsplit_once('/') else { return (None, None) };
     let step = file.strip_suffix(".txt").and_then(|file| file.split_once('_'));
     let step = step.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));

@@ -17,6 +17,7 @@ use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
 use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError, StageError};
 use crate::source::log::Dialect;
+use crate::source::remote::Remote;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
@@ -29,6 +30,7 @@ mod log;
 mod object;
 mod packed;
 mod pool;
+mod remote;
 mod snippet;
 pub mod staged;
 mod suspect;
@@ -36,6 +38,7 @@ mod told;
 
 use object::Searcher;
 
+pub use cache::digest;
 pub use snippet::redacted;
 
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
@@ -47,6 +50,8 @@ pub struct Plan {
     pub history: Option<history::Request>,
     /// Scan what this repository's next commit would change instead of the targets.
     pub staged: Option<staged::Request>,
+    /// Scan the logs that somebody else has instead of the targets.
+    pub remote: Option<Arc<dyn Remote>>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.
@@ -132,10 +137,11 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         watch.findings.store(summary.reported, Relaxed);
         sink(finding);
     };
-    let coverage = match (&plan.history, &plan.staged) {
-        (Some(request), _) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
-        (None, Some(request)) => staged::run(plan, request, &detector, watch, &mut tell)?,
-        (None, None) => {
+    let coverage = match (&plan.history, &plan.staged, &plan.remote) {
+        (Some(request), ..) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
+        (None, Some(request), _) => staged::run(plan, request, &detector, watch, &mut tell)?,
+        (None, None, Some(remote)) => remote::run(plan, &**remote, &detector, watch, &mut notes, &mut tell),
+        (None, None, None) => {
             files::check(&plan.targets, &plan.files)?;
             scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
         }
@@ -162,6 +168,7 @@ fn scan_files(
     let mut coverage = Coverage::default();
     pool::in_order(
         plan.jobs,
+        pool::FILES,
         |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
         || Searcher::new(plan, detector, watch),
         search,

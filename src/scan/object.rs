@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::log::{self, Log};
+use super::packed::Ears;
 use super::snippet::Masked;
 use super::suspect::{Place, Suspect};
 use super::told::Told;
@@ -19,6 +20,7 @@ use crate::finding::{Finding, Region};
 use crate::origin::Origin;
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
+use crate::source::remote::Unread;
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
@@ -57,7 +59,7 @@ impl<'p> Searcher<'p> {
         let mut coverage = Coverage::default();
         match files::open(path, &self.plan.files) {
             Ok((file, size)) if self.plan.log.is_some() => {
-                self.packed_file(origin, file, size, &mut coverage, emit);
+                self.packed_file(origin, file, size, &mut Ears { coverage: &mut coverage, emit });
             }
             Ok((mut file, size)) => {
                 let ended = self.read(origin, &mut file, Some(size), emit);
@@ -80,11 +82,12 @@ impl<'p> Searcher<'p> {
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         let mut stream = Stream::open(target.clone(), self.watch);
-        let ended = match self.plan.log {
-            Some(_) => self.packed_stream(origin, &mut stream, emit),
-            None => self.read(origin, &mut stream, None, emit),
-        };
-        self.account(origin, ended, None, &mut coverage);
+        if self.plan.log.is_some() {
+            self.packed(origin, &mut stream, 0, &mut Ears { coverage: &mut coverage, emit });
+        } else {
+            let ended = self.read(origin, &mut stream, None, emit);
+            self.account(origin, ended, None, &mut coverage);
+        }
         emit(Outcome { coverage, ..Outcome::default() });
     }
 
@@ -111,7 +114,7 @@ impl<'p> Searcher<'p> {
         }
         match origin {
             Origin::File { .. } | Origin::Member { .. } | Origin::Staged { .. } => coverage.files += 1,
-            Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
+            Origin::Stream { .. } | Origin::Object { .. } | Origin::Log { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);
     }
@@ -126,11 +129,16 @@ impl<'p> Searcher<'p> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         let mut told = Told::default();
+        // What is allowed at a path is allowed in every run of a job.
+        let known = match origin {
+            Origin::Log { .. } => Some(PathBuf::from(origin.lasting_name())),
+            _ => origin.path().map(Path::to_owned),
+        };
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
+            let path = known.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
             let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
@@ -201,8 +209,12 @@ impl<'p> Searcher<'p> {
     }
 }
 
-fn unread(origin: &Origin, error: &io::Error) -> Skip {
-    let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+pub(super) fn unread(origin: &Origin, error: &io::Error) -> Skip {
+    let inner = error.get_ref();
+    if let Some(Unread { why, detail }) = inner.and_then(|inner| inner.downcast_ref()) {
+        return Skip { origin: origin.clone(), why: *why, detail: detail.clone() };
+    }
+    let why = match inner.and_then(|inner| inner.downcast_ref()) {
         Some(packed) => super::packed::why(packed),
         None if error.kind() == io::ErrorKind::PermissionDenied => Why::PermissionDenied,
         None => Why::ReadError,

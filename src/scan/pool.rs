@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use crossbeam_channel::bounded;
 
-/// Jobs that travel together; opening a file costs less than a channel's handshake.
-const BATCH: usize = 32;
+/// Files that travel together; opening one costs less than a channel's handshake.
+pub const FILES: usize = 32;
 
 /// Batches that may be under way or wait for an earlier one. Bounds memory when one job takes long.
 const IN_FLIGHT: usize = 512;
@@ -18,11 +18,12 @@ struct Part<R> {
     done: bool,
 }
 
-/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), and calls
+/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), `size` of them at a time, and calls
 /// `consume` on this thread with the results in the order of the jobs. Results of the earliest unfinished batch are
 /// handed over at once.
 pub fn in_order<J: Send, R: Send, S>(
     threads: usize,
+    size: usize,
     produce: impl FnOnce(&mut dyn FnMut(J) -> ControlFlow<()>) + Send,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, J, &mut dyn FnMut(R)) + Sync,
@@ -34,7 +35,7 @@ pub fn in_order<J: Send, R: Send, S>(
     let (enter, leave) = bounded::<()>(IN_FLIGHT);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut batch = Vec::with_capacity(BATCH);
+            let mut batch = Vec::with_capacity(size);
             let mut number = 0;
             let mut send = |batch: Vec<J>| {
                 number += 1;
@@ -42,7 +43,7 @@ pub fn in_order<J: Send, R: Send, S>(
             };
             produce(&mut |job| {
                 batch.push(job);
-                if batch.len() < BATCH || send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))) {
+                if batch.len() < size || send(std::mem::replace(&mut batch, Vec::with_capacity(size))) {
                     ControlFlow::Continue(())
                 } else {
                     ControlFlow::Break(())
@@ -102,6 +103,7 @@ mod tests {
             let mut seen = Vec::new();
             in_order(
                 threads,
+                FILES,
                 |give| {
                     for job in 0..10_000 {
                         if give(job).is_break() {

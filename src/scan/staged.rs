@@ -47,6 +47,7 @@ pub(super) fn run(
     let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
     pool::in_order(
         plan.jobs.min(changes.len()).max(1),
+        pool::FILES,
         |give| {
             for change in &changes {
                 if give(change).is_break() {

@@ -92,7 +92,7 @@ impl Suspect {
             (Some(key), false) => Fingerprint::of_keyed(key.expose(), self.token.expose()),
             (None, false) => {
                 let (before, after) = self.snippet.neighbours();
-                Fingerprint::of_place(&self.rule.id, origin.to_string().as_bytes(), before, after)
+                Fingerprint::of_place(&self.rule.id, origin.lasting_name().as_bytes(), before, after)
             }
         }
     }

@@ -12,6 +12,10 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use zip::result::ZipError;
 use zip::{HasZipMetadata, ZipArchive};
 
+use super::remote::Unread;
+
+pub mod stream;
+
 /// Largest window of a zstd frame, in bytes; `zstd -19` uses 8 MiB.
 const ZSTD_WINDOW: u64 = 32 << 20;
 
@@ -97,7 +101,7 @@ pub fn unpacked<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<d
         }
         Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY)),
         Packing::Zip => {
-            let detail = "a zip archive can only be read from a file; save it first".to_owned();
+            let detail = "a zip archive is more than one stream".to_owned();
             return Err(io::Error::other(Error::Unsupported(detail)));
         }
     };
@@ -191,7 +195,7 @@ impl Read for Guarded<'_> {
         let len = self.output.read(space).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted | io::ErrorKind::PermissionDenied => error,
             _ if error.raw_os_error().is_some() => error,
-            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>() || inner.is::<Unread>()) => error,
             io::ErrorKind::OutOfMemory | io::ErrorKind::Unsupported => {
                 io::Error::other(Error::Unsupported(error.to_string()))
             }

@@ -22,6 +22,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         targets: vec![Target::Path(path.to_owned())],
         history: None,
         staged: None,
+        remote: None,
         files: Default::default(),
         log: None,
         rules: Arc::new(RULES.clone()),
