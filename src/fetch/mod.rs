@@ -139,7 +139,7 @@ impl Remote for Logs {
                     let kind = kind.split(';').next().unwrap_or_default();
                     Err(Unread { why: Why::NotFetched, detail: format!("there is {kind} in its place") })
                 }
-                _ => Ok(Box::new(Told(body))),
+                _ => Ok(Box::new(Told { body, failed: None })),
             },
             Download::Refused(answer) => Err(call::refused(&answer, call.host, call::Asked::Content)),
         }
@@ -171,14 +171,23 @@ fn unread(fault: &Fault) -> Unread {
     Unread { why: Why::NotFetched, detail: fault.to_string() }
 }
 
-/// A body whose errors say it in the words of a scan.
-struct Told(Box<dyn Read + Send>);
+/// A body whose errors say it in the words of a scan. Where it broke it stays broken: whoever reads on must not take
+/// that for its end.
+struct Told {
+    body: Box<dyn Read + Send>,
+    failed: Option<Unread>,
+}
 
 impl Read for Told {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.0.read(space).map_err(|error| match error.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(fault) => io::Error::other(unread(fault)),
-            None => error,
+        if let Some(failed) = &self.failed {
+            return Err(io::Error::other(failed.clone()));
+        }
+        self.body.read(space).map_err(|error| {
+            let fault = error.get_ref().and_then(|inner| inner.downcast_ref());
+            let failed = fault.map_or(Unread { why: Why::NotFetched, detail: error.to_string() }, unread);
+            self.failed = Some(failed.clone());
+            io::Error::other(failed)
         })
     }
 }

@@ -192,20 +192,25 @@ struct Guarded<'r> {
 
 impl Read for Guarded<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let len = self.output.read(space).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted | io::ErrorKind::PermissionDenied => error,
-            _ if error.raw_os_error().is_some() => error,
-            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>() || inner.is::<Unread>()) => error,
-            io::ErrorKind::OutOfMemory | io::ErrorKind::Unsupported => {
-                io::Error::other(Error::Unsupported(error.to_string()))
-            }
-            _ => io::Error::other(Error::Corrupt(error.to_string())),
-        })?;
+        let len = self.output.read(space).map_err(named)?;
         self.written += len as u64;
         if self.written > FREE && self.written / RATIO > self.read.get() {
             return Err(io::Error::other(Error::Bomb));
         }
         Ok(len)
+    }
+}
+
+/// The error of a decompressor: an [`Error`], unless it came from below.
+fn named(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::PermissionDenied => error,
+        _ if error.raw_os_error().is_some() => error,
+        _ if error.get_ref().is_some_and(|inner| inner.is::<Error>() || inner.is::<Unread>()) => error,
+        io::ErrorKind::OutOfMemory | io::ErrorKind::Unsupported => {
+            io::Error::other(Error::Unsupported(error.to_string()))
+        }
+        _ => io::Error::other(Error::Corrupt(error.to_string())),
     }
 }
 

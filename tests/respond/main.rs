@@ -4,6 +4,7 @@
 mod act;
 mod cli;
 mod crash;
+mod description;
 mod door;
 mod forge;
 mod inspect;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use flate2::bufread::DeflateDecoder;
 
-use super::{Counted, Error, Guarded, Member, Patient, Visit};
+use super::{Counted, Error, Guarded, Member, Patient, Visit, named};
 
 /// Signatures of APPNOTE.TXT 4.3, little-endian.
 const LOCAL: u32 = 0x0403_4b50;
@@ -222,7 +222,7 @@ impl Read for Content<'_, '_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let len = match &mut self.packed {
             Packed::Stored(input) => input.read(space)?,
-            Packed::Deflated(decoder) => decoder.read(space)?,
+            Packed::Deflated(decoder) => decoder.read(space).map_err(named)?,
         };
         self.sum.update(&space[..len]);
         self.written += len as u64;
