@@ -109,6 +109,9 @@ impl fmt::Debug for Body {
     }
 }
 
+/// Names and values, in their order, not yet encoded.
+pub type Query = Vec<(Cow<'static, str>, String)>;
+
 /// One question, or one act. `Debug` shows the verb only: the path of a webhook is a secret.
 pub struct Request<'a> {
     /// The verb.
@@ -116,7 +119,7 @@ pub struct Request<'a> {
     /// Below the base URL, with a leading slash; the parts already encoded ([`segment`]).
     pub path: String,
     /// Query parameters. Never secret.
-    pub query: Vec<(Cow<'static, str>, String)>,
+    pub query: Query,
     /// Headers other than those of `auth`. Never secret.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Who asks.

@@ -111,7 +111,7 @@ fn linked(header: &str) -> Option<&str> {
 
 /// Bitbucket's pipelines have no `next`, but say how many there are.
 fn counts_more(value: &Value, len: usize, page: usize) -> bool {
-    value["size"].as_u64().is_some_and(|size| len > 0 && (page * PAGE) as u64 + 1 <= size)
+    value["size"].as_u64().is_some_and(|size| len > 0 && ((page * PAGE) as u64) < size)
 }
 
 fn turn(request: &mut Request<'_>, page: usize) {

@@ -100,7 +100,7 @@ impl Target {
                 && !part.starts_with('.')
                 && part.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it))
         };
-        if !parts.iter().all(|part| is_name(&part)) || (provider != Provider::Gitlab && parts.len() > 2) {
+        if !parts.iter().all(is_name) || (provider != Provider::Gitlab && parts.len() > 2) {
             return Err(HOW.to_owned());
         }
         if run.is_some() && parts.len() < 2 {

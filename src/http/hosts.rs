@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Auth, Error};
+use super::{Auth, Error, Query};
 use crate::secret::Secret;
 
 /// What runs at a host. The word is `provider` in the configuration.
@@ -222,7 +222,7 @@ impl Host {
 
     /// The request that an address of this host stands for, as it gives one for the next page of a list: path below the
     /// base URL and query. `None` for an address of any other host.
-    pub fn page(&self, address: &str) -> Option<(String, Vec<(Cow<'static, str>, String)>)> {
+    pub fn page(&self, address: &str) -> Option<(String, Query)> {
         let url = Url::parse(address).ok().filter(|url| url.origin() == self.base.origin())?;
         let path = url.path().strip_prefix(self.base.path().trim_end_matches('/'))?;
         let query = url.query_pairs().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()));

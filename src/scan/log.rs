@@ -53,7 +53,9 @@ fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
 /// Job, step and time of a finding at `at` of a chunk.
 pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk: &Chunk<'_>, at: usize) -> Vec<Fact> {
     let place = chunk.start.offset + at as u64;
-    let line = line_around(chunk.bytes, at);
+    let mut line = line_around(chunk.bytes, at);
+    // A byte order mark stands before the first line of GitHub's files.
+    line.start += if chunk.bytes[line.clone()].starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
     let time = prefix.time.map(|(from, to)| chunk.bytes[line.start + from as usize..line.start + to as usize].to_vec());
     let (file_job, file_step) = log.file.clone();

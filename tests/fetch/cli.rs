@@ -152,7 +152,7 @@ fn a_log_is_deleted_only_when_somebody_says_yes() {
     assert!(code == 1 && err.contains("github:octo-org/octo-repo#1001: erased"), "{err}");
     assert_eq!(deleted(), 1);
     let ledger = std::fs::read(home.path("ledger.db")).unwrap();
-    assert!(memchr::memmem::find(&ledger, leak[8..].as_bytes()).is_none());
+    assert!(memchr::memmem::find(&ledger, &leak.as_bytes()[8..]).is_none());
     for known in ["erase: github:octo-org/octo-repo#1001", "\"erased\":true", "found", "intent", "outcome"] {
         assert!(memchr::memmem::find(&ledger, known.as_bytes()).is_some(), "{known}");
     }

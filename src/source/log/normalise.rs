@@ -15,6 +15,13 @@ use super::wrap;
 /// looks further back (`detect::shape::MAX_MATCH`).
 const REPEATED: usize = 8 << 10;
 
+/// How much is repeated once the text has grown to [`GROWTH`] times its window: streams that interrupt each other at every
+/// line would else make hundreds of megabytes of a few. Most tokens are shorter.
+const REPEATED_LATER: usize = 256;
+
+/// See [`REPEATED_LATER`].
+const GROWTH: usize = 3;
+
 /// Streams that are told apart in one window; if a log has more, the one that came first is forgotten.
 const STREAMS: usize = 64;
 
@@ -162,7 +169,7 @@ impl Normaliser {
             self.out.seam();
             start = self.out.text().len();
         } else if line.prefix.stream != 0 {
-            start = self.go_on(&line.prefix);
+            start = self.go_on(&line.prefix, log.len());
         }
         if line.prefix.json {
             self.show_json(log, line);
@@ -194,7 +201,7 @@ impl Normaliser {
     }
 
     /// Makes ready for a line of a stream; returns where the line begins in the text.
-    fn go_on(&mut self, prefix: &Prefix) -> usize {
+    fn go_on(&mut self, prefix: &Prefix, window: usize) -> usize {
         let here = self.out.text().len();
         let Some(stream) = self.streams.iter().find(|stream| stream.id == prefix.stream) else { return here };
         if !prefix.continues && !stream.open {
@@ -205,7 +212,8 @@ impl Normaliser {
             self.out.pop();
             return line.start;
         }
-        self.out.repeat(line.start.max(line.end.saturating_sub(REPEATED))..line.end);
+        let most = if here > GROWTH * window { REPEATED_LATER } else { REPEATED };
+        self.out.repeat(line.start.max(line.end.saturating_sub(most))..line.end);
         here
     }
 
@@ -285,6 +293,23 @@ mod tests {
         let log = format!("{stamp}01O secret=ab\n{stamp}00O other\n{stamp}01O+cd rest\n{stamp}01O+!\n");
         assert_eq!(normal(&log), "secret=ab\nother\nsecret=abcd rest!\n");
         assert_eq!(back(&log, "abcd"), format!("ab\n{stamp}00O other\n{stamp}01O+cd"));
+    }
+
+    #[test]
+    fn streams_that_interrupt_each_other_do_not_fill_the_memory() {
+        let stamp = "2026-06-21T05:34:54.525256Z ";
+        let line = |number: usize| format!("{stamp}{:02x}O+{number:04}\n", number % 7);
+        let log: String = (0..20_000).map(line).collect();
+        let mut normaliser = Normaliser::default();
+        let text = normaliser.normalise(log.as_bytes(), true).text();
+        assert!(
+            text.len() < (GROWTH + 1) * log.len() + 20_000 * (REPEATED_LATER + 5),
+            "{} of {}",
+            text.len(),
+            log.len()
+        );
+        let last = String::from_utf8_lossy(&text[text.len() - 40..]).into_owned();
+        assert!(last.trim_end().ends_with("199851999219999"), "each stream goes on: {last}");
     }
 
     #[test]
