@@ -223,3 +223,33 @@ fn a_run_log_zip_names_job_and_step_by_its_members() {
         (Some("build (ubuntu)"), Some("Run make"))
     );
 }
+
+/// In a log whose every line has a stamp only the normalised text is searched: what the raw lines alone show is found all the same.
+#[test]
+fn a_log_of_stamped_lines_hides_nothing() {
+    let stamp = "2026-06-21T05:34:54.525256Z 01O";
+    let tokens: Vec<String> = (1..6).map(|seed| token("github-pat", seed)).collect();
+    let (a, b) = tokens[1].split_at(20);
+    let lines = [
+        format!("{stamp} plain {}", tokens[0]),
+        format!("{stamp} coloured {a}\x1b[1m{b}"),
+        // What looks like a service's name, what goes on behind a word that it would be glued to, what is overwritten.
+        format!("{stamp} {} | text", tokens[2]),
+        format!("{stamp} word"),
+        format!("{stamp}+{}", tokens[3]),
+        format!("{stamp} {}\rdone", tokens[4]),
+    ];
+    let filler = format!("{stamp} all is well\n").repeat(40);
+    for rest in ["", "no stamp here\n", "\n\n"] {
+        let log = filler.clone() + &lines.join("\n") + "\n" + rest + &filler;
+        for chunk in [CHUNK, 900, 7] {
+            let (findings, _) = scan_text(log.as_bytes(), |plan| plan.chunk = chunk);
+            let found: Vec<&[u8]> = findings.iter().map(|finding| finding.secret.expose()).collect();
+            for (number, token) in tokens.iter().enumerate() {
+                assert_eq!(found.iter().filter(|it| **it == token.as_bytes()).count(), 1, "token {number} at {chunk}");
+            }
+            let lines: Vec<u64> = findings.iter().map(|finding| finding.region.start.line).collect();
+            assert_eq!(lines, [41, 42, 43, 45, 46]);
+        }
+    }
+}

@@ -157,12 +157,15 @@ impl<'p> Searcher<'p> {
 
     /// The findings whose secret begins in the part that the chunk answers for.
     fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
-        let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
-        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
         if let Some(log) = &mut log {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
         let log = log.as_deref();
+        let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
+        let mut candidates = match log {
+            Some(log) if log.normaliser.is_complete() => Vec::new(),
+            _ => self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place),
+        };
         if let Some(log) = log {
             let normalised = log.normaliser.normalised();
             let all = 0..normalised.text().len();
