@@ -222,7 +222,14 @@ impl Read for Content<'_, '_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let len = match &mut self.packed {
             Packed::Stored(input) => input.read(space)?,
-            Packed::Deflated(decoder) => decoder.read(space).map_err(named)?,
+            Packed::Deflated(decoder) => {
+                let before = decoder.total_out();
+                match (decoder.read(space), decoder.total_out() - before) {
+                    // What came out before the corrupt part is content; the next read fails again.
+                    (Err(_), came) if came > 0 => came as usize,
+                    (read, _) => read.map_err(named)?,
+                }
+            }
         };
         self.sum.update(&space[..len]);
         self.written += len as u64;
@@ -290,4 +297,100 @@ fn cut_off() -> io::Error {
 
 fn corrupt(what: &str) -> io::Error {
     io::Error::other(Error::Corrupt(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use proptest::prelude::*;
+    use zip::CompressionMethod;
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    /// Gives at most so many bytes at a time.
+    struct Slow<'a>(&'a [u8], usize);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+            let len = self.0.len().min(self.1).min(space.len());
+            space[..len].copy_from_slice(&self.0[..len]);
+            self.0 = &self.0[len..];
+            Ok(len)
+        }
+    }
+
+    /// Names, contents and whether they ended well, and whether the archive did.
+    fn read(archive: &[u8], step: usize) -> (Vec<(String, Vec<u8>, bool)>, bool) {
+        let mut seen = Vec::new();
+        let ended = members(&mut Slow(archive, step), &mut |member, content| {
+            let mut bytes = Vec::new();
+            let whole = content.is_ok_and(|content| content.take(1 << 16).read_to_end(&mut bytes).is_ok());
+            seen.push((member.name.clone(), bytes, whole));
+            ControlFlow::Continue(())
+        });
+        (seen, ended.is_ok())
+    }
+
+    fn archive(members: &[(String, Vec<u8>, bool)], streamed: bool) -> Vec<u8> {
+        let options = |stored: bool| {
+            let method = if stored && !streamed { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+            SimpleFileOptions::default().compression_method(method)
+        };
+        if streamed {
+            let mut archive = zip::ZipWriter::new_stream(Vec::new());
+            for (name, content, stored) in members {
+                archive.start_file(name, options(*stored)).unwrap();
+                archive.write_all(content).unwrap();
+            }
+            return archive.finish().unwrap().into_inner();
+        }
+        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (name, content, stored) in members {
+            archive.start_file(name, options(*stored)).unwrap();
+            archive.write_all(content).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    }
+
+    fn some() -> impl Strategy<Value = Vec<(String, Vec<u8>, bool)>> {
+        let one = (prop::collection::vec(any::<u8>(), 0..300), 1usize..40, any::<bool>());
+        prop::collection::vec(one, 0..5).prop_map(|all| {
+            let named = all.into_iter().enumerate();
+            named.map(|(at, (bytes, times, stored))| (format!("job/{at}_ü.txt"), bytes.repeat(times), stored)).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn every_member_comes_whole_in_any_reads(members in some(), streamed: bool, step in 1usize..5000) {
+            let wanted: Vec<_> = members.iter().map(|(name, bytes, _)| (name.clone(), bytes.clone(), true)).collect();
+            prop_assert_eq!(read(&archive(&members, streamed), step), (wanted, true));
+        }
+
+        #[test]
+        fn what_is_cut_or_changed_is_never_whole_with_another_content(
+            members in some(), streamed: bool, at: prop::sample::Index, flip in 0u8..8, cut: bool, step in 1usize..5000,
+        ) {
+            let mut bytes = archive(&members, streamed);
+            let at = at.index(bytes.len());
+            if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << flip }
+            let (seen, whole) = read(&bytes, step);
+            prop_assert_eq!((&seen, whole), (&read(&bytes, usize::MAX).0, read(&bytes, usize::MAX).1));
+            if cut {
+                prop_assert!(!whole);
+            }
+            for (_, content, _) in seen.iter().filter(|(.., good)| *good) {
+                prop_assert!(members.iter().any(|(_, known, _)| known == content), "a checksum that fails is an error");
+            }
+        }
+
+        #[test]
+        fn any_bytes_come_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..200), step in 1usize..40) {
+            let bytes = [b"PK\x03\x04".as_slice(), &bytes].concat();
+            prop_assert_eq!(read(&bytes, step), read(&bytes, usize::MAX));
+        }
+    }
 }
