@@ -20,7 +20,6 @@ pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
-pub mod shape;
 
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};

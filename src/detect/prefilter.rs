@@ -11,8 +11,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
-use super::shape::is_run_byte;
-use super::shape::{Near, RUN, Stencil};
+use crate::shape::is_run_byte;
+use crate::shape::{Near, RUN, Stencil};
 
 /// A keyword at a place, or a place where a stencil fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::{message, print};
+use crate::builtin;
 use crate::detect::allow::{Subject, allowed};
 use crate::detect::mint::Press;
 use crate::detect::{Candidate, Detector, Where, settle};
@@ -31,10 +32,10 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut sets = Vec::new();
     if args.paths.is_empty() {
-        sets.push(("built-in".to_owned(), rulefile::builtin()));
+        sets.push(("built-in".to_owned(), builtin::with_examples()));
     }
     for path in &args.paths {
-        let loaded = rulefile::load(path)?;
+        let loaded = rulefile::load(path, builtin::with_examples)?;
         loaded.notes.iter().for_each(|note| message::warning(note));
         sets.push((path.display().to_string(), loaded.rules));
     }

@@ -3,6 +3,7 @@
 //! on the safe side.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
+use serde::{Deserialize, Serialize};
 
 /// Bytes a *run* is made of.
 pub fn is_run_byte(byte: u8) -> bool {
@@ -31,7 +32,7 @@ const MAX_SPELLINGS: usize = 64;
 const MAX_STENCIL: usize = 8;
 
 /// What a run must show at consecutive places for a pattern without keywords to be tried there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stencil(Vec<Vec<u8>>);
 
 impl Stencil {
@@ -48,7 +49,7 @@ impl Stencil {
 }
 
 /// A run that every match has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Near {
     /// The anchor stands at most this far before the run, in bytes, or inside it.
     pub lead: usize,
@@ -65,7 +66,7 @@ impl Near {
 }
 
 /// How to look for a pattern around an anchor: a keyword, or the place where a stencil fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Every match begins with an anchor: no need to look before it.
     pub starts_with_anchor: bool,
@@ -78,9 +79,19 @@ pub struct Shape {
     /// The anchor stands in lower case in every match, so other cases need not be looked for.
     pub lower_case: bool,
     /// The anchor begins in this part of the flattened pattern.
-    pub(super) anchor: usize,
+    pub(crate) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
+}
+
+/// The syntax tree of a pattern as rules mean it: over bytes, Unicode off.
+pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).map_err(Box::new)
+}
+
+/// [`shape`] of a pattern's text; `None` also for one that does not parse.
+pub fn of(pattern: &str, keywords: &[String]) -> Option<Shape> {
+    shape(&parse(pattern).ok()?, keywords)
 }
 
 /// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
@@ -133,7 +144,7 @@ fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
-pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
+pub(crate) fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
         HirKind::Concat(parts) => parts.iter().flat_map(flatten).collect(),
         HirKind::Capture(capture) => flatten(&capture.sub),
@@ -149,7 +160,7 @@ pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
     }
 }
 
-pub(super) fn max_len(hir: &Hir) -> Option<usize> {
+pub(crate) fn max_len(hir: &Hir) -> Option<usize> {
     hir.properties().maximum_len()
 }
 
@@ -334,8 +345,7 @@ mod tests {
     use super::*;
 
     fn of(pattern: &str, keywords: &[&str]) -> Option<Shape> {
-        let hir = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap();
-        shape(&hir, &keywords.iter().map(|word| word.to_string()).collect::<Vec<_>>())
+        shape(&parse(pattern).unwrap(), &keywords.iter().map(|word| word.to_string()).collect::<Vec<_>>())
     }
 
     #[test]
