@@ -29,6 +29,7 @@ fn plan(target: Target) -> Plan {
         confidence: Confidence::Medium,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 1_700_000_000,
         chunk: CHUNK,
     }

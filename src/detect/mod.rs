@@ -80,7 +80,7 @@ pub struct Scratch {
 impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
-        let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
+        let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
         let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
@@ -217,7 +217,7 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
             Proof::Absent => 1,
             Proof::Fails(_) => 0,
         };
-        (rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        (!is_generic(rule), rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);
@@ -234,6 +234,12 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         free
     });
     candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+/// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token
+/// it is says more.
+fn is_generic(rule: &Rule) -> bool {
+    rule.provider == "generic" || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic")
 }
 
 #[cfg(test)]
