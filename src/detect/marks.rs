@@ -63,10 +63,14 @@ impl Detector {
     }
 }
 
-/// What the prefilter asks, asked of the window alone: whether there is a run (with a digit, if one is needed) that
-/// begins at most the rule's lead behind the anchor, and does not end before it.
+/// What the prefilter asks, asked of the window alone: whether the anchor goes on as a run for as long as it must, and
+/// whether there is a run (with a digit, if one is needed) that begins at most the rule's lead behind the anchor, and does
+/// not end before it.
 fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
     let Some(near) = shape.run else { return true };
+    if !window[at..].iter().take(near.rest).all(|&byte| is_run_byte(byte)) || window.len() < at + near.rest {
+        return false;
+    }
     let mut start = 0;
     while start < window.len() && start <= at + near.lead {
         let len = window[start..].iter().take_while(|&&byte| is_run_byte(byte)).count();

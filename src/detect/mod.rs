@@ -14,7 +14,9 @@ use crate::secret::entropy;
 pub mod beginning;
 pub mod escape;
 pub mod allow;
+mod grams;
 pub mod marks;
+mod masks;
 pub mod mint;
 pub mod open;
 pub mod pattern;
@@ -88,7 +90,7 @@ impl Detector {
                 unanchored.push(index);
                 continue;
             };
-            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
             for text in &rule.keywords {
                 let needed = Keyword {
                     text: text.clone(),
@@ -105,7 +107,7 @@ impl Detector {
             }
         }
         let prefilter = Prefilter::new(
-            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            keywords.values().map(|(keyword, _)| keyword.clone()).collect(),
             stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
