@@ -39,13 +39,18 @@ impl Detector {
     /// Adds to `out`, ascending, the places in `bytes` where a candidate may be. Whether a place is marked depends on
     /// the bytes from [`BEFORE`] before it to [`AFTER`] behind it alone, and on whether `bytes` begins or ends there.
     pub fn marks(&self, scratch: &mut Scratch, bytes: &[u8], out: &mut Vec<u32>) {
-        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        self.look(scratch, bytes);
         let mut last = None;
         for anchor in &scratch.anchors {
             if last != Some(anchor.at) && self.is_marked(&mut scratch.short_memories, bytes, anchor) {
                 last = Some(anchor.at);
                 out.push(anchor.at as u32);
             }
+        }
+        if !scratch.spots.is_empty() {
+            out.extend(scratch.spots.iter().map(|spot| spot.at as u32));
+            out.sort_unstable();
+            out.dedup();
         }
     }
 

@@ -30,6 +30,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         accept: Vec::new(),
         fingerprint_key: None,
         now: 0,
+        decode: 3,
         chunk,
     };
     let mut all = Vec::new();
