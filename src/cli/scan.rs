@@ -16,6 +16,7 @@ use super::respond::ScanArgs;
 use super::{baseline, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
+use crate::detect::decode::DEPTH;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
 use crate::place::Places;
@@ -61,6 +62,9 @@ pub(super) struct Args {
     /// Whose logs they are, instead of finding out line by line; implies --log
     #[arg(long, value_name = "DIALECT", value_parser = parse_dialect, help_heading = "What is read")]
     log_dialect: Option<Dialect>,
+    /// Undo so many encodings inside each other (base64, hex, escapes …); 0 undoes none
+    #[arg(long, value_name = "N", default_value_t = DEPTH, value_parser = clap::value_parser!(u8).range(..=16), help_heading = "What is read")]
+    decode_depth: u8,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     jobs: Option<u16>,
@@ -271,6 +275,7 @@ fn plan(args: &Args, config: Config) -> Plan {
         places: places(args),
         baseline: None,
         now: super::now(),
+        decode: args.decode_depth,
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     }

@@ -228,6 +228,9 @@ fn details(finding: &Finding) -> BTreeMap<&'static str, Detail> {
         ("confidence", text("Confidence", finding.confidence.to_string())),
         ("fingerprint", text("Fingerprint", finding.fingerprint.to_string())),
     ]);
+    if !finding.decoded.is_empty() {
+        details.insert("decoded", text("decoded", finding.decoded.join(", ")));
+    }
     details.extend(finding.facts.iter().map(|fact| (fact.name, text(fact.name, fact.value.clone()))));
     details
 }

@@ -68,6 +68,9 @@ impl Text {
             notes.push(("baseline", reason.clone()));
         }
         notes.push(("why", why(finding)));
+        if !finding.decoded.is_empty() {
+            notes.push(("decoded", finding.decoded.join(", ")));
+        }
         if let Some(tracking) = finding.origin.tracking() {
             notes.push(("git", tracked(tracking).to_owned()));
         }

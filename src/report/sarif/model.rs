@@ -177,6 +177,8 @@ pub(super) struct ResultProperties {
     pub kind: String,
     pub severity: &'static str,
     pub secret: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<&'static str>,
     pub facts: BTreeMap<&'static str, String>,
     #[serde(flatten)]
     pub history: Option<History>,
