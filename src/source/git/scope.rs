@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::graph::Graph;
 use super::layout::Layout;
 use super::read::Reader;
-use super::refs::{References, field, references};
+use super::refs::{Names, References, field, references};
 use super::revision::{Revisions, ScopeError};
 use super::store::Stores;
 use super::tree::Entries;
@@ -66,12 +66,11 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     for revision in &scope.revisions {
         starts.add(revision, &mut resolver)?;
     }
-    if !starts.has_included {
-        starts.include_all();
-    }
+    let unread = if starts.has_included { Vec::new() } else { starts.include_all(layout, stores) };
     let Starts { references, include, exclude, common, has_included: _ } = starts;
     let mut chooser = Chooser { chosen: Chosen::default(), outside: HashSet::new(), width: layout.format.width() };
     chooser.chosen.skips = resolver.skips;
+    chooser.chosen.skips.extend(unread);
     let mut graph = Graph::new(&mut reader, &shallow);
     let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
     let mut exclude: Vec<u32> = exclude.into_iter().filter_map(|id| chooser.peel(&mut graph, id, false)).collect();
@@ -148,9 +147,14 @@ impl Starts {
         Ok(())
     }
 
-    fn include_all(&mut self) {
+    /// Includes what all references lead to. A reference that cannot be read is named: what it leads to is not known.
+    fn include_all(&mut self, layout: &Layout, stores: &Stores) -> Vec<Skip> {
         let named = self.references.all.iter().filter_map(|reference| reference.id());
         self.include.extend(named.chain(self.references.head));
+        let names = Names::read(layout);
+        let mut skips = names.broken(stores);
+        skips.extend(names.skips);
+        skips
     }
 }
 
