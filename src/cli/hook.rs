@@ -107,11 +107,16 @@ fn install(mut hooks: Vec<Hook>) -> Result<Exit> {
 
 fn uninstall(hooks: Vec<Hook>) -> Result<Exit> {
     let there = Hooks::of(&layout()?)?;
+    let mut is_any = false;
     for hook in if hooks.is_empty() { Hook::ALL.to_vec() } else { hooks } {
         if let Outcome::Removed { path, restored } = there.uninstall(hook)? {
             let again = if restored { "; what was there before is there again" } else { "" };
             message::note(&format!("{hook} is removed from {}{again}", path.display()));
+            is_any = true;
         }
+    }
+    if !is_any {
+        message::note("no hook of stanch was there");
     }
     Ok(Exit::Clean)
 }
@@ -237,7 +242,7 @@ fn refuse(hook: Hook, found: &[Place], summary: &Summary) {
 fn remove(hook: Hook) -> &'static str {
     match hook {
         Hook::PreCommit | Hook::PreMergeCommit => {
-            "take it out of the file, `git add` the file and commit again; `git restore --staged FILE` leaves the file out"
+            "take it out of the file, `git add` the file and commit again; `git reset -- FILE` leaves the file out"
         }
         Hook::PrePush | Hook::PreReceive | Hook::Update => {
             "take it out of the commit that brought it (`git commit --amend`, or `git rebase -i COMMIT^`), and push again; \

@@ -16,9 +16,6 @@ use super::tree::Entries;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
-/// Tags of tags are followed this far.
-const MAX_TAGS: usize = 16;
-
 /// A set of commits, and with them what they brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -167,27 +164,32 @@ struct Chooser {
 }
 
 impl Chooser {
-    /// The commit that something leads to. What is no commit is chosen, or left out, as it is.
+    /// The commit that something leads to. What is no commit is chosen, or left out, as it is. Tags of tags are followed to their end,
+    /// as whoever pushes may have made any number; a name made of what it names is in no circle.
     fn peel(&mut self, graph: &mut Graph<'_, '_>, mut id: ObjectId, is_included: bool) -> Option<u32> {
-        for _ in 0..MAX_TAGS {
-            match graph.reader.read(&id) {
-                Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
-                Ok(Some((ObjectKind::Tag, text))) => {
-                    if is_included {
-                        self.chosen.objects.insert(id);
-                    }
-                    id = field(&text, b"object ").and_then(ObjectId::from_hex)?;
-                    continue;
-                }
-                Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
-                Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
-                // One that cannot be read, too: whoever reads it will say why.
-                _ if is_included => drop(self.chosen.objects.insert(id)),
-                _ => drop(self.outside.insert(id)),
+        while let Ok(Some((ObjectKind::Tag, text))) = graph.reader.read(&id) {
+            if is_included {
+                self.chosen.objects.insert(id);
             }
-            break;
+            let Some(next) = field(&text, b"object ").and_then(ObjectId::from_hex) else {
+                self.corrupt(id, ObjectKind::Tag, "names no object");
+                return None;
+            };
+            id = next;
+        }
+        match graph.reader.read(&id) {
+            Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
+            Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
+            Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
+            // One that cannot be read, too: whoever reads it will say why.
+            _ if is_included => drop(self.chosen.objects.insert(id)),
+            _ => drop(self.outside.insert(id)),
         }
         None
+    }
+
+    fn corrupt(&mut self, id: ObjectId, kind: ObjectKind, what: &'static str) {
+        self.chosen.skips.push(Fault::Corrupt(what).skip(id, Some(kind)));
     }
 
     /// Chooses commits with what they brought.
@@ -222,6 +224,10 @@ impl Chooser {
                 Some(tree) => {
                     let parents: Vec<ObjectId> = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
                     self.brought(graph.reader, tree, &parents);
+                }
+                // One that cannot be read is named by whoever reads it.
+                None if matches!(graph.reader.read(&id), Ok(Some((ObjectKind::Commit, _)))) => {
+                    self.corrupt(id, ObjectKind::Commit, "names no tree");
                 }
                 None => {}
             }
@@ -284,8 +290,7 @@ impl Chooser {
     fn entries(&mut self, reader: &mut Reader<'_>, tree: ObjectId) -> Vec<(Vec<u8>, Held)> {
         let (entries, is_sound) = read_tree(reader, tree, self.width);
         if !is_sound {
-            let what = Fault::Corrupt("is not what a tree looks like");
-            self.chosen.skips.push(what.skip(tree, Some(ObjectKind::Tree)));
+            self.corrupt(tree, ObjectKind::Tree, "is not what a tree looks like");
         }
         entries
     }
