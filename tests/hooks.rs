@@ -303,6 +303,22 @@ fn a_server_refuses_before_anything_is_kept() {
     }
 }
 
+/// What is pushed cannot allow itself by configuration; the server's own can.
+#[test]
+fn a_server_has_its_own_configuration() {
+    let (repository, server) = pair();
+    install(&server, &["pre-receive"]);
+    commit(&repository, "a", &token(1));
+    let said = attempt(&repository, &["push", "-q", "origin", "main"]);
+    refused(&said, "a:1:1");
+    let (_, rest) = said.err.split_once("fingerprint: ").expect("it is told");
+    let list = format!("[[allowlists]]\nreason = \"x\"\nfingerprints = [\"{}\"]\n", &rest[..32]);
+    commit(&repository, ".stanch.toml", &list);
+    refused(&attempt(&repository, &["push", "-q", "origin", "main"]), "a:1:1");
+    server.write(".stanch.toml", &list);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
+}
+
 #[test]
 fn a_bare_repository_gets_the_hook_of_servers() {
     let (_, server) = pair();

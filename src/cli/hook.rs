@@ -234,9 +234,20 @@ fn refuse(hook: Hook, found: &[Place], summary: &Summary) {
     let rotate = if remedies.is_empty() { "revoke it where it was made".to_owned() } else { remedies.join("; ") };
     message::note(&format!("rotate: if anybody else may have seen it already. {rotate}"));
     let rule = found.first().map_or("RULE", |place| place.rule.as_str());
-    message::note(&format!(
-        "allow: if it is no leak. Write `stanch:allow {rule} REASON` on its line, or its fingerprint into .stanch.toml"
-    ));
+    message::note(&format!("allow: if it is no leak. {}", allow(hook, rule)));
+}
+
+/// Where it can be allowed: a server does not ask the configuration that somebody pushes.
+fn allow(hook: Hook, rule: &str) -> String {
+    let line = format!("`stanch:allow {rule} REASON` on its line");
+    match hook {
+        Hook::PreCommit | Hook::PreMergeCommit => format!("Write {line}, or its fingerprint into .stanch.toml"),
+        Hook::PrePush => format!("Write its fingerprint into .stanch.toml, or {line} in the commit that brought it"),
+        Hook::PreReceive | Hook::Update => format!(
+            "Write {line} in the commit that brought it, or have who runs the server write its fingerprint into \
+             .stanch.toml in the repository there"
+        ),
+    }
 }
 
 fn remove(hook: Hook) -> &'static str {
