@@ -71,6 +71,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         clean: Vec::new(),
         allowlists: Vec::new(),
         skip_report: false,
+        shape: None,
     }
 }
 

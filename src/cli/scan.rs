@@ -11,7 +11,7 @@ use clap::Parser;
 
 use super::config::{self, Config};
 use super::history;
-use super::output::{Outputs, Wanted, color, has_terminal};
+use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
 use super::respond::ScanArgs;
 use super::{baseline, ci, message, progress};
 use crate::baseline::Baseline;
@@ -201,9 +201,11 @@ fn configure(args: &Args) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && args.history) {
         let id = rule.id.escape_debug();
-        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+        config
+            .notes
+            .push(format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too"));
     }
     Ok(config)
 }
@@ -284,6 +286,7 @@ fn plan(args: &Args, config: Config) -> Result<Plan> {
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
+        places: places(args),
         baseline: None,
         now: super::now(),
         chunk: read::CHUNK,
@@ -307,6 +310,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     ctrlc::set_handler(move || {
         if watch.interrupt.swap(true, Relaxed) {
             // The second time: whatever blocks, the user wants out.
+            discard_unfinished();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     })

@@ -375,6 +375,7 @@ mod tests {
             confidence: Confidence::Medium,
             accept: Vec::new(),
             fingerprint_key: None,
+            places: Default::default(),
             now: 0,
             chunk: 1 << 20,
         };

@@ -71,7 +71,8 @@ impl<'p> Judge<'p> {
     }
 
     fn would_have_met(&self, entry: &Known) -> bool {
-        let path = Path::new(&entry.path);
+        // Of what is in an archive, the archive is what was read or not.
+        let path = Path::new(entry.path.split_once("!/").map_or(entry.path.as_str(), |(archive, _)| archive));
         // A scan of files knows nothing of history, nor that of files that were never committed.
         entry.commit.is_some() == self.plan.history.is_some()
         // What another tool knows may be of a kind that we do not look for.
