@@ -112,6 +112,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: vec![Fact { name: "expires", value: "2030-01-01".to_owned() }],
+        inspected: None,
     }
 }
 

@@ -82,6 +82,7 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            inspected: None,
         }
     }
 
