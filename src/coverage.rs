@@ -41,6 +41,8 @@ pub enum Why {
     Encrypted,
     /// Something compressed that expands without end.
     Bomb,
+    /// Something encoded or compressed in a text that is too large when it is decoded; what could be decoded was searched.
+    DecodeLimit,
     /// A way of compressing that this version does not read.
     UnknownPacking,
     /// A provider did not give it, or not to its end: no connection, an error of the provider's, something else in its place.
@@ -78,6 +80,7 @@ impl Why {
         Why::CorruptArchive,
         Why::Encrypted,
         Why::Bomb,
+        Why::DecodeLimit,
         Why::UnknownPacking,
         Why::NotFetched,
         Why::Expired,
@@ -108,6 +111,7 @@ impl Why {
             Why::CorruptArchive => "corrupt-archive",
             Why::Encrypted => "encrypted",
             Why::Bomb => "bomb",
+            Why::DecodeLimit => "decode-limit",
             Why::UnknownPacking => "unknown-packing",
             Why::NotFetched => "not-fetched",
             Why::Expired => "expired",
@@ -141,6 +145,7 @@ impl Why {
             Why::CorruptArchive => "fetch it again",
             Why::Encrypted => "decrypt it and scan what is in it",
             Why::Bomb => "unpack a part of it and scan that",
+            Why::DecodeLimit => "decode it and scan what comes out",
             Why::UnknownPacking => "unpack it and scan what is in it",
             Why::NotFetched => "run the same command again; with --state only what is missing is read",
             Why::Expired => "it can be read no more; revoke what it may have shown, and scan sooner (--since)",

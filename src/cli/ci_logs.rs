@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 
 use super::history::{now, time};
@@ -36,7 +36,7 @@ const ATTEMPTS: usize = 5;
 pub(super) struct Args {
     /// Search the logs of CI runs at their provider: github:OWNER[/REPO[#RUN]], gitlab:GROUP[/PROJECT[#JOB]],
     /// bitbucket:WORKSPACE[/REPO[#PIPELINE]]
-    #[arg(long = "ci-logs", id = "ci_logs", value_name = "TARGET", value_parser = Target::parse, conflicts_with_all = ["targets", "history", "staged"], help_heading = HEADING)]
+    #[arg(long = "ci-logs", id = "ci_logs", value_name = "TARGET", value_parser = Target::parse, conflicts_with_all = ["targets", "history", "staged", "ci_env", "offline"], help_heading = HEADING)]
     pub(super) target: Option<Target>,
     /// Only runs with this status, in the provider's word
     #[arg(long, value_name = "STATUS", requires = "ci_logs", help_heading = HEADING)]
@@ -91,9 +91,10 @@ fn span(text: &str) -> Result<Duration, String> {
 
 /// Makes the plan one for logs at a provider, if that is what was asked for.
 pub(super) fn prepare(args: &scan::Args, plan: &mut Plan, watch: &Arc<Watch>) -> Result<Option<Arc<Logs>>> {
+    check(&args.search, args.ci.target.is_some())?;
     let Some(target) = args.ci.target.clone() else { return Ok(None) };
     let options = args.ci.options(args)?;
-    let (mut http, base) = args.ci.door(target.provider, args.config.as_deref())?;
+    let (mut http, base) = args.ci.door(target.provider, args.search.config.as_deref())?;
     let watch = watch.clone();
     http.stop = Stop(Arc::new(move || watch.interrupt.load(Relaxed)));
     let state = args.ci.state.as_ref().map(|path| state(path, plan)).transpose()?;
@@ -101,10 +102,17 @@ pub(super) fn prepare(args: &scan::Args, plan: &mut Plan, watch: &Arc<Watch>) ->
     let logs = Arc::new(logs);
     plan.remote = Some(logs.clone());
     plan.log = plan.log.or(Some(Dialect::Auto));
-    if args.jobs.is_none() {
+    if args.search.jobs.is_none() {
         plan.jobs = plan.jobs.max(AT_ONCE);
     }
     Ok(Some(logs))
+}
+
+/// Two options of a history mean something for runs, too, and nothing else.
+pub(super) fn check(search: &scan::Search, is_ci: bool) -> Result<()> {
+    let said = !search.in_history.branch.is_empty() || search.in_history.since.is_some();
+    ensure!(!said || search.history || is_ci, "--branch and --since are for --history and --ci-logs");
+    Ok(())
 }
 
 fn state(path: &Path, plan: &Plan) -> Result<State> {
@@ -136,12 +144,12 @@ pub(super) fn leak(finding: &Finding) -> Option<Leak> {
 
 impl Args {
     fn options(&self, args: &scan::Args) -> Result<Options> {
-        let branch = match &args.in_history.branch[..] {
+        let branch = match &args.search.in_history.branch[..] {
             [] => None,
             [branch] => Some(branch.clone()),
             _ => bail!("--ci-logs takes one --branch"),
         };
-        let since = args.in_history.since.as_deref().map(since).transpose()?;
+        let since = args.search.in_history.since.as_deref().map(since).transpose()?;
         let (status, workflow) = (self.status.clone(), self.workflow.clone());
         Ok(Options { since, branch, status, workflow, limit: self.limit, artifacts: self.artifacts })
     }

@@ -4,6 +4,7 @@ use std::io::{Cursor, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use stanch::builtin::with_examples;
 use stanch::coverage::Why;
 use stanch::detect::mint::mint;
 use stanch::fetch::target::Target;
@@ -11,7 +12,6 @@ use stanch::fetch::{Logs, Options};
 use stanch::finding::Finding;
 use stanch::http::{CredentialSpec, Host, HostSpec, Hosts, Http, Pace};
 use stanch::rule::Confidence;
-use stanch::rulefile::builtin;
 use stanch::scan::{self, Plan, Watch};
 use stanch::secret::Secret;
 use stanch::source::files;
@@ -27,7 +27,7 @@ pub const OURS: &str = "ours-0123456789";
 
 /// A token that is found.
 pub fn token(seed: u64) -> String {
-    mint(builtin().get("github-pat").unwrap(), seed).unwrap()
+    mint(with_examples().get("github-pat").unwrap(), seed).unwrap()
 }
 
 /// A recorded answer.
@@ -94,12 +94,14 @@ pub fn scanned(logs: Logs) -> (Vec<Finding>, Summary) {
         targets: Vec::new(),
         files: files::Options::default(),
         log: Some(Dialect::Auto),
-        rules: Arc::new(builtin()),
+        rules: Arc::new(with_examples()),
         jobs: 3,
         confidence: Confidence::Medium,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 1_795_000_000,
+        decode: 3,
         chunk: CHUNK,
     };
     let mut findings = Vec::new();
