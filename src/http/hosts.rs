@@ -31,6 +31,8 @@ pub enum Service {
     JiraDataCenter,
     /// Confluence Data Center.
     ConfluenceDataCenter,
+    /// HashiCorp Vault, with the KV engine.
+    Vault,
     /// Something that takes a JSON message by POST, as Slack does.
     Webhook,
 }
@@ -47,6 +49,7 @@ impl Service {
             Service::Jira => "jira",
             Service::JiraDataCenter => "jira-data-center",
             Service::ConfluenceDataCenter => "confluence-data-center",
+            Service::Vault => "vault",
             Service::Webhook => "webhook",
         }
     }
@@ -207,6 +210,7 @@ impl Host {
         let ours = self.credential().ok_or_else(|| format!("no credential is configured for {}", self.name()))??;
         Ok(match (self.service, &self.user) {
             (Service::Gitlab, _) => Auth::Header("private-token", ours),
+            (Service::Vault, _) => Auth::Header("x-vault-token", ours),
             (Service::Github | Service::Atlassian, _) | (_, None) => Auth::Bearer(ours),
             (_, Some(user)) => Auth::Basic(user, ours),
         })

@@ -5,11 +5,13 @@
 
 pub mod act;
 pub mod config;
+pub mod deliver;
 pub mod incident;
 pub mod inspection;
 pub mod kind;
 pub mod plan;
 pub mod provider;
+mod rotate;
 pub mod task;
 
 use std::ops::ControlFlow;

@@ -67,7 +67,7 @@ impl Home {
         (output.status.code().unwrap(), text(&output))
     }
 
-    fn incidents(&self, words: &[&str]) -> (i32, String) {
+    pub fn incidents(&self, words: &[&str]) -> (i32, String) {
         let output = self.run(&[&["incidents"], words].concat(), "");
         (output.status.code().unwrap(), text(&output))
     }

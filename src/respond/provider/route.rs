@@ -1,6 +1,6 @@
 //! How a token is ended: by one request, or by a person.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::http::{Answer, Auth, Body, Fault, Host, Http, Method, Request, Service, segment};
@@ -22,7 +22,7 @@ pub enum By {
 }
 
 /// How the leaked token is carried, if it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carries {
     /// Not at all.
     Nothing,
@@ -30,6 +30,8 @@ pub enum Carries {
     Credentials,
     /// `{"NAME": "…"}`.
     Json(&'static str),
+    /// Not at all, but this: nothing secret.
+    Fields(Value),
     /// `token=…`, with the application's id and secret if the call is [`By::Application`].
     Form,
 }
@@ -236,10 +238,11 @@ pub fn perform(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> Res
         By::Application => application().map(|(id, secret)| Auth::Basic(id, secret))?,
     };
     let json = |value: serde_json::Value| Body::Json(Zeroizing::new(value.to_string().into_bytes()));
-    let body = match call.carries {
+    let body = match &call.carries {
         Carries::Nothing => Body::Empty,
+        Carries::Fields(fields) => Body::json(fields),
         Carries::Credentials => json(json!({ "credentials": texts })),
-        Carries::Json(name) => json(json!({ name: text })),
+        Carries::Json(name) => json(json!({ *name: text })),
         Carries::Form => {
             let mut fields = vec![("token", Zeroizing::new(text.to_owned()))];
             if call.by == By::Application {
