@@ -43,6 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Never sees a secret.
     ("ledger", &[]),
     ("respond", &["finding", "http", "ledger", "report", "rule", "secret"]),
+    // Knows no provider and no task: only places.
+    ("respond::deliver", &["http", "secret"]),
     // Pure, but for the names of the hosts that a step goes to.
     ("respond::plan", &["http", "secret"]),
     ("respond::provider", &["http", "secret"]),

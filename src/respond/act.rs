@@ -5,17 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::incident::Place;
-use super::inspection::{Evidence, Inspection, Liveness};
+use super::inspection::{Inspection, Liveness};
+use super::past::{REVOKE, ends_tokens, inspected, open_intents, tried};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
-use super::rotate::{ROTATE, lost};
+use super::rotate::lost;
 use crate::http::{Answer, Host, Http};
-use crate::ledger::{self, Event, Intent, Ledger, Past, Row, Turn};
+use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
 
-/// How the ledger's steps of revocations begin.
-const REVOKE: &str = "revoke: ";
+pub use super::past::{found, is_closed};
 
 /// GitHub's limit for one call of `credentials/revoke`.
 const MOST_IN_ONE_CALL: usize = 1000;
@@ -85,34 +84,19 @@ pub(super) struct Refusal {
     pub(super) why: String,
     /// The provider itself said no; otherwise nobody knows what came of it.
     pub(super) sure: bool,
+    /// It said no to what the request holds, not to whoever asks.
+    pub(super) by_content: bool,
+}
+
+impl Refusal {
+    /// One that nothing in the request is the reason of.
+    pub(super) fn new(why: String, sure: bool) -> Self {
+        Refusal { why, sure, by_content: false }
+    }
 }
 
 /// A case whose token was sent in a call, and whether the provider accepted it.
 type Sent<'c> = (&'c Case, Result<(), Refusal>);
-
-/// Writes the first row of an incident, if there is none. Whether it did.
-pub fn found(ledger: &mut Ledger, case: &Case) -> Result<bool, ledger::Error> {
-    let id = case.incident.id.to_string();
-    if ledger.rows(Some(&id))?.iter().any(|row| row.event == Event::Found.as_str()) {
-        return Ok(false);
-    }
-    let place = |it: &Place| {
-        let commit = it.brought.as_ref().map(|brought| &brought.commit);
-        json!({ "in": it.origin, "line": it.line, "commit": commit })
-    };
-    let places: Vec<Value> = case.incident.places.iter().map(place).collect();
-    let kind = case.incident.kind.map(super::kind::Kind::as_str);
-    ledger.note(&id, Event::Found, &json!({ "rule": case.incident.rule, "kind": kind, "places": places }))?;
-    Ok(true)
-}
-
-/// Whether the rows of an incident end with a dead token: nothing was tried after it was proven.
-pub fn is_closed(rows: &[Row]) -> bool {
-    let acts = |row: &Row| row.step.starts_with(REVOKE) || row.step.starts_with(ROTATE);
-    let tried = |row: &Row| row.event == Event::Intent.as_str() && acts(row);
-    let closed = rows.iter().rposition(|row| row.event == Event::Closed.as_str());
-    closed.is_some() && closed > rows.iter().rposition(tried)
-}
 
 /// A group of incidents that one call ends.
 struct Batch<'c> {
@@ -159,7 +143,7 @@ impl Actor<'_> {
         if is_closed(&rows) {
             return Ok(End::Closed("proven dead by an earlier run".to_owned()));
         }
-        if lost(&rows).is_some() {
+        if rows.iter().any(tried) {
             let _turn = self.turn(&[case.incident.id])?;
             let said = self.until_dead(case, Duration::ZERO)?;
             if said.liveness.is_dead() {
@@ -216,7 +200,8 @@ impl Actor<'_> {
             return Ok(Vec::new());
         }
         let together = self.call(call, &cases)?;
-        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.sure) {
+        // One bad token spoils a batch. A limit, or a door that is shut to all, is no reason to knock a thousand times.
+        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.by_content) {
             return cases.into_iter().map(|case| Ok((case, self.call(call, &[case])?))).collect();
         }
         Ok(cases.into_iter().map(|case| (case, together.clone())).collect())
@@ -291,7 +276,7 @@ impl Actor<'_> {
                 Some(host) => send(http, host, call, &tokens),
                 None => {
                     let why = format!("{} is not configured", call.host);
-                    (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal { why, sure: true }))
+                    (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal::new(why, true)))
                 }
             };
             tell(Moment::Acted, &ids);
@@ -365,8 +350,7 @@ impl Actor<'_> {
             }
             // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
             let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
-            let acts = row.step.starts_with(REVOKE) || row.step.starts_with(ROTATE);
-            if row.event == Event::Outcome.as_str() && acts && done {
+            if row.event == Event::Outcome.as_str() && ends_tokens(&row.step) && done {
                 earlier.liveness = Liveness::Live { limited: None };
             }
         }
@@ -389,21 +373,12 @@ impl Actor<'_> {
     /// Gives every intent without an outcome the one that the inspection found.
     fn settle(&mut self, case: &Case, said: &Inspection) -> Result<(), ledger::Error> {
         let id = case.incident.id.to_string();
-        let rows = self.ledger.rows(Some(&id))?;
-        let mut open: Vec<Intent> = Vec::new();
-        for row in &rows {
-            if row.event == Event::Intent.as_str() {
-                open.push(Intent { incident: id.clone(), step: row.step.clone() });
-            } else if row.event == Event::Outcome.as_str() {
-                open.retain(|intent| intent.step != row.step);
-            }
-        }
+        let open = open_intents(&self.ledger.rows(Some(&id))?);
         if open.is_empty() {
             return Ok(());
         }
         // A place that may have got a successor is no token that may be dead.
-        let (acts, rest): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|it| it.step.starts_with(REVOKE) || it.step.starts_with(ROTATE));
+        let (acts, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|it| ends_tokens(&it.step));
         if !acts.is_empty() {
             self.ledger.record(&acts, &json!({ "found": "dead", "inspected": inspected(said) }))?;
         }
@@ -437,11 +412,18 @@ fn send(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> (Value, Re
             let detail =
                 json!({ "accepted": accepted, "refused": sure, "status": status, "request_id": answer.request_id() });
             let why = format!("{} refused the revocation with status {status}", host.name());
-            (detail, if accepted { Ok(()) } else { Err(Refusal { why, sure }) })
+            (
+                detail,
+                if accepted {
+                    Ok(())
+                } else {
+                    Err(Refusal { by_content: sure && matches!(status, 400 | 422), why, sure })
+                },
+            )
         }
         Err(fault) => {
             let why = fault.to_string();
-            (json!({ "accepted": false, "fault": why }), Err(Refusal { why, sure: false }))
+            (json!({ "accepted": false, "fault": why }), Err(Refusal::new(why, false)))
         }
     }
 }
@@ -455,21 +437,4 @@ pub(super) fn state(said: &Inspection) -> String {
         Some(detail) => format!("{}: {detail}", said.liveness.as_str()),
         None => said.liveness.as_str().to_owned(),
     }
-}
-
-/// What the ledger keeps of an inspection.
-pub(super) fn inspected(said: &Inspection) -> Value {
-    let evidence = |one: &Evidence| {
-        json!({
-            "host": one.host, "question": one.question, "answer": one.answer, "request_id": one.request_id,
-        })
-    };
-    json!({
-        "liveness": said.liveness.as_str(),
-        "detail": said.liveness.detail(),
-        "host": said.host,
-        "holder": said.holder,
-        "asked_as": said.asked_as,
-        "evidence": said.evidence.iter().map(evidence).collect::<Vec<_>>(),
-    })
 }

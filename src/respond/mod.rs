@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod incident;
 pub mod inspection;
 pub mod kind;
+mod past;
 pub mod plan;
 pub mod provider;
 mod rotate;

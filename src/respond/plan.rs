@@ -138,7 +138,7 @@ pub enum How {
     /// The request that makes the new one ends the old one.
     Swap(Call),
     /// The old one is ended by a request of its own, when the new one is where it should be.
-    Beside(Beside, Call),
+    Beside(Box<Beside>, Call),
 }
 
 impl How {
@@ -282,7 +282,7 @@ fn rotation(case: &Case, kind: Kind, policy: &Policy, host: Option<&Host>) -> Ve
         Renewal::No(why) => return hold(&why),
         Renewal::Swap(call) => How::Swap(call),
         Renewal::Beside(beside) => match route(kind, &case.said, host) {
-            Route::Call(end) => How::Beside(beside, end),
+            Route::Call(end) => How::Beside(Box::new(beside), end),
             Route::Person(_) => return hold("no request would end the old one"),
         },
     };

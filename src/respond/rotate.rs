@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::act::{Actor, End, Moment, Refusal, inspected, state};
+use super::act::{Actor, End, Moment, Refusal, state};
 use super::deliver::{Expected, Spare};
 use super::incident::Incident;
+use super::past::{ends_tokens, inspected, open_intents};
 use super::plan::{Case, How, Rotation};
 use super::provider::{self, Beside, Call, Made};
 use crate::http::{Fault, Host};
@@ -222,7 +223,7 @@ impl Actor<'_> {
             Some(host) => self.send_for_token(host, case, call),
             None => {
                 let why = format!("{} is not configured", call.host);
-                (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal { why, sure: true }))
+                (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal::new(why, true)))
             }
         };
         (self.tell)(Moment::Acted, &ids);
@@ -238,7 +239,7 @@ impl Actor<'_> {
                 let why = fault.to_string();
                 // Before the connection stood, or without any, nothing can have been done.
                 let sure = matches!(fault, Fault::Offline | Fault::Request(..));
-                return (json!({ "accepted": false, "no_effect": sure, "fault": why }), Err(Refusal { why, sure }));
+                return (json!({ "accepted": false, "no_effect": sure, "fault": why }), Err(Refusal::new(why, sure)));
             }
         };
         let (status, request_id) = (answer.status, answer.request_id());
@@ -258,7 +259,7 @@ impl Actor<'_> {
                     false => format!("{} refused it with status {status}", host.name()),
                 };
                 let detail = json!({ "accepted": false, "refused": sure, "status": status, "request_id": request_id, "fault": why });
-                (detail, Err(Refusal { why, sure }))
+                (detail, Err(Refusal::new(why, sure)))
             }
         }
     }
@@ -349,6 +350,7 @@ impl Actor<'_> {
     /// What an earlier run left behind. `None`: nothing stands against a rotation.
     fn go_on(&mut self, case: &Case, rotation: &Rotation) -> Result<Option<End>, ledger::Error> {
         let rows = self.ledger.rows(Some(&case.incident.id.to_string()))?;
+        self.leave_behind(&rows)?;
         let progress = trail(&rows).progress;
         match (progress, &rotation.how) {
             (Progress::Nothing, _) => Ok(None),
@@ -365,6 +367,15 @@ impl Actor<'_> {
                 Ok(Some(End::Left(format!("an earlier run rotated it, but it is {state}; it is not rotated twice"))))
             }
         }
+    }
+
+    /// Deliveries, and ends of successors, that were interrupted: they are begun anew if they are still wanted.
+    fn leave_behind(&mut self, rows: &[Row]) -> Result<(), ledger::Error> {
+        let open: Vec<Intent> = open_intents(rows).into_iter().filter(|it| !ends_tokens(&it.step)).collect();
+        if !open.is_empty() {
+            self.ledger.record(&open, &json!({ "interrupted": true }))?;
+        }
+        Ok(())
     }
 
     /// A rotation of which nobody knows whether it was done: the old token tells.
