@@ -216,6 +216,11 @@ impl Host {
         })
     }
 
+    /// Whether it is a GitHub Enterprise Server.
+    pub fn is_enterprise_server(&self) -> bool {
+        self.service == Service::Github && self.base_url().ends_with("/api/v3")
+    }
+
     /// Whether the configuration names a credential for it. Fetches nothing.
     pub fn has_credential(&self) -> bool {
         self.credential.is_some()

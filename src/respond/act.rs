@@ -180,7 +180,7 @@ impl Actor<'_> {
                 // Proof of death is a failed login, and many in a short time lock everybody out.
                 std::thread::sleep(self.patience.pause);
             }
-            ends.push((case.incident.id, self.prove(case, accepted.as_ref())?));
+            ends.push((case.incident.id, self.prove(case, batch.call, accepted.as_ref())?));
         }
         Ok(ends)
     }
@@ -228,9 +228,13 @@ impl Actor<'_> {
             }
             Past::Outcome { step, .. } => (step, None),
         };
-        let said = self.until_dead(case, self.patience.deadline)?;
+        let contained = accepted.is_some() && call.remains.is_some();
+        let said = self.until_dead(case, if contained { Duration::ZERO } else { self.patience.deadline })?;
         if said.liveness.is_dead() {
             return self.close(case, &said).map(Some);
+        }
+        if let Some(remains) = call.remains.filter(|_| contained) {
+            return Ok(Some(End::Left(remains.to_owned())));
         }
         if let Some(outcome) = accepted {
             let when = outcome["status"].as_u64().map(|status| format!(" (status {status})")).unwrap_or_default();
@@ -287,15 +291,22 @@ impl Actor<'_> {
     }
 
     /// Inspects until the token is dead, and only then closes the incident.
-    pub(super) fn prove(&mut self, case: &Case, accepted: Result<&(), &Refusal>) -> Result<End, ledger::Error> {
+    pub(super) fn prove(
+        &mut self,
+        case: &Case,
+        call: &Call,
+        accepted: Result<&(), &Refusal>,
+    ) -> Result<End, ledger::Error> {
         let refused = accepted.is_err_and(|refusal| refusal.sure);
-        let said = self.until_dead(case, if refused { Duration::ZERO } else { self.patience.deadline })?;
+        let at_once = refused || call.remains.is_some();
+        let said = self.until_dead(case, if at_once { Duration::ZERO } else { self.patience.deadline })?;
         if said.liveness.is_dead() {
             return self.close(case, &said);
         }
         let state = state(&said);
         Ok(match (accepted, &said.liveness) {
             (Err(refusal), _) => End::Failed(format!("{}; the token is {state}{}", refusal.why, self.otherwise(case))),
+            (Ok(()), _) if call.remains.is_some() => End::Left(call.remains.unwrap_or_default().to_owned()),
             (Ok(()), Liveness::Unknown(_)) => {
                 End::Left(format!("revoked, and the provider accepted it, but that it is dead is not proven: {state}"))
             }

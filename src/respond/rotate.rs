@@ -344,7 +344,7 @@ impl Actor<'_> {
             return Ok(end);
         }
         let accepted = self.call(end, &[case])?;
-        self.prove(case, accepted.as_ref())
+        self.prove(case, end, accepted.as_ref())
     }
 
     /// What an earlier run left behind. `None`: nothing stands against a rotation.

@@ -5,6 +5,7 @@ mod act;
 mod cli;
 mod crash;
 mod door;
+mod enterprise;
 mod forge;
 mod house;
 mod inspect;

@@ -8,10 +8,10 @@ use crate::forge::Forge;
 use crate::server::{Got, Reply, Server};
 use crate::support::{door, github_token, host, incident, to};
 
-struct Description(Value);
+pub struct Description(Value);
 
 impl Description {
-    fn read() -> Self {
+    pub fn read() -> Self {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/schema/github-requests.json");
         Description(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
     }
@@ -29,7 +29,7 @@ impl Description {
         found.unwrap_or_else(|| panic!("{} is not described", got.line())).1
     }
 
-    fn check(&self, got: &Got) {
+    pub fn check(&self, got: &Got) {
         let operation = self.operation(got);
         for pair in got.target.split_once('?').map(|(_, query)| query.split('&')).into_iter().flatten() {
             let (name, value) = pair.split_once('=').unwrap();

@@ -40,6 +40,19 @@ impl<'a> At<'a> {
         answer.json().filter(|_| answer.status == 200).ok_or_else(|| odd(&answer))
     }
 
+    /// The repositories that may use the secret of an organisation.
+    fn selected(&self) -> Result<Value, String> {
+        let path = format!("{}/{}/repositories", self.path, segment(&self.name));
+        let request = versioned(Request::get(path, self.host.sign_in()?)).query("per_page", "100");
+        let answer = self.http.read(self.host, &request).map_err(|fault| fault.to_string())?;
+        let body = answer.json().filter(|_| answer.status == 200).ok_or_else(|| odd(&answer))?;
+        if answer.has_next() {
+            return Err("more than 100 repositories may use it: set it by hand, so that none is forgotten".to_owned());
+        }
+        let all = body.get("repositories").and_then(Value::as_array).into_iter().flatten();
+        Ok(all.filter_map(|one| one.get("id").cloned()).collect())
+    }
+
     fn key(&self) -> Result<(String, PublicKey), String> {
         let body = self.get("public-key")?;
         let text = |name: &str| body.get(name).and_then(Value::as_str);
@@ -58,7 +71,11 @@ fn versioned(request: Request<'_>) -> Request<'_> {
 impl Place for At<'_> {
     fn probe(&self) -> Result<(), String> {
         self.key()?;
-        self.get(&self.name).map(drop)
+        let there = self.get(&self.name)?;
+        if self.visible && there.get("visibility").is_some_and(|it| it == "selected") {
+            self.selected()?;
+        }
+        Ok(())
     }
 
     #[expect(clippy::disallowed_methods, reason = "sealed for its place")]
@@ -70,9 +87,12 @@ impl Place for At<'_> {
             ("key_id".to_owned(), id.into()),
         ]);
         if self.visible {
-            // Who may use it stays as it is. The list of selected repositories is kept if none is sent.
+            // Who may use it stays as it is.
             let there = self.get(&self.name)?;
             body.extend(there.get("visibility").map(|it| ("visibility".to_owned(), it.clone())));
+            if there.get("visibility").is_some_and(|it| it == "selected") {
+                body.insert("selected_repository_ids".to_owned(), self.selected()?);
+            }
         }
         let path = format!("{}/{}", self.path, segment(&self.name));
         let request =

@@ -49,7 +49,15 @@ impl Beside {
     pub fn undo(&self, id: &str) -> Call {
         let path = format!("{}/{}", self.list, segment(id));
         let (host, by) = (self.make.host.clone(), self.make.by);
-        Call { host, method: Method::DELETE, path, by, carries: Carries::Nothing, done: &[204, 200, 404] }
+        Call {
+            host,
+            method: Method::DELETE,
+            path,
+            by,
+            carries: Carries::Nothing,
+            done: &[204, 200, 404],
+            remains: None,
+        }
     }
 }
 
@@ -108,7 +116,7 @@ pub fn orphans(http: &Http, host: &Host, beside: &Beside, token: &Secret) -> Opt
 pub fn renew(kind: Kind, said: &Inspection, host: Option<&Host>, old: Fingerprint) -> Renewal {
     let Some(host) = host else { return Renewal::No("no host is known for it".to_owned()) };
     let swap = |method, path: String, by, carries, done| {
-        Renewal::Swap(Call { host: host.base_url().to_owned(), method, path, by, carries, done })
+        Renewal::Swap(Call { host: host.base_url().to_owned(), method, path, by, carries, done, remains: None })
     };
     let found = match kind {
         Kind::GitlabPat => gitlab_access(said, host),
@@ -144,7 +152,7 @@ fn gitlab_access(said: &Inspection, host: &Host) -> Option<Renewal> {
     let fields = expires.map_or_else(Map::new, |date| Map::from_iter([("expires_at".to_owned(), json!(date))]));
     let carries = if fields.is_empty() { Carries::Nothing } else { Carries::Fields(fields.into()) };
     let host = host.base_url().to_owned();
-    Some(Renewal::Swap(Call { host, method: Method::POST, path, by, carries, done: &[200, 201] }))
+    Some(Renewal::Swap(Call { host, method: Method::POST, path, by, carries, done: &[200, 201], remains: None }))
 }
 
 fn beside(kind: Kind, said: &Inspection, host: &Host, id_of_old: Fingerprint) -> Option<Beside> {
@@ -158,7 +166,7 @@ fn beside(kind: Kind, said: &Inspection, host: &Host, id_of_old: Fingerprint) ->
     let by = |method, list: String, by, fields: Value, field, wrapped| {
         let mark = (field, name.clone());
         let (host, carries) = (host.base_url().to_owned(), Carries::Fields(fields));
-        let make = Call { host, method, path: list.clone(), by, carries, done: &[201, 200] };
+        let make = Call { host, method, path: list.clone(), by, carries, done: &[201, 200], remains: None };
         Some(Beside { make, mark, wrapped, list })
     };
     let gitlab = |list: String, fields: Value, field| by(Method::POST, list, By::Ours, fields, field, None);
