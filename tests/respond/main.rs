@@ -10,6 +10,7 @@ mod forge;
 mod house;
 mod inspect;
 mod openapi;
+mod prompt;
 mod rotate;
 mod scan;
 mod server;
