@@ -247,6 +247,7 @@ mod tests {
         let policy = file.respond.policy(false).unwrap();
         assert_eq!((file.host.len(), policy.choices.len(), policy.max_irreversible), (3, 2, 20));
         assert_eq!(policy.choices[1].confirm, Confirm::Person);
+        assert!(matches!(policy.deliver[0].sink, Sink::GitlabVariable(_)));
         let task = file.respond.task.unwrap();
         assert_eq!((task.due_days(Severity::High), task.due_days(Severity::Low)), (3, 30));
         assert!(policy.tasks || task.automatic);

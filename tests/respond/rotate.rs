@@ -215,6 +215,14 @@ fn what_cannot_be_delivered_is_not_rotated() {
 }
 
 #[test]
+fn a_credential_that_is_the_leak_itself_delivers_nothing() {
+    let scene = Scene::new(incident(crate::house::OURS, Kind::GitlabPat));
+    let end = scene.run();
+    assert!(matches!(&end, End::Failed(why) if why.contains("very token")), "{end:?}");
+    assert!(scene.house.is_live(crate::house::OURS) && scene.made() == 0);
+}
+
+#[test]
 fn a_place_that_changes_its_mind_costs_nothing() {
     let scene = Scene::new(cases().remove(0).0);
     let fault = ("PUT /api/v4/projects/acme%2Fsite/variables/DEPLOY", Reply::json(500, "{}"), false, usize::MAX);

@@ -136,9 +136,11 @@ trait Place {
 impl Sink {
     fn place<'a>(&'a self, http: &'a Http, expected: Expected<'a>) -> Result<Box<dyn Place + 'a>, String> {
         Ok(match self {
-            Sink::Vault(vault) => Box::new(vault::At { http, host: host(http, &vault.host)?, vault, expected }),
-            Sink::GitlabVariable(it) => Box::new(gitlab::At::new(http, host(http, &it.host)?, it, expected)?),
-            Sink::GithubSecret(it) => Box::new(github::At::new(http, host(http, &it.host)?, it)?),
+            Sink::Vault(vault) => {
+                Box::new(vault::At { http, host: host(http, &vault.host, expected)?, vault, expected })
+            }
+            Sink::GitlabVariable(it) => Box::new(gitlab::At::new(http, host(http, &it.host, expected)?, it, expected)?),
+            Sink::GithubSecret(it) => Box::new(github::At::new(http, host(http, &it.host, expected)?, it)?),
             Sink::File(path) => Box::new(local::AtFile { path, expected }),
             Sink::Command(words) => Box::new(local::AtCommand { words }),
         })
@@ -164,7 +166,12 @@ impl Sink {
     }
 }
 
-fn host<'a>(http: &'a Http, url: &str) -> Result<&'a Host, String> {
+fn host<'a>(http: &'a Http, url: &str, expected: Expected<'_>) -> Result<&'a Host, String> {
     let host = http.hosts.by_base_url(url).ok_or_else(|| format!("{url} is none of the [[host]] entries"))?;
-    if host.has_credential() { Ok(host) } else { Err(format!("no credential is configured for {url}")) }
+    let ours = host.credential().ok_or_else(|| format!("no credential is configured for {url}"))??;
+    if ours == expected.old {
+        // It would be dead when it is needed.
+        return Err(format!("our credential for {url} is the very token that is to be replaced"));
+    }
+    Ok(host)
 }
