@@ -10,6 +10,7 @@ mod forge;
 mod house;
 mod inspect;
 mod openapi;
+mod openapi_gitlab;
 mod prompt;
 mod rotate;
 mod scan;
