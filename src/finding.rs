@@ -125,13 +125,15 @@ pub struct Finding {
     pub secret: Secret,
     /// The token as it may be shown: `ghp_****…0mLq`.
     pub redacted: String,
+    /// How it was written, from the outside in: `base64`, `gzip`; empty for a token that stands there as it is.
+    pub decoded: Vec<&'static str>,
     /// The token's public name.
     pub fingerprint: Fingerprint,
     /// The object it is in.
     pub origin: Origin,
     /// How the object came into the repository; for objects of git.
     pub provenance: Option<Arc<Provenance>>,
-    /// Where in the object.
+    /// Where in the object; of what was decoded, where that is written.
     pub region: Region,
     /// The text around it, masked.
     pub snippet: Snippet,

@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::respond::plan::Action;
 
 mod baseline;
+mod ci;
 mod completions;
 mod config;
 mod filter;

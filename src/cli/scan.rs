@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use anyhow::{Context, Result, bail, ensure};
+
 use super::config::{self, Config};
 use super::history;
-use super::output::{Outputs, Wanted, color, has_terminal};
-use super::{baseline, message, progress, respond};
+use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
+use super::{baseline, ci, message, progress, respond};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
+use crate::detect::decode::DEPTH;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
 use crate::http::Http;
@@ -26,10 +29,10 @@ use crate::source::files::{self, Target};
 use crate::source::log::Dialect;
 use crate::source::{read, worktree};
 use crate::summary::{Asked, FailOn, Summary};
-use anyhow::{Context, Result, bail};
-
 /// What is searched, and for what. What is not said comes from the configuration file, then from the default.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("objects").args(["history", "ci_env"]).multiple(true))]
 pub(super) struct Search {
     /// Files, directories, FIFOs, or - for standard input [default: .]
     #[arg(value_name = "TARGET")]
@@ -41,6 +44,10 @@ pub(super) struct Search {
     /// Search what the next commit would change, as the index of the repository at TARGET has it, instead of its files
     #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
     pub(super) staged: bool,
+    /// Search what the change brought for which a CI system runs this, as its environment tells; where no change is told (a schedule), all
+    /// that references lead to. A CI system that is not known is an error
+    #[arg(long, conflicts_with_all = ["staged", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
+    ci_env: bool,
     #[command(flatten)]
     in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
@@ -61,6 +68,9 @@ pub(super) struct Search {
     /// Whose logs they are, instead of finding out line by line; implies --log
     #[arg(long, value_name = "DIALECT", value_parser = parse_dialect, help_heading = "What is read")]
     log_dialect: Option<Dialect>,
+    /// Undo so many encodings inside each other (base64, hex, escapes …); 0 undoes none [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=16), help_heading = "What is read")]
+    decode_depth: Option<u8>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     jobs: Option<u16>,
@@ -177,7 +187,7 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     }
     let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let mut plan = plan(&args.search, config)?;
+    let mut plan = plan(&args.search, config, args.quiet)?;
     adjust(&mut plan);
     if let Some(path) = &args.search.baseline {
         plan.baseline = Some(baseline::load(path, places(&args.search), plan.now)?);
@@ -205,6 +215,9 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
         inspector.ask(&mut held, &mut summary, &watch, args)?;
         held.iter().for_each(&mut tell);
     }
+    if args.search.ci_env {
+        ci::advise(&mut summary.coverage.skips);
+    }
     outputs.finish(&summary)?;
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
@@ -223,7 +236,7 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
     for note in &config.notes {
         message::warning(note);
     }
-    let plan = Plan { baseline: known, ..plan(&args.search, config)? };
+    let plan = Plan { baseline: known, ..plan(&args.search, config, args.quiet)? };
     let inspector = args.inspect.then(|| Inspector::new(&args.search)).transpose()?;
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
@@ -279,16 +292,17 @@ fn configure(search: &Search) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&search.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && search.history) {
         let id = rule.id.escape_debug();
-        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+        let note = format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too");
+        config.notes.push(note);
     }
     Ok(config)
 }
 
 /// The findings that count, for those who respond to them. What could not be read is said, and is no reason to stop.
 pub(super) fn findings(search: &Search) -> Result<Vec<Finding>> {
-    let mut plan = plan(search, configure(search)?)?;
+    let mut plan = plan(search, configure(search)?, false)?;
     if let Some(path) = &search.baseline {
         plan.baseline = Some(baseline::load(path, places(search), plan.now)?);
     }
@@ -322,16 +336,24 @@ fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-fn plan(args: &Search, config: Config) -> Result<Plan> {
+fn plan(args: &Search, config: Config, quiet: bool) -> Result<Plan> {
     let (targets, defaults) = (args.targets(), config.scan);
-    anyhow::ensure!(
-        !(args.history || args.staged) || targets.len() == 1,
-        "--history and --staged take one repository at a time; {} were named",
+    ensure!(
+        !(args.history || args.ci_env || args.staged) || targets.len() == 1,
+        "--history, --ci-env and --staged take one repository at a time; {} were named",
         targets.len()
     );
+    let mut history = (args.history || args.ci_env).then(|| args.in_history.request(targets[0].clone()));
+    if let (Some(request), true) = (&mut history, args.ci_env) {
+        let (scope, told) = ci::scope(&request.repository)?;
+        request.scope = Some(scope);
+        if !quiet {
+            message::note(&told);
+        }
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Plan {
-        history: args.history.then(|| args.in_history.request(targets[0].clone())),
+        history,
         staged: args.staged.then(|| super::hook::staged(targets[0].clone())),
         targets: targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
@@ -345,8 +367,10 @@ fn plan(args: &Search, config: Config) -> Result<Plan> {
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
+        places: places(args),
         baseline: None,
         now: super::now(),
+        decode: args.decode_depth.unwrap_or(DEPTH),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     })
@@ -368,6 +392,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     ctrlc::set_handler(move || {
         if watch.interrupt.swap(true, Relaxed) {
             // The second time: whatever blocks, the user wants out.
+            discard_unfinished();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     })

@@ -230,6 +230,9 @@ fn details(finding: &Finding) -> BTreeMap<&'static str, Detail> {
         ("confidence", text("Confidence", finding.confidence.to_string())),
         ("fingerprint", text("Fingerprint", finding.fingerprint.to_string())),
     ]);
+    if !finding.decoded.is_empty() {
+        details.insert("decoded", text("decoded", finding.decoded.join(", ")));
+    }
     let said = finding.inspected.as_ref().map(|it| ("liveness", text("Liveness", inspected(it))));
     details.extend(said);
     details.extend(finding.facts.iter().map(|fact| (fact.name, text(fact.name, fact.value.clone()))));

@@ -283,6 +283,7 @@ mod tests {
             provenance: None,
             secret: Secret::new(secret),
             redacted: "****".to_owned(),
+            decoded: Vec::new(),
             fingerprint: Fingerprint::of_strong(secret),
             origin: Origin::Stream { name: String::new() },
             region: Region { start: Position::START, end: Position::START },

@@ -70,6 +70,9 @@ impl Text {
         }
         notes.extend(finding.inspected.as_ref().map(|it| ("inspected", common::inspected(it))));
         notes.push(("why", why(finding)));
+        if !finding.decoded.is_empty() {
+            notes.push(("decoded", finding.decoded.join(", ")));
+        }
         if let Some(tracking) = finding.origin.tracking() {
             notes.push(("git", tracked(tracking).to_owned()));
         }
@@ -296,6 +299,7 @@ fn why(finding: &Finding) -> String {
     let sentence = match &finding.proof {
         Proof::Holds(why) => why.as_str(),
         Proof::Fails(why) => why.as_str(),
+        Proof::Absent if finding.rule.regex.is_empty() => "by its name, which the rule asks for",
         Proof::Absent => "by its shape and what stands around it; this kind has nothing to check offline",
     };
     format!("{sentence} ({} confidence)", finding.confidence)

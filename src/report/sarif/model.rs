@@ -177,6 +177,8 @@ pub(super) struct ResultProperties {
     pub kind: String,
     pub severity: &'static str,
     pub secret: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<&'static str>,
     /// `live`, `live-limited`, `dead` or `unknown`, if somebody was asked, and what was said besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<&'static str>,
