@@ -17,6 +17,7 @@ mod history;
 mod hook;
 mod incidents;
 mod inspect;
+mod inspector;
 mod message;
 mod output;
 mod progress;
