@@ -46,6 +46,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Gives scan logs by way of a trait of source's; knows neither findings nor rules.
     ("fetch", &["coverage", "http", "ledger", "origin", "source"]),
     ("respond", &["finding", "http", "ledger", "report", "rule", "secret"]),
+    // Knows no provider and no task: only places.
+    ("respond::deliver", &["http", "secret"]),
     // Pure, but for the names of the hosts that a step goes to.
     ("respond::plan", &["http", "secret"]),
     ("respond::provider", &["http", "secret"]),

@@ -6,6 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::respond::plan::Action;
 
 mod baseline;
 mod ci;
@@ -17,6 +18,7 @@ mod history;
 mod hook;
 mod incidents;
 mod inspect;
+mod inspector;
 mod message;
 mod netrc;
 mod output;
@@ -43,6 +45,8 @@ enum Command {
     Inspect(Box<inspect::Args>),
     /// Revoke the tokens that are found, or given, and prove them dead
     Revoke(Box<revoke::Args>),
+    /// Replace the tokens that are found, or given: deliver the successor, end the old one, prove it dead
+    Rotate(Box<revoke::Args>),
     /// Open tasks for what only a person can do, and close them when it is done
     Task(Box<task::Args>),
     /// Show what was done about incidents
@@ -78,7 +82,8 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
         Command::Inspect(args) => inspect::run(&args, &scan::findings),
-        Command::Revoke(args) => revoke::run(&args, &scan::findings),
+        Command::Revoke(args) => revoke::run(&args, &scan::findings, Action::Revoke),
+        Command::Rotate(args) => revoke::run(&args, &scan::findings, Action::Rotate),
         Command::Task(args) => task::run(&args, &scan::findings),
         Command::Incidents(args) => incidents::run(&args),
         Command::Filter(args) => filter::run(args),

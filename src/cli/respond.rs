@@ -152,8 +152,18 @@ pub(super) fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
             path.display()
         ));
     }
+    let places = !found.respond.deliver.is_empty() || found.respond.successor_file.is_some();
+    if places {
+        message::warning(&format!(
+            "[[respond.deliver]] and successor_file of {} are not used, because whoever writes to the tree could have \
+             new tokens delivered to himself with them; if you trust it, say --config {}",
+            path.display(),
+            path.display()
+        ));
+    }
     if own.is_none() {
         file.respond = found.respond;
+        (file.respond.deliver, file.respond.successor_file) = (Vec::new(), None);
     }
     Ok(file)
 }
@@ -284,8 +294,11 @@ mod tests {
             "[[host]]\nprovider = \"github\"\nbase_url = \"https://evil.example\"\n[respond]\nmax_irreversible = 3";
         std::fs::write(&path, text).unwrap();
         std::fs::create_dir(tree.path().join(".git")).unwrap();
+        let text = format!("{text}\nsuccessor_file = \"/tmp/x\"\n[[respond.deliver]]\nname = \"a\"\nfile = \"/tmp/y\"");
+        std::fs::write(&path, text).unwrap();
         let found = settings(tree.path(), None).unwrap();
-        assert!(found.host.is_empty());
+        assert!(found.host.is_empty() && found.respond.deliver.is_empty() && found.respond.successor_file.is_none());
+        assert_eq!(settings(tree.path(), Some(&path)).unwrap().respond.deliver.len(), 1);
         assert_eq!(settings(tree.path(), Some(&path)).unwrap().host.len(), 1);
     }
 

@@ -1,7 +1,6 @@
 //! `stanch scan`.
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,24 +10,23 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::config::{self, Config};
 use super::history;
+use super::inspector::Inspector;
 use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
-use super::{baseline, ci, ci_logs, message, progress, respond};
+use super::{baseline, ci, ci_logs, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::detect::decode::DEPTH;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
-use crate::http::Http;
 use crate::place::Places;
 use crate::report::{Format, Header, Repository, Style};
-use crate::respond::incident;
 use crate::rule::Confidence;
 use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
 use crate::source::log::Dialect;
 use crate::source::{read, worktree};
-use crate::summary::{Asked, FailOn, Summary};
+use crate::summary::{FailOn, Summary};
 /// What is searched, and for what. What is not said comes from the configuration file, then from the default.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
@@ -99,7 +97,7 @@ impl Search {
     }
 
     /// The first target that is a path.
-    fn first(&self) -> Option<PathBuf> {
+    pub(super) fn first(&self) -> Option<PathBuf> {
         self.targets().into_iter().next().filter(|path| path.as_os_str() != "-")
     }
 }
@@ -217,7 +215,7 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
         })
     })?;
     if let Some(inspector) = &inspector {
-        inspector.ask(&mut held, &mut summary, &watch, args)?;
+        inspector.ask(&mut held, &mut summary, &watch, args.fail_on, args.quiet);
         held.iter().for_each(&mut tell);
     }
     if args.search.ci_env {
@@ -255,43 +253,9 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
         scan::run(&plan, &watch, &mut |finding| findings.push(finding))
     })?;
     if let Some(inspector) = &inspector {
-        inspector.ask(&mut findings, &mut summary, &watch, args)?;
+        inspector.ask(&mut findings, &mut summary, &watch, args.fail_on, args.quiet);
     }
     Ok((findings, summary))
-}
-
-/// What asks the providers about findings.
-struct Inspector(Http);
-
-impl Inspector {
-    fn new(search: &Search) -> Result<Self> {
-        let file = respond::settings(&search.first().unwrap_or_else(|| ".".into()), search.config.as_deref())?;
-        Ok(Inspector(respond::door(&file, false)?))
-    }
-
-    /// Asks about every secret that counts, or that the baseline knows, and writes down what is said.
-    fn ask(&self, findings: &mut [Finding], summary: &mut Summary, watch: &Watch, args: &Args) -> Result<()> {
-        let wanted = |it: &&Finding| matches!(it.verdict, Verdict::Reported | Verdict::Baselined { .. });
-        let incidents = incident::gather(&findings.iter().filter(wanted).cloned().collect::<Vec<_>>());
-        if !args.quiet && !incidents.is_empty() {
-            message::note(&format!("asking the providers about {} secrets", incidents.len()));
-        }
-        let cases = crate::respond::inspect(&self.0, incidents, &mut |_| match watch.interrupt.load(Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        });
-        let mut asked = Asked { fail_on: args.fail_on.unwrap_or_default(), ..Asked::default() };
-        for finding in findings {
-            let case = cases.iter().find(|case| case.incident.secret == finding.secret);
-            finding.inspected = case.map(|case| case.said.brief()).filter(|_| wanted(&&*finding));
-            if finding.verdict == Verdict::Reported {
-                asked.count(finding.inspected.as_ref());
-            }
-        }
-        summary.asked = Some(asked);
-        summary.interrupted |= watch.interrupt.load(Relaxed);
-        Ok(())
-    }
 }
 
 /// The configuration that the first target finds, with what the command line adds to its rules.

@@ -124,7 +124,7 @@ pub fn carry_out(logs: &Logs, ledger: &mut Ledger, erasure: &Erasure) -> Result<
     let mut incidents: Vec<&str> = erasure.leaks.iter().map(|leak| leak.incident.as_str()).collect();
     incidents.sort_unstable();
     incidents.dedup();
-    let _turns = ledger.turns(&incidents)?;
+    let _turns = ledger.turns(&incidents, &mut || ())?;
     for leak in &erasure.leaks {
         found(ledger, leak)?;
     }

@@ -97,6 +97,17 @@ impl Answer {
         says.then(|| serde_json::from_slice(&self.body).ok()).flatten()
     }
 
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether a list goes on: GitHub's way to say so, and GitLab's.
+    pub fn has_next(&self) -> bool {
+        self.header("x-next-page").is_some_and(|page| !page.trim().is_empty())
+            || self.header("link").is_some_and(|link| link.contains("rel=\"next\""))
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

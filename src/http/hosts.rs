@@ -32,6 +32,8 @@ pub enum Service {
     JiraDataCenter,
     /// Confluence Data Center.
     ConfluenceDataCenter,
+    /// HashiCorp Vault, with the KV engine.
+    Vault,
     /// Something that takes a JSON message by POST, as Slack does.
     Webhook,
 }
@@ -48,6 +50,7 @@ impl Service {
             Service::Jira => "jira",
             Service::JiraDataCenter => "jira-data-center",
             Service::ConfluenceDataCenter => "confluence-data-center",
+            Service::Vault => "vault",
             Service::Webhook => "webhook",
         }
     }
@@ -249,9 +252,15 @@ impl Host {
         Ok(match (self.service, &self.user) {
             (Service::Gitlab, Some(user)) if user == JOB_TOKEN_USER => Auth::Header("job-token", ours),
             (Service::Gitlab, _) => Auth::Header("private-token", ours),
+            (Service::Vault, _) => Auth::Header("x-vault-token", ours),
             (Service::Github | Service::Atlassian, _) | (_, None) => Auth::Bearer(ours),
             (_, Some(user)) => Auth::Basic(user, ours),
         })
+    }
+
+    /// Whether it is a GitHub Enterprise Server.
+    pub fn is_enterprise_server(&self) -> bool {
+        self.service == Service::Github && self.base_url().ends_with("/api/v3")
     }
 
     /// Whether the configuration names a credential for it. Fetches nothing.
@@ -294,7 +303,16 @@ pub struct Hosts(Vec<Host>);
 impl Hosts {
     /// Checks and completes what the configuration says.
     pub fn new(specs: Vec<HostSpec>, fetch: Arc<Fetch>) -> Result<Self, Error> {
-        let mut hosts = specs.into_iter().map(|spec| Host::new(spec, true, &fetch)).collect::<Result<Vec<_>, _>>()?;
+        let mut hosts: Vec<Host> = Vec::new();
+        for spec in specs {
+            let host = Host::new(spec, true, &fetch)?;
+            // A step names its host by the address: with two there, one would be asked with the other's credential.
+            if hosts.iter().any(|known| known.base_url() == host.base_url()) {
+                let what = format!("{} is named twice; leave one [[host]] for it", host.base_url());
+                return Err(Error::Host { provider: host.service.as_str(), what });
+            }
+            hosts.push(host);
+        }
         for service in Service::WITH_PUBLIC {
             if !hosts.iter().any(|host| host.service == service)
                 && let Some(url) = service.public()
@@ -404,6 +422,13 @@ mod tests {
                     [[host]]\nprovider='gitlab'\nbase_url='https://b.example'";
         let hosts = hosts(both).unwrap();
         assert_eq!(hosts.of(Service::Gitlab, &["B.example".to_owned()])[0].name(), "b.example");
+    }
+
+    #[test]
+    fn no_address_is_named_twice() {
+        let twice = "[[host]]\nprovider='gitlab'\nbase_url='https://a.example'\n\
+                     [[host]]\nprovider='webhook'\nbase_url='https://a.example/'";
+        assert!(hosts(twice).is_err());
     }
 
     #[test]

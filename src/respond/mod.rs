@@ -5,11 +5,14 @@
 
 pub mod act;
 pub mod config;
+pub mod deliver;
 pub mod incident;
 pub mod inspection;
 pub mod kind;
+mod past;
 pub mod plan;
 pub mod provider;
+mod rotate;
 pub mod task;
 
 use std::ops::ControlFlow;

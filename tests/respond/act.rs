@@ -144,6 +144,38 @@ fn one_bad_token_does_not_save_the_others() {
 }
 
 #[test]
+fn a_limit_is_no_reason_to_ask_for_each_token() {
+    for status in [403, 429] {
+        let (_dir, path) = temp();
+        let cases: Vec<Incident> = (0..4).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+        let tokens: Vec<String> = cases.iter().map(text).collect();
+        let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+        let limit = Reply::json(status, "{}").with("retry-after", "3600");
+        forge.trouble("/credentials/revoke", limit, false, usize::MAX);
+        let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
+        assert!(ends.iter().all(|(_, end)| matches!(end, End::Failed(_))), "{ends:?}");
+        assert_eq!(forge.server.count("POST /credentials/revoke"), 1);
+    }
+}
+
+#[test]
+fn what_is_frozen_is_frozen_under_every_name() {
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let http = to("gitlab", &forge.server);
+    let other = Fingerprint::of_place("rule", b"path", b"", b"");
+    // Found in two places it has two names, and the incident has a third; a token from standard input has the last.
+    let weak = Incident { id: Fingerprint::of_place("a", b"", b"", b""), also: vec![other], ..case.clone() };
+    for frozen in [other, case.id, weak.id] {
+        let (_dir, path) = temp();
+        let policy = policy(&format!("[respond]\nfreeze = [\"{frozen}\"]"));
+        let (_, ends) = respond(&http, vec![weak.clone()], &policy, &path, &mut |_, _| ());
+        assert!(matches!(&ends[0].1, End::Left(why) if why.contains("frozen")), "{ends:?}");
+    }
+    assert!(forge.is_live(&text(&case)));
+}
+
+#[test]
 fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
     let faults = [
         Reply::Silence,
@@ -391,10 +423,16 @@ fn a_policy_decides() {
 
 #[test]
 fn a_wrong_policy_is_refused() {
-    for config in ["[respond]\nfreeze = [\"abc\"]", "[[respond.rule]]\nliveness = \"dead\"\naction = \"revoke\""] {
+    for config in [
+        "[respond]\nfreeze = [\"abc\"]",
+        "[[respond.rule]]\nliveness = \"dead\"\naction = \"revoke\"",
+        "[[respond.deliver]]\nfile = \"/x\"",
+        "[[respond.deliver]]\nname = \"ci\"",
+        "[[respond.deliver]]\nname = \"ci\"\nfile = \"/x\"\ncommand = [\"y\"]",
+    ] {
         assert!(toml::from_str::<File>(config).unwrap().respond.policy(false).is_err(), "{config}");
     }
-    for config in ["[respond]\nfrezze = []", "[[respond.rule]]\naction = \"rotate\"", "[[host]]\nprovider = \"x\""] {
+    for config in ["[respond]\nfrezze = []", "[[respond.rule]]\naction = \"erase\"", "[[host]]\nprovider = \"x\""] {
         assert!(toml::from_str::<File>(config).is_err(), "{config}");
     }
 }

@@ -67,7 +67,7 @@ impl Home {
         (output.status.code().unwrap(), text(&output))
     }
 
-    fn incidents(&self, words: &[&str]) -> (i32, String) {
+    pub fn incidents(&self, words: &[&str]) -> (i32, String) {
         let output = self.run(&[&["incidents"], words].concat(), "");
         (output.status.code().unwrap(), text(&output))
     }
@@ -228,7 +228,8 @@ fn a_failed_step_is_3_and_something_for_a_person_is_1() {
     let token = format!("ATCTT3xFfGN0{}=", noise(171));
     let token = format!("{token}{:08X}", crc32fast::hash(token.as_bytes()));
     let forge = Forge::with(&[]);
-    let config = host("bitbucket", &forge.server.url, "") + &host("atlassian", &forge.server.url, "");
+    let config =
+        host("bitbucket", &forge.server.url, "") + &host("atlassian", &format!("{}/2nd", forge.server.url), "");
     let home = Home::with(&token, &config);
     let (code, said) = home.stanch("revoke", &["--yes", "--offline", "."]);
     assert!(code == 1 && said.contains("access-tokens"), "{said}");

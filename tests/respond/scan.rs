@@ -45,7 +45,7 @@ fn what_fails_is_what_was_asked_for_and_unknown_is_not_dead() {
     let (live, dead, odd) = (gitlab_token(), gitlab_token(), format!("ATBB{}", noise(24)));
     let odd = format!("{odd}{:08X}", crc32fast::hash(odd.as_bytes()));
     let forge = Forge::with(&[&live]);
-    let config = host("gitlab", &forge.server.url, "") + &host("bitbucket", &forge.server.url, "");
+    let config = host("gitlab", &forge.server.url, "") + &host("bitbucket", &format!("{}/2nd", forge.server.url), "");
     for (token, expected) in [(&live, [1, 1, 1]), (&dead, [1, 0, 0]), (&odd, [1, 1, 0])] {
         let home = Home::with(token, &config);
         let codes = ["found", "live", "proven-live"]

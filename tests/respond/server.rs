@@ -154,7 +154,10 @@ fn read(stream: &TcpStream) -> Option<Got> {
     };
     let first = line(&mut raw)?;
     let (method, rest) = first.split_once(' ')?;
-    let target = rest.split(' ').next()?.to_owned();
+    // Two services at one server: each has its own address.
+    let target = rest.split(' ').next()?;
+    let own = ["/2nd", "/3rd", "/4th", "/5th"].into_iter().find_map(|address| target.strip_prefix(address));
+    let target = own.unwrap_or(target).to_owned();
     let mut headers = BTreeMap::new();
     loop {
         let header = line(&mut raw)?;
