@@ -95,7 +95,8 @@ fn a_new_weak_secret_in_the_place_of_an_old_one_is_new() {
 #[test]
 fn a_file_that_is_found_by_its_name_is_new_under_a_new_name() {
     let repository = Repository::new();
-    repository.write(".gitleaks.toml", "[extend]\nuseDefault = true\n\n[[rules]]\nid = \"key-file\"\npath = 'id_rsa$'\n");
+    repository
+        .write(".gitleaks.toml", "[extend]\nuseDefault = true\n\n[[rules]]\nid = \"key-file\"\npath = 'id_rsa$'\n");
     repository.commit("id_rsa", "one\n");
     repository.commit("plain", "two\n");
     repository.stage("id_rsa", "three\n");

@@ -201,7 +201,7 @@ fn configure(args: &Args) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && args.history) {
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && (args.history || args.ci_env)) {
         let id = rule.id.escape_debug();
         config
             .notes
