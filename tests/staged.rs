@@ -102,6 +102,7 @@ fn a_file_that_is_found_by_its_name_is_new_under_a_new_name() {
     repository.stage("id_rsa", "three\n");
     is(&repository, &[]);
     repository.git(&["mv", "-f", "plain", "other_id_rsa"]);
+    is(&repository, &["other_id_rsa"]);
     repository.stage("other_id_rsa", "four\n");
     is(&repository, &["other_id_rsa"]);
 }

@@ -94,6 +94,10 @@ impl Worker<'_> {
             return outcome;
         }
         let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+        if change.is_renamed {
+            outcome.findings = self.searcher.named(&origin);
+            return outcome;
+        }
         match self.content(&origin, change.id) {
             Ok(content) => outcome = self.searcher.content(&origin, &content),
             Err(skip) => outcome.coverage.skips.push(skip),
