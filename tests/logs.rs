@@ -31,6 +31,7 @@ fn plan(target: Target) -> Plan {
         fingerprint_key: None,
         places: Default::default(),
         now: 1_700_000_000,
+        decode: 3,
         chunk: CHUNK,
     }
 }

@@ -113,6 +113,8 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: vec![Fact { name: "expires", value: "2030-01-01".to_owned() }],
+        decoded: Vec::new(),
+        inspected: None,
     }
 }
 

@@ -40,13 +40,18 @@ impl Detector {
     /// Adds to `out`, ascending, the places in `bytes` where a candidate may be. Whether a place is marked depends on
     /// the bytes from [`BEFORE`] before it to [`AFTER`] behind it alone, and on whether `bytes` begins or ends there.
     pub fn marks(&self, scratch: &mut Scratch, bytes: &[u8], out: &mut Vec<u32>) {
-        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        self.look(scratch, bytes);
         let mut last = None;
         for anchor in &scratch.anchors {
             if last != Some(anchor.at) && self.is_marked(&mut scratch.short_memories, bytes, anchor) {
                 last = Some(anchor.at);
                 out.push(anchor.at as u32);
             }
+        }
+        if !scratch.spots.is_empty() {
+            out.extend(scratch.spots.iter().map(|spot| spot.at as u32));
+            out.sort_unstable();
+            out.dedup();
         }
     }
 
@@ -154,15 +159,32 @@ mod tests {
         out
     }
 
+    const WAYS: usize = 5;
+
+    fn wrapped(way: usize, text: &str) -> String {
+        let each = |write: &dyn Fn(u8) -> String| text.bytes().map(write).collect::<String>();
+        match way {
+            0 => data_encoding::BASE64.encode(text.as_bytes()),
+            1 => data_encoding::HEXLOWER.encode(text.as_bytes()),
+            2 => each(&|byte| format!("%{byte:02x}")),
+            3 => each(&|byte| format!("\\x{byte:02x}")),
+            _ => each(&|byte| format!("{}\0", char::from(byte))),
+        }
+    }
+
     #[test]
     fn every_candidate_is_marked() {
-        let detector = Detector::new(Arc::new(with_examples()), 0).unwrap();
+        let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
         assert!(!detector.needs_whole_objects());
         for rule in &detector.rules().rules {
             let press = Press::new(rule).unwrap();
             for (seed, leak) in rule.leaks.iter().enumerate() {
                 let text = press.expand(leak, seed as u64).unwrap();
                 assert!(!marks(&detector, text.as_bytes()).is_empty(), "{}: leak {seed}", rule.id);
+                for way in 0..WAYS {
+                    let wrapped = wrapped(way, &text);
+                    assert!(!marks(&detector, wrapped.as_bytes()).is_empty(), "{}: leak {seed} by {way}", rule.id);
+                }
             }
         }
     }
@@ -173,12 +195,14 @@ mod tests {
         fn a_mark_depends_on_its_window_alone(
             rule in 0usize..1000,
             seed in any::<u64>(),
+            way in 0..=WAYS,
             before in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
             after in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
         ) {
-            let detector = Detector::new(Arc::new(with_examples()), 0).unwrap();
+            let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
             let rule = &detector.rules().rules[rule % detector.rules().rules.len()];
             let leak = Press::new(rule).unwrap().expand(&rule.leaks[seed as usize % rule.leaks.len()], seed).unwrap();
+            let leak = if way < WAYS { wrapped(way, &leak) } else { leak };
             let text = [&before[..], leak.as_bytes(), &after[..]].concat();
             for &mark in &marks(&detector, &text) {
                 let at = mark as usize;

@@ -14,6 +14,7 @@ use crate::secret::entropy;
 pub mod beginning;
 pub mod escape;
 pub mod allow;
+pub mod decode;
 mod grams;
 pub mod marks;
 mod masks;
@@ -23,6 +24,8 @@ pub mod pattern;
 pub mod prefilter;
 pub mod proof;
 
+use decode::Wrapping;
+use decode::spots::{self, Spot};
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
@@ -44,6 +47,8 @@ pub struct Candidate<'c> {
     pub confidence: Confidence,
     /// What the token tells of itself.
     pub facts: Vec<Fact>,
+    /// What had to be undone to find it.
+    pub wrapping: Wrapping,
 }
 
 /// Where bytes are, for rules that ask for a path.
@@ -69,12 +74,16 @@ pub struct Detector {
     unanchored: Vec<usize>,
     marker: Marker,
     now: i64,
+    /// Encodings inside each other that are undone; 0: none.
+    depth: u8,
+    encoded: spots::Finder,
 }
 
 /// What one thread needs to search; made once, used for every object.
 #[derive(Debug)]
 pub struct Scratch {
     anchors: Vec<Anchor>,
+    spots: Vec<Spot>,
     memories: Vec<Option<Memory>>,
     short_memories: Vec<Option<Memory>>,
 }
@@ -113,7 +122,14 @@ impl Detector {
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
         let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
         let marker = Marker::new(&patterns);
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now })
+        let encoded = spots::Finder::new();
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now, depth: 0, encoded })
+    }
+
+    /// The same detector, which undoes so many encodings inside each other ([`Detector::unwrapped`]); a new one undoes none.
+    #[must_use]
+    pub fn with_depth(self, depth: u8) -> Self {
+        Detector { depth, ..self }
     }
 
     /// The rules it searches with.
@@ -124,7 +140,7 @@ impl Detector {
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
-        Scratch { anchors: Vec::new(), memories: none(), short_memories: none() }
+        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none() }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
@@ -145,7 +161,7 @@ impl Detector {
                 place.insert(candidate);
             }
         };
-        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
             for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
@@ -165,6 +181,16 @@ impl Detector {
             }
         }
         found.into_values().collect()
+    }
+
+    /// Finds the anchors in `bytes`, and the spots where something may be encoded.
+    fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
+        scratch.spots.clear();
+        if self.depth == 0 {
+            return self.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
+        }
+        self.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
+        self.encoded.everywhere(bytes, &mut scratch.spots);
     }
 
     /// gitleaks' meaning of keywords where they need not be in the match: one of them stands somewhere.
@@ -197,7 +223,8 @@ impl Detector {
         };
         // What is skipped is a prefix of plain characters, so it is as long escaped as not.
         let span = hit.secret.start + skip..hit.secret.end;
-        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts })
+        let wrapping = Wrapping::default();
+        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, wrapping })
     }
 }
 

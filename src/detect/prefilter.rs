@@ -177,10 +177,11 @@ impl Prefilter {
         }
     }
 
-    /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer.
-    pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
+    /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer. `each` is shown
+    /// every run, as finding them again would cost as much.
+    pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>, each: impl FnMut(&Range<usize>)) {
         out.clear();
-        self.anchors_near_runs(bytes, out);
+        self.anchors_near_runs(bytes, out, each);
         for (finder, keyword) in &self.single {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
@@ -190,9 +191,10 @@ impl Prefilter {
         out.sort_unstable();
     }
 
-    fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
+    fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, mut each: impl FnMut(&Range<usize>)) {
         let (mut pending, mut pending_digits) = (0..0, 0..0);
         for_each_run(bytes, |run| {
+            each(&run);
             if let Some(heads) = self.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
                 heads
                     .grams
@@ -348,7 +350,7 @@ mod tests {
                 Keyword { lower_case: true, ..keyword("itl", None) },
             ];
             let mut found = Vec::new();
-            Prefilter::new(keywords.to_vec(), Vec::new()).anchors(&bytes, &mut found);
+            Prefilter::new(keywords.to_vec(), Vec::new()).anchors(&bytes, &mut found, |_| {});
             let runs = runs_by_hand(&bytes);
             for (index, keyword) in keywords.iter().enumerate() {
                 for at in 0..bytes.len().saturating_sub(keyword.text.len() - 1) {

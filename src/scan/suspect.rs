@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Plan;
-use super::snippet::{Masked, lines, mask, redacted};
-use crate::chunk::Position;
+use super::snippet::{Masked, alone, lines, mask, redacted};
+use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
@@ -22,6 +22,13 @@ pub(super) struct Place<'a> {
     pub commit: Option<&'a str>,
 }
 
+/// A secret whose text is longer is shown without what stands around it, in bytes: no chunk is sure to have all of that.
+const LONG: usize = MARGIN / 2;
+
+fn is_long(candidate: &Candidate<'_>) -> bool {
+    candidate.span.len() > LONG
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Suspect {
@@ -35,6 +42,7 @@ pub(super) struct Suspect {
     region: Region,
     confidence: Confidence,
     proof: Proof,
+    decoded: Vec<&'static str>,
 }
 
 impl Suspect {
@@ -45,13 +53,21 @@ impl Suspect {
             rule: candidate.rule.clone(),
             facts: candidate.facts.clone(),
             token: Secret::new(candidate.token.to_vec()),
-            matched: Secret::new(&bytes[candidate.matched.clone()]),
-            lines: Secret::new(&bytes[lines(bytes, &candidate.matched)]),
-            snippet: mask(bytes, &candidate.span, &redacted, masked, region.start.line),
+            matched: Secret::new(match candidate.wrapping.layers.is_empty() {
+                true => &bytes[candidate.matched.clone()],
+                false => &candidate.wrapping.matched,
+            }),
+            // No comment stands beside what is so long.
+            lines: Secret::new(if is_long(candidate) { &[] } else { &bytes[lines(bytes, &candidate.matched)] }),
+            snippet: match is_long(candidate) {
+                true => alone(&redacted, region.start.line),
+                false => mask(bytes, &candidate.span, &redacted, masked, region.start.line),
+            },
             redacted,
             region,
             confidence: candidate.confidence,
             proof: candidate.proof.clone(),
+            decoded: candidate.wrapping.layers.iter().map(|layer| layer.as_str()).collect(),
         }
     }
 
@@ -69,6 +85,7 @@ impl Suspect {
             region: Region { start: Position::START, end: Position::START },
             confidence: rule.confidence,
             proof: Proof::Absent,
+            decoded: Vec::new(),
         }
     }
 
@@ -92,6 +109,7 @@ impl Suspect {
             rule: self.rule,
             secret: self.token,
             redacted: self.redacted,
+            decoded: self.decoded,
             fingerprint,
             origin,
             provenance,
@@ -101,6 +119,7 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            inspected: None,
         }
     }
 

@@ -31,6 +31,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         fingerprint_key: None,
         places: Default::default(),
         now: 0,
+        decode: 3,
         chunk,
     };
     let mut all = Vec::new();
