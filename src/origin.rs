@@ -237,7 +237,8 @@ pub struct Provenance {
     pub in_head: bool,
     /// There are more paths than were followed.
     pub truncated: bool,
-    /// Not all references and commits could be read: that none leads to the object means nothing.
+    /// Not all references and commits could be read, or a push that is not through yet brings more: that none leads to the object means
+    /// nothing.
     pub incomplete: bool,
 }
 

@@ -311,6 +311,7 @@ fn a_server_has_its_own_configuration() {
     commit(&repository, "a", &token(1));
     let said = attempt(&repository, &["push", "-q", "origin", "main"]);
     refused(&said, "a:1:1");
+    assert!(!said.all().contains("unreachable"), "not yet: {}", said.all());
     let (_, rest) = said.err.split_once("fingerprint: ").expect("it is told");
     let list = format!("[[allowlists]]\nreason = \"x\"\nfingerprints = [\"{}\"]\n", &rest[..32]);
     commit(&repository, ".stanch.toml", &list);

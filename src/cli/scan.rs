@@ -266,7 +266,7 @@ fn configure(search: &Search) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&search.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && search.history) {
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && (search.history || search.ci_env)) {
         let id = rule.id.escape_debug();
         let note = format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too");
         config.notes.push(note);

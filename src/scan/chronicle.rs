@@ -13,8 +13,8 @@ use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
 use crate::source::git::{
-    Attribution, History, Layout, Object, Options, Reader, Reference, References, Stores, Tip, attribute, field,
-    references,
+    Attribution, History, Layout, Object, Options, Reader, Reference, References, Revision, Stores, Tip, attribute,
+    field, references,
 };
 
 /// See the module.
@@ -24,6 +24,8 @@ pub(super) struct Chronicle<'s> {
     commits: BTreeMap<ObjectId, Commit>,
     /// Stands before the paths: where the repository is in the one that was asked for.
     within: PathBuf,
+    /// Objects were asked for by their names: a push that is not through yet will give them references.
+    is_under_way: bool,
 }
 
 impl<'s> Chronicle<'s> {
@@ -49,7 +51,9 @@ impl<'s> Chronicle<'s> {
         for id in ids.chain(itself) {
             commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
         }
-        Ok(Chronicle { attribution, references, commits, within: layout.within.clone() })
+        let named = request.scope.iter().flat_map(|scope| &scope.revisions);
+        let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
+        Ok(Chronicle { attribution, references, commits, within: layout.within.clone(), is_under_way })
     }
 
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
@@ -94,7 +98,8 @@ impl<'s> Chronicle<'s> {
         provenance.references.extend(self.references.all.iter().filter(leads).map(|reference| reference.name.clone()));
         provenance.references.sort();
         provenance.references.dedup();
-        provenance.incomplete = !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
+        provenance.incomplete =
+            self.is_under_way || !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
         provenance
     }
 

@@ -186,7 +186,7 @@ impl<'p> Searcher<'p> {
     }
 
     /// What rules without a pattern find: files whose path matches.
-    fn named(&self, origin: &Origin) -> Vec<Finding> {
+    pub(super) fn named(&self, origin: &Origin) -> Vec<Finding> {
         let Some(path) = origin.path().map(|path| path.as_os_str().as_encoded_bytes()) else { return Vec::new() };
         let place = Place { path: Some(path), commit: None };
         let found = self.by_path.iter().filter(|rule| rule.path.as_ref().is_some_and(|wanted| wanted.is_match(path)));

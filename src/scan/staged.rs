@@ -3,7 +3,6 @@
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -13,7 +12,7 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Allowed, Finding, Verdict};
 use crate::origin::{ObjectId, Origin};
-use crate::secret::Fingerprint;
+use crate::secret::Secret;
 use crate::source::files;
 use crate::source::git::{Change, Environment, Layout, Reader, Staged, Stores, check_owner, staged, to_path};
 
@@ -96,6 +95,10 @@ impl Worker<'_> {
             return outcome;
         }
         let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+        if change.is_renamed {
+            outcome.findings = self.searcher.named(&origin);
+            return outcome;
+        }
         match self.content(&origin, change.id) {
             Ok(content) => outcome = self.searcher.content(&origin, &content),
             Err(skip) => outcome.coverage.skips.push(skip),
@@ -103,7 +106,10 @@ impl Worker<'_> {
         if outcome.findings.iter().any(|finding| finding.verdict == Verdict::Reported) {
             let old = self.old(change, &origin);
             for finding in &mut outcome.findings {
-                if finding.verdict == Verdict::Reported && old.contains(&finding.fingerprint) {
+                // Not by its fingerprint: that of a weak secret is that of its place, where a new one may stand now.
+                let is_name = finding.secret.is_empty();
+                let is_old = if is_name { change.before.is_some() } else { old.contains(&finding.secret) };
+                if finding.verdict == Verdict::Reported && is_old {
                     let reason = "HEAD has it already: scan the files or --history".to_owned();
                     finding.verdict = Verdict::Allowed(Allowed { by: "head", reason });
                 }
@@ -124,15 +130,15 @@ impl Worker<'_> {
         }
     }
 
-    /// What `HEAD`'s versions of a file hold.
-    fn old(&mut self, change: &Change, origin: &Origin) -> HashSet<Fingerprint> {
+    /// The secrets in `HEAD`'s versions of a file.
+    fn old(&mut self, change: &Change, origin: &Origin) -> Vec<Secret> {
         let versions: Vec<ObjectId> = change.before.map_or_else(|| self.removed.to_vec(), |before| vec![before]);
-        let mut old = HashSet::new();
+        let mut old = Vec::new();
         for id in versions {
             // A version that cannot be read hides nothing.
             if let Ok(content) = self.content(origin, id) {
                 let found = self.searcher.content(origin, &content).findings;
-                old.extend(found.iter().map(|finding| finding.fingerprint));
+                old.extend(found.into_iter().map(|finding| finding.secret));
             }
         }
         old

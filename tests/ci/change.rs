@@ -4,6 +4,9 @@ use super::*;
 
 const CI: &[&str] = &["--ci-env"];
 
+/// The variables of a system, what it checks out, and the files with findings.
+type Case<'c> = (Vec<(String, String)>, &'c str, &'c [&'c str]);
+
 #[test]
 fn each_system_is_scanned_for_what_the_change_brings() {
     let story = Story::new();
@@ -29,7 +32,7 @@ fn each_system_is_scanned_for_what_the_change_brings() {
     let pr = [("BITBUCKET_COMMIT", t3.as_str()), ("BITBUCKET_PR_ID", "7"), ("BITBUCKET_PR_DESTINATION_BRANCH", "main")];
     let azure =
         [("BUILD_REASON", "PullRequest"), ("BUILD_SOURCEVERSION", merge), ("SYSTEM_PULLREQUEST_SOURCECOMMITID", t3)];
-    let cases: Vec<(Vec<(String, String)>, &str, &[&str])> = vec![
+    let cases: Vec<Case> = vec![
         (gitlab(&[&merge_request[..], &[("CI_COMMIT_SHA", t3)]].concat()), t3, &["came"]),
         (gitlab(&merged), merge, &["came"]),
         (gitlab(&[&push(ZERO, "topic")[..], &[("CI_COMMIT_SHA", t3)]].concat()), t3, &["came"]),

@@ -27,7 +27,10 @@ fn gitlab_tells_in_variables() {
     let push = [("CI_PIPELINE_SOURCE", "push"), ("CI_COMMIT_SHA", TWO), ("CI_DEFAULT_BRANCH", "main")];
     let more = |other: &[(&'static str, &'static str)]| case(&[&push[..], other].concat());
     let before = Base::Commit(id(ONE));
-    assert_eq!(more(&[("CI_COMMIT_BEFORE_SHA", ONE), ("CI_COMMIT_BRANCH", "main")]), from(TWO, &[before.clone()]));
+    assert_eq!(
+        more(&[("CI_COMMIT_BEFORE_SHA", ONE), ("CI_COMMIT_BRANCH", "main")]),
+        from(TWO, std::slice::from_ref(&before))
+    );
     assert_eq!(more(&[("CI_COMMIT_BEFORE_SHA", ZERO), ("CI_COMMIT_BRANCH", "main")]), from(TWO, &[]));
     assert_eq!(more(&[("CI_COMMIT_BEFORE_SHA", ZERO), ("CI_COMMIT_BRANCH", "x")]), from(TWO, &[main_branch()]));
     let merge = [
