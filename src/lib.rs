@@ -1,8 +1,8 @@
 //! stanch finds leaked tokens and stops the leak. The modules stand in the order in which data flows.
 //!
 //! ```text
-//! nouns    origin → place → chunk → coverage → rule → secret → finding → baseline → summary → exit
-//! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
+//! nouns    origin → place → chunk → coverage → shape → rule → secret → finding → baseline → summary → exit
+//! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out; builtin has ours, read when the program was built
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
 //! hooks    hook       git asks before it commits, pushes, receives: what to scan then
 //! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
@@ -20,6 +20,8 @@ pub mod chunk;
 
 pub mod coverage;
 
+pub mod shape;
+
 pub mod rule;
 
 pub mod secret;
@@ -33,6 +35,8 @@ pub mod summary;
 pub mod exit;
 
 pub mod rulefile;
+
+pub mod builtin;
 
 pub mod source;
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use stanch::builtin::with_examples;
 use stanch::detect::mint::{Press, mint};
 use stanch::finding::Finding;
 use stanch::rule::Confidence;
-use stanch::rulefile::builtin;
 use stanch::scan::{self, Plan, Watch};
 use stanch::source::files::{self, Target};
 use stanch::source::log::Dialect;
@@ -24,11 +24,12 @@ fn plan(target: Target) -> Plan {
         targets: vec![target],
         files: files::Options::default(),
         log: Some(Dialect::Auto),
-        rules: Arc::new(builtin()),
+        rules: Arc::new(with_examples()),
         jobs: 1,
         confidence: Confidence::Medium,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 1_700_000_000,
         chunk: CHUNK,
     }
@@ -49,7 +50,7 @@ fn scan_text(log: &[u8], change: impl FnOnce(&mut Plan)) -> (Vec<Finding>, Summa
 }
 
 fn token(rule: &str, seed: u64) -> String {
-    mint(builtin().get(rule).unwrap(), seed).unwrap()
+    mint(with_examples().get(rule).unwrap(), seed).unwrap()
 }
 
 /// What a test log is a pattern for: `<TOKEN>` is a minted token, `<A>` and `<B>` its halves.
@@ -136,7 +137,7 @@ fn a_title_that_holds_the_secret_is_masked() {
 #[test]
 fn tokens_of_equal_lines_are_not_taken_for_one_wrapped_token() {
     let rule = "gitlab-pat";
-    let rules = builtin();
+    let rules = with_examples();
     let press = Press::new(rules.get(rule).unwrap()).unwrap();
     let line = |seed| format!("DEPLOYMENT_TOKEN_FOR_THE_PRODUCTION_SYSTEM_{seed}={}", press.token(seed).unwrap());
     let log = format!("{}\n{}\n", line(1), line(2));

@@ -71,6 +71,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         clean: Vec::new(),
         allowlists: Vec::new(),
         skip_report: false,
+        shape: None,
     }
 }
 
@@ -112,6 +113,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: vec![Fact { name: "expires", value: "2030-01-01".to_owned() }],
+        decoded: Vec::new(),
     }
 }
 

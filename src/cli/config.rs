@@ -30,6 +30,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use crate::builtin;
 use crate::coverage::Why;
 use crate::rule::{Confidence, Ignore, RuleSet};
 use crate::rulefile::{self, At, RawAllowlist, Source, allowlist, nearest};
@@ -130,7 +131,7 @@ pub fn for_target(target: &Path, explicit: Option<&Path>) -> Result<Config, Erro
     let found = explicit.map_or_else(|| discover(target), |path| Ok(Some(path.to_owned())))?;
     let mut config = match found {
         Some(path) => load(&path)?,
-        None => Config { rules: rulefile::builtin(), ..Config::default() },
+        None => Config { rules: builtin::ready(), ..Config::default() },
     };
     config.rules.ignores = ignores(target)?;
     Ok(config)
@@ -198,11 +199,11 @@ fn looks_like_gitleaks(text: &str) -> bool {
 }
 
 fn load_gitleaks(path: &Path) -> Result<Config, Error> {
-    let mut loaded = rulefile::load(path)?;
+    let mut loaded = rulefile::load(path, builtin::ready)?;
     let shown = path.display();
     if loaded.rules.rules.is_empty() {
         // gitleaks would search for nothing and say "no leaks".
-        loaded = rulefile::extend(rulefile::builtin(), path)?;
+        loaded = rulefile::extend(builtin::ready(), path)?;
         loaded.notes.push(format!("{shown} has no rules and extends none: the built-in rules are used"));
     } else if !loaded.with_builtin {
         loaded.notes.push(format!("{shown} does not extend the default: the built-in rules are not used"));
@@ -254,7 +255,7 @@ fn load_ours(path: &Path, text: &str) -> Result<Config, Error> {
     let name = path.display().to_string();
     let source = Source { name: &name, text, ours: false };
     let raw: RawConfig = source.toml()?;
-    let mut config = Config { rules: rulefile::builtin(), ..Config::default() };
+    let mut config = Config { rules: builtin::ready(), ..Config::default() };
     for file in &raw.scan.rules {
         config.add_rules(&path.parent().unwrap_or(Path::new("")).join(file))?;
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
 use super::config::{self, Config};
 use super::history;
-use super::output::{Outputs, Wanted, color, has_terminal};
+use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
 use super::respond::ScanArgs;
-use super::{baseline, message, progress};
+use super::{baseline, ci, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
 use crate::detect::decode::DEPTH;
@@ -31,6 +31,8 @@ use crate::summary::Summary;
 
 /// What can be said on the command line. What is not said comes from the configuration file, then from the default.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("objects").args(["history", "ci_env"]).multiple(true))]
 pub(super) struct Args {
     /// Files, directories, FIFOs, or - for standard input
     #[arg(value_name = "TARGET", default_value = ".")]
@@ -42,6 +44,10 @@ pub(super) struct Args {
     /// Search what the next commit would change, as the index of the repository at TARGET has it, instead of its files
     #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
     staged: bool,
+    /// Search what the change brought for which a CI system runs this, as its environment tells; where no change is told (a schedule), all
+    /// that references lead to. A CI system that is not known is an error
+    #[arg(long, conflicts_with_all = ["staged", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
+    ci_env: bool,
     #[command(flatten)]
     in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
@@ -142,14 +148,9 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     for note in &config.notes {
         message::warning(note);
     }
-    anyhow::ensure!(
-        !(args.history || args.staged) || args.targets.len() == 1,
-        "--history and --staged take one repository at a time; {} were named",
-        args.targets.len()
-    );
     let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let mut plan = plan(args, config);
+    let mut plan = plan(args, config)?;
     adjust(&mut plan);
     if let Some(path) = &args.baseline {
         plan.baseline = Some(baseline::load(path, places(args), plan.now)?);
@@ -158,7 +159,7 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     on_interrupt(&watch)?;
     let mut outputs = Outputs::open(&wanted, &style(args), &header(args, &plan, show_allowed))?;
     plan.files.unfinished = outputs.unfinished();
-    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+    let mut summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| {
             seen(&finding);
             if outputs.finding(&finding).is_break() {
@@ -166,6 +167,9 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
             }
         })
     })?;
+    if args.ci_env {
+        ci::advise(&mut summary.coverage.skips);
+    }
     outputs.finish(&summary)?;
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
@@ -183,7 +187,7 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
     for note in &config.notes {
         message::warning(note);
     }
-    let plan = Plan { baseline: known, ..plan(args, config) };
+    let plan = Plan { baseline: known, ..plan(args, config)? };
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
     let mut findings = Vec::new();
@@ -201,9 +205,11 @@ fn configure(args: &Args) -> Result<Config> {
         config.add_rules(path)?;
     }
     config.keep_rules(&args.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && args.history) {
         let id = rule.id.escape_debug();
-        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+        config
+            .notes
+            .push(format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too"));
     }
     Ok(config)
 }
@@ -214,7 +220,7 @@ pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
     let mut scan = Alone::try_parse_from(std::iter::once("scan".into()).chain(["--".into()]).chain(words))?.scan;
     (scan.only, scan.config) = (args.only.clone(), args.config.clone());
     (scan.history, scan.log) = (args.history, args.log);
-    let plan = plan(&scan, configure(&scan)?);
+    let plan = plan(&scan, configure(&scan)?)?;
     let mut findings = Vec::new();
     let summary = scan::run(&plan, &Watch::default(), &mut |finding| {
         if finding.verdict == Verdict::Reported {
@@ -252,11 +258,25 @@ fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-fn plan(args: &Args, config: Config) -> Plan {
+fn plan(args: &Args, config: Config) -> Result<Plan> {
+    let is_of_git = args.history || args.ci_env || args.staged;
+    ensure!(
+        !is_of_git || args.targets.len() == 1,
+        "--history, --ci-env and --staged take one repository at a time; {} were named",
+        args.targets.len()
+    );
+    let mut history = (args.history || args.ci_env).then(|| args.in_history.request(args.targets[0].clone()));
+    if let (Some(request), true) = (&mut history, args.ci_env) {
+        let (scope, told) = ci::scope(&request.repository)?;
+        request.scope = Some(scope);
+        if !args.quiet {
+            message::note(&told);
+        }
+    }
     let defaults = config.scan;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Plan {
-        history: args.history.then(|| args.in_history.request(args.targets[0].clone())),
+    Ok(Plan {
+        history,
         staged: args.staged.then(|| super::hook::staged(args.targets[0].clone())),
         targets: args.targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
@@ -270,12 +290,13 @@ fn plan(args: &Args, config: Config) -> Plan {
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
+        places: places(args),
         baseline: None,
         now: super::now(),
         decode: args.decode_depth,
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
-    }
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a key on the command line would be seen by every process")]
@@ -294,6 +315,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     ctrlc::set_handler(move || {
         if watch.interrupt.swap(true, Relaxed) {
             // The second time: whatever blocks, the user wants out.
+            discard_unfinished();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     })

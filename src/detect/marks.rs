@@ -4,13 +4,14 @@
 //! mark says "here may be a candidate": it never misses one, and what it says too much costs only a second look.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::shape::{Shape, flatten, is_run_byte, max_len};
 use super::{Detector, Scratch};
+use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
 pub const BEFORE: usize = 64;
@@ -21,12 +22,12 @@ pub const AFTER: usize = 192;
 /// What decides marks: for each rule its pattern, cut to the window.
 #[derive(Debug)]
 pub(super) struct Marker {
-    short: Vec<Option<Pattern>>,
+    short: Vec<OnceLock<Option<Pattern>>>,
 }
 
 impl Marker {
     pub(super) fn new(patterns: &[Pattern]) -> Self {
-        Marker { short: patterns.iter().map(|pattern| Some(pattern.shortened(pattern.shape.as_ref()?))).collect() }
+        Marker { short: patterns.iter().map(|_| OnceLock::new()).collect() }
     }
 }
 
@@ -58,19 +59,23 @@ impl Detector {
         let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
         let (len, owners) = &self.anchors[anchor.keyword];
         owners.iter().any(|&index| {
-            let (Some(short), Some(shape)) = (&self.marker.short[index], &self.patterns[index].shape) else {
-                return false;
-            };
+            let pattern = &self.patterns[index];
+            let short = || self.marker.short[index].get_or_init(|| Some(pattern.shortened(pattern.shape.as_ref()?)));
+            let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
             is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[index].requires_digit)
                 && short.around(&mut memories[index], bytes, anchor.at, *len).is_some()
         })
     }
 }
 
-/// What the prefilter asks, asked of the window alone: whether there is a run (with a digit, if one is needed) that
-/// begins at most the rule's lead behind the anchor, and does not end before it.
+/// What the prefilter asks, asked of the window alone: whether the anchor goes on as a run for as long as it must, and
+/// whether there is a run (with a digit, if one is needed) that begins at most the rule's lead behind the anchor, and does
+/// not end before it.
 fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
     let Some(near) = shape.run else { return true };
+    if !window[at..].iter().take(near.rest).all(|&byte| is_run_byte(byte)) || window.len() < at + near.rest {
+        return false;
+    }
     let mut start = 0;
     while start < window.len() && start <= at + near.lead {
         let len = window[start..].iter().take_while(|&&byte| is_run_byte(byte)).count();
@@ -145,8 +150,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::builtin::with_examples;
     use crate::detect::mint::Press;
-    use crate::rulefile::builtin;
 
     fn marks(detector: &Detector, bytes: &[u8]) -> Vec<u32> {
         let mut out = Vec::new();
@@ -169,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_candidate_is_marked() {
-        let detector = Detector::new(Arc::new(builtin()), 0).unwrap().with_depth(3);
+        let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
         assert!(!detector.needs_whole_objects());
         for rule in &detector.rules().rules {
             let press = Press::new(rule).unwrap();
@@ -194,7 +199,7 @@ mod tests {
             before in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
             after in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-".to_vec()), 0..300),
         ) {
-            let detector = Detector::new(Arc::new(builtin()), 0).unwrap().with_depth(3);
+            let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
             let rule = &detector.rules().rules[rule % detector.rules().rules.len()];
             let leak = Press::new(rule).unwrap().expand(&rule.leaks[seed as usize % rule.leaks.len()], seed).unwrap();
             let leak = if way < WAYS { wrapped(way, &leak) } else { leak };

@@ -15,13 +15,14 @@ pub mod beginning;
 pub mod escape;
 pub mod allow;
 pub mod decode;
+mod grams;
 pub mod marks;
+mod masks;
 pub mod mint;
 pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
-pub mod shape;
 
 use decode::Wrapping;
 use decode::spots::{self, Spot};
@@ -90,7 +91,7 @@ pub struct Scratch {
 impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
-        let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
+        let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
         let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
@@ -98,7 +99,7 @@ impl Detector {
                 unanchored.push(index);
                 continue;
             };
-            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
             for text in &rule.keywords {
                 let needed = Keyword {
                     text: text.clone(),
@@ -115,7 +116,7 @@ impl Detector {
             }
         }
         let prefilter = Prefilter::new(
-            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            keywords.values().map(|(keyword, _)| keyword.clone()).collect(),
             stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
@@ -245,7 +246,7 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
             Proof::Absent => 1,
             Proof::Fails(_) => 0,
         };
-        (rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        (!is_generic(rule), rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);
@@ -262,6 +263,12 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         free
     });
     candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+/// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token
+/// it is says more.
+fn is_generic(rule: &Rule) -> bool {
+    rule.provider == "generic" || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic")
 }
 
 #[cfg(test)]

@@ -168,6 +168,7 @@ pub(super) fn clip(text: &str, limit: usize) -> String {
 pub(super) fn why(finding: &Finding) -> String {
     let why = sentence(match &finding.proof {
         Proof::Holds(why) | Proof::Fails(why) => why,
+        Proof::Absent if finding.rule.regex.is_empty() => "Found by its name",
         Proof::Absent => "Found by its shape and what stands around it",
     });
     let mut chars = why.chars();

@@ -285,7 +285,15 @@ struct Scanner<'p> {
 impl<'p> Scanner<'p> {
     fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
-        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new(), failed: Vec::new(), limited: Vec::new(), blind: false }
+        Scanner {
+            searcher,
+            detector,
+            scratch: detector.scratch(),
+            found: Vec::new(),
+            failed: Vec::new(),
+            limited: Vec::new(),
+            blind: false,
+        }
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
@@ -384,6 +392,7 @@ mod tests {
             confidence: Confidence::Medium,
             accept: Vec::new(),
             fingerprint_key: None,
+            places: Default::default(),
             now: 0,
             decode: 3,
             chunk: 1 << 20,

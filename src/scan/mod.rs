@@ -12,6 +12,7 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
 use crate::origin::Origin;
+use crate::place::Places;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
@@ -58,6 +59,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What leads from the paths of files to those of their repository, which fingerprints of guessable secrets go by.
+    pub places: Places,
     /// What is known already and hidden.
     pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.

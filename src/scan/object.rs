@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::detect::decode::{Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
+use crate::rule::Rule;
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 
@@ -40,6 +42,8 @@ pub(super) struct Searcher<'p> {
     detector: &'p Detector,
     watch: &'p Watch,
     scratch: Scratch,
+    /// Rules that speak of files by their path alone.
+    by_path: Vec<Arc<Rule>>,
     buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
@@ -51,11 +55,14 @@ pub(super) struct Searcher<'p> {
 
 impl<'p> Searcher<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
+        let by_path =
+            plan.rules.rules.iter().filter(|rule| rule.regex.is_empty() && !rule.skip_report).cloned().collect();
         Searcher {
             plan,
             detector,
             watch,
             scratch: detector.scratch(),
+            by_path,
             buffer: Buffer::default(),
             log: None,
             collector: Collector::default(),
@@ -145,6 +152,10 @@ impl<'p> Searcher<'p> {
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         self.collector = Collector::default();
         let mut told = Told::default();
+        let named = self.named(origin);
+        if !named.is_empty() {
+            emit(Outcome { findings: named, ..Outcome::default() });
+        }
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
             let notes =
@@ -164,6 +175,14 @@ impl<'p> Searcher<'p> {
         });
         self.buffer = buffer;
         ended
+    }
+
+    /// What rules without a pattern find: files whose path matches.
+    fn named(&self, origin: &Origin) -> Vec<Finding> {
+        let Some(path) = origin.path().map(|path| path.as_os_str().as_encoded_bytes()) else { return Vec::new() };
+        let place = Place { path: Some(path), commit: None };
+        let found = self.by_path.iter().filter(|rule| rule.path.as_ref().is_some_and(|wanted| wanted.is_match(path)));
+        found.map(|rule| Suspect::named(rule).finding(self.plan, origin.clone(), &[place], None)).collect()
     }
 
     /// The findings whose secret begins in the part that the chunk answers for.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::Plan;
 use super::snippet::{Masked, alone, lines, mask, redacted};
-use crate::chunk::MARGIN;
+use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
 use crate::origin::{Origin, Provenance};
+use crate::place::slashed;
 use crate::rule::{Confidence, Rule};
 use crate::secret::{Fingerprint, Secret};
 
@@ -70,6 +71,24 @@ impl Suspect {
         }
     }
 
+    /// A file that a rule without a pattern asks for by its path: there is no secret but the file.
+    pub(super) fn named(rule: &Arc<Rule>) -> Self {
+        let text = String::new();
+        Suspect {
+            rule: rule.clone(),
+            facts: Vec::new(),
+            token: Secret::new([]),
+            matched: Secret::new([]),
+            lines: Secret::new([]),
+            snippet: Snippet { line: 1, text, mark: 0..0, cut_before: false, cut_after: false },
+            redacted: "(the file itself)".to_owned(),
+            region: Region { start: Position::START, end: Position::START },
+            confidence: rule.confidence,
+            proof: Proof::Absent,
+            decoded: Vec::new(),
+        }
+    }
+
     /// The finding. It is allowed only if it is at every one of `places`.
     pub(super) fn finding(
         self,
@@ -106,11 +125,13 @@ impl Suspect {
     #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
     fn fingerprint(&self, plan: &Plan, origin: &Origin) -> Fingerprint {
         match (&plan.fingerprint_key, self.rule.is_strong()) {
-            (_, true) => Fingerprint::of_strong(self.token.expose()),
-            (Some(key), false) => Fingerprint::of_keyed(key.expose(), self.token.expose()),
-            (None, false) => {
+            (_, true) if !self.token.is_empty() => Fingerprint::of_strong(self.token.expose()),
+            (Some(key), false) if !self.token.is_empty() => Fingerprint::of_keyed(key.expose(), self.token.expose()),
+            _ => {
                 let (before, after) = self.snippet.neighbours();
-                Fingerprint::of_place(&self.rule.id, origin.to_string().as_bytes(), before, after)
+                let path =
+                    plan.places.of(origin).map_or_else(|| origin.to_string().into_bytes(), |path| slashed(&path));
+                Fingerprint::of_place(&self.rule.id, &path, before, after)
             }
         }
     }

@@ -21,16 +21,16 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
+use stanch::builtin::with_examples;
 use stanch::detect::mint::Press;
 use stanch::rule::{Confidence, Rule, RuleSet};
-use stanch::rulefile::builtin;
 use stanch::secret::Fingerprint;
 use tempfile::TempDir;
 
 /// Every format of a report, by the name that `--format` takes.
 const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
 
-static RULES: LazyLock<RuleSet> = LazyLock::new(builtin);
+static RULES: LazyLock<RuleSet> = LazyLock::new(with_examples);
 
 fn rule(id: &str) -> Arc<Rule> {
     RULES.get(id).unwrap_or_else(|| panic!("no rule {id}")).clone()

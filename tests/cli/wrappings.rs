@@ -64,7 +64,11 @@ fn wrappings(token: &str) -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
         ("glued", code(format!("https://example.com/a/{}", base64(text.as_bytes()))), vec!["base64"]),
         ("64", code(wrapped(&base64(text.as_bytes()), 64, "\n")), vec!["base64"]),
         ("76", code(wrapped(&base64(text.as_bytes()), 76, "\r\n")), vec!["base64"]),
-        ("yaml", code(format!("data: |\n    {}\nnext: 1", wrapped(&base64(text.as_bytes()), 64, "\n    "))), vec!["base64"]),
+        (
+            "yaml",
+            code(format!("data: |\n    {}\nnext: 1", wrapped(&base64(text.as_bytes()), 64, "\n    "))),
+            vec!["base64"],
+        ),
         ("twice", code(base64(base64(text.as_bytes()).as_bytes())), vec!["base64", "base64"]),
         ("gzip", code(format!("x: {}", base64(&gzip(text.as_bytes())))), vec!["base64", "gzip"]),
         ("zlib", code(format!("x: {}", base64(&zlib(text.as_bytes())))), vec!["base64", "zlib"]),
@@ -73,7 +77,11 @@ fn wrappings(token: &str) -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
         ("hex", code(format!("0x{}", data_encoding::HEXLOWER.encode(text.as_bytes()))), vec!["hex"]),
         ("HEX", code(data_encoding::HEXUPPER.encode(token.as_bytes())), vec!["hex"]),
         ("percent", code(each(token, |byte| format!("%{byte:02x}"))), vec!["percent"]),
-        ("url", code(format!("https%3A%2F%2Fexample.com%2F%3Ft%3D{}%26b%3D", token.replace('_', "%5f"))), vec!["percent"]),
+        (
+            "url",
+            code(format!("https%3A%2F%2Fexample.com%2F%3Ft%3D{}%26b%3D", token.replace('_', "%5f"))),
+            vec!["percent"],
+        ),
         ("x", code(format!("s = \"{}\"", each(token, |byte| format!("\\x{byte:02x}")))), vec!["escape"]),
         ("u", code(format!("s = \"{}\"", each(token, |byte| format!("\\u{byte:04X}")))), vec!["escape"]),
         ("json", code(json), vec!["escape"]),
@@ -115,7 +123,8 @@ fn every_wrapping_is_undone_and_told_and_shows_nothing() {
     for format in FORMATS {
         let ran = tree.scan(&["--format", format]).exits(1);
         hides(&ran.out, &token);
-        let encodings: Vec<String> = all.iter().filter_map(|(_, bytes, _)| String::from_utf8(bytes.clone()).ok()).collect();
+        let encodings: Vec<String> =
+            all.iter().filter_map(|(_, bytes, _)| String::from_utf8(bytes.clone()).ok()).collect();
         for text in encodings.iter().flat_map(|text| text.split_whitespace()).filter(|text| text.len() > 60) {
             let middle = &text[20..text.len() - 20];
             assert!(!ran.out.contains(middle), "{format}: {middle}");
@@ -137,10 +146,16 @@ fn a_key_of_a_kubernetes_secret_is_named() {
     ]);
     let report = tree.json(&[]);
     let keys: Vec<&Value> = findings(&report).iter().map(|finding| &finding["properties"]["kubernetes.key"]).collect();
-    assert_eq!(keys, ["GITHUB_TOKEN", "git.token", "token", "", "long-one"].map(|key| match key {
-        "" => Value::Null,
-        key => Value::from(key),
-    }).iter().collect::<Vec<_>>());
+    assert_eq!(
+        keys,
+        ["GITHUB_TOKEN", "git.token", "token", "", "long-one"]
+            .map(|key| match key {
+                "" => Value::Null,
+                key => Value::from(key),
+            })
+            .iter()
+            .collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -152,14 +167,18 @@ fn the_place_is_that_of_the_encoded_secret() {
     let report = tree.json(&[]);
     let finding = &findings(&report)[0];
     let at = text.find(&token).unwrap() * 4 / 3;
-    assert_eq!((finding["line"].as_u64(), finding["column"].as_u64()), (Some(2 + at as u64 / 64), Some(3 + at as u64 % 64)));
+    assert_eq!(
+        (finding["line"].as_u64(), finding["column"].as_u64()),
+        (Some(2 + at as u64 / 64), Some(3 + at as u64 % 64))
+    );
 }
 
 #[test]
 fn a_token_that_stands_there_twice_in_one_place_is_told_once() {
     let token = pat(7);
     // The escape before it makes no difference to what stands alone.
-    let tree = Tree::with(&[("a", &format!("\"\\u003cb\\u003e {token} \\u003cb\\u003e\\nxxxxxxxxxxxxxxxxxxxxxxxxx\""))]);
+    let tree =
+        Tree::with(&[("a", &format!("\"\\u003cb\\u003e {token} \\u003cb\\u003e\\nxxxxxxxxxxxxxxxxxxxxxxxxx\""))]);
     let report = tree.json(&[]);
     assert_eq!(findings(&report).len(), 1);
     assert_eq!(findings(&report)[0]["decoded"], serde_json::json!([]));

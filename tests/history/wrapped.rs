@@ -35,8 +35,12 @@ fn written(way: usize, token: &str, lead: &str) -> Vec<u8> {
         6 => each(&|byte| format!("\\u{byte:04x}")).into_bytes(),
         7 => format!("\"{}\" +\n  \"{}\"", &token[..22], &token[22..]).into_bytes(),
         8 => format!("x=3D{}=\n{}", &token[..22], &token[22..]).into_bytes(),
-        _ => [&b"\xFF\x00\x01"[..], &token.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(), b"\x00\x00\xFE"]
-            .concat(),
+        _ => [
+            &b"\xFF\x00\x01"[..],
+            &token.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+            b"\x00\x00\xFE",
+        ]
+        .concat(),
     }
 }
 

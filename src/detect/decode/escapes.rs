@@ -154,7 +154,9 @@ mod tests {
         assert_eq!(text(Layer::Escape, br#"a\nb\x41\u0042\u{43}\"\\n\q"#), "a\nbABC\"\\n\\q");
         assert_eq!(text(Layer::Html, b"&#65;&#x42;&quot;&amp;lt;&none;"), "AB\"&lt;&none;");
         assert_eq!(text(Layer::QuotedPrintable, b"a=3Db=\r\nc=\nd=zz"), "a=bcd=zz");
-        for joined in ["\"ab\" + \"cd\"", "'ab' . 'cd'", "\"ab\" +\n    \"cd\"", "'ab'\n  'cd'", "\"ab\" \\\r\n\t\"cd\""] {
+        for joined in
+            ["\"ab\" + \"cd\"", "'ab' . 'cd'", "\"ab\" +\n    \"cd\"", "'ab'\n  'cd'", "\"ab\" \\\r\n\t\"cd\""]
+        {
             assert_eq!(text(Layer::Concatenation, joined.as_bytes())[1..5], *"abcd", "{joined}");
         }
         assert_eq!(text(Layer::Concatenation, b"ab\\\n  cd"), "abcd");

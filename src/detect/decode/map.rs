@@ -54,7 +54,8 @@ impl Map {
         let inside = pieces[near..].iter().take_while(|piece| piece.out <= span.end);
         // A piece that begins right behind the span tells of it only if it is an escape.
         let mut inside = inside.filter(|piece| piece.out < span.end || piece.escape.is_some());
-        inside.any(|piece| piece.out > 0 || piece.escape.is_some()) || pieces[..near].last().is_some_and(|piece| piece.escape.is_some())
+        inside.any(|piece| piece.out > 0 || piece.escape.is_some())
+            || pieces[..near].last().is_some_and(|piece| piece.escape.is_some())
     }
 }
 

@@ -232,8 +232,11 @@ impl<'d> Search<'d, '_, '_> {
         let (digits, _) = run.digits(bytes, at);
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
-        let Some(Inflated { layer, bytes, endless }) = inflate(&digits::decode64(&digits), ROOM) else { return run.end };
-        let (layers, text, map) = (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
+        let Some(Inflated { layer, bytes, endless }) = inflate(&digits::decode64(&digits), ROOM) else {
+            return run.end;
+        };
+        let (layers, text, map) =
+            (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
         self.limited |= endless && !cut;
         take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
         run.end
@@ -268,7 +271,9 @@ impl<'d> Search<'d, '_, '_> {
             let span = map.source(&one.span);
             // Nothing was undone in it, or it may go on where the part at hand ends.
             let deeper = !one.wrapping.layers.is_empty();
-            if (!deeper && !map.changed(&one.span)) || (span.end == all.end && all.end < whole.len() && !is_run(&layers)) {
+            if (!deeper && !map.changed(&one.span))
+                || (span.end == all.end && all.end < whole.len() && !is_run(&layers))
+            {
                 continue;
             }
             one.matched = map.source(&one.matched);
@@ -364,9 +369,9 @@ pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
     for one in wrapped {
         let from = plain.partition_point(|other| other.span.end <= one.span.start);
         let met = from..from + plain[from..].iter().take_while(|other| other.span.start < one.span.end).count();
-        let known = plain[met.clone()].iter().any(|other| {
-            other.token == one.token || (other.rule.id == one.rule.id && rank(other) >= rank(&one))
-        });
+        let known = plain[met.clone()]
+            .iter()
+            .any(|other| other.token == one.token || (other.rule.id == one.rule.id && rank(other) >= rank(&one)));
         if !known {
             met.for_each(|at| yields[at] |= rank(&one) > rank(&plain[at]));
             added.push(one);

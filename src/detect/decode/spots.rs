@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::digits::{is_base64, texts16, texts64};
 use super::escapes::{SEAM, Undone, backslash, html, percent, quoted_printable, seam};
 use super::{Layer, wide};
-use crate::detect::shape::is_run_byte;
+use crate::shape::is_run_byte;
 
 /// A place to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +93,9 @@ fn before(bytes: &[u8], start: usize) -> Option<Spot> {
         }
         b'"' | b'\'' | b'`' => {
             let from = start.saturating_sub(SEAM);
-            let joins = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'.' | b'&' | b'~' | b'|' | b'_');
+            let joins = |byte: &u8| {
+                matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'.' | b'&' | b'~' | b'|' | b'_')
+            };
             let between = bytes[from..at].iter().rev().take_while(|byte| joins(byte)).count();
             let quote = (at - between).checked_sub(1).filter(|quote| *quote >= from.max(1))?;
             let joined = is_run_byte(bytes[quote - 1]) && seam(&bytes[quote..])?.len == start - quote;
@@ -124,7 +126,10 @@ fn behind(bytes: &[u8], end: usize) -> Option<Spot> {
     let rest = &bytes[end..];
     let (undone, layer) = match rest.first()? {
         b'%' => (percent(rest).filter(writes_ascii)?, Layer::Percent),
-        b'=' => (quoted_printable(rest).filter(|undone| undone.byte.is_none() || writes_mark(undone))?, Layer::QuotedPrintable),
+        b'=' => (
+            quoted_printable(rest).filter(|undone| undone.byte.is_none() || writes_mark(undone))?,
+            Layer::QuotedPrintable,
+        ),
         b'&' => (html(rest)?, Layer::Html),
         b'\\' => match backslash(rest) {
             Some(undone) => (Some(undone).filter(|undone| undone.len > 2).filter(writes_ascii)?, Layer::Escape),

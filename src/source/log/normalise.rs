@@ -12,7 +12,7 @@ use super::text::Normalised;
 use super::wrap;
 
 /// How much of a stream's last line is repeated when it goes on behind lines of other streams, in bytes. No rule
-/// looks further back (`detect::shape::MAX_MATCH`).
+/// looks further back (`shape::MAX_MATCH`).
 const REPEATED: usize = 8 << 10;
 
 /// Streams that are told apart in one window; if a log has more, the one that came first is forgotten.
