@@ -26,7 +26,7 @@ use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
 use crate::source::log::Dialect;
-use crate::source::{read, worktree};
+use crate::source::{read, unpack, worktree};
 use crate::summary::Summary;
 
 /// What can be said on the command line. What is not said comes from the configuration file, then from the default.
@@ -71,6 +71,9 @@ pub(super) struct Args {
     /// Undo so many encodings inside each other (base64, hex, escapes …); 0 undoes none
     #[arg(long, value_name = "N", default_value_t = DEPTH, value_parser = clap::value_parser!(u8).range(..=16), help_heading = "What is read")]
     decode_depth: u8,
+    /// Look into archives and compressed files, so many inside each other; 0 searches them as they are
+    #[arg(long, value_name = "N", default_value_t = unpack::DEPTH, value_parser = clap::value_parser!(u8).range(..=32), help_heading = "What is read")]
+    archive_depth: u8,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     jobs: Option<u16>,
@@ -294,6 +297,7 @@ fn plan(args: &Args, config: Config) -> Result<Plan> {
         baseline: None,
         now: super::now(),
         decode: args.decode_depth,
+        unpack: args.archive_depth,
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     })

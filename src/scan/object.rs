@@ -1,5 +1,6 @@
 //! Searches one object at a time and makes findings of its candidates.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -70,6 +71,11 @@ impl<'p> Searcher<'p> {
         }
     }
 
+    /// How many archives and compressions inside each other are undone.
+    pub(super) fn depth(&self) -> u8 {
+        self.plan.unpack
+    }
+
     pub(super) fn interrupted(&self) -> bool {
         self.watch.interrupt.load(Relaxed)
     }
@@ -78,13 +84,7 @@ impl<'p> Searcher<'p> {
     pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         match files::open(path, &self.plan.files) {
-            Ok((file, size)) if self.plan.log.is_some() => {
-                self.packed_file(origin, file, size, &mut coverage, emit);
-            }
-            Ok((mut file, size)) => {
-                let ended = self.read(origin, &mut file, Some(size), emit);
-                self.account(origin, ended, Some(size), &mut coverage);
-            }
+            Ok((mut file, size)) => self.packed_file(origin, &mut file, size, &mut coverage, emit),
             Err(skip) => coverage.skips.push(skip),
         }
         emit(Outcome { coverage, ..Outcome::default() });
@@ -93,8 +93,10 @@ impl<'p> Searcher<'p> {
     /// Searches what was read already.
     pub(super) fn content(&mut self, origin: &Origin, content: &[u8]) -> Outcome {
         let (mut all, size) = (Outcome::default(), content.len() as u64);
-        let ended = self.read(origin, &mut &*content, Some(size), &mut |outcome| all.findings.extend(outcome.findings));
-        self.account(origin, ended, Some(size), &mut all.coverage);
+        let (findings, mut coverage) = (&mut all.findings, Coverage::default());
+        let mut keep = |outcome: Outcome| findings.extend(outcome.findings);
+        self.packed_file(origin, &mut io::Cursor::new(content), size, &mut coverage, &mut keep);
+        all.coverage = coverage;
         all
     }
 
@@ -102,10 +104,7 @@ impl<'p> Searcher<'p> {
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         let mut stream = Stream::open(target.clone(), self.watch);
-        let ended = match self.plan.log {
-            Some(_) => self.packed_stream(origin, &mut stream, emit),
-            None => self.read(origin, &mut stream, None, emit),
-        };
+        let ended = self.packed_stream(origin, &mut stream, emit);
         self.account(origin, ended, None, &mut coverage);
         emit(Outcome { coverage, ..Outcome::default() });
     }
@@ -152,6 +151,8 @@ impl<'p> Searcher<'p> {
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         self.collector = Collector::default();
         let mut told = Told::default();
+        let path = path(origin);
+        let path = path.as_deref();
         let named = self.named(origin);
         if !named.is_empty() {
             emit(Outcome { findings: named, ..Outcome::default() });
@@ -160,7 +161,6 @@ impl<'p> Searcher<'p> {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
             let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
@@ -247,16 +247,27 @@ impl<'p> Searcher<'p> {
     }
 
     /// Everything suspicious in an object of git, whose paths are not known yet.
-    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
+    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: Option<u64>) -> io::Result<Vec<Suspect>> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.collector = Collector::default();
         let mut suspects = Vec::new();
-        let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
+        let ended = read::chunks(content, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             suspects.extend(self.chunk(Where::Unknown, chunk, None));
             ControlFlow::Continue(())
         });
         self.buffer = buffer;
         ended.map(|_| suspects)
+    }
+}
+
+/// The path that rules and allowlists ask about: of a member, behind its archive's.
+fn path(origin: &Origin) -> Option<Cow<'_, [u8]>> {
+    match origin {
+        Origin::Member { archive, name } => {
+            let archive = archive.as_os_str().as_encoded_bytes();
+            Some([archive, b"!/", name.as_bytes()].concat().into())
+        }
+        _ => origin.path().map(|path| path.as_os_str().as_encoded_bytes().into()),
     }
 }
 
@@ -266,7 +277,7 @@ pub(super) fn too_much(origin: &Origin) -> Skip {
     Skip { origin: origin.clone(), why: Why::DecodeLimit, detail }
 }
 
-fn unread(origin: &Origin, error: &io::Error) -> Skip {
+pub(super) fn unread(origin: &Origin, error: &io::Error) -> Skip {
     let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(packed) => super::packed::why(packed),
         None if error.kind() == io::ErrorKind::PermissionDenied => Why::PermissionDenied,

@@ -32,6 +32,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         places: Default::default(),
         now: 0,
         decode: 3,
+        unpack: 8,
         chunk,
     };
     let mut all = Vec::new();
