@@ -17,11 +17,11 @@ use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::files::{self, Target};
-use crate::source::unpack::{self, Packing, packing};
 use crate::source::git::{
     Environment, Layout, Lens, Names, Object, Options, Reach, Scope, Stores, Walked, check_owner, choose, walk,
     walk_unknown,
 };
+use crate::source::unpack::{self, Packing, packing};
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]

@@ -50,9 +50,7 @@ impl Searcher<'_> {
         let packing = unpack::packing(&head);
         let mut whole = head.as_slice().chain(stream);
         match packing.filter(|packing| packing.is_stream() || matches!(packing, Packing::Zip | Packing::Foreign(_))) {
-            Some(packing) if self.depth() > 0 => {
-                self.read(origin, &mut unpack::unpacked(packing, whole)?, None, emit)
-            }
+            Some(packing) if self.depth() > 0 => self.read(origin, &mut unpack::unpacked(packing, whole)?, None, emit),
             _ => self.read(origin, &mut whole, None, emit),
         }
     }

@@ -45,7 +45,16 @@ pub fn chunks(
 ) -> io::Result<Ended> {
     let mut cutter = Cutter::new(buffer, expected);
     loop {
-        let filled = cutter.fill(input, chunk + MARGIN)?;
+        let filled = match cutter.fill(input, chunk + MARGIN) {
+            Ok(filled) => filled,
+            Err(error) => {
+                // What came before it counts: half of something compressed may hold a secret, too.
+                return match cutter.show_rest(visit).is_break() {
+                    true => Ok(Ended { bytes: cutter.read, stopped: true }),
+                    false => Err(error),
+                };
+            }
+        };
         let own_end = match filled {
             Filled::Ended => cutter.filled,
             Filled::Enough => cutter.filled - MARGIN,
@@ -128,6 +137,18 @@ impl<'b> Cutter<'b> {
                 Ok(false) => {}
             }
         }
+    }
+
+    /// Shows all that is there, as if nothing followed.
+    fn show_rest(&self, visit: &mut dyn FnMut(&Chunk<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        let rest = Chunk {
+            bytes: &self.buffer.text[..self.filled],
+            start: self.start,
+            own: self.done..self.filled,
+            ends: true,
+            encoding: self.encoding,
+        };
+        if self.done < self.filled { visit(&rest) } else { ControlFlow::Continue(()) }
     }
 
     /// Where the last complete line ends, if it was not shown yet.

@@ -39,7 +39,9 @@ fn tar(files: Files<'_>) -> Vec<u8> {
 fn ar(files: Files<'_>) -> Vec<u8> {
     let mut archive = b"!<arch>\n".to_vec();
     for (name, content) in files {
-        archive.extend(format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, content.len()).bytes());
+        archive.extend(
+            format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, content.len()).bytes(),
+        );
         archive.extend_from_slice(content);
         archive.extend_from_slice(&b"\n"[..content.len() % 2]);
     }
@@ -134,7 +136,11 @@ fn packed(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("deb", ar(&[("data.tar.xz", &xz(&tar(files)))]), "!/data.tar.xz!/etc/app.conf"),
         ("cpio", cpio(files), "!/etc/app.conf"),
         ("rpm", rpm(&zstd(&cpio(files))), "!/etc/app.conf"),
-        ("image", tar(&[("blobs/sha256/abc", &gzip(&tar(files))), ("manifest.json", b"[]")]), "!/blobs/sha256/abc!/etc/app.conf"),
+        (
+            "image",
+            tar(&[("blobs/sha256/abc", &gzip(&tar(files))), ("manifest.json", b"[]")]),
+            "!/blobs/sha256/abc!/etc/app.conf",
+        ),
         ("nested", zip(&[("a.jar", &zip(&[("b.war", &zip(files))]))]), "!/a.jar!/b.war!/etc/app.conf"),
         ("pdf", pdf(content), "!/stream 1"),
     ]
@@ -156,7 +162,9 @@ fn every_kind_is_read_by_what_it_is() {
         let wanted = format!("x/{name}{inside}");
         let here: Vec<&Value> = findings(&report)
             .iter()
-            .filter(|finding| finding["path"].as_str().unwrap().starts_with(&wanted) && finding["fingerprint"] == fingerprint(&token))
+            .filter(|finding| {
+                finding["path"].as_str().unwrap().starts_with(&wanted) && finding["fingerprint"] == fingerprint(&token)
+            })
             .collect();
         assert!(!here.is_empty(), "{wanted}: {:?}", found(&report));
         assert_eq!(here[0]["line"], 2, "{name}");

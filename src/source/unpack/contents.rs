@@ -100,7 +100,13 @@ impl Unpacker<'_, '_> {
     }
 
     /// What is wrong with a member keeps no other from being read.
-    fn member(&mut self, archive: &str, member: &Member, content: io::Result<&mut dyn Read>, depth: u8) -> ControlFlow<()> {
+    fn member(
+        &mut self,
+        archive: &str,
+        member: &Member,
+        content: io::Result<&mut dyn Read>,
+        depth: u8,
+    ) -> ControlFlow<()> {
         let name = match archive {
             "" => member.name.clone(),
             archive => format!("{archive}!/{}", member.name),
