@@ -31,6 +31,8 @@ fn plan(target: Target) -> Plan {
         fingerprint_key: None,
         places: Default::default(),
         now: 1_700_000_000,
+        decode: 3,
+        unpack: 8,
         chunk: CHUNK,
     }
 }
