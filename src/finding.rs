@@ -77,6 +77,45 @@ pub struct Snippet {
     pub cut_after: bool,
 }
 
+/// What the provider said of a token, if it was asked. But for the first word the texts are the provider's: they may
+/// hold anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whether the token works.
+    pub state: State,
+    /// The sentence behind the word: what limits it, how it died, why nobody could tell.
+    pub detail: Option<String>,
+    /// Who holds it.
+    pub holder: Option<String>,
+    /// Base URL of the host that was asked.
+    pub host: Option<String>,
+}
+
+/// Whether a token works. Who could not be asked, or did not answer in its own words, leaves it unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It works.
+    Live,
+    /// It works, though not for everything.
+    Limited,
+    /// It does not, and its provider says so.
+    Dead,
+    /// Nobody could tell.
+    Unknown,
+}
+
+impl State {
+    /// `live`, `live-limited`, `dead` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Live => "live",
+            State::Limited => "live-limited",
+            State::Dead => "dead",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
 /// One secret in one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -106,4 +145,6 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What the token tells of itself, in a fixed order.
     pub facts: Vec<Fact>,
+    /// What its provider said; `None` if nobody was asked.
+    pub inspected: Option<Inspected>,
 }

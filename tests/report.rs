@@ -114,6 +114,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         verdict: Verdict::Reported,
         facts: vec![Fact { name: "expires", value: "2030-01-01".to_owned() }],
         decoded: Vec::new(),
+        inspected: None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::source::git::{Environment, Revision, Scope};
 const MEMORY: u64 = 512 << 20;
 
 /// The options of `--history`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[group(id = "history-options")]
 pub(super) struct Args {
     /// With --history: only what these commits brought, as `git rev-list` has it: A..B, A...B, ^A, REV (repeatable)

@@ -154,6 +154,11 @@ impl Mask {
         for fact in &mut finding.facts {
             fact.value = self.text(&fact.value);
         }
+        if let Some(it) = &mut finding.inspected {
+            for text in [&mut it.detail, &mut it.holder, &mut it.host].into_iter().flatten() {
+                *text = self.text(text);
+            }
+        }
         if let Some(provenance) = &mut finding.provenance {
             *provenance = Arc::new(self.provenance(provenance));
         }
@@ -287,6 +292,7 @@ mod tests {
             proof: Proof::Absent,
             verdict: Verdict::Reported,
             facts: Vec::new(),
+            inspected: None,
         }
     }
 

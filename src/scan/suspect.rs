@@ -119,6 +119,7 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            inspected: None,
         }
     }
 
