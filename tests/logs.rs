@@ -33,6 +33,7 @@ fn plan(target: Target) -> Plan {
         places: Default::default(),
         now: 1_700_000_000,
         decode: 3,
+        unpack: 8,
         chunk: CHUNK,
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn check(search: &scan::Search, is_ci: bool) -> Result<()> {
 }
 
 fn state(path: &Path, plan: &Plan) -> Result<State> {
-    let rules = data_encoding::HEXLOWER.encode(&digest(&plan.rules)[..8]);
+    let rules = data_encoding::HEXLOWER.encode(&digest(&plan.rules, [plan.decode, plan.unpack])[..8]);
     let state = State::load(path, &rules, plan.now)?;
     if state.read_by_others() > 0 {
         message::warning(&format!(

@@ -25,8 +25,9 @@ use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
 use crate::source::log::Dialect;
-use crate::source::{read, worktree};
+use crate::source::{read, unpack, worktree};
 use crate::summary::{FailOn, Summary};
+
 /// What is searched, and for what. What is not said comes from the configuration file, then from the default.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
@@ -69,6 +70,9 @@ pub(super) struct Search {
     /// Undo so many encodings inside each other (base64, hex, escapes …); 0 undoes none [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=16), help_heading = "What is read")]
     decode_depth: Option<u8>,
+    /// Look into archives and compressed files, so many inside each other; 0 searches them as they are [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=32), help_heading = "What is read")]
+    archive_depth: Option<u8>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
     pub(super) jobs: Option<u16>,
@@ -347,6 +351,7 @@ fn plan(args: &Search, config: Config, quiet: bool) -> Result<Plan> {
         remote: None,
         now: super::now(),
         decode: args.decode_depth.unwrap_or(DEPTH),
+        unpack: args.archive_depth.unwrap_or(unpack::DEPTH),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
     })

@@ -64,7 +64,13 @@ impl<'s> Chronicle<'s> {
         let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
             .into_iter()
             .map(|found| {
-                let provenance = self.provenance(&found.object);
+                let mut provenance = self.provenance(&found.object);
+                if let Some(member) = &found.member {
+                    if provenance.paths.is_empty() {
+                        provenance.paths.push(found.object.id.to_string().into());
+                    }
+                    provenance.paths.iter_mut().for_each(|path| *path = inside(path, member));
+                }
                 let path = provenance.paths.first().cloned();
                 let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
                 (origin, Arc::new(provenance), found.suspects)
@@ -160,6 +166,14 @@ fn places<'a>(provenance: &'a Provenance, commits: &'a [String]) -> Vec<Place<'a
         commits => commits.iter().map(|commit| Some(commit.as_str())).collect(),
     };
     paths.iter().flat_map(|&path| commits.iter().map(move |&commit| Place { path, commit })).collect()
+}
+
+/// The path of what stands in an archive.
+fn inside(archive: &Path, member: &str) -> PathBuf {
+    let mut path = archive.as_os_str().to_owned();
+    path.push("!/");
+    path.push(member);
+    path.into()
 }
 
 fn to_path(bytes: &[u8]) -> PathBuf {

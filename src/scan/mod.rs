@@ -76,6 +76,8 @@ pub struct Plan {
     pub now: i64,
     /// How many encodings inside each other are undone; 0: none.
     pub decode: u8,
+    /// How many archives and compressions inside each other are undone; 0: none.
+    pub unpack: u8,
     /// How much of an object is searched at once, in bytes; `source::read::CHUNK` unless a test says otherwise.
     pub chunk: usize,
 }

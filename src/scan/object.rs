@@ -1,8 +1,9 @@
 //! Searches one object at a time and makes findings of its candidates.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
@@ -72,6 +73,11 @@ impl<'p> Searcher<'p> {
         }
     }
 
+    /// How many archives and compressions inside each other are undone.
+    pub(super) fn depth(&self) -> u8 {
+        self.plan.unpack
+    }
+
     pub(super) fn interrupted(&self) -> bool {
         self.watch.interrupt.load(Relaxed)
     }
@@ -80,12 +86,8 @@ impl<'p> Searcher<'p> {
     pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         match files::open(path, &self.plan.files) {
-            Ok((file, size)) if self.plan.log.is_some() => {
-                self.packed_file(origin, file, size, &mut Ears { coverage: &mut coverage, emit });
-            }
             Ok((mut file, size)) => {
-                let ended = self.read(origin, &mut file, Some(size), emit);
-                self.account(origin, ended, Some(size), &mut coverage);
+                self.packed_file(origin, &mut file, size, &mut Ears { coverage: &mut coverage, emit });
             }
             Err(skip) => coverage.skips.push(skip),
         }
@@ -95,8 +97,15 @@ impl<'p> Searcher<'p> {
     /// Searches what was read already.
     pub(super) fn content(&mut self, origin: &Origin, content: &[u8]) -> Outcome {
         let (mut all, size) = (Outcome::default(), content.len() as u64);
-        let ended = self.read(origin, &mut &*content, Some(size), &mut |outcome| all.findings.extend(outcome.findings));
-        self.account(origin, ended, Some(size), &mut all.coverage);
+        let (findings, mut coverage) = (&mut all.findings, Coverage::default());
+        let mut keep = |outcome: Outcome| findings.extend(outcome.findings);
+        self.packed_file(
+            origin,
+            &mut io::Cursor::new(content),
+            size,
+            &mut Ears { coverage: &mut coverage, emit: &mut keep },
+        );
+        all.coverage = coverage;
         all
     }
 
@@ -104,12 +113,7 @@ impl<'p> Searcher<'p> {
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         let mut stream = Stream::open(target.clone(), self.watch);
-        if self.plan.log.is_some() {
-            self.packed(origin, &mut stream, 0, &mut Ears { coverage: &mut coverage, emit });
-        } else {
-            let ended = self.read(origin, &mut stream, None, emit);
-            self.account(origin, ended, None, &mut coverage);
-        }
+        self.packed(origin, &mut stream, &mut Ears { coverage: &mut coverage, emit });
         emit(Outcome { coverage, ..Outcome::default() });
     }
 
@@ -155,11 +159,8 @@ impl<'p> Searcher<'p> {
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         self.collector = Collector::default();
         let mut told = Told::default();
-        // What is allowed at a path is allowed in every run of a job.
-        let known = match origin {
-            Origin::Log { .. } => Some(PathBuf::from(origin.lasting_name())),
-            _ => origin.path().map(Path::to_owned),
-        };
+        let path = path(origin);
+        let path = path.as_deref();
         let named = self.named(origin);
         if !named.is_empty() {
             emit(Outcome { findings: named, ..Outcome::default() });
@@ -168,7 +169,6 @@ impl<'p> Searcher<'p> {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let path = known.as_ref().map(|path| path.as_os_str().as_encoded_bytes());
             let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
@@ -259,16 +259,29 @@ impl<'p> Searcher<'p> {
     }
 
     /// Everything suspicious in an object of git, whose paths are not known yet.
-    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
+    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: Option<u64>) -> io::Result<Vec<Suspect>> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.collector = Collector::default();
         let mut suspects = Vec::new();
-        let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
+        let ended = read::chunks(content, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             suspects.extend(self.chunk(Where::Unknown, chunk, None));
             ControlFlow::Continue(())
         });
         self.buffer = buffer;
         ended.map(|_| suspects)
+    }
+}
+
+/// The path that rules and allowlists ask about: of a member, behind its archive's.
+fn path(origin: &Origin) -> Option<Cow<'_, [u8]>> {
+    match origin {
+        Origin::Member { archive, name } => {
+            let archive = archive.as_os_str().as_encoded_bytes();
+            Some([archive, b"!/", name.as_bytes()].concat().into())
+        }
+        // What is allowed at a path is allowed in every run of a job.
+        Origin::Log { .. } => Some(origin.lasting_name().into_bytes().into()),
+        _ => origin.path().map(|path| path.as_os_str().as_encoded_bytes().into()),
     }
 }
 

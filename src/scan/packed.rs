@@ -1,21 +1,18 @@
-//! Searches logs that are compressed, as what is in them, and archives in archives.
+//! Searches what is compressed or archived as what is in it.
 
-use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::Outcome;
 use super::object::{Searcher, unread};
+use super::suspect::Suspect;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::origin::Origin;
-use crate::source::unpack::{self, Member, Packing};
+use crate::source::unpack::{self, HEAD, Packing};
 
-/// Archives in archives are read to this depth.
-const DEEPEST: usize = 3;
-
-/// Makes the origin of an archive's member.
-type Name<'n> = dyn Fn(&Member) -> Origin + 'n;
+/// What was found in a member of an archive in a git object, by the member's name.
+pub(super) type InMember = (String, Vec<Suspect>);
 
 /// What hears of everything that a search comes to.
 pub(super) struct Ears<'e> {
@@ -24,107 +21,125 @@ pub(super) struct Ears<'e> {
 }
 
 impl Searcher<'_> {
-    /// Reads and searches a file that may be compressed.
-    pub(super) fn packed_file(&mut self, origin: &Origin, mut file: File, size: u64, ears: &mut Ears<'_>) {
-        let head = unpack::head(&mut file).and_then(|head| file.rewind().map(|()| head));
-        match head.map(|head| unpack::packing(&head)) {
-            Ok(None) => {
-                let ended = self.read(origin, &mut file, Some(size), ears.emit);
-                self.account(origin, ended, Some(size), ears.coverage);
-            }
-            Ok(Some(Packing::Zip)) => {
-                let name = member_of(origin);
-                let read = unpack::members(file, &mut |member, content| self.member(&name, member, content, 0, ears));
-                if let Err(error) = read {
-                    ears.coverage.skips.push(skip(origin.clone(), &error));
+    /// Reads and searches a file that may be packed.
+    pub(super) fn packed_file(
+        &mut self,
+        origin: &Origin,
+        file: &mut (impl Read + Seek),
+        size: u64,
+        ears: &mut Ears<'_>,
+    ) {
+        let mut head = Vec::with_capacity(HEAD);
+        let read = file.take(HEAD as u64).read_to_end(&mut head);
+        let packed = unpack::packing(&head).filter(|_| self.depth() > 0);
+        let (ended, size) = match (read, packed) {
+            (Ok(_), None) => (self.read(origin, &mut head.as_slice().chain(file), Some(size), ears.emit), Some(size)),
+            (Ok(_), Some(packing)) => match file.seek(SeekFrom::Start(0)) {
+                Ok(_) => {
+                    let (depth, name) = (self.depth(), member_of(origin));
+                    let unpacked = unpack::contents(packing, file, size, depth, &mut |member, content| {
+                        self.member(&name, member, content, ears)
+                    });
+                    return self.failed(origin, unpacked, ears);
                 }
-            }
-            Ok(Some(_)) => self.packed(origin, &mut file, 0, ears),
-            Err(error) => ears.coverage.skips.push(unread(origin, &error)),
-        }
+                Err(error) => (Err(error), None),
+            },
+            (Err(error), _) => (Err(error), None),
+        };
+        self.account(origin, ended, size, ears.coverage);
     }
 
-    /// Reads and searches a stream that may be compressed, or an archive.
-    pub(super) fn packed(&mut self, origin: &Origin, mut input: &mut dyn Read, depth: usize, ears: &mut Ears<'_>) {
+    /// Reads and searches a stream that may be packed.
+    pub(super) fn packed(&mut self, origin: &Origin, mut input: &mut dyn Read, ears: &mut Ears<'_>) {
         let head = match unpack::head(&mut input) {
             Ok(head) => head,
             Err(error) => return ears.coverage.skips.push(unread(origin, &error)),
         };
         let mut whole = head.as_slice().chain(input);
-        let ended = match unpack::packing(&head) {
-            None => self.read(origin, &mut whole, None, ears.emit),
-            Some(Packing::Zip) => return self.archive(origin, &member_of(origin), &mut whole, depth, ears),
-            Some(packing) => unpack::unpacked(packing, whole)
-                .and_then(|mut content| self.read(origin, &mut content, None, ears.emit)),
-        };
-        self.account(origin, ended, None, ears.coverage);
+        match unpack::packing(&head).filter(|_| self.depth() > 0) {
+            None => {
+                let ended = self.read(origin, &mut whole, None, ears.emit);
+                self.account(origin, ended, None, ears.coverage);
+            }
+            Some(packing) => self.unpacked(origin, &member_of(origin), packing, &mut whole, ears),
+        }
     }
 
-    /// Reads and searches an archive that comes as a stream.
-    pub(super) fn archive(
+    /// Reads and searches a stream that is packed. `name` makes the origins of what is in it.
+    pub(super) fn unpacked(
         &mut self,
         origin: &Origin,
-        name: &Name<'_>,
+        name: &dyn Fn(&str) -> Origin,
+        packing: Packing,
         input: &mut dyn Read,
-        depth: usize,
         ears: &mut Ears<'_>,
     ) {
-        let read =
-            unpack::stream::members(input, &mut |member, content| self.member(name, member, content, depth, ears));
-        if let Err(error) = read {
-            ears.coverage.skips.push(unread(origin, &error));
-        }
+        let depth = self.depth().max(1);
+        let unpacked =
+            unpack::streamed(packing, input, depth, &mut |member, content| self.member(name, member, content, ears));
+        self.failed(origin, unpacked, ears);
     }
 
     fn member(
         &mut self,
-        name: &Name<'_>,
-        member: &Member,
-        content: Result<&mut dyn Read, unpack::Error>,
-        depth: usize,
+        name: &dyn Fn(&str) -> Origin,
+        member: &str,
+        content: io::Result<&mut dyn Read>,
         ears: &mut Ears<'_>,
     ) -> ControlFlow<()> {
         let origin = name(member);
-        match content {
-            Ok(content) if depth < DEEPEST => self.packed(&origin, content, depth + 1, ears),
-            Ok(_) => {
-                let detail = format!("archives in archives are read to a depth of {DEEPEST}");
-                ears.coverage.skips.push(Skip { origin, why: Why::UnknownPacking, detail });
-            }
-            Err(error) => ears.coverage.skips.push(skip(origin, &error)),
-        }
+        let ended = content.and_then(|content| self.read(&origin, content, None, ears.emit));
+        self.account(&origin, ended, None, ears.coverage);
         if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn failed(&self, origin: &Origin, unpacked: io::Result<()>, ears: &mut Ears<'_>) {
+        if let Err(error) = unpacked {
+            ears.coverage.skips.push(unread(origin, &error));
+        }
+    }
+
+    /// Everything suspicious in a git object that is packed, with why some of it was not read.
+    pub(super) fn packed_suspects(&mut self, packing: Packing, object: &[u8]) -> (Vec<InMember>, Vec<(String, Skip)>) {
+        let (mut found, mut skips) = (Vec::new(), Vec::new());
+        let nowhere = Origin::Stream { name: String::new() };
+        let mut file = io::Cursor::new(object);
+        let read = unpack::contents(packing, &mut file, object.len() as u64, self.depth(), &mut |name, content| {
+            match content.and_then(|content| self.suspects(content, None)) {
+                Ok(suspects) if suspects.is_empty() => {}
+                Ok(suspects) => found.push((name.to_owned(), suspects)),
+                Err(error) => skips.push((name.to_owned(), super::object::unread(&nowhere, &error))),
+            }
+            if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        skips.extend(read.err().map(|error| (String::new(), super::object::unread(&nowhere, &error))));
+        (found, skips)
     }
 }
 
-/// The origins of the members of what is at `origin`.
-fn member_of(origin: &Origin) -> impl Fn(&Member) -> Origin + use<> {
+/// The origins of what is in a packed thing; the thing itself for what has no name there.
+fn member_of(origin: &Origin) -> impl Fn(&str) -> Origin + use<> {
     let outer = origin.clone();
     move |member| match &outer {
-        Origin::Member { archive, name } => {
-            Origin::Member { archive: archive.clone(), name: format!("{name}!/{}", member.name) }
-        }
+        outer if member.is_empty() => outer.clone(),
         Origin::Log { project, run, part } if part.is_empty() => {
-            Origin::Log { project: project.clone(), run: run.clone(), part: member.name.clone() }
+            Origin::Log { project: project.clone(), run: run.clone(), part: member.to_owned() }
         }
         Origin::Log { project, run, part } => {
-            Origin::Log { project: project.clone(), run: run.clone(), part: format!("{part}!/{}", member.name) }
+            Origin::Log { project: project.clone(), run: run.clone(), part: format!("{part}!/{member}") }
         }
         other => {
             let archive = other.path().map_or_else(|| other.to_string().into(), Path::to_owned);
-            Origin::Member { archive, name: member.name.clone() }
+            Origin::Member { archive, name: member.to_owned() }
         }
     }
-}
-
-fn skip(origin: Origin, error: &unpack::Error) -> Skip {
-    Skip { origin, why: why(error), detail: error.to_string() }
 }
 
 /// The word for why something packed was not read.
 pub(super) fn why(error: &unpack::Error) -> Why {
     match error {
-        unpack::Error::Bomb => Why::Bomb,
+        unpack::Error::Bomb | unpack::Error::Deep => Why::Bomb,
+        unpack::Error::Large => Why::TooLarge,
         unpack::Error::Encrypted => Why::Encrypted,
         unpack::Error::Unsupported(_) => Why::UnknownPacking,
         unpack::Error::Corrupt(_) => Why::CorruptArchive,

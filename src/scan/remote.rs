@@ -10,7 +10,7 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Fact, Finding};
 use crate::source::remote::{Listed, Log, Remote};
-use crate::source::unpack;
+use crate::source::unpack::Packing;
 use crate::summary::Note;
 
 /// Searches everything that `remote` has, as many logs at a time as there are threads.
@@ -84,9 +84,10 @@ fn read(searcher: &mut Searcher<'_>, remote: &dyn Remote, log: &Log, ears: &mut 
         }
     };
     if log.archive {
-        searcher.archive(&origin, &|member: &unpack::Member| log.origin(Some(&member.name)), &mut content, 0, ears);
+        let name = |member: &str| log.origin((!member.is_empty()).then_some(member));
+        searcher.unpacked(&origin, &name, Packing::Zip, &mut content, ears);
     } else {
-        searcher.packed(&origin, &mut content, 0, ears);
+        searcher.packed(&origin, &mut content, ears);
     }
     if log.grows {
         let detail = "what it had written so far was searched".to_owned();

@@ -109,6 +109,10 @@ fn places<'m>(
         if one.span.start < window.end && window.start < one.span.end {
             places.push((one.span.clone(), &one.shown));
         }
+        // A long encoded text has no copy in a window, and looking for it would cost its length for every snippet.
+        if one.span.len() > window.len() {
+            continue;
+        }
         let copies = memchr::memmem::find_iter(&bytes[window.clone()], &bytes[one.span.clone()]);
         places.extend(copies.map(|at| (window.start + at..window.start + at + one.span.len(), one.shown.as_str())));
     }

@@ -1,6 +1,7 @@
 //! The real program on real trees, made at run time: no token is stored.
 #![cfg(unix)]
 
+mod archives;
 mod bad_input;
 mod config;
 mod cutting;

@@ -102,6 +102,7 @@ pub fn scanned(logs: Logs) -> (Vec<Finding>, Summary) {
         places: Default::default(),
         now: 1_795_000_000,
         decode: 3,
+        unpack: 8,
         chunk: CHUNK,
     };
     let mut findings = Vec::new();

@@ -55,8 +55,19 @@ fn writes_text(four: &[u8]) -> bool {
     three != [0; 3] && three.into_iter().all(is_text)
 }
 
+/// Whether there may be a stretch that [`texts64`] finds. Whatever five groups there are, one of them has a digit at one of
+/// these places; most runs are names, and fail at once.
+fn may_write_text(digits: &[u8]) -> bool {
+    const STRETCH: usize = 4 * GROUPS64 as usize;
+    let around = |at: usize| digits[at - 3..digits.len().min(at + 4)].windows(4).any(writes_text);
+    (STRETCH - 1..digits.len()).step_by(STRETCH).any(around)
+}
+
 /// Calls `each` with the first digit of every stretch of base64 that writes text.
 pub(super) fn texts64(digits: &[u8], mut each: impl FnMut(usize)) {
+    if !may_write_text(digits) {
+        return;
+    }
     let mut groups = [0u8; 4];
     for (at, four) in digits.windows(4).enumerate() {
         let count = &mut groups[at & 3];
@@ -75,6 +86,10 @@ pub(super) fn texts64(digits: &[u8], mut each: impl FnMut(usize)) {
 
 /// The same for hexadecimal digits.
 pub(super) fn texts16(digits: &[u8], mut each: impl FnMut(usize)) {
+    const STRETCH: usize = 2 * GROUPS16 as usize;
+    if !(STRETCH - 1..digits.len()).step_by(STRETCH).any(|at| digits[at].is_ascii_hexdigit()) {
+        return;
+    }
     let mut groups = [0u8; 2];
     for (at, two) in digits.windows(2).enumerate() {
         let count = &mut groups[at & 1];

@@ -11,7 +11,7 @@ pub(super) const SEAM: usize = 60;
 /// Decodes `range` of `bytes` by one way of writing; `None` if nothing in it is so written.
 pub(super) fn decode(layer: Layer, bytes: &[u8], range: &Range<usize>) -> Option<(Vec<u8>, Map)> {
     let text = &bytes[range.clone()];
-    let (first, undo): (&[u8], fn(&[u8]) -> Option<Undone>) = match layer {
+    let (first, undo): (&[u8], Undo) = match layer {
         Layer::Percent => (b"%", percent),
         Layer::Escape => (b"\\", backslash),
         Layer::Html => (b"&", html),
@@ -39,6 +39,9 @@ pub(super) fn decode(layer: Layer, bytes: &[u8], range: &Range<usize>) -> Option
         (out.bytes, Map::Pieces(out.pieces))
     })
 }
+
+/// Undoes what a text begins with.
+type Undo = fn(&[u8]) -> Option<Undone>;
 
 /// What stands at the beginning of a text: its length, and the byte that it writes, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,5 +34,5 @@ pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
     };
     // Broken or cut off: what was sound so far counts, if that is more than the luck of a few bytes.
     let sound = ended.is_ok() || bytes.len() >= 64;
-    (sound && !bytes.is_empty()).then(|| Inflated { layer, endless: bytes.len() as u64 == most, bytes })
+    (sound && !bytes.is_empty()).then_some(Inflated { layer, endless: bytes.len() as u64 == most, bytes })
 }

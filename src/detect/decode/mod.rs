@@ -268,7 +268,9 @@ impl<'d> Search<'d, '_, '_> {
         }
         let facts = value.map_or(Vec::new(), |at| kubernetes::facts(whole, at));
         for mut one in plain {
-            let span = map.source(&one.span);
+            // The last character of UTF-16 may be cut in half.
+            let source = |span: &Range<usize>| Range { end: map.source(span).end.min(all.end), ..map.source(span) };
+            let span = source(&one.span);
             // Nothing was undone in it, or it may go on where the part at hand ends.
             let deeper = !one.wrapping.layers.is_empty();
             if (!deeper && !map.changed(&one.span))
@@ -276,11 +278,11 @@ impl<'d> Search<'d, '_, '_> {
             {
                 continue;
             }
-            one.matched = map.source(&one.matched);
+            one.matched = source(&one.matched);
             one.span = span;
             // The least that shows nothing of it: what decodes to it, and where that is no certain part, everything.
             one.wrapping.text = match &map {
-                Map::Pieces(_) if deeper => map.source(&one.wrapping.text),
+                Map::Pieces(_) if deeper => source(&one.wrapping.text),
                 Map::Pieces(_) => one.span.clone(),
                 Map::Whole(_) | Map::Digits { .. } => all.clone(),
             };
@@ -382,3 +384,6 @@ pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
     plain.extend(added);
     plain.sort_by_key(|one| (one.span.start, one.span.end));
 }
+
+#[cfg(test)]
+mod tests;

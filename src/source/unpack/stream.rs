@@ -3,14 +3,24 @@
 //! The directory at the end is read, too, and must count what was seen: an archive that is cut off between two members
 //! is not taken for a whole one.
 
-use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
-use std::rc::Rc;
 
 use flate2::bufread::DeflateDecoder;
 
-use super::{Counted, Error, Guarded, Member, Patient, Visit, named};
+use super::{Counted, Error, Guarded, Meter, Patient, named};
+
+/// A member of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name, lossy for bytes that are no UTF-8.
+    pub name: String,
+    /// Bytes of its content, as the archive claims.
+    pub size: u64,
+}
+
+/// Is shown a member and its content.
+pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> ControlFlow<()> + 'v;
 
 /// Signatures of APPNOTE.TXT 4.3, little-endian.
 const LOCAL: u32 = 0x0403_4b50;
@@ -46,8 +56,8 @@ struct Header {
 /// content's last read fails if the content is not what its checksum says. Errors hold an [`Error`], or what the
 /// stream's own errors hold.
 pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
-    let read = Rc::new(Cell::new(0));
-    let counted = Counted { input: Patient(archive), read: read.clone() };
+    let meter = Meter::default();
+    let counted = Counted { input: Patient(archive), meter: meter.clone() };
     let mut input = BufReader::with_capacity(64 << 10, counted);
     let mut seen = 0u64;
     loop {
@@ -57,18 +67,13 @@ pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
         }
         seen += 1;
         let header = Header::read(&mut input)?;
-        if member(&mut input, &header, &read, visit)?.is_break() {
+        if member(&mut input, &header, &meter, visit)?.is_break() {
             return Ok(());
         }
     }
 }
 
-fn member(
-    input: &mut Input<'_>,
-    header: &Header,
-    read: &Rc<Cell<u64>>,
-    visit: &mut Visit<'_>,
-) -> io::Result<ControlFlow<()>> {
+fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
     let about = Member { name: header.name.clone(), size: header.size };
     let is_file = !header.name.ends_with('/');
     let follows = header.flags & SIZES_FOLLOW != 0;
@@ -91,7 +96,7 @@ fn member(
     let mut content = Content::new(input, header);
     let mut flow = ControlFlow::Continue(());
     if is_file {
-        let mut guarded = Guarded { output: Box::new(&mut content), read: read.clone(), written: 0 };
+        let mut guarded = Guarded { output: Box::new(&mut content), meter: meter.clone() };
         flow = visit(&about, Ok(&mut guarded));
     }
     if flow.is_continue() {
