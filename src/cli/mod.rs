@@ -10,6 +10,7 @@ use crate::exit::Exit;
 mod baseline;
 mod completions;
 mod config;
+mod explain;
 mod filter;
 mod history;
 mod hook;
@@ -17,6 +18,7 @@ mod incidents;
 mod inspect;
 mod message;
 mod output;
+mod pack;
 mod progress;
 mod respond;
 mod revoke;
@@ -42,6 +44,8 @@ enum Command {
     Revoke(Box<revoke::Args>),
     /// Open tasks for what only a person can do, and close them when it is done
     Task(Box<task::Args>),
+    /// Say why a finding is believed or not: each piece of evidence and its weight
+    Explain(explain::Args),
     /// Show what was done about incidents
     Incidents(incidents::Args),
     /// Pass on standard input, or what a command writes, with every secret replaced
@@ -77,6 +81,7 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Inspect(args) => inspect::run(&args, &scan::findings),
         Command::Revoke(args) => revoke::run(&args, &scan::findings),
         Command::Task(args) => task::run(&args, &scan::findings),
+        Command::Explain(args) => explain::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),

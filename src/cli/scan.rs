@@ -12,6 +12,7 @@ use clap::Parser;
 use super::config::{self, Config};
 use super::history;
 use super::output::{Outputs, Wanted, color, has_terminal};
+use super::pack::Selection;
 use super::respond::ScanArgs;
 use super::{baseline, message, progress};
 use crate::baseline::Baseline;
@@ -71,6 +72,8 @@ pub(super) struct Args {
     /// Use only this rule (repeatable)
     #[arg(long = "rule", value_name = "ID", help_heading = "What is found")]
     only: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     rules: Vec<PathBuf>,
@@ -196,6 +199,7 @@ fn configure(args: &Args) -> Result<Config> {
     for path in &args.rules {
         config.add_rules(path)?;
     }
+    args.selection.choose(&mut config)?;
     config.keep_rules(&args.only)?;
     for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
         let id = rule.id.escape_debug();
@@ -220,6 +224,17 @@ pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
     if summary.unaccepted() > 0 {
         message::warning(&format!("{} things were not read; `stanch scan` names them", summary.unaccepted()));
     }
+    Ok(findings)
+}
+
+/// All that is found in a target, whatever its confidence and whoever allowed it.
+pub(super) fn everything(target: &Path, history: bool, config: Option<&Path>) -> Result<Vec<Finding>> {
+    let words = ["scan".into(), "--".into(), target.as_os_str().to_owned()];
+    let scan = Alone::try_parse_from(words)?.scan;
+    let scan = Args { history, config: config.map(Path::to_owned), selection: Selection::paranoid(), ..scan };
+    let plan = plan(&scan, configure(&scan)?);
+    let mut findings = Vec::new();
+    scan::run(&plan, &Watch::default(), &mut |finding| findings.push(finding))?;
     Ok(findings)
 }
 

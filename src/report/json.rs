@@ -68,8 +68,23 @@ struct Finding {
     object: Option<Object>,
     history: Option<History>,
     properties: BTreeMap<&'static str, String>,
+    evidence: Vec<Evidence>,
     remedy: String,
     references: Vec<String>,
+}
+
+/// What speaks for or against it, where no proof decides.
+#[derive(Serialize)]
+struct Evidence {
+    name: &'static str,
+    weight: i32,
+    detail: String,
+}
+
+impl From<&finding::Evidence> for Evidence {
+    fn from(evidence: &finding::Evidence) -> Self {
+        Evidence { name: evidence.name, weight: evidence.weight, detail: evidence.detail.clone() }
+    }
 }
 
 #[derive(Serialize)]
@@ -245,6 +260,7 @@ impl From<&finding::Finding> for Finding {
             object: object(&finding.origin),
             history: finding.provenance.as_deref().map(History::from),
             properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+            evidence: finding.evidence.iter().map(Evidence::from).collect(),
             remedy: rule.remedy.clone(),
             references: rule.references.clone(),
         }

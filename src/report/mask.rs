@@ -286,6 +286,7 @@ mod tests {
             proof: Proof::Absent,
             verdict: Verdict::Reported,
             facts: Vec::new(),
+            evidence: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use memchr::{memchr, memrchr};
 
 use crate::detect::Candidate;
 use crate::finding::Snippet;
-use crate::rule::Rule;
+use crate::rule::{Confidence, Rule};
 
 /// How much of a line is kept on either side of a secret, in bytes.
 const KEPT: usize = 160;
@@ -24,11 +24,14 @@ const PREFIX: usize = 32;
 pub(super) struct Masked {
     span: Range<usize>,
     shown: String,
+    /// Copies of it nearby are masked, too: not those of what is most likely a word.
+    copies: bool,
 }
 
 impl Masked {
     pub(super) fn of(candidate: &Candidate<'_>) -> Self {
-        Masked { span: candidate.span.clone(), shown: redacted(candidate.rule, &candidate.token) }
+        let word = candidate.confidence == Confidence::Low && candidate.rule.provider == "generic";
+        Masked { span: candidate.span.clone(), shown: redacted(candidate.rule, &candidate.token), copies: !word }
     }
 }
 
@@ -98,6 +101,9 @@ fn places<'m>(
     for one in masked {
         if one.span.start < window.end && window.start < one.span.end {
             places.push((one.span.clone(), &one.shown));
+        }
+        if !one.copies && one.span != *span {
+            continue;
         }
         let copies = memchr::memmem::find_iter(&bytes[window.clone()], &bytes[one.span.clone()]);
         places.extend(copies.map(|at| (window.start + at..window.start + at + one.span.len(), one.shown.as_str())));

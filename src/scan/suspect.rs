@@ -6,6 +6,7 @@ use super::Plan;
 use super::snippet::{Masked, lines, mask, redacted};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
+use crate::detect::evidence::Judgement;
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
 use crate::origin::{Origin, Provenance};
 use crate::rule::{Confidence, Rule};
@@ -33,6 +34,7 @@ pub(super) struct Suspect {
     region: Region,
     confidence: Confidence,
     proof: Proof,
+    judgement: Option<Judgement>,
 }
 
 impl Suspect {
@@ -50,18 +52,25 @@ impl Suspect {
             region,
             confidence: candidate.confidence,
             proof: candidate.proof.clone(),
+            judgement: candidate.judgement.clone(),
         }
     }
 
-    /// The finding. It is allowed only if it is at every one of `places`.
+    /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
-        self,
+        mut self,
         plan: &Plan,
         origin: Origin,
         places: &[Place<'_>],
         provenance: Option<Arc<Provenance>>,
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
+        if let Some(judgement) = &mut self.judgement {
+            judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>());
+            if self.proof == Proof::Absent {
+                self.confidence = judgement.confidence(self.rule.confidence);
+            }
+        }
         let allowed: Option<Vec<Allowed>> =
             places.iter().map(|place| self.allowed(plan, fingerprint, *place)).collect();
         let verdict = match allowed.and_then(|all| all.into_iter().next()) {
@@ -82,6 +91,7 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            evidence: self.judgement.map_or_else(Vec::new, |judgement| judgement.evidence),
         }
     }
 

@@ -279,6 +279,7 @@ fn properties(finding: &Finding) -> ResultProperties {
         kind: finding.rule.kind.clone(),
         severity: finding.rule.severity.as_str(),
         secret: finding.redacted.clone(),
+        evidence: finding.evidence.iter().map(|one| (one.name, one.weight)).collect(),
         facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
         history: history(finding),
     }
