@@ -240,6 +240,9 @@ const PUBLICS: &[&str] = &[
     "label",
 ];
 
+/// Words that say that something is not meant to be true.
+const EXAMPLES: &[&str] = &["example", "examples", "sample", "dummy", "fake", "mock", "mocked", "placeholder", "stub"];
+
 /// Words of names of digests.
 const DIGESTS: &[&str] = &[
     "sha",
@@ -343,6 +346,9 @@ pub(super) fn name(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, St
     if words.last().is_some_and(|word| is_in(OTHERS, word)) {
         give(&sign::OTHER_NAME, String::new());
     }
+    if of(EXAMPLES) {
+        give(&sign::EXAMPLE_NAME, String::new());
+    }
     if of(PUBLICS) {
         give(&sign::PUBLIC_NAME, String::new());
     }
@@ -375,7 +381,7 @@ pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign
     }
 }
 
-/// Calls `give` with what the way of writing says. `forms` are what the rule is about.
+/// Calls `give` with what the way of writing says. `kind` is the rule's.
 pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sign, String)) {
     let between = &setting.bytes[setting.matched.start..setting.span.start];
     match kind {
@@ -439,7 +445,9 @@ fn is_reference(setting: &Setting<'_>) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let joined = value.iter().any(|byte| matches!(byte, b'_' | b'.'));
     let words = language::read(value).words;
+    let constant = name && joined && !value.iter().any(u8::is_ascii_lowercase) && value[0].is_ascii_uppercase();
     matches!(next, Some(b'(' | b'[' | b'{'))
+        || constant
         || (name && words >= 0.6 && digits <= 2)
         || (name && joined && words >= 0.4 && digits <= 4)
         || value.windows(2).any(|two| two == b"->" || two == b"::")
@@ -479,11 +487,7 @@ pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn F
     }
     let near = line.start.max(setting.matched.start.saturating_sub(200))..line.end.min(setting.span.end + 200);
     let (before, after) = (&setting.bytes[near.start..setting.span.start], &setting.bytes[setting.span.end..near.end]);
-    let says = |text: &[u8]| {
-        language::pieces(text).iter().any(|word| {
-            is_in(&["example", "examples", "sample", "dummy", "fake", "mock", "mocked", "placeholder", "stub"], word)
-        })
-    };
+    let says = |text: &[u8]| language::pieces(text).iter().any(|word| is_in(EXAMPLES, word));
     if says(before) || says(after) {
         give(&sign::EXAMPLE_LINE, String::new());
     }

@@ -50,6 +50,7 @@ signs! {
     KEY_NAME "key-name" [-12, 0, 0] "the name says key, and no more"
     NO_NAME "no-name" [-20, 0, 0] "nothing in the name says that it is of a secret"
     OTHER_NAME "other-name" [-30, 0, 0] "the name goes on to something that is no secret: _id, _file, _url, _field, _label, _length, _type …"
+    EXAMPLE_NAME "example-name" [-35, 0, 0] "the name says mock, fake, dummy, example, sample"
     PUBLIC_NAME "public-name" [-35, 0, 0] "the name is of something public: public key, primary key, CSRF token, page token …"
     DIGEST_NAME "digest-name" [-35, -30, 0] "the name says digest, checksum, integrity, commit, signature"
     // How it is written.
@@ -75,7 +76,7 @@ signs! {
     CODE "code" [-35, -20, 0] "code, a pattern or a rule of validation"
     TEMPLATE "template" [-60, -50, -50] "a place for a value: ${…}, {{…}}, %s, <…>"
     PLACEHOLDER "placeholder" [-40, -40, -40] "it says that it is none: change me, your …, example, dummy, xxx"
-    COMMON "common" [-20, -15, 0] "made of test, secret, password, default, foo and the like"
+    COMMON "common" [-12, -15, 0] "made of test, secret, password, default, foo and the like"
     SAME_AS_NAME "same-as-name" [-35, -30, 0] "the value repeats the name"
     REPEAT "repeat" [-30, -35, -40] "few different characters, or the same ones over and over"
     SEQUENCE "sequence" [-30, -35, -40] "the alphabet, or counting"
@@ -84,11 +85,11 @@ signs! {
     INTEGRITY "integrity" [-50, -50, 0] "an integrity hash: sha512-…"
     ENCRYPTED "encrypted" [-40, -40, 0] "encrypted already: ENC(…), vault:v1:…, {cipher}…"
     // What stands around it.
-    NEIGHBOURS "neighbours" [-30, -30, 0] "eight or more others of the same length and alphabet stand around it"
+    NEIGHBOURS "neighbours" [-35, -30, 0] "eight or more others of the same length and alphabet stand around it"
     LONG_LINE "long-line" [-15, -15, 0] "in a line of more than 1,000 bytes, as generated code has them"
     EMBEDDED "embedded" [-45, -45, 0] "inside of a file that is written as base64"
     EXAMPLE_LINE "example-line" [-12, -5, 0] "its line says example, sample, dummy, fake, mock"
-    COMMENT "comment" [-5, 0, 0] "in a comment"
+    COMMENT "comment" [-8, 0, 0] "in a comment"
     // Where it is; of several paths the one that speaks least against it.
     LOCK_FILE "lock-file" [-40, -40, 0] "in a lock file, which holds hashes"
     MINIFIED_FILE "minified-file" [-20, -20, 0] "in a minified or generated file"

@@ -44,8 +44,7 @@ impl Counts {
     }
 }
 
-/// Calls `give` with every sign of a value and a detail that holds nothing of it. `shape` is false where the rule asks
-/// for the form of the value, which then says nothing.
+/// Calls `give` with every sign of a value and a detail that holds nothing of it.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     let counts = Counts::of(value);
     let reading = language::read(value);
@@ -55,7 +54,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if is_common(value, reading) {
         give(&sign::COMMON, String::new());
     }
-    if counts.spaces > 0 && (reading.words >= 0.5 || counts.spaces > 2) {
+    if counts.spaces > 0 && (reading.words >= 0.5 || (counts.spaces > 2 && reading.words >= 0.3)) {
         give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
     if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
@@ -72,20 +71,23 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let percent = (reading.words * 100.0).round();
     let plain = counts.digits == 0 && counts.other == 0 && counts.spaces == 0;
     // Of one word with a hump or none, or several that are joined.
-    if plain && counts.letters() > 0 && reading.words >= 0.7 {
+    // `OS.CMD.COPY`, `DB_TOKEN_REF`: a constant.
+    let constant = counts.lower == 0 && counts.other == 0 && counts.joints > 0 && counts.digits <= 2;
+    if plain && counts.letters() > 0 && (reading.words >= 0.7 || (constant && reading.words >= 0.4)) {
         give(&sign::WORDS, format!("words cover {percent} % of its letters"));
     } else if counts.letters() > 0 && counts.spaces == 0 && reading.words >= 0.9 && is_name(value, counts) {
         give(&sign::WORDS, format!("a name of {} words", language::pieces(value).len()));
-    } else if counts.letters() > 0 && counts.digits + counts.other > 0 && counts.spaces == 0 {
+    } else if counts.letters() > 0 && counts.digits + counts.other > 0 && counts.spaces <= 2 {
         give(&sign::MIXED, String::new());
-    } else if plain && counts.letters() >= 6 && (reading.bits >= 5.2 || is_jumbled(value, counts)) {
+    } else if plain && counts.joints == 0 && counts.letters() >= 6 && (reading.bits >= 5.2 || is_jumbled(value, counts))
+    {
         give(&sign::UNPRONOUNCEABLE, format!("{:.1} bits a letter", reading.bits));
     }
     let hex = value.iter().all(u8::is_ascii_hexdigit);
     let most = counts.alphabet(hex).min(value.len() as f64).log2();
     let entropy = crate::secret::entropy(value);
     let classes = [counts.lower, counts.upper, counts.digits].iter().filter(|count| **count > 0).count();
-    if value.len() >= 16 && classes >= 2 && counts.spaces == 0 && reading.words < 0.5 && entropy >= 0.75 * most {
+    if value.len() >= 16 && classes >= 2 && counts.spaces <= 2 && reading.words < 0.5 && entropy >= 0.75 * most {
         give(&sign::RANDOM, format!("{entropy:.1} of at most {most:.1} bits a character"));
     }
 }
@@ -141,7 +143,10 @@ fn is_template(value: &[u8]) -> bool {
         || ends(b"<", b">")
         || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@")) && inner(value)
         || ends(b"__", b"__")
-        || value.split_first().is_some_and(|(first, rest)| matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
+        || value.split_first().is_some_and(|(first, rest)| {
+            let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+            (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
+        })
 }
 
 /// Words that say that a value stands for another one, where the value is made of words.
@@ -308,9 +313,12 @@ fn is_integrity(value: &[u8]) -> bool {
 }
 
 fn is_encrypted(value: &[u8]) -> bool {
-    ["ENC(", "ENC[", "vault:v", "{cipher}", "{AES}", "!vault", "$ANSIBLE_VAULT", "AQICAH"]
-        .iter()
-        .any(|start| value.starts_with(start.as_bytes()))
+    let begins = |text: &[u8]| {
+        ["ENC(", "ENC[", "vault:v", "{cipher}", "{AES}", "!vault", "$ANSIBLE_VAULT", "AQICAH"]
+            .iter()
+            .any(|start| text.starts_with(start.as_bytes()))
+    };
+    begins(value) || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
 }
 
 fn is_uuid(value: &[u8]) -> bool {
