@@ -17,6 +17,7 @@ mod secret;
 #[expect(dead_code, reason = "the program's own module, of which the build needs a part")]
 mod shape;
 
+#[expect(clippy::disallowed_methods, clippy::disallowed_macros, reason = "how cargo and a build script talk")]
 fn main() {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=data");

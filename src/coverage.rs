@@ -41,6 +41,8 @@ pub enum Why {
     Encrypted,
     /// Something compressed that expands without end.
     Bomb,
+    /// Something encoded or compressed in a text that is too large when it is decoded; what could be decoded was searched.
+    DecodeLimit,
     /// A way of compressing that this version does not read.
     UnknownPacking,
     /// Any other input or output error.
@@ -72,6 +74,7 @@ impl Why {
         Why::CorruptArchive,
         Why::Encrypted,
         Why::Bomb,
+        Why::DecodeLimit,
         Why::UnknownPacking,
         Why::ReadError,
         Why::Panicked,
@@ -99,6 +102,7 @@ impl Why {
             Why::CorruptArchive => "corrupt-archive",
             Why::Encrypted => "encrypted",
             Why::Bomb => "bomb",
+            Why::DecodeLimit => "decode-limit",
             Why::UnknownPacking => "unknown-packing",
             Why::ReadError => "read-error",
             Why::Panicked => "panicked",
@@ -129,6 +133,7 @@ impl Why {
             Why::CorruptArchive => "fetch it again",
             Why::Encrypted => "decrypt it and scan what is in it",
             Why::Bomb => "unpack a part of it and scan that",
+            Why::DecodeLimit => "decode it and scan what comes out",
             Why::UnknownPacking => "unpack it and scan what is in it",
             Why::ReadError => "check the disk or file system, then scan again",
             Why::Panicked => "please report this as a bug of stanch",

@@ -33,8 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "scan",
         &[
-            "baseline", "chunk", "coverage", "detect", "finding", "origin", "rule", "rulefile", "secret", "source",
-            "summary",
+            "baseline", "chunk", "coverage", "detect", "finding", "origin", "place", "rule", "rulefile", "secret",
+            "source", "summary",
         ],
     ),
     // Never reads a source.

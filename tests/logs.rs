@@ -29,7 +29,9 @@ fn plan(target: Target) -> Plan {
         confidence: Confidence::Medium,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 1_700_000_000,
+        decode: 3,
         chunk: CHUNK,
     }
 }

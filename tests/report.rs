@@ -71,6 +71,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         clean: Vec::new(),
         allowlists: Vec::new(),
         skip_report: false,
+        shape: None,
     }
 }
 
@@ -117,6 +118,8 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
             weight: 20,
             detail: "3.9 of at most 4.0 bits a character".to_owned(),
         }],
+        decoded: Vec::new(),
+        inspected: None,
     }
 }
 

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::exit::Exit;
 
 mod baseline;
+mod ci;
 mod completions;
 mod config;
 mod explain;

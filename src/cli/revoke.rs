@@ -1,6 +1,7 @@
 //! `stanch revoke`: inspects, plans, asks, acts, proves.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Args, scan: &Scan<'_>) -> Result<Exit> {
     let policy = file.respond.policy(args.any_owner)?;
     let http = door(&file, args.input.offline)?;
     let gathered = args.input.gather(scan)?;
-    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ());
+    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ControlFlow::Continue(()));
     let mut plan = plan::make(&cases, &policy, &http.hosts);
     show(args, &cases, &plan)?;
     let mut ends = Vec::new();

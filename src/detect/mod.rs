@@ -15,13 +15,18 @@ pub mod beginning;
 pub mod escape;
 pub mod evidence;
 pub mod allow;
+pub mod decode;
+mod grams;
 pub mod marks;
+mod masks;
 pub mod mint;
 pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
 
+use decode::Wrapping;
+use decode::spots::{self, Spot};
 use evidence::Judgement;
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
@@ -46,6 +51,8 @@ pub struct Candidate<'c> {
     pub facts: Vec<Fact>,
     /// What speaks for and against it where no proof holds; without its path.
     pub judgement: Option<Judgement>,
+    /// What had to be undone to find it.
+    pub wrapping: Wrapping,
 }
 
 /// Where bytes are, for rules that ask for a path.
@@ -73,12 +80,16 @@ pub struct Detector {
     unanchored: Vec<usize>,
     marker: Marker,
     now: i64,
+    /// Encodings inside each other that are undone; 0: none.
+    depth: u8,
+    encoded: spots::Finder,
 }
 
 /// What one thread needs to search; made once, used for every object.
 #[derive(Debug)]
 pub struct Scratch {
     anchors: Vec<Anchor>,
+    spots: Vec<Spot>,
     memories: Vec<Option<Memory>>,
     short_memories: Vec<Option<Memory>>,
 }
@@ -86,7 +97,7 @@ pub struct Scratch {
 impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
-        let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
+        let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
         let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
@@ -94,7 +105,7 @@ impl Detector {
                 unanchored.push(index);
                 continue;
             };
-            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
             for text in &rule.keywords {
                 let needed = Keyword {
                     text: text.clone(),
@@ -111,13 +122,20 @@ impl Detector {
             }
         }
         let prefilter = Prefilter::new(
-            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            keywords.values().map(|(keyword, _)| keyword.clone()).collect(),
             stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
         let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
         let marker = Marker::new(&patterns);
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now })
+        let encoded = spots::Finder::new();
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now, depth: 0, encoded })
+    }
+
+    /// The same detector, which undoes so many encodings inside each other ([`Detector::unwrapped`]); a new one undoes none.
+    #[must_use]
+    pub fn with_depth(self, depth: u8) -> Self {
+        Detector { depth, ..self }
     }
 
     /// The rules it searches with.
@@ -128,7 +146,7 @@ impl Detector {
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
-        Scratch { anchors: Vec::new(), memories: none(), short_memories: none() }
+        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none() }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
@@ -150,7 +168,7 @@ impl Detector {
                 place.insert(candidate);
             }
         };
-        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
             for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
@@ -170,6 +188,16 @@ impl Detector {
             }
         }
         found.into_values().collect()
+    }
+
+    /// Finds the anchors in `bytes`, and the spots where something may be encoded.
+    fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
+        scratch.spots.clear();
+        if self.depth == 0 {
+            return self.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
+        }
+        self.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
+        self.encoded.everywhere(bytes, &mut scratch.spots);
     }
 
     /// gitleaks' meaning of keywords where they need not be in the match: one of them stands somewhere.
@@ -206,7 +234,8 @@ impl Detector {
         };
         // What is skipped is a prefix of plain characters, so it is as long escaped as not.
         let span = hit.secret.start + skip..hit.secret.end;
-        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, judgement })
+        let wrapping = Wrapping::default();
+        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, judgement, wrapping })
     }
 }
 
@@ -228,7 +257,9 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
             Proof::Absent => 1,
             Proof::Fails(_) => 0,
         };
-        (rule.random_bits > 0, rule.provider != "generic", proof, span.end - span.start, rule.random_bits)
+        // A rule of a provider says more than one of none, even where it goes by the context, too.
+        let specific = (rule.provider != "generic", !is_generic(rule));
+        (specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);
@@ -245,6 +276,12 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         free
     });
     candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+/// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token
+/// it is says more.
+fn is_generic(rule: &Rule) -> bool {
+    rule.provider == "generic" || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic")
 }
 
 #[cfg(test)]

@@ -154,6 +154,11 @@ impl Mask {
         for fact in &mut finding.facts {
             fact.value = self.text(&fact.value);
         }
+        if let Some(it) = &mut finding.inspected {
+            for text in [&mut it.detail, &mut it.holder, &mut it.host].into_iter().flatten() {
+                *text = self.text(text);
+            }
+        }
         if let Some(provenance) = &mut finding.provenance {
             *provenance = Arc::new(self.provenance(provenance));
         }
@@ -278,6 +283,7 @@ mod tests {
             provenance: None,
             secret: Secret::new(secret),
             redacted: "****".to_owned(),
+            decoded: Vec::new(),
             fingerprint: Fingerprint::of_strong(secret),
             origin: Origin::Stream { name: String::new() },
             region: Region { start: Position::START, end: Position::START },
@@ -287,6 +293,7 @@ mod tests {
             verdict: Verdict::Reported,
             facts: Vec::new(),
             evidence: Vec::new(),
+            inspected: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{Cache, Recalled};
 use super::chronicle::Chronicle;
-use super::object::Searcher;
+use super::object::{Searcher, too_much};
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
 use crate::chunk::Encoding;
@@ -276,6 +276,8 @@ struct Scanner<'p> {
     found: Vec<Found>,
     /// Objects in which the search failed.
     failed: Vec<Object>,
+    /// Objects that hold something too large when decoded.
+    limited: Vec<Object>,
     /// The prefilter failed on bytes that any object may share.
     blind: bool,
 }
@@ -283,11 +285,23 @@ struct Scanner<'p> {
 impl<'p> Scanner<'p> {
     fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
-        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new(), failed: Vec::new(), blind: false }
+        Scanner {
+            searcher,
+            detector,
+            scratch: detector.scratch(),
+            found: Vec::new(),
+            failed: Vec::new(),
+            limited: Vec::new(),
+            blind: false,
+        }
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        match guarded(|| self.searcher.suspects(content, object.size)) {
+        let searched = guarded(|| self.searcher.suspects(content, object.size));
+        if self.searcher.limited() {
+            self.limited.push(*object);
+        }
+        match searched {
             None => self.failed.push(*object),
             Some(suspects) => {
                 let suspects = suspects?;
@@ -307,6 +321,9 @@ impl<'p> Scanner<'p> {
             coverage.bytes -= size;
             let origin = Origin::Object { path: None, id, kind: Some(kind) };
             coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
+        }
+        for Object { id, kind, .. } in self.limited.iter().copied() {
+            coverage.skips.push(too_much(&Origin::Object { path: None, id, kind: Some(kind) }));
         }
         if self.blind {
             let origin = Origin::File { path: objects.to_owned(), tracking: None };
@@ -375,7 +392,9 @@ mod tests {
             confidence: Confidence::Medium,
             accept: Vec::new(),
             fingerprint_key: None,
+            places: Default::default(),
             now: 0,
+            decode: 3,
             chunk: 1 << 20,
         };
         let watch = Watch::default();

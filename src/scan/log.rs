@@ -46,6 +46,17 @@ pub(super) fn both<'c>(raw: Vec<Candidate<'c>>, normal: Vec<Candidate<'c>>, text
     all
 }
 
+/// Candidates in what is encoded in a log's normalised text, with places in the chunk.
+pub(super) fn placed<'c>(decoded: Vec<Candidate<'c>>, text: &Normalised) -> Vec<Candidate<'c>> {
+    let place = |mut one: Candidate<'c>| {
+        one.span = text.source(&one.span)?.raw;
+        one.matched = text.source(&one.matched).map_or(one.span.clone(), |matched| matched.raw);
+        one.wrapping.text = text.source(&one.wrapping.text).map_or(one.span.clone(), |all| all.raw);
+        Some(one)
+    };
+    decoded.into_iter().filter_map(place).collect()
+}
+
 fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
     matches!(candidate.proof, Proof::Holds(_)) && !matches!(twin.proof, Proof::Holds(_))
 }

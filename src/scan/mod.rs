@@ -12,6 +12,7 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
 use crate::origin::Origin;
+use crate::place::Places;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
@@ -22,6 +23,7 @@ use crate::summary::{Note, Summary};
 
 mod cache;
 mod chronicle;
+mod collect;
 pub mod filter;
 pub mod history;
 mod known;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What leads from the paths of files to those of their repository, which fingerprints of guessable secrets go by.
+    pub places: Places,
     /// What is known already and hidden.
     pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.
@@ -65,6 +69,8 @@ pub struct Plan {
     pub fingerprint_key: Option<Secret>,
     /// Seconds since 1970 (UTC), for what has expired.
     pub now: i64,
+    /// How many encodings inside each other are undone; 0: none.
+    pub decode: u8,
     /// How much of an object is searched at once, in bytes; `source::read::CHUNK` unless a test says otherwise.
     pub chunk: usize,
 }
@@ -121,7 +127,7 @@ struct Outcome {
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
-    let detector = Detector::new(plan.rules.clone(), plan.now)?;
+    let detector = Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode);
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
     let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     let mut known = known::Applied::new(plan);

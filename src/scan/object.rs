@@ -3,10 +3,12 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::collect::Collector;
 use super::log::{self, Log};
 use super::snippet::Masked;
 use super::suspect::{Place, Suspect};
@@ -14,9 +16,11 @@ use super::told::Told;
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
 use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::decode::{Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
+use crate::rule::Rule;
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 
@@ -38,14 +42,32 @@ pub(super) struct Searcher<'p> {
     detector: &'p Detector,
     watch: &'p Watch,
     scratch: Scratch,
+    /// Rules that speak of files by their path alone.
+    by_path: Vec<Arc<Rule>>,
     buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
+    /// What of the object at hand is compressed in a text that is longer than a chunk.
+    collector: Collector,
+    /// Something in the object at hand was too large when decoded.
+    limited: bool,
 }
 
 impl<'p> Searcher<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
-        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default(), log: None }
+        let by_path =
+            plan.rules.rules.iter().filter(|rule| rule.regex.is_empty() && !rule.skip_report).cloned().collect();
+        Searcher {
+            plan,
+            detector,
+            watch,
+            scratch: detector.scratch(),
+            by_path,
+            buffer: Buffer::default(),
+            log: None,
+            collector: Collector::default(),
+            limited: false,
+        }
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -89,12 +111,15 @@ impl<'p> Searcher<'p> {
     }
 
     pub(super) fn account(
-        &self,
+        &mut self,
         origin: &Origin,
         ended: io::Result<Ended>,
         size: Option<u64>,
         coverage: &mut Coverage,
     ) {
+        if self.limited() {
+            coverage.skips.push(too_much(origin));
+        }
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
             Ok(ended) => {
@@ -125,7 +150,12 @@ impl<'p> Searcher<'p> {
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
+        self.collector = Collector::default();
         let mut told = Told::default();
+        let named = self.named(origin);
+        if !named.is_empty() {
+            emit(Outcome { findings: named, ..Outcome::default() });
+        }
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
             let notes =
@@ -147,10 +177,24 @@ impl<'p> Searcher<'p> {
         ended
     }
 
+    /// What rules without a pattern find: files whose path matches.
+    fn named(&self, origin: &Origin) -> Vec<Finding> {
+        let Some(path) = origin.path().map(|path| path.as_os_str().as_encoded_bytes()) else { return Vec::new() };
+        let place = Place { path: Some(path), commit: None };
+        let found = self.by_path.iter().filter(|rule| rule.path.as_ref().is_some_and(|wanted| wanted.is_match(path)));
+        found.map(|rule| Suspect::named(rule).finding(self.plan, origin.clone(), &[place], None)).collect()
+    }
+
     /// The findings whose secret begins in the part that the chunk answers for.
     fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
         let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
         let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
+        let mut wrapped = self.unwrapped(chunk.bytes, place, chunk.ends);
+        let mut suspects = self.collector.chunk(chunk, &wrapped.cut, &mut |bytes| {
+            self.detector.candidates(&mut self.scratch, bytes, &(0..0), place);
+            self.detector.unwrapped(&mut self.scratch, bytes, place, true)
+        });
+        self.limited |= self.collector.limited();
         if let Some(log) = &mut log {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
@@ -159,18 +203,20 @@ impl<'p> Searcher<'p> {
             let normalised = log.normaliser.normalised();
             let all = 0..normalised.text().len();
             let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, place);
+            let decoded = self.unwrapped(normalised.text(), place, chunk.ends);
             candidates = log::both(candidates, normal, normalised);
+            wrapped.candidates.extend(log::placed(decoded.candidates, normalised));
         }
-        if candidates.is_empty() {
-            return Vec::new();
+        if candidates.is_empty() && wrapped.candidates.is_empty() {
+            return suspects;
         }
         // Every candidate is masked in snippets, also those that yield to a better one.
-        let masked: Vec<Masked> = candidates.iter().map(Masked::of).collect();
+        let masked: Vec<Masked> = candidates.iter().chain(&wrapped.candidates).map(Masked::of).collect();
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
         });
-        let mut suspects = Vec::new();
+        join(&mut candidates, wrapped.candidates);
         let mut so_far = (0, chunk.start);
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
             if candidate.rule.skip_report {
@@ -188,9 +234,22 @@ impl<'p> Searcher<'p> {
         suspects
     }
 
+    /// What is encoded in bytes that were searched just now.
+    fn unwrapped(&mut self, bytes: &[u8], place: Where<'_>, ends: bool) -> Unwrapped<'p> {
+        let unwrapped = self.detector.unwrapped(&mut self.scratch, bytes, place, ends);
+        self.limited |= unwrapped.limited;
+        unwrapped
+    }
+
+    /// Whether something in the object at hand was too large when decoded; forgets it.
+    pub(super) fn limited(&mut self) -> bool {
+        std::mem::take(&mut self.limited)
+    }
+
     /// Everything suspicious in an object of git, whose paths are not known yet.
     pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
         let mut buffer = std::mem::take(&mut self.buffer);
+        self.collector = Collector::default();
         let mut suspects = Vec::new();
         let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
             suspects.extend(self.chunk(Where::Unknown, chunk, None));
@@ -199,6 +258,12 @@ impl<'p> Searcher<'p> {
         self.buffer = buffer;
         ended.map(|_| suspects)
     }
+}
+
+/// For what was not searched to its end because it grew too much.
+pub(super) fn too_much(origin: &Origin) -> Skip {
+    let detail = "something in it is too large when decoded; the first part of that was searched".to_owned();
+    Skip { origin: origin.clone(), why: Why::DecodeLimit, detail }
 }
 
 fn unread(origin: &Origin, error: &io::Error) -> Skip {

@@ -31,7 +31,12 @@ pub(super) struct Masked {
 impl Masked {
     pub(super) fn of(candidate: &Candidate<'_>) -> Self {
         let word = candidate.confidence == Confidence::Low && candidate.rule.provider == "generic";
-        Masked { span: candidate.span.clone(), shown: redacted(candidate.rule, &candidate.token), copies: !word }
+        let span = match candidate.wrapping.layers.is_empty() {
+            true => candidate.span.clone(),
+            // All of it: what stands beside the secret in its encoded text could be put together with what is shown.
+            false => candidate.wrapping.text.clone(),
+        };
+        Masked { span, shown: redacted(candidate.rule, &candidate.token), copies: !word }
     }
 }
 
@@ -87,6 +92,11 @@ pub(super) fn mask(bytes: &[u8], span: &Range<usize>, redacted: &str, masked: &[
         text.pop();
     }
     Snippet { line, text, mark, cut_before, cut_after }
+}
+
+/// The secret alone, where what stands around it is too far apart.
+pub(super) fn alone(redacted: &str, line: u64) -> Snippet {
+    Snippet { line, text: redacted.to_owned(), mark: 0..redacted.len(), cut_before: true, cut_after: true }
 }
 
 /// What has to be masked in the window and how it shows: disjoint, from the left.

@@ -4,6 +4,7 @@
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::object::Searcher;
@@ -60,7 +61,7 @@ pub(super) fn run(
             removed: &removed,
             max_size: plan.files.max_size,
         },
-        |worker, change, emit| emit(worker.change(change)),
+        |worker, change, emit| emit(worker.survive(change)),
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             coverage.add(outcome.coverage);
@@ -78,6 +79,16 @@ struct Worker<'p> {
 }
 
 impl Worker<'_> {
+    /// A bug met in one file must not keep the others from being read.
+    fn survive(&mut self, change: &Change) -> Outcome {
+        catch_unwind(AssertUnwindSafe(|| self.change(change))).unwrap_or_else(|_| {
+            let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+            let detail = "the search failed; the file is not covered".to_owned();
+            let skips = vec![Skip { origin, why: Why::Panicked, detail }];
+            Outcome { coverage: Coverage { skips, ..Coverage::default() }, ..Outcome::default() }
+        })
+    }
+
     fn change(&mut self, change: &Change) -> Outcome {
         let mut outcome = Outcome::default();
         if self.searcher.interrupted() {

@@ -58,6 +58,7 @@ pub fn chunks(
             bytes: &cutter.buffer.text[..cutter.filled],
             start: cutter.start,
             own: cutter.done..own_end,
+            ends: filled == Filled::Ended,
             encoding: cutter.encoding,
         };
         let stopped = visit(&piece).is_break();

@@ -29,7 +29,9 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         confidence: Confidence::Low,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 0,
+        decode: 3,
         chunk,
     };
     let mut all = Vec::new();

@@ -12,6 +12,7 @@ mod prefilter;
 mod rules;
 mod signals;
 mod walks;
+mod wrappings;
 
 use std::collections::HashMap;
 use std::io::Write;

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod cache;
+mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,6 @@
 //! Acting: once, proven, and never on what is not ours.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub fn respond(
     path: &Path,
     tell: &mut dyn FnMut(Moment, &[Fingerprint]),
 ) -> (Plan, Vec<(Fingerprint, End)>) {
-    let cases = stanch::respond::inspect(http, incidents, &mut |_| ());
+    let cases = stanch::respond::inspect(http, incidents, &mut |_| ControlFlow::Continue(()));
     let plan = plan::make(&cases, policy, &http.hosts);
     let mut ledger = ledger(path);
     let ends = Actor { http, ledger: &mut ledger, patience: PATIENCE, tell }.run(&cases, &plan).unwrap();
@@ -236,7 +237,7 @@ fn a_ledger_that_cannot_be_written_stops_everything() {
     let forge = Forge::with(&[&text(&case)]);
     let http = to("gitlab", &forge.server);
     let (_dir, path) = temp();
-    let cases = stanch::respond::inspect(&http, vec![case.clone()], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case.clone()], &mut |_| ControlFlow::Continue(()));
     let plan = plan::make(&cases, &policy(""), &http.hosts);
     ledger(&path);
     let mut closed = Ledger::open_to_read(&path).unwrap();
@@ -352,7 +353,7 @@ fn a_token_that_nobody_owns_up_to_is_not_sent_around_to_be_revoked() {
     let http = to("github", &forge.server);
     let mut case = incident(&github_token("ghp_"), Kind::GithubPat);
     case.hints.hosts = vec!["git.elsewhere.test".to_owned()];
-    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ControlFlow::Continue(()));
     let Verb::Hold(why) = plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb else { panic!() };
     assert!(why.contains("https://git.elsewhere.test/api/v3"), "{why}");
 }
@@ -363,7 +364,7 @@ fn planned(config: &str, any_owner: bool) -> Plan {
     let forge = Forge::with(&[&text(&case)]);
     let http = to("gitlab", &forge.server);
     let id = case.id.to_string();
-    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ControlFlow::Continue(()));
     let file: File = toml::from_str(&config.replace("THIS", &id)).unwrap();
     let plan = plan::make(&cases, &file.respond.policy(any_owner).unwrap(), &http.hosts);
     assert_eq!(forge.server.log().iter().filter(|got| got.method != "GET").count(), 0);
@@ -404,7 +405,8 @@ fn unknown_may_be_revoked_and_what_has_no_api_is_a_persons() {
     let mut http = http;
     http.offline = true;
     let plan = |kind| {
-        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        let cases =
+            stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ControlFlow::Continue(()));
         plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
     };
     let Verb::Revoke(call) = plan(Kind::GithubRefresh) else { panic!() };
@@ -421,7 +423,8 @@ fn an_enterprise_server_wants_a_credential_and_is_not_sent_what_it_does_not_take
     let call = |more: &str, kind| {
         let mut http = door(&host("github", &url, more));
         http.offline = true;
-        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        let cases =
+            stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ControlFlow::Continue(()));
         plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
     };
     let ours = "credential = { env = \"X\" }";

@@ -8,6 +8,7 @@ mod door;
 mod forge;
 mod inspect;
 mod openapi;
+mod scan;
 mod server;
 mod support;
 mod task;

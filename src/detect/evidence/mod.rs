@@ -80,6 +80,17 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     Some(judgement)
 }
 
+/// Whether nothing in the value itself speaks against it, and for a generic rule something for it: so an example must be.
+pub(super) fn is_credible(rule: &Rule, token: &[u8]) -> bool {
+    let Some(class) = class(rule) else { return true };
+    let (mut sum, mut least) = (0, 0);
+    value::signs(body(rule, token), &mut |sign, _| {
+        sum += sign.weight(class);
+        least = least.min(sign.weight(class));
+    });
+    least == 0 && (class != Class::Generic || sum > 0)
+}
+
 /// A token without the prefix that its rule knows.
 fn body<'v>(rule: &Rule, value: &'v [u8]) -> &'v [u8] {
     let lower = value.to_ascii_lowercase();

@@ -47,7 +47,7 @@ signs! {
     // The key's name.
     PASSWORD_NAME "password-name" [15, 0, 0] "the name says password, passphrase, pwd"
     SECRET_NAME "secret-name" [10, 0, 0] "the name says secret, token, API key, access key, credential"
-    KEY_NAME "key-name" [-12, 0, 0] "the name says key, and no more"
+    KEY_NAME "key-name" [-10, 0, 0] "the name says key, and no more"
     NO_NAME "no-name" [-20, 0, 0] "nothing in the name says that it is of a secret"
     OTHER_NAME "other-name" [-30, 0, 0] "the name goes on to something that is no secret: _id, _file, _url, _field, _label, _length, _type …"
     EXAMPLE_NAME "example-name" [-35, 0, 0] "the name says mock, fake, dummy, example, sample"
@@ -67,7 +67,7 @@ signs! {
     RANDOM "random" [20, 0, 0] "nearly as random as its length and alphabet allow, and no language"
     MIXED "mixed" [10, 0, 0] "letters and digits or symbols, as people choose passwords"
     UNPRONOUNCEABLE "unpronounceable" [10, 0, 0] "letters that follow each other in no language"
-    WORDS "words" [-25, -30, -35] "words of a language, or a name made of words"
+    WORDS "words" [-25, -20, -35] "words of a language, or a name made of words"
     PROSE "prose" [-35, -35, -35] "a sentence or a label"
     SHORT "short" [-10, 0, 0] "fewer than 8 letters, and no others"
     NUMBER "number" [-20, -10, 0] "digits and punctuation alone"

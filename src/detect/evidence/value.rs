@@ -129,8 +129,7 @@ pub(super) fn has(value: &[u8], part: &str) -> bool {
 }
 
 fn is_template(value: &[u8]) -> bool {
-    let inside =
-        ["${", "{{", "}}", "<%", "#{", "$(", "%(", "@{", "%{", "[[", "%s", "%d", "%v", "%@", "{}", "{0}", "$$"];
+    let inside = ["${", "{{", "}}", "<%", "#{", "$(", "%(", "@{", "%{", "{}", "{0}"];
     let ends = |open: &[u8], close: &[u8]| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
     let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b' ');
     let inner = |value: &[u8]| value.len() > 2 && value[1..value.len() - 1].iter().all(name);
@@ -139,7 +138,13 @@ fn is_template(value: &[u8]) -> bool {
             && language::read(rest).words >= 0.6
             && rest.iter().all(name)
     };
-    inside.iter().any(|part| has(value, part))
+    // `%s` alone or between words; `%dc` is a byte of a URL.
+    let formatted = value.windows(2).enumerate().any(|(at, two)| {
+        let next = value.get(at + 2).is_some_and(u8::is_ascii_alphanumeric);
+        two[0] == b'%' && matches!(two[1], b's' | b'd' | b'v' | b'@') && !next
+    });
+    (formatted && (value.len() <= 8 || language::read(value).words >= 0.5))
+        || inside.iter().any(|part| has(value, part))
         || ends(b"<", b">")
         || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@")) && inner(value)
         || ends(b"__", b"__")
