@@ -103,9 +103,12 @@ fn is_name(value: &[u8], counts: Counts) -> bool {
     counts.other == 0 && counts.digits <= 2 && counts.joints > 0 && language::pieces(value).len() >= 2
 }
 
+/// Whether a value has a sign.
+type Test = fn(&[u8]) -> bool;
+
 /// Signs that the bytes alone give.
 fn patterns(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
-    let all: [(&'static Sign, fn(&[u8]) -> bool); 10] = [
+    let all: [(&'static Sign, Test); 10] = [
         (&sign::TEMPLATE, is_template),
         (&sign::REPEAT, is_repeat),
         (&sign::SEQUENCE, is_sequence),
