@@ -28,6 +28,17 @@ pub enum Proof {
     Absent,
 }
 
+/// One thing that speaks for or against a finding that no proof decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// A stable name, lower case with dashes; `docs/evidence.md` lists them.
+    pub name: &'static str,
+    /// Points; negative ones speak against it.
+    pub weight: i32,
+    /// More about it, or nothing. Never a part of the secret.
+    pub detail: String,
+}
+
 /// Who said that a finding is all right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
@@ -145,6 +156,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What the token tells of itself, in a fixed order.
     pub facts: Vec<Fact>,
+    /// What speaks for and against it where no proof decides, in the order of the documentation.
+    pub evidence: Vec<Evidence>,
     /// What its provider said; `None` if nobody was asked.
     pub inspected: Option<Inspected>,
 }

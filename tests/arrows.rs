@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // No files, no git, no reports, no network.
     ("detect", &["finding", "rule", "secret", "shape"]),
     ("detect::escape", &[]),
+    ("detect::evidence", &["finding", "rule", "secret"]),
     ("detect::pattern", &["rule", "shape"]),
     ("detect::prefilter", &["shape"]),
     ("detect::proof", &["finding", "rule"]),

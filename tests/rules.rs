@@ -88,7 +88,8 @@ fn every_pattern_can_be_found_from_a_run() {
         let longest = hir.properties().maximum_len();
         assert!(longest.is_some_and(|longest| longest < MARGIN / 4), "{}: {longest:?}", rule.id);
         let shape = shape(&hir, &rule.keywords).unwrap_or_else(|| panic!("{}: no anchor in every match", rule.id));
-        if shape.run.is_none() {
+        // Passwords are short: the generic rules are looked for everywhere, which costs every scan.
+        if shape.run.is_none() && rule.provider != "generic" {
             everywhere.extend(rule.keywords.iter().cloned());
         }
     }

@@ -25,6 +25,7 @@ fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) ->
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: Vec::new(),
+        evidence: Vec::new(),
         inspected: None,
     }
 }

@@ -4,6 +4,7 @@
 //! [scan]                       # defaults of the options of `stanch scan`; every key may be left out
 //! exclude = ["vendor/**"]      # globs, as --exclude
 //! confidence = "medium"        # low, medium or high
+//! pack = "default"             # default, strict or paranoid, as --pack
 //! max_size = "100 MB"          # bytes, or a number with k, M or G (powers of 1024)
 //! accept_skip = ["too-large"]
 //! respect_gitignore = false
@@ -30,6 +31,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use super::pack::Pack;
 use crate::builtin;
 use crate::coverage::Why;
 use crate::rule::{Confidence, Ignore, RuleSet};
@@ -56,6 +58,8 @@ pub struct ScanDefaults {
     pub exclude: Vec<String>,
     /// Least confidence to report.
     pub confidence: Option<Confidence>,
+    /// Which rules to use.
+    pub pack: Option<Pack>,
     /// Largest file to read, in bytes.
     pub max_size: Option<u64>,
     /// Reasons of skips that do not make the run fail.
@@ -233,6 +237,7 @@ struct RawScan {
     #[serde(default)]
     exclude: Vec<Spanned<String>>,
     confidence: Option<Spanned<String>>,
+    pack: Option<Spanned<String>>,
     max_size: Option<Spanned<toml::Value>>,
     #[serde(default)]
     accept_skip: Vec<Spanned<String>>,
@@ -322,6 +327,7 @@ impl RawScan {
         });
         Ok(ScanDefaults {
             confidence: source.word("confidence", self.confidence.as_ref(), &levels)?,
+            pack: source.word("pack", self.pack.as_ref(), &Pack::ALL)?,
             accept_skip: skips.filter_map(Result::transpose).collect::<Result<_, _>>()?,
             max_size: max_size.transpose()?,
             exclude: self.exclude.into_iter().map(Spanned::into_inner).collect(),

@@ -13,6 +13,7 @@ mod ci;
 mod ci_logs;
 mod completions;
 mod config;
+mod explain;
 mod filter;
 mod history;
 mod hook;
@@ -22,6 +23,7 @@ mod inspector;
 mod message;
 mod netrc;
 mod output;
+mod pack;
 mod progress;
 mod respond;
 mod revoke;
@@ -49,6 +51,8 @@ enum Command {
     Rotate(Box<revoke::Args>),
     /// Open tasks for what only a person can do, and close them when it is done
     Task(Box<task::Args>),
+    /// Say why a finding is believed or not: each piece of evidence and its weight
+    Explain(explain::Args),
     /// Show what was done about incidents
     Incidents(incidents::Args),
     /// Pass on standard input, or what a command writes, with every secret replaced
@@ -85,6 +89,7 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Revoke(args) => revoke::run(&args, &scan::findings, Action::Revoke),
         Command::Rotate(args) => revoke::run(&args, &scan::findings, Action::Rotate),
         Command::Task(args) => task::run(&args, &scan::findings),
+        Command::Explain(args) => explain::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),

@@ -12,6 +12,7 @@ use super::config::{self, Config};
 use super::history;
 use super::inspector::Inspector;
 use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
+use super::pack::Selection;
 use super::{baseline, ci, ci_logs, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
@@ -83,6 +84,8 @@ pub(super) struct Search {
     /// Use only this rule (repeatable)
     #[arg(long = "rule", value_name = "ID", help_heading = "What is found")]
     only: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     rules: Vec<PathBuf>,
@@ -269,6 +272,7 @@ fn configure(search: &Search) -> Result<Config> {
     for path in &search.rules {
         config.add_rules(path)?;
     }
+    search.selection.choose(&mut config)?;
     config.keep_rules(&search.only)?;
     for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && (search.history || search.ci_env)) {
         let id = rule.id.escape_debug();
@@ -294,6 +298,21 @@ pub(super) fn findings(search: &Search) -> Result<Vec<Finding>> {
     if summary.unaccepted() > 0 {
         message::warning(&format!("{} things were not read; `stanch scan` names them", summary.unaccepted()));
     }
+    Ok(findings)
+}
+
+/// All that is found in a target, whatever its confidence and whoever allowed it.
+pub(super) fn everything(target: &Path, history: bool, config: Option<&Path>) -> Result<Vec<Finding>> {
+    let search = Search {
+        targets: vec![target.to_owned()],
+        history,
+        config: config.map(Path::to_owned),
+        selection: Selection::paranoid(),
+        ..Search::default()
+    };
+    let plan = plan(&search, configure(&search)?, false)?;
+    let mut findings = Vec::new();
+    scan::run(&plan, &Watch::default(), &mut |finding| findings.push(finding))?;
     Ok(findings)
 }
 

@@ -175,13 +175,16 @@ mod tests {
     #[test]
     fn every_candidate_is_marked() {
         let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
-        assert!(!detector.needs_whole_objects());
+        let whole: Vec<_> = detector.unanchored.iter().map(|&index| &detector.rules.rules[index].id).collect();
+        assert!(whole.is_empty(), "{whole:?}");
         for rule in &detector.rules().rules {
             let press = Press::new(rule).unwrap();
             for (seed, leak) in rule.leaks.iter().enumerate() {
                 let text = press.expand(leak, seed as u64).unwrap();
                 assert!(!marks(&detector, text.as_bytes()).is_empty(), "{}: leak {seed}", rule.id);
-                for way in 0..WAYS {
+                // A password is short, and what is short is not taken for encoded.
+                let ways = if rule.provider == "generic" && text.len() < 48 { 0 } else { WAYS };
+                for way in 0..ways {
                     let wrapped = wrapped(way, &text);
                     assert!(!marks(&detector, wrapped.as_bytes()).is_empty(), "{}: leak {seed} by {way}", rule.id);
                 }

@@ -13,6 +13,7 @@ use crate::secret::entropy;
 
 pub mod beginning;
 pub mod escape;
+pub mod evidence;
 pub mod allow;
 pub mod decode;
 mod grams;
@@ -26,6 +27,7 @@ pub mod proof;
 
 use decode::Wrapping;
 use decode::spots::{self, Spot};
+use evidence::Judgement;
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
@@ -47,6 +49,8 @@ pub struct Candidate<'c> {
     pub confidence: Confidence,
     /// What the token tells of itself.
     pub facts: Vec<Fact>,
+    /// What speaks for and against it where no proof holds; without its path.
+    pub judgement: Option<Judgement>,
     /// What had to be undone to find it.
     pub wrapping: Wrapping,
 }
@@ -58,6 +62,8 @@ pub enum Where<'a> {
     At(&'a [u8]),
     /// They have no path.
     Nowhere,
+    /// They have no path, and what follows them is not known yet: nothing behind a match may decide about it.
+    Passing,
     /// Not known yet: every rule is tried, and whoever learns the path must ask again.
     Unknown,
 }
@@ -152,11 +158,12 @@ impl Detector {
         own: &Range<usize>,
         place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
+        let ahead = place != Where::Passing;
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
         let mut keep = |index: usize, hit: Hit| {
             let key = (hit.secret.start, hit.secret.end, index);
             if let std::collections::btree_map::Entry::Vacant(place) = found.entry(key)
-                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit)
+                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit, ahead)
             {
                 place.insert(candidate);
             }
@@ -202,7 +209,7 @@ impl Detector {
             })
     }
 
-    fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
+    fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit, ahead: bool) -> Option<Candidate<'c>> {
         let token = proof::unescape(&bytes[hit.secret.clone()]);
         if rule.entropy.is_some_and(|least| entropy(&token) < least)
             || (rule.requires_digit && !token.iter().any(u8::is_ascii_digit))
@@ -212,10 +219,14 @@ impl Detector {
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
         let (proof, skip, facts) =
             proven.map_or((Proof::Absent, 0, Vec::new()), |proven| (proven.proof, proven.skip, proven.facts));
+        let judgement = match proof {
+            Proof::Holds(_) => None,
+            Proof::Fails(_) | Proof::Absent => evidence::judge(rule, bytes, &hit.matched, &hit.secret, ahead),
+        };
         let confidence = match proof {
             Proof::Holds(_) => Confidence::High,
             Proof::Fails(_) => Confidence::Low,
-            Proof::Absent => rule.confidence,
+            Proof::Absent => judgement.as_ref().map_or(rule.confidence, |one| one.confidence(rule.confidence)),
         };
         let token = match token {
             Cow::Borrowed(all) => Cow::Borrowed(&all[skip..]),
@@ -224,14 +235,14 @@ impl Detector {
         // What is skipped is a prefix of plain characters, so it is as long escaped as not.
         let span = hit.secret.start + skip..hit.secret.end;
         let wrapping = Wrapping::default();
-        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, wrapping })
+        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, judgement, wrapping })
     }
 }
 
 fn applies(rule: &Rule, place: Where<'_>) -> bool {
     rule.path.as_ref().is_none_or(|wanted| match place {
         Where::At(path) => wanted.is_match(path),
-        Where::Nowhere => false,
+        Where::Nowhere | Where::Passing => false,
         Where::Unknown => true,
     })
 }
@@ -246,7 +257,9 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
             Proof::Absent => 1,
             Proof::Fails(_) => 0,
         };
-        (!is_generic(rule), rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        // A rule of a provider says more than one of none, even where it goes by the context, too.
+        let specific = (rule.provider != "generic", !is_generic(rule));
+        (specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);

@@ -70,8 +70,23 @@ struct Finding {
     history: Option<History>,
     liveness: Option<Liveness>,
     properties: BTreeMap<&'static str, String>,
+    evidence: Vec<Evidence>,
     remedy: String,
     references: Vec<String>,
+}
+
+/// What speaks for or against it, where no proof decides.
+#[derive(Serialize)]
+struct Evidence {
+    name: &'static str,
+    weight: i32,
+    detail: String,
+}
+
+impl From<&finding::Evidence> for Evidence {
+    fn from(evidence: &finding::Evidence) -> Self {
+        Evidence { name: evidence.name, weight: evidence.weight, detail: evidence.detail.clone() }
+    }
 }
 
 #[derive(Serialize)]
@@ -280,6 +295,7 @@ impl From<&finding::Finding> for Finding {
             history: finding.provenance.as_deref().map(History::from),
             liveness: finding.inspected.as_ref().map(Liveness::from),
             properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+            evidence: finding.evidence.iter().map(Evidence::from).collect(),
             remedy: rule.remedy.clone(),
             references: rule.references.clone(),
         }

@@ -295,6 +295,7 @@ mod tests {
             proof: Proof::Absent,
             verdict: Verdict::Reported,
             facts: Vec::new(),
+            evidence: Vec::new(),
             inspected: None,
         }
     }

@@ -6,7 +6,7 @@ use memchr::{memchr, memrchr};
 
 use crate::detect::Candidate;
 use crate::finding::Snippet;
-use crate::rule::Rule;
+use crate::rule::{Confidence, Rule};
 
 /// How much of a line is kept on either side of a secret, in bytes.
 const KEPT: usize = 160;
@@ -24,16 +24,19 @@ const PREFIX: usize = 32;
 pub(super) struct Masked {
     span: Range<usize>,
     shown: String,
+    /// Copies of it nearby are masked, too: not those of what is most likely a word.
+    copies: bool,
 }
 
 impl Masked {
     pub(super) fn of(candidate: &Candidate<'_>) -> Self {
+        let word = candidate.confidence == Confidence::Low && candidate.rule.provider == "generic";
         let span = match candidate.wrapping.layers.is_empty() {
             true => candidate.span.clone(),
             // All of it: what stands beside the secret in its encoded text could be put together with what is shown.
             false => candidate.wrapping.text.clone(),
         };
-        Masked { span, shown: redacted(candidate.rule, &candidate.token) }
+        Masked { span, shown: redacted(candidate.rule, &candidate.token), copies: !word }
     }
 }
 
@@ -110,7 +113,7 @@ fn places<'m>(
             places.push((one.span.clone(), &one.shown));
         }
         // A long encoded text has no copy in a window, and looking for it would cost its length for every snippet.
-        if one.span.len() > window.len() {
+        if one.span.len() > window.len() || (!one.copies && one.span != *span) {
             continue;
         }
         let copies = memchr::memmem::find_iter(&bytes[window.clone()], &bytes[one.span.clone()]);

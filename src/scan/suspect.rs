@@ -7,6 +7,7 @@ use super::snippet::{Masked, alone, lines, mask, redacted};
 use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
+use crate::detect::evidence::Judgement;
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
 use crate::origin::{Origin, Provenance};
 use crate::place::slashed;
@@ -42,6 +43,7 @@ pub(super) struct Suspect {
     region: Region,
     confidence: Confidence,
     proof: Proof,
+    judgement: Option<Judgement>,
     decoded: Vec<&'static str>,
 }
 
@@ -67,6 +69,7 @@ impl Suspect {
             region,
             confidence: candidate.confidence,
             proof: candidate.proof.clone(),
+            judgement: candidate.judgement.clone(),
             decoded: candidate.wrapping.layers.iter().map(|layer| layer.as_str()).collect(),
         }
     }
@@ -85,19 +88,26 @@ impl Suspect {
             region: Region { start: Position::START, end: Position::START },
             confidence: rule.confidence,
             proof: Proof::Absent,
+            judgement: None,
             decoded: Vec::new(),
         }
     }
 
-    /// The finding. It is allowed only if it is at every one of `places`.
+    /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
-        self,
+        mut self,
         plan: &Plan,
         origin: Origin,
         places: &[Place<'_>],
         provenance: Option<Arc<Provenance>>,
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
+        if let Some(judgement) = &mut self.judgement {
+            judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>());
+            if self.proof == Proof::Absent {
+                self.confidence = judgement.confidence(self.rule.confidence);
+            }
+        }
         let allowed: Option<Vec<Allowed>> =
             places.iter().map(|place| self.allowed(plan, fingerprint, *place)).collect();
         let verdict = match allowed.and_then(|all| all.into_iter().next()) {
@@ -119,6 +129,7 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            evidence: self.judgement.map_or_else(Vec::new, |judgement| judgement.evidence),
             inspected: None,
         }
     }

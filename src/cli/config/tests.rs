@@ -25,6 +25,7 @@ fn ids(config: &Config) -> Vec<&str> {
 const EVERY_KEY: &str = r#"
 [scan]
 exclude = ["vendor/**", "*.lock"]
+pack = "strict"
 confidence = "low"
 max_size = "2 MB"
 accept_skip = ["too-large", "vanished"]
@@ -54,6 +55,7 @@ fn every_key_reaches_the_run() {
         config.scan,
         ScanDefaults {
             exclude: vec!["vendor/**".into(), "*.lock".into()],
+            pack: Some(Pack::Strict),
             confidence: Some(Confidence::Low),
             max_size: Some(2 << 20),
             accept_skip: vec![Why::TooLarge, Why::Vanished],

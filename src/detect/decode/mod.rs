@@ -307,6 +307,7 @@ impl Detector {
             proof: candidate.proof,
             confidence: candidate.confidence,
             facts: candidate.facts,
+            judgement: candidate.judgement,
             wrapping: Wrapping { matched: text[candidate.matched].to_vec().into(), ..Wrapping::default() },
         })
     }

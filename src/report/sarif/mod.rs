@@ -282,6 +282,7 @@ fn properties(finding: &Finding) -> ResultProperties {
         kind: finding.rule.kind.clone(),
         severity: finding.rule.severity.as_str(),
         secret: finding.redacted.clone(),
+        evidence: finding.evidence.iter().map(|one| (one.name, one.weight)).collect(),
         decoded: finding.decoded.clone(),
         liveness: finding.inspected.as_ref().map(|it| it.state.as_str()),
         inspected: finding.inspected.as_ref().map(common::inspected),

@@ -171,6 +171,9 @@ pub(super) struct ResultProperties {
     pub proof: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof_why: Option<String>,
+    /// Points by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<&'static str, i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking: Option<&'static str>,
     pub provider: String,
