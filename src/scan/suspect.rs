@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Plan;
-use super::snippet::{Masked, lines, mask, redacted};
+use super::snippet::{Masks, lines, mask, redacted};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
@@ -36,8 +36,8 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    /// Takes from `bytes` what will be needed. `masked` is all that must not show in the snippet.
-    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masked: &[Masked], region: Region) -> Self {
+    /// Takes from `bytes` what will be needed. `masks` is all that must not show in the snippet.
+    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masks: &Masks<'_>, region: Region) -> Self {
         let redacted = redacted(candidate.rule, &candidate.token);
         Suspect {
             rule: candidate.rule.clone(),
@@ -45,7 +45,7 @@ impl Suspect {
             token: Secret::new(candidate.token.to_vec()),
             matched: Secret::new(&bytes[candidate.matched.clone()]),
             lines: Secret::new(&bytes[lines(bytes, &candidate.matched)]),
-            snippet: mask(bytes, &candidate.span, &redacted, masked, region.start.line),
+            snippet: mask(&candidate.span, &redacted, masks, region.start.line),
             redacted,
             region,
             confidence: candidate.confidence,

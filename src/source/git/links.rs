@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use super::carry::Change;
 use super::delta::{From, gather, source};
-use super::edges::{NONE, Recent};
 use super::lens::Object;
 use super::store::Stores;
 use super::tree::Entries;
@@ -20,8 +19,7 @@ const ENTRY: u32 = 128;
 /// Checks links, if asked to.
 pub(super) struct Links<'s> {
     stores: &'s Stores,
-    /// `None` if nothing is to be checked.
-    recent: Option<Recent>,
+    check: bool,
     scratch: Vec<u8>,
     /// What is named and not there.
     pub missing: BTreeMap<ObjectId, ObjectKind>,
@@ -31,15 +29,12 @@ pub(super) struct Links<'s> {
 
 impl<'s> Links<'s> {
     pub(super) fn new(stores: &'s Stores, check: bool) -> Self {
-        let recent = check.then(|| Recent::new(1 << 12));
         let (scratch, missing, broken) = Default::default();
-        Links { stores, recent, scratch, missing, broken }
+        Links { stores, check, scratch, missing, broken }
     }
 
-    fn is_missing(&mut self, raw: &[u8]) -> bool {
-        let stores = self.stores;
-        let Some(recent) = &mut self.recent else { return false };
-        recent.get(raw, |id| if stores.contains(id) { 0 } else { NONE }) == NONE
+    fn is_missing(&self, raw: &[u8]) -> bool {
+        self.check && ObjectId::from_bytes(raw).is_none_or(|id| !self.stores.contains(&id))
     }
 
     fn need(&mut self, id: ObjectId, kind: ObjectKind) {
@@ -50,7 +45,7 @@ impl<'s> Links<'s> {
 
     /// Whether objects of that kind are read entry by entry.
     pub(super) fn reads_entries(&self, kind: ObjectKind) -> bool {
-        kind == ObjectKind::Tree && self.recent.is_some()
+        kind == ObjectKind::Tree && self.check
     }
 
     /// Checks a whole tree. Adds to `bounds` where its entries begin, and where the last one ends. An object that nobody
@@ -152,7 +147,7 @@ impl<'s> Links<'s> {
     /// Checks the first lines of a commit or tag. `false` if they go on beyond these bytes: they must be shown whole.
     pub(super) fn lines(&mut self, object: &Object, bytes: &[u8]) -> bool {
         let has_lines = matches!(object.kind, ObjectKind::Commit | ObjectKind::Tag);
-        !has_lines || self.recent.is_none() || self.head_lines(object, bytes)
+        !has_lines || !self.check || self.head_lines(object, bytes)
     }
 
     /// The lines before a commit's author or a tag's name. `false` if they go on beyond these bytes.

@@ -78,7 +78,7 @@ impl Stores {
 
     /// Whether an object of that name is in some store.
     pub fn contains(&self, id: &ObjectId) -> bool {
-        self.loose_at(id).is_some() || self.packs.iter().any(|pack| pack.index.find(id).is_some())
+        self.packs.iter().any(|pack| pack.index.find(id).is_some()) || self.loose_at(id).is_some()
     }
 
     /// What tells each pack apart from all others: its checksum. `None` for one that is not sound, or that has no index of its own.
