@@ -61,6 +61,7 @@ pub(super) fn run(
             max_size: plan.files.max_size,
         },
         |worker, change, emit| emit(worker.change(change)),
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             coverage.add(outcome.coverage);
