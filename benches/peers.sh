@@ -74,8 +74,8 @@ for repository; do
     ours=$(scan --history "$repository")
     note "$name" "$(tail -c 200 "$scratch/out" | head -1)"
     [ -z "$pack" ] ||
-        row "$name" "$ours" 'git index-pack' "$(once git index-pack --threads="$threads" -o "$scratch/idx" "$pack")" '≤ 0.08'
-    rm -f "$scratch/idx" "$scratch/rev"
+        row "$name" "$ours" 'git index-pack' "$(once git index-pack --threads="$threads" -o "$scratch/pack.idx" "$pack")" '≤ 0.08'
+    rm -f "$scratch"/pack.*
     has "$walk" && row "$name" "$ours" floor "$(best "$walk" "$objects" floor all "$threads")" '≤ 1.6'
     has "$kingfisher" && row "$name" "$ours" Kingfisher "$(fish "$repository")" '≤ 0.04'
     "$stanch" scan -q --no-color -j "$threads" --history --cache "$scratch/cache" "$repository" >/dev/null 2>&1

@@ -231,12 +231,10 @@ impl Index {
 
     /// Takes out of `wanted` what is here. Looking up many names at a time hides how far away memory is.
     pub(super) fn take_found<T>(&self, wanted: &mut Vec<(ObjectId, T)>) {
-        if let Some(fan) = self.fan.get() {
+        if let Some(fan) = self.fan.get().filter(|_| self.len > 0) {
             let first = |(id, _): &(ObjectId, T)| fan.firsts[(prefix(id.as_bytes()) >> fan.shift) as usize] as usize;
             // None of these reads waits for another one; what they bring is near when it is compared.
-            let near = wanted
-                .iter()
-                .map(|id| self.name(first(id).min(self.len.saturating_sub(1))).first().copied().unwrap_or(0));
+            let near = wanted.iter().map(|id| self.name(first(id).min(self.len - 1)).first().copied().unwrap_or(0));
             std::hint::black_box(near.fold(0u8, u8::wrapping_add));
         }
         wanted.retain(|(id, _)| self.find(id).is_none());
