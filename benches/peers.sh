@@ -106,7 +106,7 @@ for staged in ${STAGED:-"$@"}; do
 done
 echo 'let answer = 42;' >"$scratch/one-line.rs"
 limit start-up "$(scan "$scratch/one-line.rs")" '≤ 0.010 CPU'
-find "$tree" -type f -size -1M -print0 | xargs -0 cat 2>/dev/null | head -c 200000000 >"$scratch/stream"
+find "$tree" -type f -size -1000k -print0 | xargs -0 cat 2>/dev/null | head -c 200000000 >"$scratch/stream"
 megabytes=$(($(stat -c %s "$scratch/stream") / 1000000))
 filtered() { "$stanch" filter <"$scratch/stream"; }
 limit "filter, $megabytes MB" "$(best filtered)" '(as a pipe)'
