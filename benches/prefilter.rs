@@ -21,7 +21,7 @@ fn main() {
     measure("runs", bytes, || {
         let mut runs = 0;
         for file in &files {
-            prefilter::for_each_run(file, |_| runs += 1);
+            prefilter::for_each_run(file, |_, _| runs += 1);
         }
         runs
     });

@@ -12,7 +12,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::memmem;
 
 use super::grams::{GRAM, Grams, beginning};
-use super::masks::{BLOCK, PIECE, run_masks};
+use super::masks::{BLOCK, Mask, PIECE, run_masks};
 use crate::shape::{Near, RUN, Stencil, is_run_byte};
 
 /// A keyword at a place, or a place where a stencil fits.
@@ -193,7 +193,7 @@ impl Prefilter {
 
     fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, mut each: impl FnMut(&Range<usize>)) {
         let (mut pending, mut pending_digits) = (0..0, 0..0);
-        for_each_run(bytes, |run| {
+        for_each_run(bytes, |run, has_digit| {
             each(&run);
             if let Some(heads) = self.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
                 heads
@@ -203,9 +203,7 @@ impl Prefilter {
             if let Some(windows) = &self.near_runs {
                 windows.run(bytes, &run, &mut pending, |at, keyword| self.keyword(bytes, at, keyword, out));
             }
-            if let Some(windows) = &self.near_digits
-                && has_digit(&bytes[run.clone()])
-            {
+            if let Some(windows) = self.near_digits.as_ref().filter(|_| has_digit) {
                 windows.run(bytes, &run, &mut pending_digits, |at, keyword| self.keyword(bytes, at, keyword, out));
             }
         });
@@ -240,43 +238,41 @@ impl Prefilter {
     }
 }
 
-/// Looks at all bytes rather than up to the first digit: that is done many bytes at a time.
-fn has_digit(run: &[u8]) -> bool {
-    run.iter().fold(false, |any, byte| any | byte.is_ascii_digit())
-}
-
-/// Calls `each` with every maximal run of at least [`RUN`] run bytes, from the left.
-pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>)) {
-    // Length of the run that the block before ends with.
-    let mut carried = 0;
-    let mut masks = [0; PIECE / BLOCK];
+/// Calls `each` with every maximal run of at least [`RUN`] run bytes, from the left, and whether it has a digit.
+pub fn for_each_run(bytes: &[u8], mut each: impl FnMut(Range<usize>, bool)) {
+    // Length of the run that the block before ends with, and whether there is a digit in it.
+    let (mut carried, mut digit) = (0, false);
+    let mut masks = [Mask::default(); PIECE / BLOCK];
     for (number, piece) in bytes.chunks(PIECE).enumerate() {
-        for (block, &mask) in run_masks(piece, &mut masks).iter().enumerate() {
+        for (block, mask) in run_masks(piece, &mut masks).iter().enumerate() {
             let start = number * PIECE + block * BLOCK;
             // A run that comes from the block before.
-            let goes_on = mask.trailing_ones() as usize;
+            let goes_on = mask.run.trailing_ones() as usize;
             if goes_on == BLOCK {
                 carried += BLOCK;
+                digit |= mask.digit != 0;
                 continue;
             }
             if carried + goes_on >= RUN {
-                each(start - carried..start + goes_on);
+                each(start - carried..start + goes_on, digit || mask.digit & !(u64::MAX << goes_on) != 0);
             }
             // Runs that begin and end in this block; one that reaches its end is left to the next.
-            let carry = mask.leading_ones() as usize;
-            let mut firsts = starts_of_runs(mask & (u64::MAX << goes_on) & (u64::MAX >> carry));
+            carried = mask.run.leading_ones() as usize;
+            digit = mask.digit & !(u64::MAX >> carried) != 0;
+            let mut firsts = starts_of_runs(mask.run & (u64::MAX << goes_on) & (u64::MAX >> carried));
             while firsts != 0 {
                 let first = firsts.trailing_zeros();
-                let len = (mask >> first).trailing_ones();
-                each(start + first as usize..start + (first + len) as usize);
-                firsts &= u64::MAX.checked_shl(first + len).unwrap_or(0);
+                let end = first + (mask.run >> first).trailing_ones();
+                let behind = u64::MAX.checked_shl(end).unwrap_or(0);
+                let has_digit = mask.digit & (u64::MAX << first) & !behind != 0;
+                each(start + first as usize..start + end as usize, has_digit);
+                firsts &= behind;
             }
-            carried = carry;
         }
     }
     let end = bytes.len().next_multiple_of(BLOCK);
     if carried >= RUN && end == bytes.len() {
-        each(end - carried..end);
+        each(end - carried..end, digit);
     }
 }
 
@@ -313,6 +309,7 @@ mod tests {
         // Runs of every length around the limits, with separators, so that all alignments to blocks occur.
         let piece = prop_oneof![
             (0usize..200, prop::sample::select(b"aZ09_-".to_vec())).prop_map(|(len, byte)| vec![byte; len]),
+            Just(b"7".to_vec()),
             (15usize..25, prop::sample::select(b"aZ09_-".to_vec())).prop_map(|(len, byte)| vec![byte; len]),
             prop::collection::vec(any::<u8>(), 0..4),
             Just(b"ghp_".to_vec()),
@@ -327,7 +324,10 @@ mod tests {
         #[test]
         fn runs_are_what_a_plain_loop_finds(bytes in text()) {
             let mut found = Vec::new();
-            for_each_run(&bytes, |run| found.push(run));
+            for_each_run(&bytes, |run, digit| {
+                assert_eq!(digit, bytes[run.clone()].iter().any(u8::is_ascii_digit));
+                found.push(run);
+            });
             prop_assert_eq!(found, runs_by_hand(&bytes));
         }
 

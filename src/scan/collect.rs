@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::snippet::Masks;
 use super::suspect::Suspect;
 use crate::chunk::{Chunk, Encoding, Position};
 use crate::detect::Candidate;
@@ -124,7 +125,7 @@ impl Held {
         for one in candidates.iter().filter(packed) {
             let start = forward(self.start, self.encoding, &self.bytes[..one.span.start]);
             let region = Region { start, end: forward(start, self.encoding, &self.bytes[one.span.clone()]) };
-            suspects.push(Suspect::of(&self.bytes, one, &[], region));
+            suspects.push(Suspect::of(&self.bytes, one, &Masks::of(&self.bytes, std::iter::empty()), region));
         }
         suspects
     }

@@ -131,6 +131,13 @@ struct Outcome {
     coverage: Coverage,
 }
 
+impl Outcome {
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        !self.findings.is_empty() || !self.notes.is_empty()
+    }
+}
+
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
@@ -180,6 +187,7 @@ fn scan_files(
         |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
         || Searcher::new(plan, detector, watch),
         search,
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             notes.extend(outcome.notes);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::collect::Collector;
 use super::log::{self, Log};
 use super::packed::Ears;
-use super::snippet::Masked;
+use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
 use super::told::Told;
 use super::{Outcome, Plan, Watch};
@@ -223,7 +223,7 @@ impl<'p> Searcher<'p> {
             return suspects;
         }
         // Every candidate is masked in snippets, also those that yield to a better one.
-        let masked: Vec<Masked> = candidates.iter().chain(&wrapped.candidates).map(Masked::of).collect();
+        let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates));
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
@@ -237,7 +237,7 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            let mut suspect = Suspect::of(chunk.bytes, candidate, &masked, Region { start, end });
+            let mut suspect = Suspect::of(chunk.bytes, candidate, &masks, Region { start, end });
             if let Some(log) = log {
                 suspect.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
             }

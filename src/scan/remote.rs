@@ -35,6 +35,7 @@ pub(super) fn run(
                 emit(Outcome { coverage: Coverage { skips: vec![skip], ..Coverage::default() }, ..Outcome::default() })
             }
         },
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             notes.extend(outcome.notes);

@@ -62,6 +62,7 @@ pub(super) fn run(
             max_size: plan.files.max_size,
         },
         |worker, change, emit| emit(worker.survive(change)),
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             coverage.add(outcome.coverage);

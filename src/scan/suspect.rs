@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Plan;
-use super::snippet::{Masked, alone, lines, mask, redacted};
+use super::snippet::{Masks, alone, lines, mask, redacted};
 use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
@@ -48,8 +48,8 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    /// Takes from `bytes` what will be needed. `masked` is all that must not show in the snippet.
-    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masked: &[Masked], region: Region) -> Self {
+    /// Takes from `bytes` what will be needed. `masks` is all that must not show in the snippet.
+    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masks: &Masks<'_>, region: Region) -> Self {
         let redacted = redacted(candidate.rule, &candidate.token);
         Suspect {
             rule: candidate.rule.clone(),
@@ -63,7 +63,7 @@ impl Suspect {
             lines: Secret::new(if is_long(candidate) { &[] } else { &bytes[lines(bytes, &candidate.matched)] }),
             snippet: match is_long(candidate) {
                 true => alone(&redacted, region.start.line),
-                false => mask(bytes, &candidate.span, &redacted, masked, region.start.line),
+                false => mask(&candidate.span, &redacted, masks, region.start.line),
             },
             redacted,
             region,

@@ -58,7 +58,7 @@ proptest! {
         }
         // Ends of lines may leave no part that is long enough to be seen.
         let mut runs = 0;
-        for_each_run(&bytes, |_| runs += 1);
+        for_each_run(&bytes, |_, _| runs += 1);
         if layer == Layer::QuotedPrintable && runs == 0 {
             return Ok(());
         }

@@ -105,6 +105,7 @@ impl<'a, L: Lens> Walker<'a, L> {
 
     pub(super) fn finish(mut self) -> Part<'a, L> {
         self.part.counts.searched = self.carry.searched;
+        self.part.links.look_up();
         self.part
     }
 

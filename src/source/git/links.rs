@@ -8,22 +8,25 @@ use std::collections::BTreeMap;
 
 use super::carry::Change;
 use super::delta::{From, gather, source};
-use super::edges::{NONE, Recent};
 use super::lens::Object;
 use super::store::Stores;
-use super::tree::Entries;
+use super::tree::{Entries, Entry};
 use crate::origin::{ObjectId, ObjectKind};
 
 /// What is looked at first of an entry that lies in several operations of a delta: mode, name and id of nearly all.
 const ENTRY: u32 = 128;
 
+/// So many names are looked up at a time.
+const BATCH: usize = 256;
+
 /// Checks links, if asked to.
 pub(super) struct Links<'s> {
     stores: &'s Stores,
-    /// `None` if nothing is to be checked.
-    recent: Option<Recent>,
+    check: bool,
     scratch: Vec<u8>,
-    /// What is named and not there.
+    /// What is named and was not looked up yet.
+    named: Vec<(ObjectId, ObjectKind)>,
+    /// What is named and not there, once all is looked up.
     pub missing: BTreeMap<ObjectId, ObjectKind>,
     /// Trees, commits and tags that are not what they should be.
     pub broken: Vec<Object>,
@@ -31,26 +34,34 @@ pub(super) struct Links<'s> {
 
 impl<'s> Links<'s> {
     pub(super) fn new(stores: &'s Stores, check: bool) -> Self {
-        let recent = check.then(|| Recent::new(1 << 12));
-        let (scratch, missing, broken) = Default::default();
-        Links { stores, recent, scratch, missing, broken }
-    }
-
-    fn is_missing(&mut self, raw: &[u8]) -> bool {
-        let stores = self.stores;
-        let Some(recent) = &mut self.recent else { return false };
-        recent.get(raw, |id| if stores.contains(id) { 0 } else { NONE }) == NONE
+        let (scratch, named, missing, broken) = Default::default();
+        Links { stores, check, scratch, named, missing, broken }
     }
 
     fn need(&mut self, id: ObjectId, kind: ObjectKind) {
-        if self.is_missing(id.as_bytes()) {
-            self.missing.insert(id, kind);
+        self.named.push((id, kind));
+        if self.named.len() >= BATCH {
+            self.look_up();
+        }
+    }
+
+    /// Looks up what was named so far.
+    pub(super) fn look_up(&mut self) {
+        self.stores.take_found(&mut self.named);
+        self.missing.extend(self.named.drain(..));
+    }
+
+    fn entry_needs(&mut self, entry: &Entry<'_>) {
+        if !entry.is_module
+            && let Some(id) = ObjectId::from_bytes(entry.id)
+        {
+            self.need(id, if entry.is_tree { ObjectKind::Tree } else { ObjectKind::Blob });
         }
     }
 
     /// Whether objects of that kind are read entry by entry.
     pub(super) fn reads_entries(&self, kind: ObjectKind) -> bool {
-        kind == ObjectKind::Tree && self.recent.is_some()
+        kind == ObjectKind::Tree && self.check
     }
 
     /// Checks a whole tree. Adds to `bounds` where its entries begin, and where the last one ends. An object that nobody
@@ -60,9 +71,7 @@ impl<'s> Links<'s> {
         loop {
             bounds.push((bytes.len() - entries.left()) as u32);
             let Some(entry) = entries.next() else { break };
-            if !entry.is_module && self.is_missing(entry.id) {
-                self.note(entry.id, entry.is_tree);
-            }
+            self.entry_needs(&entry);
         }
         if !entries.is_complete() {
             self.broken.extend(object);
@@ -130,16 +139,8 @@ impl<'s> Links<'s> {
     fn first_entry(&mut self, bytes: &[u8]) -> Option<u32> {
         let mut entries = Entries::new(bytes, self.stores.format.width());
         let entry = entries.next()?;
-        if !entry.is_module && self.is_missing(entry.id) {
-            self.note(entry.id, entry.is_tree);
-        }
+        self.entry_needs(&entry);
         Some((bytes.len() - entries.left()) as u32)
-    }
-
-    fn note(&mut self, id: &[u8], is_tree: bool) {
-        if let Some(id) = ObjectId::from_bytes(id) {
-            self.missing.insert(id, if is_tree { ObjectKind::Tree } else { ObjectKind::Blob });
-        }
     }
 
     /// A tree that is larger than any sound one: it was not read entry by entry, so it does not pass for sound.
@@ -152,7 +153,7 @@ impl<'s> Links<'s> {
     /// Checks the first lines of a commit or tag. `false` if they go on beyond these bytes: they must be shown whole.
     pub(super) fn lines(&mut self, object: &Object, bytes: &[u8]) -> bool {
         let has_lines = matches!(object.kind, ObjectKind::Commit | ObjectKind::Tag);
-        !has_lines || self.recent.is_none() || self.head_lines(object, bytes)
+        !has_lines || !self.check || self.head_lines(object, bytes)
     }
 
     /// The lines before a commit's author or a tag's name. `false` if they go on beyond these bytes.

@@ -33,7 +33,7 @@ const FILE_COST: u64 = 64 << 10;
 pub struct Options<'a> {
     /// Threads at work, at least 1.
     pub threads: usize,
-    /// Most bytes of objects held at a time, beside the mapped packs and about 40 bytes for each packed object. What
+    /// Most bytes of objects held at a time, beside the mapped packs and about 45 bytes for each packed object. What
     /// cannot be built within is a skip.
     pub memory: u64,
     /// The kinds to visit.
@@ -221,6 +221,9 @@ fn plan<'a>(stores: &'a Stores, known: &'a Known, options: Options<'a>) -> Share
         named.sort_by_cached_key(|id| (stores.place(id), *id));
         shared.named = Some(named);
         return shared;
+    }
+    if shared.checks_links() {
+        stores.packs.par_iter().for_each(|pack| pack.index.fan_out());
     }
     let twins = Twins::find(stores, &known.packs);
     for id in options.only.into_iter().flatten().filter(|id| !stores.contains(id)) {
