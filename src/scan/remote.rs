@@ -8,7 +8,7 @@ use super::packed::Ears;
 use super::{Outcome, Plan, Watch, pool};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
-use crate::finding::{Fact, Finding};
+use crate::finding::{Fact, Finding, Verdict};
 use crate::source::remote::{Listed, Log, Remote};
 use crate::source::unpack::Packing;
 use crate::summary::Note;
@@ -54,7 +54,8 @@ fn search(
 ) {
     let mut coverage = Coverage::default();
     let mut told = |mut outcome: Outcome| {
-        for finding in &mut outcome.findings {
+        // Whoever is asked is asked about what is shown alone.
+        for finding in outcome.findings.iter_mut().filter(|finding| finding.verdict != Verdict::Hidden) {
             let facts = remote.facts(log, &finding.origin).into_iter();
             let shown = |value: String| masked(detector, &mut detector.scratch(), value.as_bytes());
             finding.facts.extend(facts.map(|(name, value)| Fact { name, value: shown(value) }));
