@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use stanch::builtin;
 use stanch::detect::{Detector, Where, prefilter};
-use stanch::rulefile;
 
 fn main() {
     let root = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or_else(|| ".".to_owned());
@@ -16,12 +16,12 @@ fn main() {
         .take(20_000)
         .collect();
     let bytes: usize = files.iter().map(Vec::len).sum();
-    let detector = Detector::new(Arc::new(rulefile::builtin()), 0).expect("the built-in rules compile");
+    let detector = Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile");
     let mut scratch = detector.scratch();
     measure("runs", bytes, || {
         let mut runs = 0;
         for file in &files {
-            prefilter::for_each_run(file, |_| runs += 1);
+            prefilter::for_each_run(file, |_, _| runs += 1);
         }
         runs
     });

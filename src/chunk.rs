@@ -49,6 +49,8 @@ pub struct Chunk<'b> {
     pub start: Position,
     /// The part of `bytes` that this chunk answers for: an anchor is decided by the one chunk that owns its first byte.
     pub own: Range<usize>,
+    /// The object ends with these bytes.
+    pub ends: bool,
     /// How the object was coded.
     pub encoding: Encoding,
 }
@@ -56,6 +58,6 @@ pub struct Chunk<'b> {
 impl<'b> Chunk<'b> {
     /// A whole object in one piece, searched as it is.
     pub fn whole(bytes: &'b [u8]) -> Self {
-        Chunk { bytes, start: Position::START, own: 0..bytes.len(), encoding: Encoding::Bytes }
+        Chunk { bytes, start: Position::START, own: 0..bytes.len(), ends: true, encoding: Encoding::Bytes }
     }
 }

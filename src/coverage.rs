@@ -41,8 +41,16 @@ pub enum Why {
     Encrypted,
     /// Something compressed that expands without end.
     Bomb,
+    /// Something encoded or compressed in a text that is too large when it is decoded; what could be decoded was searched.
+    DecodeLimit,
     /// A way of compressing that this version does not read.
     UnknownPacking,
+    /// A provider did not give it, or not to its end: no connection, an error of the provider's, something else in its place.
+    NotFetched,
+    /// The provider no longer has it, or never had it.
+    Expired,
+    /// A CI run that has not ended; its log grows.
+    StillRunning,
     /// Any other input or output error.
     ReadError,
     /// The search itself failed on this object (a bug of ours: please report it).
@@ -72,7 +80,11 @@ impl Why {
         Why::CorruptArchive,
         Why::Encrypted,
         Why::Bomb,
+        Why::DecodeLimit,
         Why::UnknownPacking,
+        Why::NotFetched,
+        Why::Expired,
+        Why::StillRunning,
         Why::ReadError,
         Why::Panicked,
         Why::Interrupted,
@@ -99,7 +111,11 @@ impl Why {
             Why::CorruptArchive => "corrupt-archive",
             Why::Encrypted => "encrypted",
             Why::Bomb => "bomb",
+            Why::DecodeLimit => "decode-limit",
             Why::UnknownPacking => "unknown-packing",
+            Why::NotFetched => "not-fetched",
+            Why::Expired => "expired",
+            Why::StillRunning => "still-running",
             Why::ReadError => "read-error",
             Why::Panicked => "panicked",
             Why::Interrupted => "interrupted",
@@ -129,7 +145,11 @@ impl Why {
             Why::CorruptArchive => "fetch it again",
             Why::Encrypted => "decrypt it and scan what is in it",
             Why::Bomb => "unpack a part of it and scan that",
+            Why::DecodeLimit => "decode it and scan what comes out",
             Why::UnknownPacking => "unpack it and scan what is in it",
+            Why::NotFetched => "run the same command again; with --state only what is missing is read",
+            Why::Expired => "it can be read no more; revoke what it may have shown, and scan sooner (--since)",
+            Why::StillRunning => "run the same command again when the run has ended",
             Why::ReadError => "check the disk or file system, then scan again",
             Why::Panicked => "please report this as a bug of stanch",
             Why::Interrupted => "run the scan again to its end",

@@ -3,7 +3,7 @@
 /// The outcome of a run as the shell sees it. README's table of exit codes is read by a test against this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Nothing found and everything read.
+    /// Nothing found, or nothing that the user wanted to hear of, and everything read.
     Clean,
     /// Something was found.
     Found,

@@ -28,6 +28,17 @@ pub enum Proof {
     Absent,
 }
 
+/// One thing that speaks for or against a finding that no proof decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// A stable name, lower case with dashes; `docs/evidence.md` lists them.
+    pub name: &'static str,
+    /// Points; negative ones speak against it.
+    pub weight: i32,
+    /// More about it, or nothing. Never a part of the secret.
+    pub detail: String,
+}
+
 /// Who said that a finding is all right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
@@ -77,6 +88,45 @@ pub struct Snippet {
     pub cut_after: bool,
 }
 
+/// What the provider said of a token, if it was asked. But for the first word the texts are the provider's: they may
+/// hold anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whether the token works.
+    pub state: State,
+    /// The sentence behind the word: what limits it, how it died, why nobody could tell.
+    pub detail: Option<String>,
+    /// Who holds it.
+    pub holder: Option<String>,
+    /// Base URL of the host that was asked.
+    pub host: Option<String>,
+}
+
+/// Whether a token works. Who could not be asked, or did not answer in its own words, leaves it unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It works.
+    Live,
+    /// It works, though not for everything.
+    Limited,
+    /// It does not, and its provider says so.
+    Dead,
+    /// Nobody could tell.
+    Unknown,
+}
+
+impl State {
+    /// `live`, `live-limited`, `dead` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Live => "live",
+            State::Limited => "live-limited",
+            State::Dead => "dead",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
 /// One secret in one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -86,13 +136,15 @@ pub struct Finding {
     pub secret: Secret,
     /// The token as it may be shown: `ghp_****…0mLq`.
     pub redacted: String,
+    /// How it was written, from the outside in: `base64`, `gzip`; empty for a token that stands there as it is.
+    pub decoded: Vec<&'static str>,
     /// The token's public name.
     pub fingerprint: Fingerprint,
     /// The object it is in.
     pub origin: Origin,
     /// How the object came into the repository; for objects of git.
     pub provenance: Option<Arc<Provenance>>,
-    /// Where in the object.
+    /// Where in the object; of what was decoded, where that is written.
     pub region: Region,
     /// The text around it, masked.
     pub snippet: Snippet,
@@ -104,4 +156,8 @@ pub struct Finding {
     pub verdict: Verdict,
     /// What the token tells of itself, in a fixed order.
     pub facts: Vec<Fact>,
+    /// What speaks for and against it where no proof decides, in the order of the documentation.
+    pub evidence: Vec<Evidence>,
+    /// What its provider said; `None` if nobody was asked.
+    pub inspected: Option<Inspected>,
 }

@@ -1,6 +1,7 @@
 //! The one door to the network. It opens to allowed hosts only, never follows a redirect, retries nothing but reads,
 //! and lets no secret out by an error: not by a message, not by `Debug`, not by an answer that echoes what was sent.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::net::ToSocketAddrs;
@@ -15,10 +16,12 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 
 mod answer;
+mod download;
 mod hosts;
 
 pub use answer::Answer;
-pub use hosts::{CredentialSpec, Fetch, Host, HostSpec, Hosts, ProxyUrl, Service};
+pub use download::Download;
+pub use hosts::{CredentialSpec, Fetch, Host, HostSpec, Hosts, JOB_TOKEN_USER, ProxyUrl, Service};
 pub use reqwest::Method;
 
 /// What is wrong with the configuration of hosts.
@@ -106,6 +109,9 @@ impl fmt::Debug for Body {
     }
 }
 
+/// Names and values, in their order, not yet encoded.
+pub type Query = Vec<(Cow<'static, str>, String)>;
+
 /// One question, or one act. `Debug` shows the verb only: the path of a webhook is a secret.
 pub struct Request<'a> {
     /// The verb.
@@ -113,7 +119,7 @@ pub struct Request<'a> {
     /// Below the base URL, with a leading slash; the parts already encoded ([`segment`]).
     pub path: String,
     /// Query parameters. Never secret.
-    pub query: Vec<(&'static str, String)>,
+    pub query: Query,
     /// Headers other than those of `auth`. Never secret.
     pub headers: Vec<(&'static str, &'static str)>,
     /// Who asks.
@@ -145,7 +151,7 @@ impl<'a> Request<'a> {
     /// Adds a query parameter.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+        self.query.push((name.into(), value.into()));
         self
     }
 
@@ -215,6 +221,18 @@ pub struct Http {
     pub offline: bool,
     /// The proxy for hosts that name none, and the hosts that need none (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy: Option<(ProxyUrl, String)>,
+    /// Ends a pause before its time: whoever is interrupted does not wait for a rate limit.
+    pub stop: Stop,
+}
+
+/// Whether to give up waiting.
+#[derive(Clone)]
+pub struct Stop(pub Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stop")
+    }
 }
 
 impl Http {
@@ -222,27 +240,51 @@ impl Http {
     pub fn new(hosts: Hosts) -> Self {
         // Two doors in one process install it twice; the second time changes nothing.
         drop(rustls::crypto::ring::default_provider().install_default());
-        Http { hosts, pace: Pace::default(), offline: false, proxy: None }
+        Http { hosts, pace: Pace::default(), offline: false, proxy: None, stop: Stop(Arc::new(|| false)) }
     }
 
     /// Asks, and asks again after a failure that may pass. Only for requests that change nothing.
     pub fn read(&self, host: &Host, request: &Request<'_>) -> Result<Answer, Fault> {
+        self.patiently(|| self.once(host, request), |answer| Some(answer))
+    }
+
+    /// Does `ask` until it succeeds, or fails in a way that does not pass. `answer` is what a host said, if it did not
+    /// give what was asked for.
+    fn patiently<T>(
+        &self,
+        ask: impl Fn() -> Result<T, Fault>,
+        answer: impl Fn(&T) -> Option<&Answer>,
+    ) -> Result<T, Fault> {
         // backon's blocking retries cannot be told a pause by an answer, and that is most of what there is to do.
         let mut pause = self.pace.pause;
         for _ in 1..self.pace.attempts {
-            let outcome = self.once(host, request);
-            let asked = match &outcome {
-                Ok(answer) if answer.is_rate_limit() || matches!(answer.status, 500 | 502..=504) => answer.stay_away(),
+            let outcome = ask();
+            let asked = match outcome.as_ref().map(&answer) {
+                Ok(Some(said)) if said.is_rate_limit() || matches!(said.status, 500 | 502..=504) => said.stay_away(),
                 Err(Fault::Timeout(_) | Fault::Connect(_) | Fault::Body(_)) => None,
                 _ => return outcome,
             };
-            if asked.is_some_and(|asked| asked > self.pace.longest_pause) {
+            if asked.is_some_and(|asked| asked > self.pace.longest_pause)
+                || !self.wait(asked.unwrap_or_default().max(pause))
+            {
                 return outcome;
             }
-            std::thread::sleep(asked.unwrap_or_default().max(pause));
             pause = (pause * 2).min(self.pace.longest_pause);
         }
-        self.once(host, request)
+        ask()
+    }
+
+    /// Waits; `false` if that was cut short.
+    fn wait(&self, pause: Duration) -> bool {
+        let end = Instant::now() + pause;
+        while !(self.stop.0)() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(100)));
+        }
+        false
     }
 
     /// Asks once. For acts: whoever loses the answer looks what came of it, and does not act again.
@@ -250,25 +292,29 @@ impl Http {
         if self.offline {
             return Err(Fault::Offline);
         }
+        let deadline = Instant::now() + self.pace.answer;
+        let mut answer = Answer::read(self.send(host, request)?, deadline, &host.name())?;
+        answer.mask_all(request);
+        Ok(answer)
+    }
+
+    fn send(&self, host: &Host, request: &Request<'_>) -> Result<reqwest::blocking::Response, Fault> {
         let name = host.name();
         let client = host
             .client
             .get_or_init(|| self.connect(host))
             .as_ref()
             .map_err(|why| Fault::Request(name.clone(), why.clone()))?;
-        let deadline = Instant::now() + self.pace.answer;
-        let response = build(client, host, request)
-            .map_err(|why| Fault::Request(name.clone(), why))?
-            .send()
-            .map_err(|error| fault(&name, &error))?;
-        let mut answer = Answer::read(response, deadline, &name)?;
-        for secret in request.auth.secret().into_iter().chain(request.masks.iter().copied()) {
-            answer.mask(secret);
-        }
-        Ok(answer)
+        let built = build(client, host, request).map_err(|why| Fault::Request(name.clone(), why))?;
+        built.send().map_err(|error| fault(&name, &error))
     }
 
     fn connect(&self, host: &Host) -> Result<Client, String> {
+        self.client(host, host.base.scheme() == "http")
+    }
+
+    /// `bare`: nobody shows a certificate, the system's, which take long to load, are not needed.
+    fn client(&self, host: &Host, bare: bool) -> Result<Client, String> {
         let mut builder = Client::builder()
             .user_agent(concat!("stanch/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -283,8 +329,7 @@ impl Http {
                 certificates.ok_or_else(|| format!("ca_file {} holds no PEM certificate", path.display()))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        if host.base.scheme() == "http" {
-            // Nobody shows a certificate there: the system's, which take long to load, are not needed.
+        if bare {
             builder = builder.tls_certs_only([]);
         }
         let proxy = host.proxy.as_ref().map(|url| (url, "localhost,127.0.0.0/8,::1"));

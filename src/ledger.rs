@@ -3,7 +3,7 @@
 //!
 //! Rows are chained by SHA-256: changing, removing or inserting one breaks every later hash. No row holds a secret.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,6 +82,8 @@ pub enum Event {
     Intent,
     /// What came of the act.
     Outcome,
+    /// The successor of a token is where it should be, or in the file of last resort.
+    Delivered,
     /// The token is proven dead.
     Closed,
     /// A task was opened, commented or closed.
@@ -96,6 +98,7 @@ impl Event {
             Event::Inspected => "inspected",
             Event::Intent => "intent",
             Event::Outcome => "outcome",
+            Event::Delivered => "delivered",
             Event::Closed => "closed",
             Event::Task => "task",
         }
@@ -242,22 +245,29 @@ impl Ledger {
     }
 
     /// Waits until nobody else acts for these incidents. Taken in one order by all, so that two never wait for each
-    /// other.
-    pub fn turns(&self, incidents: &[&str]) -> Result<Vec<Turn>, Error> {
+    /// other. `waits` is told before a wait begins.
+    pub fn turns(&self, incidents: &[&str], waits: &mut dyn FnMut()) -> Result<Vec<Turn>, Error> {
         let mut sorted = incidents.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
         let mut dir = self.path.clone().into_os_string();
         dir.push(".turns");
         let dir = PathBuf::from(dir);
-        let take = |id: &&str| -> io::Result<Turn> {
+        let mut take = |id: &&str| -> io::Result<Turn> {
             std::fs::create_dir_all(&dir)?;
             let file = private().create(true).truncate(false).write(true).open(dir.join(id))?;
-            file.lock()?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    waits();
+                    file.lock()?;
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
             Ok(Turn { _held: file })
         };
         let failed = |error: io::Error| Error::Open { path: dir.clone(), why: error.to_string() };
-        sorted.iter().map(take).collect::<io::Result<_>>().map_err(failed)
+        sorted.iter().map(&mut take).collect::<io::Result<_>>().map_err(failed)
     }
 
     /// Writes one row, synced.
@@ -275,7 +285,7 @@ impl Ledger {
     }
 
     /// The first half of [`Ledger::around`].
-    fn intend(&mut self, intents: &[Intent]) -> Result<(), Error> {
+    pub fn intend(&mut self, intents: &[Intent]) -> Result<(), Error> {
         let rows: Vec<_> =
             intents.iter().map(|it| (it.incident.as_str(), Event::Intent, it.step.as_str(), Value::Null)).collect();
         self.append(&rows)
@@ -567,11 +577,13 @@ mod tests {
     fn turns_are_taken_one_after_the_other() {
         let (_dir, ledger) = ledger();
         let path = ledger.path.clone();
-        let held = ledger.turns(&["b", "a"]).unwrap();
+        let held = ledger.turns(&["b", "a"], &mut || ()).unwrap();
         let (send, receive) = std::sync::mpsc::channel();
         let waiter = std::thread::spawn(move || {
             let other = Ledger::open(&path, clock()).unwrap();
-            let turns = other.turns(&["a"]).unwrap();
+            let mut waited = false;
+            let turns = other.turns(&["a"], &mut || waited = true).unwrap();
+            assert!(waited);
             send.send(()).unwrap();
             drop(turns);
         });

@@ -1,10 +1,11 @@
 //! stanch finds leaked tokens and stops the leak. The modules stand in the order in which data flows.
 //!
 //! ```text
-//! nouns    origin → place → chunk → coverage → rule → secret → finding → baseline → summary → exit
-//! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out
+//! nouns    origin → place → chunk → coverage → shape → rule → secret → finding → baseline → summary → exit
+//! rules    rulefile   TOML (ours, gitleaks') in, RuleSet out; builtin has ours, read when the program was built
 //! scan     source ──chunks──▶ detect ──candidates──▶ scan ──findings──▶ report
 //! hooks    hook       git asks before it commits, pushes, receives: what to scan then
+//! fetch    fetch      logs of CI runs at their provider, as a source that scan reads, and the end of those that leaked
 //! respond  findings ──▶ incidents ──inspect──▶ plan ──act──▶ closed, through the doors http and ledger
 //! outside  cli        knows all, known by nobody
 //! ```
@@ -20,6 +21,8 @@ pub mod chunk;
 
 pub mod coverage;
 
+pub mod shape;
+
 pub mod rule;
 
 pub mod secret;
@@ -34,6 +37,8 @@ pub mod exit;
 
 pub mod rulefile;
 
+pub mod builtin;
+
 pub mod source;
 
 pub mod detect;
@@ -47,6 +52,8 @@ pub mod hook;
 pub mod http;
 
 pub mod ledger;
+
+pub mod fetch;
 
 pub mod respond;
 

@@ -128,6 +128,15 @@ pub enum Origin {
         /// The member's name; U+FFFD for what is no UTF-8.
         name: String,
     },
+    /// The log of a CI run, or another file of it, as its provider gives it.
+    Log {
+        /// What `--ci-logs` takes: `github:OWNER/REPO`, `gitlab:GROUP/PROJECT`, `bitbucket:WORKSPACE/REPO`.
+        project: String,
+        /// What `--ci-logs` takes behind the `#`: number of the run, job or pipeline; `123.2` is its second attempt.
+        run: String,
+        /// The job, step or file in it; U+FFFD for what is no UTF-8. Empty for a run as a whole.
+        part: String,
+    },
     /// An object of a git repository.
     Object {
         /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
@@ -145,7 +154,15 @@ impl Origin {
         match self {
             Origin::File { path, .. } | Origin::Staged { path, .. } => Some(path),
             Origin::Object { path, .. } => path.as_deref(),
-            Origin::Stream { .. } | Origin::Member { .. } => None,
+            Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } => None,
+        }
+    }
+
+    /// The name under which it is known again in another run: of a CI log without the number of the run.
+    pub fn lasting_name(&self) -> String {
+        match self {
+            Origin::Log { project, part, .. } => format!("{project}/{part}"),
+            _ => self.to_string(),
         }
     }
 
@@ -153,7 +170,11 @@ impl Origin {
     pub fn tracking(&self) -> Option<Tracking> {
         match self {
             Origin::File { tracking, .. } => *tracking,
-            Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } | Origin::Object { .. } => None,
+            Origin::Stream { .. }
+            | Origin::Member { .. }
+            | Origin::Log { .. }
+            | Origin::Staged { .. }
+            | Origin::Object { .. } => None,
         }
     }
 }
@@ -166,6 +187,10 @@ impl fmt::Display for Origin {
             Origin::File { path, .. } | Origin::Staged { path, .. } => write!(f, "{}", path.display()),
             Origin::Stream { name } => f.write_str(name),
             Origin::Member { archive, name } => write!(f, "{}!/{name}", archive.display()),
+            Origin::Log { project, run, part } if run.is_empty() || part.is_empty() => {
+                write!(f, "{project}{}{run}{part}", if run.is_empty() { "" } else { "#" })
+            }
+            Origin::Log { project, run, part } => write!(f, "{project}#{run}!/{part}"),
             Origin::Object { path: Some(path), .. } => write!(f, "{}", path.display()),
             Origin::Object { path: None, id, kind: Some(kind) } => write!(f, "{} {id}", kind.as_str()),
             Origin::Object { path: None, id, kind: None } => write!(f, "object {id}"),
@@ -212,7 +237,8 @@ pub struct Provenance {
     pub in_head: bool,
     /// There are more paths than were followed.
     pub truncated: bool,
-    /// Not all references and commits could be read: that none leads to the object means nothing.
+    /// Not all references and commits could be read, or a push that is not through yet brings more: that none leads to the object means
+    /// nothing.
     pub incomplete: bool,
 }
 

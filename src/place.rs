@@ -15,14 +15,22 @@ pub struct Places {
 }
 
 impl Places {
-    /// The path of a file relative to `root`, as [`Places::inside`] has it; of an object as git has it, from the top.
-    /// None for what has no path.
+    /// The path of a file relative to `root`, as [`Places::inside`] has it; of an object as git has it, from the top;
+    /// of a file in an archive `logs.zip!/build.txt`. None for what has no path.
     pub fn of(&self, origin: &Origin) -> Option<PathBuf> {
         match origin {
             Origin::File { path, .. } => Some(self.inside(path)),
             Origin::Object { path, .. } => path.clone(),
             Origin::Staged { path, .. } => Some(path.clone()),
-            Origin::Member { .. } => Some(self.inside(Path::new(&origin.to_string()))),
+            Origin::Member { archive, name } => {
+                // Whoever packed the archive chose the name: it must not lead to another file.
+                let parts: Vec<_> = name.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
+                let mut path = self.inside(archive).into_os_string();
+                path.push(format!("!/{}", parts.join("/")));
+                Some(path.into())
+            }
+            // Where a run's log is kept changes with every run.
+            Origin::Log { .. } => Some(PathBuf::from(origin.lasting_name())),
             Origin::Stream { .. } => None,
         }
     }
@@ -84,6 +92,9 @@ mod tests {
         ] {
             assert_eq!(places.inside(Path::new(shown)), Path::new(inside), "{shown}");
         }
+        let name = "../../../sub//./a".to_owned();
+        let member = Origin::Member { archive: "../logs.zip".into(), name };
+        assert_eq!(places.of(&member).as_deref(), Some(Path::new("logs.zip!/sub/a")));
         assert_eq!(Places::default().inside(Path::new("./a/../../b")), Path::new("../b"));
     }
 }

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::secret::Fingerprint;
+use crate::shape::Shape;
 
 /// How sure a finding is. High: an offline proof holds. Medium: the shape, for kinds without a checksum.
 /// Low: the checksum fails, or only the context speaks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Confidence {
     /// The checksum fails, or only the context speaks for it.
     Low,
@@ -38,7 +40,7 @@ impl fmt::Display for Confidence {
 }
 
 /// How bad it is if the token is live, as GitHub's `security-severity` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Severity {
     /// Reads little, or is harmless alone.
     Low,
@@ -64,7 +66,7 @@ impl Severity {
 }
 
 /// The offline proof of a kind of token. `detect::proof` carries them out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProofKind {
     /// CRC32 of the 30 body characters, base62, 6 digits: `ghp_`, `gho_`, `ghu_`, `ghs_`, `ghr_` of 40 characters.
     GithubCrc32,
@@ -111,9 +113,11 @@ pub fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 }
 
 /// A pattern that is compiled when it is first needed, as start-up must not pay for patterns that no candidate meets.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Pattern {
     text: Box<str>,
+    #[serde(skip)]
     regex: OnceLock<Regex>,
 }
 
@@ -148,8 +152,8 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// One kind of token.
-#[derive(Clone, Debug, Default)]
+/// One kind of token. Its serialised form is that of the table the program carries, and is never written elsewhere.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rule {
     /// Unique, stable, lower case with dashes: `github-pat`.
     pub id: String,
@@ -195,6 +199,9 @@ pub struct Rule {
     pub allowlists: Vec<Allowlist>,
     /// Found, but not reported by itself (gitleaks' `skipReport`): a part of a composite rule.
     pub skip_report: bool,
+    /// What every match looks like, read off `regex` and `keywords` when the program was built. None: not read yet, or
+    /// nothing can be read off them.
+    pub shape: Option<Arc<Shape>>,
 }
 
 /// Formats with at least this many random bits get a fingerprint that is a plain hash of the secret.
@@ -208,7 +215,7 @@ impl Rule {
 }
 
 /// How the conditions of an allowlist combine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Condition {
     /// Any one of them suffices.
     #[default]
@@ -218,7 +225,7 @@ pub enum Condition {
 }
 
 /// What the regexes of an allowlist look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RegexTarget {
     /// The secret.
     #[default]
@@ -230,7 +237,7 @@ pub enum RegexTarget {
 }
 
 /// Findings that are all right, in gitleaks' words.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Allowlist {
     /// Why, for people.
     pub description: String,

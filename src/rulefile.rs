@@ -30,14 +30,6 @@ pub(crate) use schema::RawAllowlist;
 use draft::{Draft, both_forms};
 use schema::{RawExtend, RawFile};
 
-/// The rules of this program, one file per provider. A test holds the list against the directory.
-const BUILTIN: &[(&str, &str)] = &[
-    ("rules/atlassian.toml", include_str!("../rules/atlassian.toml")),
-    ("rules/bitbucket.toml", include_str!("../rules/bitbucket.toml")),
-    ("rules/github.toml", include_str!("../rules/github.toml")),
-    ("rules/gitlab.toml", include_str!("../rules/gitlab.toml")),
-];
-
 /// A file's rules as written, before they are laid over those they extend.
 pub struct RuleFile {
     drafts: Vec<Draft>,
@@ -57,12 +49,10 @@ struct Extend {
     disabled: Vec<String>,
 }
 
-/// The rules that are built in. Tests hold them to every promise, not the run: start-up costs the TOML alone.
-pub fn builtin() -> RuleSet {
-    let files = BUILTIN.iter().map(|(name, text)| read(&Source { name, text, ours: true }));
-    files.fold(RuleSet::default(), |base, file| {
-        let loaded = file.and_then(|file| file.over(base));
-        loaded.expect("the built-in rules are read by tests").rules
+/// Reads files of our own, each a name and its text. Tests hold them to every promise of a rule set.
+pub fn ours(files: &[(&str, &str)]) -> Result<RuleSet, Error> {
+    files.iter().try_fold(RuleSet::default(), |base, (name, text)| {
+        Ok(read(&Source { name, text, ours: true })?.over(base)?.rules)
     })
 }
 
@@ -72,15 +62,15 @@ pub fn parse(text: &str, name: &str) -> Result<RuleFile, Error> {
     read(&Source { name, text, ours: false })
 }
 
-/// Reads a file with gitleaks' meaning: its own rules, and those it extends if it says so.
-pub fn load(path: &Path) -> Result<Loaded, Error> {
-    layer::load(path, None, &mut Vec::new(), None)
+/// Reads a file with gitleaks' meaning: its own rules, and those it extends if it says so, `builtin` among them.
+pub fn load(path: &Path, builtin: fn() -> RuleSet) -> Result<Loaded, Error> {
+    layer::load(path, layer::Under::Asked(builtin), &mut Vec::new(), None)
 }
 
 /// Lays the rules of a file over `base`: new ones are added, those of the same id are changed.
 /// `extend.useDefault` is at home here and changes nothing.
 pub fn extend(base: RuleSet, path: &Path) -> Result<Loaded, Error> {
-    layer::load(path, Some(&base), &mut Vec::new(), None)
+    layer::load(path, layer::Under::All(&base), &mut Vec::new(), None)
 }
 
 fn read(source: &Source<'_>) -> Result<RuleFile, Error> {

@@ -51,7 +51,7 @@ pub fn entropy(bytes: &[u8]) -> f64 {
 }
 
 /// The public name of a secret: 32 lowercase hex digits, stable when lines and files move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {

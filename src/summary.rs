@@ -4,7 +4,7 @@ use crate::baseline::Known;
 use crate::chunk::Position;
 use crate::coverage::{Coverage, Why};
 use crate::exit::Exit;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Inspected, State, Verdict};
 use crate::origin::Origin;
 
 /// Something worth knowing that was met on the way and is no leak.
@@ -32,6 +32,51 @@ pub struct Note {
     pub position: Position,
 }
 
+/// Which findings make a run fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailOn {
+    /// Every one that counts.
+    #[default]
+    Found,
+    /// Those that are not proven dead: who was not asked, or could not tell, has proven nothing.
+    Live,
+    /// Those alone that are proven live.
+    ProvenLive,
+}
+
+/// What the providers said of the findings that count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Which of them make the run fail.
+    pub fail_on: FailOn,
+    /// They work, at least for something.
+    pub live: u64,
+    /// They are proven dead.
+    pub dead: u64,
+    /// Nobody could tell, or nobody was asked.
+    pub unknown: u64,
+}
+
+impl Asked {
+    /// Counts a finding that counts.
+    pub fn count(&mut self, inspected: Option<&Inspected>) {
+        match inspected.map(|it| it.state) {
+            Some(State::Live | State::Limited) => self.live += 1,
+            Some(State::Dead) => self.dead += 1,
+            Some(State::Unknown) | None => self.unknown += 1,
+        }
+    }
+
+    /// How many of `reported` make the run fail.
+    fn failing(&self, reported: u64) -> u64 {
+        match self.fail_on {
+            FailOn::Found => reported,
+            FailOn::Live => reported.saturating_sub(self.dead),
+            FailOn::ProvenLive => self.live,
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -55,6 +100,8 @@ pub struct Summary {
     pub accepted: Vec<Why>,
     /// What the user should know of the run itself, one sentence each. Holds no secret.
     pub warnings: Vec<String>,
+    /// What the providers said, if they were asked.
+    pub asked: Option<Asked>,
     /// Stopped by a signal.
     pub interrupted: bool,
 }
@@ -79,7 +126,7 @@ impl Summary {
     pub fn exit(&self) -> Exit {
         if self.interrupted {
             Exit::Interrupted
-        } else if self.reported > 0 {
+        } else if self.asked.unwrap_or_default().failing(self.reported) > 0 {
             Exit::Found
         } else if self.unaccepted() > 0 {
             Exit::Unread

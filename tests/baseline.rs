@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use stanch::builtin::with_examples;
 use stanch::detect::mint::mint;
-use stanch::rulefile::builtin;
 use tempfile::TempDir;
 
 const FILE: &str = ".stanch-baseline.toml";
 
 fn token(rule: &str, seed: u64) -> String {
-    mint(builtin().get(rule).unwrap(), seed).unwrap()
+    mint(with_examples().get(rule).unwrap(), seed).unwrap()
 }
 
 fn pat(seed: u64) -> String {

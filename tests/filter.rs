@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use stanch::builtin::with_examples;
 use stanch::detect::mint::mint;
-use stanch::rulefile::builtin;
 
 fn stanch(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stanch"));
@@ -13,14 +13,14 @@ fn stanch(arguments: &[&str]) -> Command {
 }
 
 fn token(rule: &str) -> String {
-    mint(builtin().get(rule).unwrap(), 7).unwrap()
+    mint(with_examples().get(rule).unwrap(), 7).unwrap()
 }
 
 #[test]
 fn secrets_of_every_rule_are_replaced_and_the_rest_is_the_same() {
     // Each rule's own examples of leaks, which have the context that some rules ask for.
     let mut leaks: Vec<(String, String, String)> = Vec::new();
-    for rule in &builtin().rules {
+    for rule in &with_examples().rules {
         let Some(token) = mint(rule, 7) else { continue };
         let plain = rule.leaks.iter().filter(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
         leaks.extend(plain.map(|leak| (rule.id.clone(), token.clone(), leak.replace("<mint>", &token))));
@@ -106,7 +106,7 @@ mod splits {
             parts in prop::collection::vec((any::<prop::sample::Index>(), "[a-zA-Z =:.\n\"-]{0,30}"), 1..6),
             cuts in prop::collection::vec(1usize..80, 0..40),
         ) {
-            let rules = Arc::new(builtin());
+            let rules = Arc::new(with_examples());
             let detector = Detector::new(rules.clone(), 0).unwrap();
             let (mut text, mut tokens) = (String::new(), Vec::new());
             for (index, noise) in &parts {

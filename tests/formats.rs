@@ -9,9 +9,9 @@ use std::process::Command;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use serde_json::Value;
+use stanch::builtin::with_examples;
 use stanch::detect::mint::mint;
 use stanch::report::Format;
-use stanch::rulefile::builtin;
 use tempfile::TempDir;
 
 /// File names that break a report which does not escape.
@@ -35,7 +35,7 @@ const NAMES: &[&[u8]] = &[
 ];
 
 fn token(seed: u64) -> String {
-    mint(builtin().get("github-pat").unwrap(), seed).unwrap()
+    mint(with_examples().get("github-pat").unwrap(), seed).unwrap()
 }
 
 /// A tree with a token in each of the names, the second of them allowed, and a link that leads nowhere.

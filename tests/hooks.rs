@@ -142,6 +142,29 @@ fn a_hook_that_was_there_is_called_first_and_restored_as_it_was() {
     assert_eq!(std::fs::read_to_string(&hook).expect("it is there"), text, "what is not ours stays");
 }
 
+/// pre-commit, for one, keeps what it finds as `pre-commit.legacy` and calls it.
+#[test]
+fn tools_that_keep_each_others_hooks_do_not_call_each_other_for_ever() {
+    let repository = Repository::new();
+    let hooks = repository.path.join(".git/hooks");
+    install(&repository, &["pre-commit", "pre-push"]);
+    for hook in ["pre-commit", "pre-push"] {
+        std::fs::rename(hooks.join(hook), hooks.join(format!("{hook}.legacy"))).expect("a hook");
+        let text = format!("#!/bin/sh\necho {hook} >> other\n\"${{0%/*}}/{hook}.legacy\" \"$@\"\n");
+        script(&hooks.join(hook), &text, 0o755);
+    }
+    install(&repository, &["pre-commit", "pre-push"]);
+    repository.stage("a", "x\n");
+    let mut commit = command("timeout", &repository.path);
+    let said: Said = commit.args(["60", "git", "commit", "-m", "x"]).output().expect("it runs").into();
+    passed(&said);
+    assert_eq!(std::fs::read_to_string(repository.path.join("other")).expect("it was called"), "pre-commit\n");
+    repository.stage("a", token(1));
+    let mut commit = command("timeout", &repository.path);
+    let said: Said = commit.args(["60", "git", "commit", "-m", "x"]).output().expect("it runs").into();
+    refused(&said, "a:1:1");
+}
+
 #[test]
 fn a_hook_that_git_would_not_run_is_not_run_and_a_link_stays_one() {
     let repository = Repository::new();
@@ -233,6 +256,22 @@ fn a_chained_push_hook_reads_the_same_lines() {
     assert_eq!(told.lines().count(), 2, "{told:?}");
 }
 
+/// A commit behind a tag of a tag of a tag …
+#[test]
+fn nothing_hides_behind_tags() {
+    let (repository, server) = pair();
+    install(&repository, &["pre-push"]);
+    install(&server, &["pre-receive"]);
+    let bad = commit(&repository, "a", &token(1));
+    commit(&repository, "a", "gone\n");
+    repository.git(&["tag", "-a", "-m", "x", "t0", &bad]);
+    for number in 1..40 {
+        repository.git(&["tag", "-a", "-m", "x", &format!("t{number}"), &format!("t{}", number - 1)]);
+    }
+    refused(&attempt(&repository, &["push", "-q", "origin", "t39"]), "a:1:1");
+    refused(&attempt(&repository, &["push", "-q", "--no-verify", "origin", "t39"]), "a:1:1");
+}
+
 #[test]
 fn a_server_refuses_before_anything_is_kept() {
     for unpack in ["1", "10000"] {
@@ -262,6 +301,23 @@ fn a_server_refuses_before_anything_is_kept() {
             refused(&push(&["--force", "main"]), "c:1:1");
         }
     }
+}
+
+/// What is pushed cannot allow itself by configuration; the server's own can.
+#[test]
+fn a_server_has_its_own_configuration() {
+    let (repository, server) = pair();
+    install(&server, &["pre-receive"]);
+    commit(&repository, "a", &token(1));
+    let said = attempt(&repository, &["push", "-q", "origin", "main"]);
+    refused(&said, "a:1:1");
+    assert!(!said.all().contains("unreachable"), "not yet: {}", said.all());
+    let (_, rest) = said.err.split_once("fingerprint: ").expect("it is told");
+    let list = format!("[[allowlists]]\nreason = \"x\"\nfingerprints = [\"{}\"]\n", &rest[..32]);
+    commit(&repository, ".stanch.toml", &list);
+    refused(&attempt(&repository, &["push", "-q", "origin", "main"]), "a:1:1");
+    server.write(".stanch.toml", &list);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
 }
 
 #[test]

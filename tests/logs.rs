@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use stanch::builtin::with_examples;
 use stanch::detect::mint::{Press, mint};
 use stanch::finding::Finding;
 use stanch::rule::Confidence;
-use stanch::rulefile::builtin;
 use stanch::scan::{self, Plan, Watch};
 use stanch::source::files::{self, Target};
 use stanch::source::log::Dialect;
@@ -21,15 +21,19 @@ fn plan(target: Target) -> Plan {
         baseline: None,
         history: None,
         staged: None,
+        remote: None,
         targets: vec![target],
         files: files::Options::default(),
         log: Some(Dialect::Auto),
-        rules: Arc::new(builtin()),
+        rules: Arc::new(with_examples()),
         jobs: 1,
         confidence: Confidence::Medium,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 1_700_000_000,
+        decode: 3,
+        unpack: 8,
         chunk: CHUNK,
     }
 }
@@ -49,7 +53,7 @@ fn scan_text(log: &[u8], change: impl FnOnce(&mut Plan)) -> (Vec<Finding>, Summa
 }
 
 fn token(rule: &str, seed: u64) -> String {
-    mint(builtin().get(rule).unwrap(), seed).unwrap()
+    mint(with_examples().get(rule).unwrap(), seed).unwrap()
 }
 
 /// What a test log is a pattern for: `<TOKEN>` is a minted token, `<A>` and `<B>` its halves.
@@ -136,7 +140,7 @@ fn a_title_that_holds_the_secret_is_masked() {
 #[test]
 fn tokens_of_equal_lines_are_not_taken_for_one_wrapped_token() {
     let rule = "gitlab-pat";
-    let rules = builtin();
+    let rules = with_examples();
     let press = Press::new(rules.get(rule).unwrap()).unwrap();
     let line = |seed| format!("DEPLOYMENT_TOKEN_FOR_THE_PRODUCTION_SYSTEM_{seed}={}", press.token(seed).unwrap());
     let log = format!("{}\n{}\n", line(1), line(2));
@@ -221,4 +225,34 @@ fn a_run_log_zip_names_job_and_step_by_its_members() {
         (fact(&findings[0], "log.job"), fact(&findings[0], "log.step")),
         (Some("build (ubuntu)"), Some("Run make"))
     );
+}
+
+/// In a log whose every line has a stamp only the normalised text is searched: what the raw lines alone show is found all the same.
+#[test]
+fn a_log_of_stamped_lines_hides_nothing() {
+    let stamp = "2026-06-21T05:34:54.525256Z 01O";
+    let tokens: Vec<String> = (1..6).map(|seed| token("github-pat", seed)).collect();
+    let (a, b) = tokens[1].split_at(20);
+    let lines = [
+        format!("{stamp} plain {}", tokens[0]),
+        format!("{stamp} coloured {a}\x1b[1m{b}"),
+        // What looks like a service's name, what goes on behind a word that it would be glued to, what is overwritten.
+        format!("{stamp} {} | text", tokens[2]),
+        format!("{stamp} word"),
+        format!("{stamp}+{}", tokens[3]),
+        format!("{stamp} {}\rdone", tokens[4]),
+    ];
+    let filler = format!("{stamp} all is well\n").repeat(40);
+    for rest in ["", "no stamp here\n", "\n\n"] {
+        let log = filler.clone() + &lines.join("\n") + "\n" + rest + &filler;
+        for chunk in [CHUNK, 900, 7] {
+            let (findings, _) = scan_text(log.as_bytes(), |plan| plan.chunk = chunk);
+            let found: Vec<&[u8]> = findings.iter().map(|finding| finding.secret.expose()).collect();
+            for (number, token) in tokens.iter().enumerate() {
+                assert_eq!(found.iter().filter(|it| **it == token.as_bytes()).count(), 1, "token {number} at {chunk}");
+            }
+            let lines: Vec<u64> = findings.iter().map(|finding| finding.region.start.line).collect();
+            assert_eq!(lines, [41, 42, 43, 45, 46]);
+        }
+    }
 }

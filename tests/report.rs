@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use stanch::chunk::Position;
 use stanch::coverage::{Coverage, Skip, Why};
-use stanch::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
+use stanch::finding::{Allowed, Evidence, Fact, Finding, Proof, Region, Snippet, Verdict};
 use stanch::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed, Tracking};
 use stanch::report::{Format, Header, Repository, Style, report};
 use stanch::rule::{Confidence, ProofKind, Rule, RuleSet, Severity};
@@ -71,6 +71,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         clean: Vec::new(),
         allowlists: Vec::new(),
         skip_report: false,
+        shape: None,
     }
 }
 
@@ -112,6 +113,13 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: vec![Fact { name: "expires", value: "2030-01-01".to_owned() }],
+        evidence: vec![Evidence {
+            name: "random",
+            weight: 20,
+            detail: "3.9 of at most 4.0 bits a character".to_owned(),
+        }],
+        decoded: Vec::new(),
+        inspected: None,
     }
 }
 

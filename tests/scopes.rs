@@ -259,6 +259,20 @@ fn a_base_that_was_not_fetched_is_not_clean() {
 }
 
 #[test]
+fn references_that_cannot_be_read_are_not_clean() {
+    let repository = story();
+    let since = ["--since", "2026-02-01"];
+    assert_eq!(scan(&repository, &since).0, Some(0));
+    repository.write(".git/refs/heads/bad", "nonsense\n");
+    let (code, _, said) = scan(&repository, &since);
+    assert!(code == Some(3) && said.contains("refs/heads/bad"), "{said}");
+    let tables = Repository::init(&["--ref-format=reftable"]);
+    tables.commit("a", token(1));
+    let (code, _, said) = scan(&tables, &["--since", "2026-01-01"]);
+    assert!(code == Some(3) && said.contains("reftable"), "{said}");
+}
+
+#[test]
 fn configuration_changes_no_range() {
     let repository = story();
     let before = scan(&repository, &["--range", "base..main"]).1;

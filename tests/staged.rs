@@ -80,6 +80,33 @@ fn what_head_has_is_old_and_what_is_new_counts() {
     is(&repository, &[]);
 }
 
+/// What a weak secret is called is what its place is called; the place stays, the secret is new.
+#[test]
+fn a_new_weak_secret_in_the_place_of_an_old_one_is_new() {
+    let repository = Repository::new();
+    let url = |password: &str| format!("url = https://user:{password}@bitbucket.org/x/y.git\n");
+    repository.commit("a", url("hunter2Secret"));
+    repository.stage("a", format!("first\n{}", url("hunter2Secret")));
+    is(&repository, &[]);
+    repository.stage("a", url("tiger7Hidden9"));
+    is(&repository, &["a"]);
+}
+
+#[test]
+fn a_file_that_is_found_by_its_name_is_new_under_a_new_name() {
+    let repository = Repository::new();
+    repository
+        .write(".gitleaks.toml", "[extend]\nuseDefault = true\n\n[[rules]]\nid = \"key-file\"\npath = 'id_rsa$'\n");
+    repository.commit("id_rsa", "one\n");
+    repository.commit("plain", "two\n");
+    repository.stage("id_rsa", "three\n");
+    is(&repository, &[]);
+    repository.git(&["mv", "-f", "plain", "other_id_rsa"]);
+    is(&repository, &["other_id_rsa"]);
+    repository.stage("other_id_rsa", "four\n");
+    is(&repository, &["other_id_rsa"]);
+}
+
 #[test]
 fn the_index_counts_and_not_the_work_tree() {
     let repository = Repository::new();

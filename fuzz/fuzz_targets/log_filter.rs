@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock};
 use libfuzzer_sys::fuzz_target;
 use stanch::detect::Detector;
 use stanch::rule::Confidence;
-use stanch::rulefile::builtin;
+use stanch::builtin::with_examples;
 use stanch::scan::filter::Filter;
 
-static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(Arc::new(builtin()), 0).expect("our own rules"));
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(Arc::new(with_examples()), 0).expect("our own rules"));
 
 fn filtered<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
     let mut out = Vec::new();

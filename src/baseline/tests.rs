@@ -16,6 +16,7 @@ fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) ->
         rule: Arc::new(Rule { id: rule.to_owned(), random_bits, ..Rule::default() }),
         secret: Secret::new(secret),
         redacted: String::new(),
+        decoded: Vec::new(),
         fingerprint: Fingerprint::of_strong(secret.as_bytes()),
         origin: Origin::File { path: path.into(), tracking: None },
         region: Region { start: at, end: at },
@@ -24,6 +25,8 @@ fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) ->
         proof: Proof::Absent,
         verdict: Verdict::Reported,
         facts: Vec::new(),
+        evidence: Vec::new(),
+        inspected: None,
     }
 }
 

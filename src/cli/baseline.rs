@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::{message, scan};
 use crate::baseline::{Baseline, Key, Known};
 use crate::exit::Exit;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, State, Verdict};
 use crate::origin::Origin;
 use crate::place::Places;
 use crate::report::escape;
@@ -60,6 +60,9 @@ struct Writing {
     /// The last day (2027-01-31) on which they are hidden
     #[arg(long, value_name = "DATE", value_parser = parse_date, help_heading = "What is written down")]
     expires: Option<Date>,
+    /// With --inspect: do not hide what a provider calls live; it is not written down, and dropped if it was
+    #[arg(long, requires = "inspect", help_heading = "What is written down")]
+    no_baseline_live: bool,
     #[command(flatten)]
     scan: scan::Args,
 }
@@ -86,7 +89,7 @@ fn without_reports(command: clap::Command) -> clap::Command {
     if command.get_arguments().all(|arg| arg.get_id() != "format") {
         return command;
     }
-    let reports = ["format", "output", "report", "no_color", "show_allowed", "verbose"];
+    let reports = ["format", "output", "report", "no_color", "show_allowed", "verbose", "fail_on", "offline"];
     let command = reports.into_iter().fold(command, |command, name| command.mut_arg(name, |arg| arg.hide(true)));
     command.mut_arg("baseline", |arg| arg.help(format!("The file to write [default: {DEFAULT}]")))
 }
@@ -116,8 +119,9 @@ fn create(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let there = path.symlink_metadata().is_ok();
     ensure!(!there, "{} is there already; `stanch baseline update` adds to it", path.display());
-    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan), today()?, rulefile::ours_for);
-    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
+    let baseline = Baseline::new(Vec::new(), scan::places(&args.scan.search), today()?, rulefile::ours_for);
+    let Some((mut findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
+    without_live(&mut findings, args);
     let known = entries(&baseline, &findings, args);
     file::write(path, &known)?;
     note(&args.scan, &format!("{} in {}", plural(known.len()), path.display()));
@@ -127,10 +131,12 @@ fn create(args: &Writing) -> Result<Exit> {
 fn update(args: &Writing) -> Result<Exit> {
     let path = path(&args.scan);
     let baseline = ours(path, &args.scan)?;
-    let Some((findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
+    let Some((mut findings, summary)) = gather(&args.scan, &baseline)? else { return Ok(Exit::Interrupted) };
+    let live = without_live(&mut findings, args);
     let mut found: BTreeMap<_, _> =
         entries(&baseline, &findings, args).into_iter().map(|entry| (fingerprint(&entry), entry)).collect();
     let mut known = baseline.known().to_vec();
+    known.retain(|entry| fingerprint(entry).is_none_or(|it| !live.contains(&it)));
     for entry in &mut known {
         // Where it stands now is news, everything else is said already.
         if let Some(now) = found.remove(&fingerprint(entry)) {
@@ -204,7 +210,7 @@ fn shown(entry: &Known, today: Date) -> String {
 }
 
 fn path(args: &scan::Args) -> &Path {
-    args.baseline.as_deref().unwrap_or(Path::new(DEFAULT))
+    args.search.baseline.as_deref().unwrap_or(Path::new(DEFAULT))
 }
 
 fn today() -> Result<Date> {
@@ -214,7 +220,7 @@ fn today() -> Result<Date> {
 /// The baseline at that path, which must be one that can be written again.
 fn ours(path: &Path, args: &scan::Args) -> Result<Baseline> {
     ensure!(path.exists(), "{} is not there; `stanch baseline create` makes it", path.display());
-    let places = scan::places(args);
+    let places = scan::places(&args.search);
     let read = file::read(path, &places)?;
     if let Some(tool) = read.foreign {
         bail!("{} is written by {tool}; `stanch baseline create --baseline FILE` makes one of ours", path.display());
@@ -231,9 +237,27 @@ fn gather(args: &scan::Args, baseline: &Baseline) -> Result<Option<(Vec<Finding>
     Ok((!summary.interrupted).then_some((findings, summary)))
 }
 
+/// Takes out what is proven live and may not be hidden, and says which secrets these are.
+fn without_live(findings: &mut Vec<Finding>, args: &Writing) -> HashSet<Fingerprint> {
+    let is_live =
+        |it: &Finding| it.inspected.as_ref().is_some_and(|it| matches!(it.state, State::Live | State::Limited));
+    let mut live = HashSet::new();
+    if args.no_baseline_live {
+        live.extend(findings.iter().filter(|it| is_live(it)).map(|it| it.fingerprint));
+        findings.retain(|it| !live.contains(&it.fingerprint));
+    }
+    if !live.is_empty() {
+        message::warning(&format!(
+            "{} secrets are live and not in the baseline; `stanch revoke` ends them",
+            live.len()
+        ));
+    }
+    live
+}
+
 /// An entry for every fingerprint that counts, with the first place where it stands.
 fn entries(baseline: &Baseline, findings: &[Finding], args: &Writing) -> Vec<Known> {
-    let by = args.by.clone().or_else(|| worktree::user(args.scan.targets.first()?)).unwrap_or_default();
+    let by = args.by.clone().or_else(|| worktree::user(args.scan.search.targets().first()?)).unwrap_or_default();
     let mut seen = HashSet::new();
     let counts = |finding: &&Finding| matches!(finding.verdict, Verdict::Reported | Verdict::Baselined { .. });
     let new = findings.iter().filter(counts).filter(|finding| seen.insert(finding.fingerprint));

@@ -4,6 +4,7 @@
 //! [scan]                       # defaults of the options of `stanch scan`; every key may be left out
 //! exclude = ["vendor/**"]      # globs, as --exclude
 //! confidence = "medium"        # low, medium or high
+//! pack = "default"             # default, strict or paranoid, as --pack
 //! max_size = "100 MB"          # bytes, or a number with k, M or G (powers of 1024)
 //! accept_skip = ["too-large"]
 //! respect_gitignore = false
@@ -30,6 +31,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
+use super::pack::Pack;
+use crate::builtin;
 use crate::coverage::Why;
 use crate::rule::{Confidence, Ignore, RuleSet};
 use crate::rulefile::{self, At, RawAllowlist, Source, allowlist, nearest};
@@ -55,6 +58,8 @@ pub struct ScanDefaults {
     pub exclude: Vec<String>,
     /// Least confidence to report.
     pub confidence: Option<Confidence>,
+    /// Which rules to use.
+    pub pack: Option<Pack>,
     /// Largest file to read, in bytes.
     pub max_size: Option<u64>,
     /// Reasons of skips that do not make the run fail.
@@ -130,7 +135,7 @@ pub fn for_target(target: &Path, explicit: Option<&Path>) -> Result<Config, Erro
     let found = explicit.map_or_else(|| discover(target), |path| Ok(Some(path.to_owned())))?;
     let mut config = match found {
         Some(path) => load(&path)?,
-        None => Config { rules: rulefile::builtin(), ..Config::default() },
+        None => Config { rules: builtin::ready(), ..Config::default() },
     };
     config.rules.ignores = ignores(target)?;
     Ok(config)
@@ -198,11 +203,11 @@ fn looks_like_gitleaks(text: &str) -> bool {
 }
 
 fn load_gitleaks(path: &Path) -> Result<Config, Error> {
-    let mut loaded = rulefile::load(path)?;
+    let mut loaded = rulefile::load(path, builtin::ready)?;
     let shown = path.display();
     if loaded.rules.rules.is_empty() {
         // gitleaks would search for nothing and say "no leaks".
-        loaded = rulefile::extend(rulefile::builtin(), path)?;
+        loaded = rulefile::extend(builtin::ready(), path)?;
         loaded.notes.push(format!("{shown} has no rules and extends none: the built-in rules are used"));
     } else if !loaded.with_builtin {
         loaded.notes.push(format!("{shown} does not extend the default: the built-in rules are not used"));
@@ -232,6 +237,7 @@ struct RawScan {
     #[serde(default)]
     exclude: Vec<Spanned<String>>,
     confidence: Option<Spanned<String>>,
+    pack: Option<Spanned<String>>,
     max_size: Option<Spanned<toml::Value>>,
     #[serde(default)]
     accept_skip: Vec<Spanned<String>>,
@@ -254,7 +260,7 @@ fn load_ours(path: &Path, text: &str) -> Result<Config, Error> {
     let name = path.display().to_string();
     let source = Source { name: &name, text, ours: false };
     let raw: RawConfig = source.toml()?;
-    let mut config = Config { rules: rulefile::builtin(), ..Config::default() };
+    let mut config = Config { rules: builtin::ready(), ..Config::default() };
     for file in &raw.scan.rules {
         config.add_rules(&path.parent().unwrap_or(Path::new("")).join(file))?;
     }
@@ -321,6 +327,7 @@ impl RawScan {
         });
         Ok(ScanDefaults {
             confidence: source.word("confidence", self.confidence.as_ref(), &levels)?,
+            pack: source.word("pack", self.pack.as_ref(), &Pack::ALL)?,
             accept_skip: skips.filter_map(Result::transpose).collect::<Result<_, _>>()?,
             max_size: max_size.transpose()?,
             exclude: self.exclude.into_iter().map(Spanned::into_inner).collect(),

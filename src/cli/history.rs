@@ -12,37 +12,56 @@ use crate::source::git::{Environment, Revision, Scope};
 const MEMORY: u64 = 512 << 20;
 
 /// The options of `--history`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[group(id = "history-options")]
 pub(super) struct Args {
     /// With --history: only what these commits brought, as `git rev-list` has it: A..B, A...B, ^A, REV (repeatable)
-    #[arg(long, value_name = "RANGE", requires = "history", help_heading = "What of a history is read")]
+    #[arg(
+        long,
+        value_name = "RANGE",
+        requires = "history",
+        conflicts_with = "ci_env",
+        help_heading = "What of a history is read"
+    )]
     range: Vec<String>,
     /// With --history: not what this revision reaches (repeatable); with nothing else, all references but that
-    #[arg(long, value_name = "REV", requires = "history", help_heading = "What of a history is read")]
+    #[arg(
+        long,
+        value_name = "REV",
+        requires = "history",
+        conflicts_with = "ci_env",
+        help_heading = "What of a history is read"
+    )]
     not: Vec<String>,
-    /// With --history: everything this branch, tag or other revision reaches (repeatable)
-    #[arg(long, value_name = "REF", requires = "history", help_heading = "What of a history is read")]
-    branch: Vec<String>,
+    /// With --history: everything this branch, tag or other revision reaches (repeatable); with --ci-logs: runs of this branch
+    #[arg(long, value_name = "REF", conflicts_with = "ci_env", help_heading = "What of a history is read")]
+    pub(super) branch: Vec<String>,
     /// With --history: what commits brought that say they were committed since then (2026-01-31, 2026-01-31T08:00:00Z, "3 weeks ago"),
-    /// or all but what a commit reaches, which does not rely on dates
-    #[arg(long, value_name = "DATE|COMMIT", requires = "history", help_heading = "What of a history is read")]
-    since: Option<String>,
+    /// or all but what a commit reaches, which does not rely on dates; with --ci-logs: runs that were created since then, or within
+    /// 7d, 12h
+    #[arg(long, value_name = "DATE|COMMIT", conflicts_with = "ci_env", help_heading = "What of a history is read")]
+    pub(super) since: Option<String>,
     /// With --history: what the last N commits on every line of history brought; 1 is the newest alone
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", help_heading = "What of a history is read")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", conflicts_with = "ci_env", help_heading = "What of a history is read")]
     max_depth: Option<u32>,
     /// With --history: the repositories of submodules, too
-    #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth"], help_heading = "What of a history is read")]
+    #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth", "ci_env"], help_heading = "What of a history is read")]
     submodules: bool,
-    /// With --history: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces
-    #[arg(long, value_name = "SIZE", value_parser = memory, requires = "history", help_heading = "What of a history is read")]
+    /// With --history or --ci-env: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces
+    #[arg(long, value_name = "SIZE", value_parser = memory, requires = "objects", help_heading = "What of a history is read")]
     memory: Option<u64>,
     /// With --history: remember in this directory what was in each pack, to read only new ones the next time; auto is stanch/ in the
     /// git directory. Use one that nobody else can write to: what it says was read is not read
-    #[arg(long, value_name = "DIR", requires = "history", help_heading = "What of a history is read")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "history",
+        conflicts_with = "ci_env",
+        help_heading = "What of a history is read"
+    )]
     cache: Option<PathBuf>,
-    /// With --history: leave authors and their addresses out of reports
-    #[arg(long, requires = "history", help_heading = "What of a history is read")]
+    /// With --history or --ci-env: leave authors and their addresses out of reports
+    #[arg(long, requires = "objects", help_heading = "What of a history is read")]
     no_authors: bool,
 }
 
@@ -83,13 +102,13 @@ impl Args {
 }
 
 /// The time of this run, where it runs.
-fn now() -> Zoned {
+pub(super) fn now() -> Zoned {
     let now = Timestamp::from_second(super::now()).unwrap_or(Timestamp::UNIX_EPOCH);
     now.to_zoned(jiff::tz::TimeZone::system())
 }
 
 /// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago.
-fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
+pub(super) fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
     let here = |time: civil::DateTime| time.to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp());
     let ago = || text.parse::<Span>().ok().filter(|_| text.ends_with("ago"));
     text.parse::<Timestamp>()

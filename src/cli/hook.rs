@@ -107,11 +107,16 @@ fn install(mut hooks: Vec<Hook>) -> Result<Exit> {
 
 fn uninstall(hooks: Vec<Hook>) -> Result<Exit> {
     let there = Hooks::of(&layout()?)?;
+    let mut is_any = false;
     for hook in if hooks.is_empty() { Hook::ALL.to_vec() } else { hooks } {
         if let Outcome::Removed { path, restored } = there.uninstall(hook)? {
             let again = if restored { "; what was there before is there again" } else { "" };
             message::note(&format!("{hook} is removed from {}{again}", path.display()));
+            is_any = true;
         }
+    }
+    if !is_any {
+        message::note("no hook of stanch was there");
     }
     Ok(Exit::Clean)
 }
@@ -229,15 +234,26 @@ fn refuse(hook: Hook, found: &[Place], summary: &Summary) {
     let rotate = if remedies.is_empty() { "revoke it where it was made".to_owned() } else { remedies.join("; ") };
     message::note(&format!("rotate: if anybody else may have seen it already. {rotate}"));
     let rule = found.first().map_or("RULE", |place| place.rule.as_str());
-    message::note(&format!(
-        "allow: if it is no leak. Write `stanch:allow {rule} REASON` on its line, or its fingerprint into .stanch.toml"
-    ));
+    message::note(&format!("allow: if it is no leak. {}", allow(hook, rule)));
+}
+
+/// Where it can be allowed: a server does not ask the configuration that somebody pushes.
+fn allow(hook: Hook, rule: &str) -> String {
+    let line = format!("`stanch:allow {rule} REASON` on its line");
+    match hook {
+        Hook::PreCommit | Hook::PreMergeCommit => format!("Write {line}, or its fingerprint into .stanch.toml"),
+        Hook::PrePush => format!("Write its fingerprint into .stanch.toml, or {line} in the commit that brought it"),
+        Hook::PreReceive | Hook::Update => format!(
+            "Write {line} in the commit that brought it, or have who runs the server write its fingerprint into \
+             .stanch.toml in the repository there"
+        ),
+    }
 }
 
 fn remove(hook: Hook) -> &'static str {
     match hook {
         Hook::PreCommit | Hook::PreMergeCommit => {
-            "take it out of the file, `git add` the file and commit again; `git restore --staged FILE` leaves the file out"
+            "take it out of the file, `git add` the file and commit again; `git reset -- FILE` leaves the file out"
         }
         Hook::PrePush | Hook::PreReceive | Hook::Update => {
             "take it out of the commit that brought it (`git commit --amend`, or `git rebase -i COMMIT^`), and push again; \

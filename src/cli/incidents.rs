@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::message;
-use super::respond::default_ledger;
+use super::respond::{clock, default_ledger};
 use crate::exit::Exit;
 use crate::ledger::{Chain, Event, Ledger, Row};
 use crate::report::escape;
@@ -32,6 +32,14 @@ enum What {
     Show {
         /// Its fingerprint, or the beginning of it
         id: String,
+    },
+    /// Write down that a person has done what was left of an incident whose successor got lost
+    Settle {
+        /// Its fingerprint
+        id: String,
+        /// What was done
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Everything, for a post-mortem or a program
     Export {
@@ -63,12 +71,16 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         message::note("there is no ledger yet: nothing was ever done");
         return Ok(Exit::Clean);
     }
+    if let Some(What::Settle { id, reason }) = &args.command {
+        return settle(&mut Ledger::open(&path, clock())?, id, reason);
+    }
     let ledger = Ledger::open_to_read(&path)?;
     let mut out = std::io::stdout().lock();
     match args.command.as_ref().unwrap_or(&What::List) {
         What::List => list(&ledger.rows(None)?, &mut out),
         What::Show { id } => show(&ledger.rows(None)?, id, &mut out),
         What::Export { format } => export(&ledger.rows(None)?, *format, &mut out),
+        What::Settle { .. } => Ok(Exit::Clean),
         What::Verify { head } => verify(&ledger, head.as_deref(), &mut out),
     }
 }
@@ -109,6 +121,20 @@ fn show(rows: &[Row], id: &str, out: &mut impl Write) -> Result<Exit> {
         writeln!(out, "  {} {:<9} {}", row.at, row.event, escape::terminal(&sentence(row)))?;
     }
     Ok(if is_closed(rows) { Exit::Clean } else { Exit::Found })
+}
+
+/// Only what is proven dead can be settled: a live token is no matter of opinion.
+fn settle(ledger: &mut Ledger, id: &str, reason: &str) -> Result<Exit> {
+    let _turn = ledger.turns(&[id], &mut || ())?;
+    let rows = ledger.rows(Some(id))?;
+    let said = rows.iter().rfind(|row| row.event == Event::Inspected.as_str()).map(detail);
+    let Some(said) = said else { bail!("no incident {id:?}; `stanch incidents list` names them") };
+    if said["liveness"] != "dead" {
+        bail!("its provider was last heard to call it {}: it is settled when it is dead", said["liveness"]);
+    }
+    ledger.note(id, Event::Closed, &json!({ "liveness": "dead", "by_hand": reason }))?;
+    message::note(&format!("{id} is settled"));
+    Ok(Exit::Clean)
 }
 
 fn detail(row: &Row) -> Value {

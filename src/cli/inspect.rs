@@ -1,6 +1,7 @@
 //! `stanch inspect`: asks the providers, changes nothing.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub(super) fn run(args: &Args, scan: &Scan<'_>) -> Result<Exit> {
         if args.format == Format::Text && failed.is_none() {
             failed = writeln!(out, "{}", view::case(case)).err();
         }
+        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     if let Some(error) = failed {
         return Err(error.into());

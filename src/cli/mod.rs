@@ -6,17 +6,24 @@ use std::panic::{self, AssertUnwindSafe};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::respond::plan::Action;
 
 mod baseline;
+mod ci;
+mod ci_logs;
 mod completions;
 mod config;
+mod explain;
 mod filter;
 mod history;
 mod hook;
 mod incidents;
 mod inspect;
+mod inspector;
 mod message;
+mod netrc;
 mod output;
+mod pack;
 mod progress;
 mod respond;
 mod revoke;
@@ -40,8 +47,12 @@ enum Command {
     Inspect(Box<inspect::Args>),
     /// Revoke the tokens that are found, or given, and prove them dead
     Revoke(Box<revoke::Args>),
+    /// Replace the tokens that are found, or given: deliver the successor, end the old one, prove it dead
+    Rotate(Box<revoke::Args>),
     /// Open tasks for what only a person can do, and close them when it is done
     Task(Box<task::Args>),
+    /// Say why a finding is believed or not: each piece of evidence and its weight
+    Explain(explain::Args),
     /// Show what was done about incidents
     Incidents(incidents::Args),
     /// Pass on standard input, or what a command writes, with every secret replaced
@@ -75,8 +86,10 @@ fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match args.command {
         Command::Scan(args) => scan::run(*args),
         Command::Inspect(args) => inspect::run(&args, &scan::findings),
-        Command::Revoke(args) => revoke::run(&args, &scan::findings),
+        Command::Revoke(args) => revoke::run(&args, &scan::findings, Action::Revoke),
+        Command::Rotate(args) => revoke::run(&args, &scan::findings, Action::Rotate),
         Command::Task(args) => task::run(&args, &scan::findings),
+        Command::Explain(args) => explain::run(&args),
         Command::Incidents(args) => incidents::run(&args),
         Command::Filter(args) => filter::run(args),
         Command::Rules(command) => rules::run(&command),

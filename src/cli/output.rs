@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use tempfile::NamedTempFile;
@@ -125,6 +126,17 @@ impl Output {
     }
 }
 
+/// The names under which reports are written until they are whole.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes what was begun, for an end that lets nothing finish.
+pub(super) fn discard_unfinished() {
+    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // One that has its real name by now is gone from here.
+        drop(std::fs::remove_file(path));
+    }
+}
+
 /// A file that is written beside the path it will have.
 type Pending = Option<(NamedTempFile, PathBuf)>;
 
@@ -147,6 +159,7 @@ fn create(path: &Path) -> Result<(Box<dyn Write + Send>, Pending)> {
         let directory = directory.display();
         format!("{}: no new file can be made in {directory}; choose a directory that is there and yours", fail())
     })?;
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
     let writer = Box::new(io::BufWriter::new(file.reopen()?));
     Ok((writer, Some((file, place))))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
+use super::scan::Search;
 use super::{config, message};
 use crate::finding::Finding;
 use crate::http::{CredentialSpec, Hosts, Http, ProxyUrl};
@@ -18,34 +19,16 @@ use crate::secret::Secret;
 mod from;
 pub(super) mod view;
 
-/// What is scanned for the tokens to respond to.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct ScanArgs {
-    /// Files and directories to scan, or - to read tokens from standard input, one per line
-    #[arg(value_name = "TARGET")]
-    pub(super) targets: Vec<PathBuf>,
-    /// Search everything that the git repository at TARGET holds, instead of its files
-    #[arg(long)]
-    pub(super) history: bool,
-    /// The targets are logs: what terminals and CI systems add to the text is undone, too
-    #[arg(long)]
-    pub(super) log: bool,
-    /// Use only this rule (repeatable)
-    #[arg(long = "rule", value_name = "ID")]
-    pub(super) only: Vec<String>,
-    /// Configuration file; its `[[host]]` entries are trusted, as those of a file found in the tree are not
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Option<PathBuf>,
-}
-
 /// Scans; `scan` provides it.
-pub(super) type Scan<'a> = dyn Fn(&ScanArgs) -> Result<Vec<Finding>> + 'a;
+pub(super) type Scan<'a> = dyn Fn(&Search) -> Result<Vec<Finding>> + 'a;
 
 /// What comes in.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("targets", |arg| arg.help("What to scan, or - to read tokens from standard input, one per line [default: .]")))]
+#[command(mut_arg("config", |arg| arg.help("Configuration file; its [[host]] entries are trusted, as those of a file found in the tree are not")))]
 pub(super) struct Input {
     #[command(flatten)]
-    pub(super) scan: ScanArgs,
+    pub(super) search: Search,
     /// Respond to what a report names (ours in JSON or SARIF, or GitHub's list of secret scanning alerts); the places
     /// are scanned again, because reports hold no secrets
     #[arg(long, value_name = "REPORT", conflicts_with = "targets")]
@@ -78,18 +61,16 @@ impl Input {
     /// The tokens to respond to.
     pub(super) fn gather(&self, scan: &Scan<'_>) -> Result<Gathered> {
         if let Some(report) = &self.from {
-            return from::report(report, &self.scan, scan);
+            return from::report(report, &self.search, scan);
         }
-        let mut args = self.scan.clone();
+        let mut args = self.search.clone();
         let dash = args.targets.len();
         args.targets.retain(|target| target.as_os_str() != "-");
         let mut gathered = Gathered { incidents: Vec::new(), missing: 0 };
         if args.targets.len() < dash {
             gathered = self.tokens(std::io::stdin().lock())?;
-        } else if args.targets.is_empty() {
-            args.targets.push(PathBuf::from("."));
         }
-        if !args.targets.is_empty() {
+        if args.targets.len() == dash || !args.targets.is_empty() {
             gathered.incidents.extend(incident::gather(&scan(&args)?));
         }
         Ok(gathered)
@@ -124,9 +105,9 @@ impl Input {
     /// What the configuration says of hosts and of the response. The first thing that is looked at: a token among the
     /// arguments must not get as far as the message of a file that does not open.
     pub(super) fn file(&self) -> Result<File> {
-        refuse_tokens(self.scan.targets.iter().chain(&self.from))?;
-        let target = self.scan.targets.first().filter(|target| target.as_os_str() != "-");
-        settings(target.map_or(Path::new("."), PathBuf::as_path), self.scan.config.as_deref())
+        refuse_tokens(self.search.targets.iter().chain(&self.from))?;
+        let target = self.search.targets.first().filter(|target| target.as_os_str() != "-");
+        settings(target.map_or(Path::new("."), PathBuf::as_path), self.search.config.as_deref())
     }
 }
 
@@ -155,7 +136,7 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
 /// The settings of a run: those of `explicit` (`--config`), else of the user's own file; and the policy, but not the
 /// hosts, of the file that is found in the tree. Whoever can write to a scanned tree must not be able to have tokens
 /// sent to a host of his, or programs run for a credential.
-fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
+pub(super) fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
     if let Some(path) = explicit {
         return read(path);
     }
@@ -171,8 +152,18 @@ fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
             path.display()
         ));
     }
+    let places = !found.respond.deliver.is_empty() || found.respond.successor_file.is_some();
+    if places {
+        message::warning(&format!(
+            "[[respond.deliver]] and successor_file of {} are not used, because whoever writes to the tree could have \
+             new tokens delivered to himself with them; if you trust it, say --config {}",
+            path.display(),
+            path.display()
+        ));
+    }
     if own.is_none() {
         file.respond = found.respond;
+        (file.respond.deliver, file.respond.successor_file) = (Vec::new(), None);
     }
     Ok(file)
 }
@@ -218,7 +209,7 @@ pub(super) fn door(file: &File, offline: bool) -> Result<Http> {
 
 /// Fetches a credential of the user's. Errors name where it should be, never what is there.
 #[expect(clippy::disallowed_methods, reason = "a credential of the user's may be in the environment")]
-fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
+pub(super) fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
     let value = match spec {
         CredentialSpec::Env(name) => {
             let value = std::env::var_os(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
@@ -228,6 +219,11 @@ fn fetch(spec: &CredentialSpec) -> Result<Secret, String> {
             std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?
         }
         CredentialSpec::Command(words) => run(words)?,
+        CredentialSpec::Netrc(machine) => {
+            return super::netrc::find(machine)?
+                .map(|it| it.password)
+                .ok_or_else(|| format!("there is no machine {machine} in the netrc file"));
+        }
     };
     let value = zeroize::Zeroizing::new(value);
     let line = value.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii();
@@ -260,8 +256,12 @@ mod tests {
     use super::*;
 
     fn input() -> Input {
-        let scan = ScanArgs { targets: Vec::new(), history: false, log: false, only: Vec::new(), config: None };
-        Input { scan, from: None, kind: None, offline: true }
+        #[derive(clap::Parser)]
+        struct Alone {
+            #[command(flatten)]
+            input: Input,
+        }
+        <Alone as clap::Parser>::parse_from(["stanch", "--offline"]).input
     }
 
     #[test]
@@ -294,8 +294,11 @@ mod tests {
             "[[host]]\nprovider = \"github\"\nbase_url = \"https://evil.example\"\n[respond]\nmax_irreversible = 3";
         std::fs::write(&path, text).unwrap();
         std::fs::create_dir(tree.path().join(".git")).unwrap();
+        let text = format!("{text}\nsuccessor_file = \"/tmp/x\"\n[[respond.deliver]]\nname = \"a\"\nfile = \"/tmp/y\"");
+        std::fs::write(&path, text).unwrap();
         let found = settings(tree.path(), None).unwrap();
-        assert!(found.host.is_empty());
+        assert!(found.host.is_empty() && found.respond.deliver.is_empty() && found.respond.successor_file.is_none());
+        assert_eq!(settings(tree.path(), Some(&path)).unwrap().respond.deliver.len(), 1);
         assert_eq!(settings(tree.path(), Some(&path)).unwrap().host.len(), 1);
     }
 

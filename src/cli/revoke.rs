@@ -1,6 +1,7 @@
-//! `stanch revoke`: inspects, plans, asks, acts, proves.
+//! `stanch revoke` and `stanch rotate`: inspect, plan, ask, act, prove.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -14,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::report::escape;
 use crate::respond::act::{Actor, End, Moment, Patience};
 use crate::respond::config::File;
-use crate::respond::plan::{self, Case, Confirm, Effect, Plan, Verb};
+use crate::respond::plan::{self, Action, Case, Confirm, Effect, Plan, Policy, Verb};
 use crate::secret::Fingerprint;
 
 /// What can be said on the command line.
@@ -31,6 +32,10 @@ pub(super) struct Args {
     /// Revoke tokens of people and groups that are not in `[respond]` owners, too
     #[arg(long)]
     any_owner: bool,
+    /// Where the successor of a rotated token goes if no place takes it, or none is named: a line with the old one's
+    /// fingerprint and the new token. Made readable by you alone, and removed again if it is not needed
+    #[arg(long, value_name = "FILE")]
+    successor_file: Option<PathBuf>,
     /// Where it is kept what was done [default: stanch/ledger.db in XDG_STATE_HOME]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -39,12 +44,14 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) fn run(args: &Args, scan: &Scan<'_>) -> Result<Exit> {
+/// Does `otherwise`, revoke or rotate, with what no `[[respond.rule]]` speaks of.
+pub(super) fn run(args: &Args, scan: &Scan<'_>, otherwise: Action) -> Result<Exit> {
     let file = args.input.file()?;
-    let policy = file.respond.policy(args.any_owner)?;
+    let mut policy = Policy { otherwise, ..file.respond.policy(args.any_owner)? };
+    policy.successor_file = args.successor_file.clone().or(policy.successor_file);
     let http = door(&file, args.input.offline)?;
     let gathered = args.input.gather(scan)?;
-    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ());
+    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ControlFlow::Continue(()));
     let mut plan = plan::make(&cases, &policy, &http.hosts);
     show(args, &cases, &plan)?;
     let mut ends = Vec::new();
@@ -106,8 +113,12 @@ fn confirm(args: &Args, plan: &mut Plan) -> Result<bool> {
         return Ok(false);
     }
     for step in plan.steps.iter_mut().filter(|step| step.confirm == Confirm::Person) {
-        let Verb::Revoke(call) = &step.verb else { continue };
-        if !terminal || !ask(&format!("{}: {call}. Irreversible. Do it?", step.incident))? {
+        let what = match &step.verb {
+            Verb::Revoke(call) => call.to_string(),
+            Verb::Rotate(rotation) => rotation.how.make().to_string(),
+            Verb::Close | Verb::Task | Verb::Person(_) | Verb::Hold(_) => continue,
+        };
+        if !terminal || !ask(&format!("{}: {what}. Irreversible. Do it?", step.incident))? {
             step.verb =
                 Verb::Hold("nobody confirmed it, and [[respond.rule]] confirm = \"person\" wants that".to_owned());
         }
@@ -116,7 +127,7 @@ fn confirm(args: &Args, plan: &mut Plan) -> Result<bool> {
     Ok(args.yes || ask(&format!("Carry the plan out? {count} steps are irreversible."))?)
 }
 
-fn ask(question: &str) -> Result<bool> {
+pub(super) fn ask(question: &str) -> Result<bool> {
     write!(std::io::stderr().lock(), "{} [y/N] ", escape::terminal(question))?;
     std::io::stderr().flush()?;
     let mut answer = String::new();
@@ -125,10 +136,10 @@ fn ask(question: &str) -> Result<bool> {
 }
 
 fn progress(moment: Moment, count: usize) {
-    if moment == Moment::Intended {
-        message::note(&format!(
-            "asking for the end of {count} tokens, and waiting until their provider calls them dead"
-        ));
+    match moment {
+        Moment::Waits => message::note("another process acts for the same token; waiting for its turn to end"),
+        Moment::Intended => message::note(&format!("acting for {count} tokens, and waiting for what comes of it")),
+        _ => {}
     }
 }
 

@@ -11,11 +11,11 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::message;
+use crate::builtin;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
 use crate::rule::{Confidence, ProofKind, Rule};
-use crate::rulefile;
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -72,7 +72,7 @@ pub(super) fn run(command: &Command) -> Result<Exit> {
 
 /// The built-in rules and those of the files, as `scan --rules` has them.
 fn with(paths: &[PathBuf]) -> Result<Config> {
-    let mut config = Config { rules: rulefile::builtin(), ..Config::default() };
+    let mut config = Config { rules: builtin::with_examples(), ..Config::default() };
     for path in paths {
         config.add_rules(path)?;
     }

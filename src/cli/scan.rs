@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use clap::Parser;
+use anyhow::{Context, Result, bail, ensure};
 
 use super::config::{self, Config};
 use super::history;
-use super::output::{Outputs, Wanted, color, has_terminal};
-use super::respond::ScanArgs;
-use super::{baseline, message, progress};
+use super::inspector::Inspector;
+use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
+use super::pack::Selection;
+use super::{baseline, ci, ci_logs, message, progress};
 use crate::baseline::Baseline;
 use crate::coverage::Why;
+use crate::detect::decode::DEPTH;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
 use crate::place::Places;
@@ -25,24 +26,30 @@ use crate::scan::{self, Plan, Watch};
 use crate::secret::Secret;
 use crate::source::files::{self, Target};
 use crate::source::log::Dialect;
-use crate::source::{read, worktree};
-use crate::summary::Summary;
+use crate::source::{read, unpack, worktree};
+use crate::summary::{FailOn, Summary};
 
-/// What can be said on the command line. What is not said comes from the configuration file, then from the default.
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    /// Files, directories, FIFOs, or - for standard input
-    #[arg(value_name = "TARGET", default_value = ".")]
+/// What is searched, and for what. What is not said comes from the configuration file, then from the default.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("objects").args(["history", "ci_env"]).multiple(true))]
+pub(super) struct Search {
+    /// Files, directories, FIFOs, or - for standard input [default: .]
+    #[arg(value_name = "TARGET")]
     pub(super) targets: Vec<PathBuf>,
 
     /// Search everything that the git repository at TARGET holds, instead of its files
     #[arg(long, help_heading = "What is read")]
-    history: bool,
+    pub(super) history: bool,
     /// Search what the next commit would change, as the index of the repository at TARGET has it, instead of its files
     #[arg(long, conflicts_with_all = ["history", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
-    staged: bool,
+    pub(super) staged: bool,
+    /// Search what the change brought for which a CI system runs this, as its environment tells; where no change is told (a schedule), all
+    /// that references lead to. A CI system that is not known is an error
+    #[arg(long, conflicts_with_all = ["staged", "log", "log_dialect", "respect_gitignore"], help_heading = "What is read")]
+    ci_env: bool,
     #[command(flatten)]
-    in_history: history::Args,
+    pub(super) in_history: history::Args,
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
     #[arg(long, value_name = "GLOB", help_heading = "What is read")]
     exclude: Vec<String>,
@@ -61,9 +68,15 @@ pub(super) struct Args {
     /// Whose logs they are, instead of finding out line by line; implies --log
     #[arg(long, value_name = "DIALECT", value_parser = parse_dialect, help_heading = "What is read")]
     log_dialect: Option<Dialect>,
+    /// Undo so many encodings inside each other (base64, hex, escapes …); 0 undoes none [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=16), help_heading = "What is read")]
+    decode_depth: Option<u8>,
+    /// Look into archives and compressed files, so many inside each other; 0 searches them as they are [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..=32), help_heading = "What is read")]
+    archive_depth: Option<u8>,
     /// Threads that search [default: as many as there are cores]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is read")]
-    jobs: Option<u16>,
+    pub(super) jobs: Option<u16>,
 
     /// Report findings of at least this confidence [default: medium]
     #[arg(long, value_name = "LEVEL", value_parser = parse_confidence, help_heading = "What is found")]
@@ -71,18 +84,53 @@ pub(super) struct Args {
     /// Use only this rule (repeatable)
     #[arg(long = "rule", value_name = "ID", help_heading = "What is found")]
     only: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     rules: Vec<PathBuf>,
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
     #[arg(long, value_name = "FILE", help_heading = "What is found")]
     pub(super) baseline: Option<PathBuf>,
+}
+
+impl Search {
+    /// What is searched: the directory in which we are, unless something is named.
+    pub(super) fn targets(&self) -> Vec<PathBuf> {
+        if self.targets.is_empty() { vec![PathBuf::from(".")] } else { self.targets.clone() }
+    }
+
+    /// The first target that is a path.
+    pub(super) fn first(&self) -> Option<PathBuf> {
+        self.targets().into_iter().next().filter(|path| path.as_os_str() != "-")
+    }
+}
+
+/// What can be said on the command line of a scan.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) search: Search,
+    #[command(flatten)]
+    pub(super) ci: ci_logs::Args,
     /// Show findings that somebody allowed, or that the baseline knows, too
     #[arg(long, help_heading = "What is found")]
     show_allowed: bool,
+
+    /// Ask the providers whether the tokens that are found work. A token is shown to its own provider's host alone
+    /// (docs/respond.md)
+    #[arg(long, help_heading = "What the providers say")]
+    pub(super) inspect: bool,
+    /// Which findings make the run fail: found (all that count), live (all that are not proven dead: what nobody could
+    /// tell of fails, too) or proven-live [default: found]
+    #[arg(long, value_parser = parse_fail_on, value_name = "WHICH", requires = "inspect", help_heading = "What the providers say")]
+    fail_on: Option<FailOn>,
+    /// Ask nobody. A scan asks nobody anyway unless --inspect is said, which this forbids
+    #[arg(long, conflicts_with = "inspect", help_heading = "What the providers say")]
+    offline: bool,
 
     /// How to report [default: text]
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_format, help_heading = "How it is reported")]
@@ -102,6 +150,12 @@ pub(super) struct Args {
     /// Name everything that was not read, and the time it took
     #[arg(short, long, help_heading = "How it is reported")]
     verbose: bool,
+}
+
+fn parse_fail_on(text: &str) -> Result<FailOn, String> {
+    let known = [("found", FailOn::Found), ("live", FailOn::Live), ("proven-live", FailOn::ProvenLive)];
+    let found = known.into_iter().find(|(word, _)| *word == text);
+    found.map(|(_, which)| which).ok_or_else(|| "found, live or proven-live".to_owned())
 }
 
 fn parse_reason(text: &str) -> Result<Why, String> {
@@ -134,37 +188,53 @@ pub(super) fn run(args: Args) -> Result<Exit> {
 /// Scans and reports. What the arguments cannot say is done to the plan by `adjust`; `seen` gets every finding.
 pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dyn FnMut(&Finding)) -> Result<Summary> {
     let started = Instant::now();
-    let config = configure(args)?;
+    let config = configure(&args.search)?;
     for note in &config.notes {
         message::warning(note);
     }
-    anyhow::ensure!(
-        !(args.history || args.staged) || args.targets.len() == 1,
-        "--history and --staged take one repository at a time; {} were named",
-        args.targets.len()
-    );
     let wanted = wanted(args)?;
     let show_allowed = args.show_allowed || config.scan.show_allowed == Some(true);
-    let mut plan = plan(args, config);
+    let mut plan = plan(&args.search, config, args.quiet)?;
     adjust(&mut plan);
-    if let Some(path) = &args.baseline {
-        plan.baseline = Some(baseline::load(path, places(args), plan.now)?);
+    if let Some(path) = &args.search.baseline {
+        plan.baseline = Some(baseline::load(path, places(&args.search), plan.now)?);
     }
+    let inspector = args.inspect.then(|| Inspector::new(&args.search)).transpose()?;
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
+    let logs = ci_logs::prepare(args, &mut plan, &watch)?;
+    let mut leaks = Vec::new();
     let mut outputs = Outputs::open(&wanted, &style(args), &header(args, &plan, show_allowed))?;
     plan.files.unfinished = outputs.unfinished();
-    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
-        scan::run(&plan, &watch, &mut |finding| {
-            seen(&finding);
-            if outputs.finding(&finding).is_break() {
-                watch.interrupt.store(true, Relaxed);
-            }
+    let mut tell = |finding: &Finding| {
+        seen(finding);
+        leaks.extend(ci_logs::leak(finding));
+        if outputs.finding(finding).is_break() {
+            watch.interrupt.store(true, Relaxed);
+        }
+    };
+    // Who is asked is asked about each secret once: when all its places are known.
+    let mut held = Vec::new();
+    let mut summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+        scan::run(&plan, &watch, &mut |finding| match inspector {
+            None => tell(&finding),
+            Some(_) => held.push(finding),
         })
     })?;
+    if let Some(inspector) = &inspector {
+        inspector.ask(&mut held, &mut summary, &watch, args.fail_on, args.quiet);
+        held.iter().for_each(&mut tell);
+    }
+    if args.search.ci_env {
+        ci::advise(&mut summary.coverage.skips);
+    }
     outputs.finish(&summary)?;
     if !args.quiet {
         account(&wanted, &summary, args.verbose.then_some(started));
+    }
+    if let Some(logs) = logs {
+        // Whoever stopped the run deletes nothing.
+        args.ci.conclude(&logs, if summary.interrupted { Vec::new() } else { leaks }, args.quiet)?;
     }
     Ok(summary)
 }
@@ -175,42 +245,50 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
         args.format.is_none() && args.output.is_none() && args.report.is_empty(),
         "no report is written here; `stanch scan` writes one"
     );
-    let config = configure(args)?;
+    anyhow::ensure!(args.fail_on.is_none(), "--fail-on is for `stanch scan`");
+    let config = configure(&args.search)?;
     for note in &config.notes {
         message::warning(note);
     }
-    let plan = Plan { baseline: known, ..plan(args, config) };
+    let mut plan = Plan { baseline: known, ..plan(&args.search, config, args.quiet)? };
+    let inspector = args.inspect.then(|| Inspector::new(&args.search)).transpose()?;
     let watch = Arc::new(Watch::default());
     on_interrupt(&watch)?;
+    ci_logs::prepare(args, &mut plan, &watch)?;
     let mut findings = Vec::new();
-    let summary = progress::during(&watch, !args.quiet && has_terminal(), || {
+    let mut summary = progress::during(&watch, !args.quiet && has_terminal(), || {
         scan::run(&plan, &watch, &mut |finding| findings.push(finding))
     })?;
+    if let Some(inspector) = &inspector {
+        inspector.ask(&mut findings, &mut summary, &watch, args.fail_on, args.quiet);
+    }
     Ok((findings, summary))
 }
 
 /// The configuration that the first target finds, with what the command line adds to its rules.
-fn configure(args: &Args) -> Result<Config> {
-    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
-    let mut config = config::for_target(first.map_or(Path::new("."), PathBuf::as_path), args.config.as_deref())?;
-    for path in &args.rules {
+fn configure(search: &Search) -> Result<Config> {
+    let first = search.first();
+    let mut config = config::for_target(first.as_deref().unwrap_or(Path::new(".")), search.config.as_deref())?;
+    for path in &search.rules {
         config.add_rules(path)?;
     }
-    config.keep_rules(&args.only)?;
-    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty()) {
+    search.selection.choose(&mut config)?;
+    config.keep_rules(&search.only)?;
+    for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && (search.history || search.ci_env)) {
         let id = rule.id.escape_debug();
-        config.notes.push(format!("rule `{id}` has no regex and finds nothing: names of files are not searched"));
+        let note = format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too");
+        config.notes.push(note);
     }
     Ok(config)
 }
 
 /// The findings that count, for those who respond to them. What could not be read is said, and is no reason to stop.
-pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
-    let words = args.targets.iter().map(|path| path.as_os_str().to_owned());
-    let mut scan = Alone::try_parse_from(std::iter::once("scan".into()).chain(["--".into()]).chain(words))?.scan;
-    (scan.only, scan.config) = (args.only.clone(), args.config.clone());
-    (scan.history, scan.log) = (args.history, args.log);
-    let plan = plan(&scan, configure(&scan)?);
+pub(super) fn findings(search: &Search) -> Result<Vec<Finding>> {
+    ci_logs::check(search, false)?;
+    let mut plan = plan(search, configure(search)?, false)?;
+    if let Some(path) = &search.baseline {
+        plan.baseline = Some(baseline::load(path, places(search), plan.now)?);
+    }
     let mut findings = Vec::new();
     let summary = scan::run(&plan, &Watch::default(), &mut |finding| {
         if finding.verdict == Verdict::Reported {
@@ -223,11 +301,19 @@ pub(super) fn findings(args: &ScanArgs) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The options of a scan with their defaults.
-#[derive(clap::Parser)]
-struct Alone {
-    #[command(flatten)]
-    scan: Args,
+/// All that is found in a target, whatever its confidence and whoever allowed it.
+pub(super) fn everything(target: &Path, history: bool, config: Option<&Path>) -> Result<Vec<Finding>> {
+    let search = Search {
+        targets: vec![target.to_owned()],
+        history,
+        config: config.map(Path::to_owned),
+        selection: Selection::paranoid(),
+        ..Search::default()
+    };
+    let plan = plan(&search, configure(&search)?, false)?;
+    let mut findings = Vec::new();
+    scan::run(&plan, &Watch::default(), &mut |finding| findings.push(finding))?;
+    Ok(findings)
 }
 
 /// The reports that were asked for, in the order in which they were.
@@ -248,13 +334,26 @@ fn wanted(args: &Args) -> Result<Vec<Wanted>> {
     Ok(wanted)
 }
 
-fn plan(args: &Args, config: Config) -> Plan {
-    let defaults = config.scan;
+fn plan(args: &Search, config: Config, quiet: bool) -> Result<Plan> {
+    let (targets, defaults) = (args.targets(), config.scan);
+    ensure!(
+        !(args.history || args.ci_env || args.staged) || targets.len() == 1,
+        "--history, --ci-env and --staged take one repository at a time; {} were named",
+        targets.len()
+    );
+    let mut history = (args.history || args.ci_env).then(|| args.in_history.request(targets[0].clone()));
+    if let (Some(request), true) = (&mut history, args.ci_env) {
+        let (scope, told) = ci::scope(&request.repository)?;
+        request.scope = Some(scope);
+        if !quiet {
+            message::note(&told);
+        }
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Plan {
-        history: args.history.then(|| args.in_history.request(args.targets[0].clone())),
-        staged: args.staged.then(|| super::hook::staged(args.targets[0].clone())),
-        targets: args.targets.iter().map(|path| target(path)).collect(),
+    Ok(Plan {
+        history,
+        staged: args.staged.then(|| super::hook::staged(targets[0].clone())),
+        targets: targets.iter().map(|path| target(path)).collect(),
         files: files::Options {
             exclude: defaults.exclude.into_iter().chain(args.exclude.iter().cloned()).collect(),
             respect_gitignore: args.respect_gitignore || defaults.respect_gitignore == Some(true),
@@ -266,11 +365,15 @@ fn plan(args: &Args, config: Config) -> Plan {
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
+        places: places(args),
         baseline: None,
+        remote: None,
         now: super::now(),
+        decode: args.decode_depth.unwrap_or(DEPTH),
+        unpack: args.archive_depth.unwrap_or(unpack::DEPTH),
         chunk: read::CHUNK,
         log: args.log_dialect.or(args.log.then_some(Dialect::Auto)),
-    }
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a key on the command line would be seen by every process")]
@@ -289,6 +392,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
     ctrlc::set_handler(move || {
         if watch.interrupt.swap(true, Relaxed) {
             // The second time: whatever blocks, the user wants out.
+            discard_unfinished();
             std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     })
@@ -296,15 +400,14 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
 }
 
 /// What leads from the paths of findings to those of the repository of the first target.
-pub(super) fn places(args: &Args) -> Places {
-    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
+pub(super) fn places(search: &Search) -> Places {
+    let first = search.first();
     let base = std::env::current_dir().ok();
-    Places { root: first.and_then(|path| worktree::describe(path)).map(|it| it.root).or_else(|| base.clone()), base }
+    Places { root: first.as_deref().and_then(worktree::describe).map(|it| it.root).or_else(|| base.clone()), base }
 }
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
-    let first = args.targets.first().filter(|path| path.as_os_str() != "-");
-    let found = first.and_then(|path| worktree::describe(path));
+    let found = args.search.first().filter(|_| args.ci.target.is_none()).and_then(|path| worktree::describe(&path));
     let base = std::env::current_dir().ok();
     Header {
         rules: &plan.rules,
@@ -317,7 +420,10 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
         show_allowed,
         show_hidden: plan.confidence == Confidence::Low,
         at_once: plan.history.is_some(),
-        targets: args.targets.iter().map(|path| path.display().to_string()).collect(),
+        targets: match &args.ci.target {
+            Some(target) => vec![target.to_string()],
+            None => args.search.targets().iter().map(|path| path.display().to_string()).collect(),
+        },
     }
 }
 

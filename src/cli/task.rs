@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -74,7 +75,7 @@ fn open_all(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     let http = door(&file, args.input.offline)?;
     Board::new(&http, target(&file)?)?;
     let gathered = args.input.gather(scan)?;
-    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ());
+    let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ControlFlow::Continue(()));
     let plan = make(&cases, &file.respond.policy(false)?, &http.hosts);
     let mut out = std::io::stdout().lock();
     let mut exit = if gathered.missing > 0 { Exit::Unread } else { Exit::Clean };
@@ -141,7 +142,8 @@ fn sync(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     let http = door(&file, args.input.offline)?;
     let board = Board::new(&http, target(&file)?)?;
     // Without input the ledger alone decides: the tokens may long be gone from the files.
-    let given = !args.input.scan.targets.is_empty() || args.input.from.is_some();
+    let search = &args.input.search;
+    let given = !search.targets.is_empty() || args.input.from.is_some() || search.history || search.staged;
     let incidents = if given { args.input.gather(scan)?.incidents } else { Vec::new() };
     let mut ledger = args.ledger()?;
     let known: BTreeSet<String> = ledger.rows(None)?.into_iter().map(|row| row.incident).collect();

@@ -9,6 +9,7 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
 use crate::detect::escape::unescape;
+use crate::detect::evidence::is_credible;
 use crate::detect::proof::{atlassian, github, gitlab, jwt, prove};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
@@ -57,7 +58,10 @@ impl<'r> Press<'r> {
                 Some(kind) => seal(self.rule, kind, &drawn, &mut random)?,
                 None => drawn,
             };
-            let good = holds(self.rule, &token) && credible(self.rule, &token) && self.stands_alone(&token);
+            let good = holds(self.rule, &token)
+                && is_credible(self.rule, &token)
+                && credible(self.rule, &token)
+                && self.stands_alone(&token);
             if good { String::from_utf8(token).ok() } else { None }
         })
     }

@@ -13,15 +13,21 @@ use crate::secret::entropy;
 
 pub mod beginning;
 pub mod escape;
+pub mod evidence;
 pub mod allow;
+pub mod decode;
+mod grams;
 pub mod marks;
+mod masks;
 pub mod mint;
 pub mod open;
 pub mod pattern;
 pub mod prefilter;
 pub mod proof;
-pub mod shape;
 
+use decode::Wrapping;
+use decode::spots::{self, Spot};
+use evidence::Judgement;
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
@@ -43,6 +49,10 @@ pub struct Candidate<'c> {
     pub confidence: Confidence,
     /// What the token tells of itself.
     pub facts: Vec<Fact>,
+    /// What speaks for and against it where no proof holds; without its path.
+    pub judgement: Option<Judgement>,
+    /// What had to be undone to find it.
+    pub wrapping: Wrapping,
 }
 
 /// Where bytes are, for rules that ask for a path.
@@ -52,6 +62,8 @@ pub enum Where<'a> {
     At(&'a [u8]),
     /// They have no path.
     Nowhere,
+    /// They have no path, and what follows them is not known yet: nothing behind a match may decide about it.
+    Passing,
     /// Not known yet: every rule is tried, and whoever learns the path must ask again.
     Unknown,
 }
@@ -68,12 +80,16 @@ pub struct Detector {
     unanchored: Vec<usize>,
     marker: Marker,
     now: i64,
+    /// Encodings inside each other that are undone; 0: none.
+    depth: u8,
+    encoded: spots::Finder,
 }
 
 /// What one thread needs to search; made once, used for every object.
 #[derive(Debug)]
 pub struct Scratch {
     anchors: Vec<Anchor>,
+    spots: Vec<Spot>,
     memories: Vec<Option<Memory>>,
     short_memories: Vec<Option<Memory>>,
 }
@@ -81,7 +97,7 @@ pub struct Scratch {
 impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
-        let patterns = rules.rules.iter().map(|rule| Pattern::new(rule)).collect::<Result<Vec<_>, _>>()?;
+        let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
         let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
@@ -89,7 +105,7 @@ impl Detector {
                 unanchored.push(index);
                 continue;
             };
-            stencils.extend(shape.stencil.clone().map(|stencil| (stencil, index)));
+            stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
             for text in &rule.keywords {
                 let needed = Keyword {
                     text: text.clone(),
@@ -106,13 +122,20 @@ impl Detector {
             }
         }
         let prefilter = Prefilter::new(
-            &keywords.values().map(|(keyword, _)| keyword.clone()).collect::<Vec<_>>(),
+            keywords.values().map(|(keyword, _)| keyword.clone()).collect(),
             stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
         let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
         let marker = Marker::new(&patterns);
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now })
+        let encoded = spots::Finder::new();
+        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now, depth: 0, encoded })
+    }
+
+    /// The same detector, which undoes so many encodings inside each other ([`Detector::unwrapped`]); a new one undoes none.
+    #[must_use]
+    pub fn with_depth(self, depth: u8) -> Self {
+        Detector { depth, ..self }
     }
 
     /// The rules it searches with.
@@ -123,7 +146,7 @@ impl Detector {
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
-        Scratch { anchors: Vec::new(), memories: none(), short_memories: none() }
+        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none() }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
@@ -135,16 +158,17 @@ impl Detector {
         own: &Range<usize>,
         place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
+        let ahead = place != Where::Passing;
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
         let mut keep = |index: usize, hit: Hit| {
             let key = (hit.secret.start, hit.secret.end, index);
             if let std::collections::btree_map::Entry::Vacant(place) = found.entry(key)
-                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit)
+                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit, ahead)
             {
                 place.insert(candidate);
             }
         };
-        self.prefilter.anchors(bytes, &mut scratch.anchors);
+        self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
             for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
@@ -166,6 +190,16 @@ impl Detector {
         found.into_values().collect()
     }
 
+    /// Finds the anchors in `bytes`, and the spots where something may be encoded.
+    fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
+        scratch.spots.clear();
+        if self.depth == 0 {
+            return self.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
+        }
+        self.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
+        self.encoded.everywhere(bytes, &mut scratch.spots);
+    }
+
     /// gitleaks' meaning of keywords where they need not be in the match: one of them stands somewhere.
     fn has_keyword(&self, index: usize, bytes: &[u8]) -> bool {
         let keywords = &self.rules.rules[index].keywords;
@@ -175,7 +209,7 @@ impl Detector {
             })
     }
 
-    fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit) -> Option<Candidate<'c>> {
+    fn judge<'c>(&self, rule: &'c Arc<Rule>, bytes: &'c [u8], hit: Hit, ahead: bool) -> Option<Candidate<'c>> {
         let token = proof::unescape(&bytes[hit.secret.clone()]);
         if rule.entropy.is_some_and(|least| entropy(&token) < least)
             || (rule.requires_digit && !token.iter().any(u8::is_ascii_digit))
@@ -185,10 +219,14 @@ impl Detector {
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
         let (proof, skip, facts) =
             proven.map_or((Proof::Absent, 0, Vec::new()), |proven| (proven.proof, proven.skip, proven.facts));
+        let judgement = match proof {
+            Proof::Holds(_) => None,
+            Proof::Fails(_) | Proof::Absent => evidence::judge(rule, bytes, &hit.matched, &hit.secret, ahead),
+        };
         let confidence = match proof {
             Proof::Holds(_) => Confidence::High,
             Proof::Fails(_) => Confidence::Low,
-            Proof::Absent => rule.confidence,
+            Proof::Absent => judgement.as_ref().map_or(rule.confidence, |one| one.confidence(rule.confidence)),
         };
         let token = match token {
             Cow::Borrowed(all) => Cow::Borrowed(&all[skip..]),
@@ -196,14 +234,15 @@ impl Detector {
         };
         // What is skipped is a prefix of plain characters, so it is as long escaped as not.
         let span = hit.secret.start + skip..hit.secret.end;
-        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts })
+        let wrapping = Wrapping::default();
+        Some(Candidate { rule, matched: hit.matched, span, token, proof, confidence, facts, judgement, wrapping })
     }
 }
 
 fn applies(rule: &Rule, place: Where<'_>) -> bool {
     rule.path.as_ref().is_none_or(|wanted| match place {
         Where::At(path) => wanted.is_match(path),
-        Where::Nowhere => false,
+        Where::Nowhere | Where::Passing => false,
         Where::Unknown => true,
     })
 }
@@ -218,7 +257,9 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
             Proof::Absent => 1,
             Proof::Fails(_) => 0,
         };
-        (rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        // A rule of a provider says more than one of none, even where it goes by the context, too.
+        let specific = (rule.provider != "generic", !is_generic(rule));
+        (specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);
@@ -235,6 +276,12 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         free
     });
     candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+/// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token
+/// it is says more.
+fn is_generic(rule: &Rule) -> bool {
+    rule.provider == "generic" || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic")
 }
 
 #[cfg(test)]

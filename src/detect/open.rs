@@ -13,8 +13,8 @@ use regex_syntax::hir::Hir;
 
 use super::beginning::Beginning;
 use super::pattern::Error;
-use super::shape::{MAX_MATCH, shape};
 use crate::rule::RuleSet;
+use crate::shape::{MAX_MATCH, shape};
 
 /// Rules whose matches end at most this far from their start, in bytes, are followed together. The few others may
 /// begin far back and are followed apart, so that the many do not have to be.

@@ -1,7 +1,7 @@
 //! A rule's pattern, compiled on first need and tried only in the window around an anchor.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
@@ -10,8 +10,8 @@ use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
 use super::marks::{AFTER, BEFORE, shorten};
-use super::shape::{MAX_MATCH, Shape, shape};
 use crate::rule::Rule;
+use crate::shape::{self, MAX_MATCH, Shape, shape};
 
 /// A pattern that does not compile. Cannot happen to rules that were loaded through `rulefile`.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +29,15 @@ impl Error {
 
 /// The syntax tree of a rule's pattern.
 pub(super) fn parse(rule: &Rule) -> Result<Hir, Error> {
-    let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
-    parser.parse(&rule.regex).map_err(|error| Error::new(&rule.id, error))
+    shape::parse(&rule.regex).map_err(|error| Error::new(&rule.id, error))
 }
 
 /// One rule's pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    hir: Hir,
+    /// Parsed on first need where the rule brought its shape along.
+    hir: OnceLock<Hir>,
+    rule: Arc<Rule>,
     group: usize,
     compiled: OnceLock<Regex>,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
@@ -61,21 +62,37 @@ pub struct Memory {
 
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
-    pub fn new(rule: &Rule) -> Result<Self, Error> {
-        let hir = parse(rule)?;
-        let shape = shape(&hir, &rule.keywords);
-        Ok(Pattern { hir, group: rule.secret_group, compiled: OnceLock::new(), shape })
+    pub fn new(rule: &Arc<Rule>) -> Result<Self, Error> {
+        let (hir, shape) = match &rule.shape {
+            Some(shape) => (OnceLock::new(), Some(Shape::clone(shape))),
+            None => {
+                let hir = parse(rule)?;
+                let shape = shape(&hir, &rule.keywords);
+                (OnceLock::from(hir), shape)
+            }
+        };
+        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled: OnceLock::new(), shape })
+    }
+
+    fn hir(&self) -> &Hir {
+        self.hir.get_or_init(|| parse(&self.rule).expect("its shape was read off its tree"))
     }
 
     /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does.
     pub(super) fn shortened(&self, shape: &Shape) -> Self {
         let (before, after) = (BEFORE - 1, AFTER - 1);
         let hir = match shape.before <= before && shape.after <= after {
-            true => self.hir.clone(),
-            false => shorten(&self.hir, shape.anchor, before, after),
+            true => self.hir().clone(),
+            false => shorten(self.hir(), shape.anchor, before, after),
         };
         let shape = Shape { before: shape.before.min(before), after: shape.after.min(after), ..shape.clone() };
-        Pattern { hir, group: 0, compiled: OnceLock::new(), shape: Some(shape) }
+        Pattern {
+            hir: OnceLock::from(hir),
+            rule: self.rule.clone(),
+            group: 0,
+            compiled: OnceLock::new(),
+            shape: Some(shape),
+        }
     }
 
     fn regex(&self) -> &Regex {
@@ -83,7 +100,7 @@ impl Pattern {
             Regex::builder()
                 .configure(Regex::config().utf8_empty(false).hybrid_cache_capacity(256 << 10))
                 .syntax(syntax::Config::new().unicode(false).utf8(false))
-                .build_from_hir(&self.hir)
+                .build_from_hir(self.hir())
                 .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
         })
     }
@@ -148,7 +165,7 @@ mod tests {
     use crate::detect::tests::rule;
 
     fn secret_at<'b>(pattern: &str, keyword: &str, text: &'b str) -> Option<&'b str> {
-        let pattern = Pattern::new(&rule("r", pattern, &[keyword])).unwrap();
+        let pattern = Pattern::new(&rule("r", pattern, &[keyword]).into()).unwrap();
         let at = text.find(keyword).unwrap();
         let hit = pattern.around(&mut None, text.as_bytes(), at, keyword.len())?;
         Some(&text[hit.secret])
@@ -169,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_match_before_the_anchor_does_not_hide_the_one_at_it() {
-        let pattern = Pattern::new(&rule("r", "[a-z]{0,3}key([0-9])", &["key"])).unwrap();
+        let pattern = Pattern::new(&rule("r", "[a-z]{0,3}key([0-9])", &["key"]).into()).unwrap();
         let hit = pattern.around(&mut None, b"abkey1key2", 6, 3).unwrap();
         assert_eq!(hit, Hit { matched: 6..10, secret: 9..10 });
     }

@@ -138,13 +138,12 @@ impl Hooks {
             if !is_ours(&path) {
                 return if restored { Err(Error::Both(path, chained)) } else { Ok(Outcome::Absent) };
             }
-            std::fs::remove_file(&path).map_err(fail)?;
         } else if !restored {
             return Ok(Outcome::Absent);
         }
-        if restored {
-            std::fs::rename(&chained, &path).map_err(fail)?;
-        }
+        // What was there before takes the place of ours in one step.
+        let done = if restored { std::fs::rename(&chained, &path) } else { std::fs::remove_file(&path) };
+        done.map_err(fail)?;
         Ok(Outcome::Removed { path, restored })
     }
 
@@ -177,6 +176,8 @@ fn write(directory: &Path, path: &Path, script: &str) -> io::Result<()> {
 }
 
 /// The script: first what was there before, then the program. A program that is gone refuses, too: nobody would notice otherwise.
+/// Other tools keep hooks that they find and call them, as we do; where both did so in turn, each would call the other for ever. So a
+/// hook that is called again below itself does not call what was there before again. It checks all the same.
 fn script(hook: Hook, program: &Path) -> String {
     let program = program.display().to_string().replace('\'', r"'\''");
     let (keep, chained, run) = if hook.reads_lines() {
@@ -193,8 +194,9 @@ fn script(hook: Hook, program: &Path) -> String {
 {MARK}; `stanch hook uninstall` removes it and restores what was here before.
 stanch='{program}'
 [ -x "$stanch" ] || stanch=stanch
-chained="${{0%/*}}/{hook}.{CHAINED}"
-{keep}if [ -x "$chained" ]; then
+chained="$(cd "${{0%/*}}" && pwd)/{hook}.{CHAINED}"
+{keep}if [ -x "$chained" ] && [ "$STANCH_CHAINED" != "$chained" ]; then
+    export STANCH_CHAINED="$chained"
     {chained} || exit $?
 fi
 if ! command -v "$stanch" >/dev/null 2>&1; then

@@ -9,7 +9,7 @@ use reqwest::blocking::Response;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Fault;
+use super::{Fault, Request};
 use crate::secret::Secret;
 
 /// No answer that we read is longer; the longest is a page of 100 projects.
@@ -37,9 +37,7 @@ impl fmt::Debug for Answer {
 impl Answer {
     /// Reads an answer to its end, with one deadline over all: a host that drips would keep one per read for ever.
     pub(super) fn read(mut response: Response, deadline: Instant, name: &str) -> Result<Self, Fault> {
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = response.headers().iter().map(|(key, value)| (key.as_str().to_owned(), text(value))).collect();
-        let mut answer = Answer { status: response.status().as_u16(), headers, body: Zeroizing::new(Vec::new()) };
+        let mut answer = Answer::head(&response);
         let mut piece = Zeroizing::new([0; 16 << 10]);
         loop {
             if Instant::now() >= deadline {
@@ -57,9 +55,22 @@ impl Answer {
         }
     }
 
+    /// What comes before the body.
+    pub(super) fn head(response: &Response) -> Self {
+        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = response.headers().iter().map(|(key, value)| (key.as_str().to_owned(), text(value))).collect();
+        Answer { status: response.status().as_u16(), headers, body: Zeroizing::new(Vec::new()) }
+    }
+
     /// Masks what was sent in secret: some hosts repeat it.
+    pub(super) fn mask_all(&mut self, request: &Request<'_>) {
+        for secret in request.auth.secret().into_iter().chain(request.masks.iter().copied()) {
+            self.mask(secret);
+        }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "masks the secret")]
-    pub(super) fn mask(&mut self, secret: &Secret) {
+    fn mask(&mut self, secret: &Secret) {
         let token = secret.expose();
         if token.len() < SHORTEST_MASKED {
             return;
@@ -84,6 +95,17 @@ impl Answer {
     pub fn json(&self) -> Option<Value> {
         let says = self.header("content-type").is_none_or(|kind| kind.contains("json"));
         says.then(|| serde_json::from_slice(&self.body).ok()).flatten()
+    }
+
+    /// The body as it came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether a list goes on: GitHub's way to say so, and GitLab's.
+    pub fn has_next(&self) -> bool {
+        self.header("x-next-page").is_some_and(|page| !page.trim().is_empty())
+            || self.header("link").is_some_and(|link| link.contains("rel=\"next\""))
     }
 
     /// The body as text.
@@ -111,6 +133,10 @@ impl Answer {
     pub(super) fn stay_away(&self) -> Option<Duration> {
         if let Some(seconds) = self.header("retry-after").and_then(|it| it.trim().parse().ok()) {
             return Some(Duration::from_secs(seconds));
+        }
+        // "wait for at least one minute before retrying" (docs.github.com, rate limits for the REST API).
+        if memchr::memmem::find(&self.body, b"secondary rate limit").is_some() {
+            return Some(Duration::from_secs(60));
         }
         let remaining = self.header("x-ratelimit-remaining").or(self.header("ratelimit-remaining"))?;
         let reset = self.header("x-ratelimit-reset").or(self.header("ratelimit-reset"))?.trim().parse::<i64>().ok()?;

@@ -1,5 +1,6 @@
 //! Which hosts may be asked, and with what of ours.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Auth, Error};
+use super::{Auth, Error, Query};
 use crate::secret::Secret;
 
 /// What runs at a host. The word is `provider` in the configuration.
@@ -31,6 +32,8 @@ pub enum Service {
     JiraDataCenter,
     /// Confluence Data Center.
     ConfluenceDataCenter,
+    /// HashiCorp Vault, with the KV engine.
+    Vault,
     /// Something that takes a JSON message by POST, as Slack does.
     Webhook,
 }
@@ -47,6 +50,7 @@ impl Service {
             Service::Jira => "jira",
             Service::JiraDataCenter => "jira-data-center",
             Service::ConfluenceDataCenter => "confluence-data-center",
+            Service::Vault => "vault",
             Service::Webhook => "webhook",
         }
     }
@@ -75,6 +79,8 @@ pub enum CredentialSpec {
     File(PathBuf),
     /// The first line that a program prints; no shell is involved.
     Command(Vec<String>),
+    /// The password of that machine in the user's netrc file.
+    Netrc(String),
 }
 
 /// One `[[host]]` of the configuration.
@@ -107,6 +113,25 @@ pub struct HostSpec {
     pub insecure_http: bool,
 }
 
+impl HostSpec {
+    /// A host of which nothing but its address is known.
+    pub fn bare(provider: Service, url: &str) -> Self {
+        HostSpec {
+            provider,
+            base_url: url.to_owned(),
+            credential: None,
+            user: None,
+            client_id: None,
+            client_secret: None,
+            organization: None,
+            emails: Vec::new(),
+            ca_file: None,
+            proxy: None,
+            insecure_http: false,
+        }
+    }
+}
+
 /// The address of a proxy. It may hold a password: `Debug` shows nothing.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
@@ -117,6 +142,9 @@ impl fmt::Debug for ProxyUrl {
         f.write_str("ProxyUrl")
     }
 }
+
+/// The name that GitLab gives to job tokens (doc/ci/jobs/ci_job_token.md).
+pub const JOB_TOKEN_USER: &str = "gitlab-ci-token";
 
 /// How a credential is fetched; `cli` provides it. The error says what is missing, never a value.
 pub type Fetch = dyn Fn(&CredentialSpec) -> Result<Secret, String> + Send + Sync;
@@ -163,6 +191,8 @@ pub struct Host {
     pub(super) ca_file: Option<PathBuf>,
     pub(super) proxy: Option<ProxyUrl>,
     pub(super) client: OnceLock<Result<reqwest::blocking::Client, String>>,
+    /// For the hosts that its answers lead to.
+    pub(super) guide: OnceLock<Result<reqwest::blocking::Client, String>>,
     credential: Option<Credential>,
     client_secret: Option<Credential>,
 }
@@ -181,6 +211,7 @@ impl Host {
             ca_file: spec.ca_file,
             proxy: spec.proxy,
             client: OnceLock::new(),
+            guide: OnceLock::new(),
             credential: spec.credential.map(|spec| Credential::new(spec, fetch)),
             client_secret: spec.client_secret.map(|spec| Credential::new(spec, fetch)),
         })
@@ -190,6 +221,19 @@ impl Host {
     pub fn name(&self) -> String {
         let name = self.base.host_str().unwrap_or_default();
         self.base.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+    }
+
+    /// The request that an address of this host stands for, as it gives one for the next page of a list: path below the
+    /// base URL and query. `None` for an address of any other host.
+    pub fn page(&self, address: &str) -> Option<(String, Query)> {
+        let url = Url::parse(address).ok().filter(|url| url.origin() == self.base.origin())?;
+        let path = url.path().strip_prefix(self.base.path().trim_end_matches('/'))?;
+        let query = url.query_pairs().map(|(name, value)| (Cow::Owned(name.into_owned()), value.into_owned()));
+        path.starts_with('/').then(|| (path.to_owned(), query.collect()))
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        self.base.host_str().is_some_and(is_loopback)
     }
 
     /// The address under which people reach it, without a slash at the end.
@@ -206,10 +250,17 @@ impl Host {
     pub fn sign_in(&self) -> Result<Auth<'_>, String> {
         let ours = self.credential().ok_or_else(|| format!("no credential is configured for {}", self.name()))??;
         Ok(match (self.service, &self.user) {
+            (Service::Gitlab, Some(user)) if user == JOB_TOKEN_USER => Auth::Header("job-token", ours),
             (Service::Gitlab, _) => Auth::Header("private-token", ours),
+            (Service::Vault, _) => Auth::Header("x-vault-token", ours),
             (Service::Github | Service::Atlassian, _) | (_, None) => Auth::Bearer(ours),
             (_, Some(user)) => Auth::Basic(user, ours),
         })
+    }
+
+    /// Whether it is a GitHub Enterprise Server.
+    pub fn is_enterprise_server(&self) -> bool {
+        self.service == Service::Github && self.base_url().ends_with("/api/v3")
     }
 
     /// Whether the configuration names a credential for it. Fetches nothing.
@@ -252,12 +303,21 @@ pub struct Hosts(Vec<Host>);
 impl Hosts {
     /// Checks and completes what the configuration says.
     pub fn new(specs: Vec<HostSpec>, fetch: Arc<Fetch>) -> Result<Self, Error> {
-        let mut hosts = specs.into_iter().map(|spec| Host::new(spec, true, &fetch)).collect::<Result<Vec<_>, _>>()?;
+        let mut hosts: Vec<Host> = Vec::new();
+        for spec in specs {
+            let host = Host::new(spec, true, &fetch)?;
+            // A step names its host by the address: with two there, one would be asked with the other's credential.
+            if hosts.iter().any(|known| known.base_url() == host.base_url()) {
+                let what = format!("{} is named twice; leave one [[host]] for it", host.base_url());
+                return Err(Error::Host { provider: host.service.as_str(), what });
+            }
+            hosts.push(host);
+        }
         for service in Service::WITH_PUBLIC {
             if !hosts.iter().any(|host| host.service == service)
                 && let Some(url) = service.public()
             {
-                hosts.push(Host::new(public_spec(service, url), false, &fetch)?);
+                hosts.push(Host::new(HostSpec::bare(service, url), false, &fetch)?);
             }
         }
         Ok(Hosts(hosts))
@@ -270,6 +330,15 @@ impl Hosts {
         hosts
     }
 
+    /// Lends a credential, and the name that belongs to it, to the host with this base URL if it has none.
+    pub fn lend(&mut self, base_url: &str, spec: CredentialSpec, user: Option<String>, fetch: Arc<Fetch>) {
+        let bare = self.0.iter_mut().find(|host| host.base_url() == base_url && host.credential.is_none());
+        if let Some(host) = bare {
+            host.credential = Some(Credential::new(spec, &fetch));
+            host.user = user;
+        }
+    }
+
     /// Whether any host that may be asked is called so.
     pub fn knows(&self, name: &str) -> bool {
         self.0.iter().any(|host| host.is_called(name))
@@ -278,22 +347,6 @@ impl Hosts {
     /// The host with this base URL.
     pub fn by_base_url(&self, url: &str) -> Option<&Host> {
         self.0.iter().find(|host| host.base_url() == url.trim_end_matches('/'))
-    }
-}
-
-fn public_spec(provider: Service, url: &str) -> HostSpec {
-    HostSpec {
-        provider,
-        base_url: url.to_owned(),
-        credential: None,
-        user: None,
-        client_id: None,
-        client_secret: None,
-        organization: None,
-        emails: Vec::new(),
-        ca_file: None,
-        proxy: None,
-        insecure_http: false,
     }
 }
 
@@ -369,6 +422,13 @@ mod tests {
                     [[host]]\nprovider='gitlab'\nbase_url='https://b.example'";
         let hosts = hosts(both).unwrap();
         assert_eq!(hosts.of(Service::Gitlab, &["B.example".to_owned()])[0].name(), "b.example");
+    }
+
+    #[test]
+    fn no_address_is_named_twice() {
+        let twice = "[[host]]\nprovider='gitlab'\nbase_url='https://a.example'\n\
+                     [[host]]\nprovider='webhook'\nbase_url='https://a.example/'";
+        assert!(hosts(twice).is_err());
     }
 
     #[test]

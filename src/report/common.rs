@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::coverage::Skip;
-use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::finding::{Finding, Inspected, Proof, Snippet, Verdict};
 use crate::origin::Origin;
 use crate::place::{Places, slashed};
 use crate::rule::Rule;
@@ -85,16 +85,18 @@ impl Run<'_> {
     /// The path in the repository, `/`-separated and lossy; of a stream its name without `<>`.
     pub(super) fn path(&self, origin: &Origin) -> String {
         match self.places.of(origin) {
-            Some(path) => String::from_utf8_lossy(&slashed(&path)).into_owned(),
-            None => origin.to_string().trim_matches(['<', '>']).to_owned(),
+            Some(path) if !matches!(origin, Origin::Log { .. }) => {
+                String::from_utf8_lossy(&slashed(&path)).into_owned()
+            }
+            _ => origin.to_string().trim_matches(['<', '>']).to_owned(),
         }
     }
 
     /// The path as one visible line; bytes that are no UTF-8 become `\xff`.
     pub(super) fn visible_path(&self, origin: &Origin) -> String {
         match self.places.of(origin) {
-            Some(path) => escape::terminal_path(&path),
-            None => escape::terminal(&origin.to_string()),
+            Some(path) if !matches!(origin, Origin::Log { .. }) => escape::terminal_path(&path),
+            _ => escape::terminal(&origin.to_string()),
         }
     }
 
@@ -117,22 +119,24 @@ pub(super) fn is_checked_out(finding: &Finding) -> bool {
     match &finding.origin {
         Origin::File { .. } | Origin::Staged { .. } => true,
         Origin::Object { path, .. } => path.is_some() && finding.provenance.as_ref().is_some_and(|it| it.in_head),
-        Origin::Stream { .. } | Origin::Member { .. } => false,
+        Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } => false,
     }
 }
 
 /// What the run counted, by name. `not read` are those that nobody accepted.
-pub(super) fn counts(summary: &Summary) -> [(&'static str, u64); 7] {
+pub(super) fn counts(summary: &Summary) -> Vec<(&'static str, u64)> {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-    [
-        ("found", summary.reported),
+    let asked = summary.asked.map(|it| [("live", it.live), ("dead", it.dead), ("not known to be dead", it.unknown)]);
+    let found = [("found", summary.reported)].into_iter().chain(asked.into_iter().flatten());
+    let rest = [
         ("allowed", summary.allowed),
         ("in the baseline", summary.baselined),
         ("hidden look-alikes", summary.hidden),
         ("stale in the baseline", count(summary.stale.len())),
         ("expired in the baseline", count(summary.expired.len())),
         ("not read", count(summary.unaccepted())),
-    ]
+    ];
+    found.chain(rest).collect()
 }
 
 /// The counts in one line: what is nothing is left out, but for what was found.
@@ -168,6 +172,7 @@ pub(super) fn clip(text: &str, limit: usize) -> String {
 pub(super) fn why(finding: &Finding) -> String {
     let why = sentence(match &finding.proof {
         Proof::Holds(why) | Proof::Fails(why) => why,
+        Proof::Absent if finding.rule.regex.is_empty() => "Found by its name",
         Proof::Absent => "Found by its shape and what stands around it",
     });
     let mut chars = why.chars();
@@ -178,8 +183,17 @@ pub(super) fn why(finding: &Finding) -> String {
 pub(super) fn message(finding: &Finding) -> String {
     let what = description(&finding.rule);
     let text = format!("{}: {}. {}", what.trim_end_matches('.'), finding.redacted, why(finding));
-    let rest = [finding.rule.remedy.trim().to_owned(), settled(finding).unwrap_or_default()];
+    let said = finding.inspected.as_ref().map(|it| sentence(&format!("Inspected: {}", inspected(it))));
+    let rest = [said.unwrap_or_default(), finding.rule.remedy.trim().to_owned(), settled(finding).unwrap_or_default()];
     rest.into_iter().filter(|part| !part.is_empty()).fold(text, |text, part| format!("{text} {part}"))
+}
+
+/// What the provider said, in one line.
+pub(super) fn inspected(it: &Inspected) -> String {
+    let detail = it.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    let holder = it.holder.as_ref().map(|holder| format!(", held by {holder}")).unwrap_or_default();
+    let host = it.host.as_ref().map(|host| format!(", asked at {host}")).unwrap_or_default();
+    format!("{}{detail}{holder}{host}", it.state.as_str())
 }
 
 /// Who said that the finding is all right, and why, if anybody did.

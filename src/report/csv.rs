@@ -6,12 +6,12 @@ use csv::{QuoteStyle, Terminator, WriterBuilder};
 
 use crate::finding::{Finding, Verdict};
 
-use super::common::{Run, Whole, commit, counted, description, settled, unread, why};
+use super::common::{Run, Whole, commit, counted, description, inspected, settled, unread, why};
 use super::escape::spreadsheet;
 use super::{Out, Style};
 
 /// The columns. `record` is `finding`, `skip` or, once and last, `summary`.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 21] = [
     "record",
     "verdict",
     "rule",
@@ -31,6 +31,8 @@ const COLUMNS: [&str; 19] = [
     "reason",
     "remedy",
     "commit",
+    "liveness",
+    "inspected",
 ];
 
 pub(super) fn new(out: Out, _: Style) -> Whole {
@@ -83,6 +85,8 @@ fn row(run: &Run<'_>, finding: &Finding) -> [String; COLUMNS.len()] {
         settled(finding).unwrap_or_default(),
         rule.remedy.clone(),
         commit(finding).unwrap_or_default(),
+        finding.inspected.as_ref().map_or("", |it| it.state.as_str()).to_owned(),
+        finding.inspected.as_ref().map(inspected).unwrap_or_default(),
     ]
 }
 

@@ -9,7 +9,9 @@ use crate::finding::Finding;
 use crate::rule::{Confidence, Severity};
 use crate::secret::Fingerprint;
 
-use super::common::{Results, Run, Whole, clip, commit, counted, description, is_web_address, settled, unread, why};
+use super::common::{
+    Results, Run, Whole, clip, commit, counted, description, inspected, is_web_address, settled, unread, why,
+};
 use super::{Out, Style, escape};
 
 /// The version of the schema that the report keeps to. GitLab takes the newest patch it has of 15.0.
@@ -228,6 +230,11 @@ fn details(finding: &Finding) -> BTreeMap<&'static str, Detail> {
         ("confidence", text("Confidence", finding.confidence.to_string())),
         ("fingerprint", text("Fingerprint", finding.fingerprint.to_string())),
     ]);
+    if !finding.decoded.is_empty() {
+        details.insert("decoded", text("decoded", finding.decoded.join(", ")));
+    }
+    let said = finding.inspected.as_ref().map(|it| ("liveness", text("Liveness", inspected(it))));
+    details.extend(said);
     details.extend(finding.facts.iter().map(|fact| (fact.name, text(fact.name, fact.value.clone()))));
     details
 }

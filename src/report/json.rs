@@ -63,13 +63,30 @@ struct Finding {
     end_column: u64,
     byte_offset: u64,
     byte_length: u64,
+    decoded: Vec<&'static str>,
     snippet: Snippet,
     verdict: State,
     object: Option<Object>,
     history: Option<History>,
+    liveness: Option<Liveness>,
     properties: BTreeMap<&'static str, String>,
+    evidence: Vec<Evidence>,
     remedy: String,
     references: Vec<String>,
+}
+
+/// What speaks for or against it, where no proof decides.
+#[derive(Serialize)]
+struct Evidence {
+    name: &'static str,
+    weight: i32,
+    detail: String,
+}
+
+impl From<&finding::Evidence> for Evidence {
+    fn from(evidence: &finding::Evidence) -> Self {
+        Evidence { name: evidence.name, weight: evidence.weight, detail: evidence.detail.clone() }
+    }
 }
 
 #[derive(Serialize)]
@@ -126,6 +143,36 @@ struct Removed {
     commit: String,
 }
 
+/// What the provider said.
+#[derive(Serialize)]
+struct Liveness {
+    state: &'static str,
+    detail: Option<String>,
+    holder: Option<String>,
+    host: Option<String>,
+}
+
+impl From<&finding::Inspected> for Liveness {
+    fn from(it: &finding::Inspected) -> Self {
+        let (detail, holder, host) = (it.detail.clone(), it.holder.clone(), it.host.clone());
+        Liveness { state: it.state.as_str(), detail, holder, host }
+    }
+}
+
+/// How many of the findings that count are what.
+#[derive(Serialize)]
+struct Asked {
+    live: u64,
+    dead: u64,
+    unknown: u64,
+}
+
+impl From<summary::Asked> for Asked {
+    fn from(asked: summary::Asked) -> Self {
+        Asked { live: asked.live, dead: asked.dead, unknown: asked.unknown }
+    }
+}
+
 /// One secret over all its places.
 #[derive(Serialize)]
 struct Secret {
@@ -160,6 +207,7 @@ struct State {
 #[derive(Serialize)]
 struct Summary {
     reported: u64,
+    liveness: Option<Asked>,
     allowed: u64,
     baselined: u64,
     stale: Vec<Entry>,
@@ -240,11 +288,14 @@ impl From<&finding::Finding> for Finding {
             end_column: end.column,
             byte_offset: start.offset,
             byte_length: end.offset.saturating_sub(start.offset),
+            decoded: finding.decoded.clone(),
             snippet: (&finding.snippet).into(),
             verdict: (&finding.verdict).into(),
             object: object(&finding.origin),
             history: finding.provenance.as_deref().map(History::from),
+            liveness: finding.inspected.as_ref().map(Liveness::from),
             properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+            evidence: finding.evidence.iter().map(Evidence::from).collect(),
             remedy: rule.remedy.clone(),
             references: rule.references.clone(),
         }
@@ -273,6 +324,7 @@ impl From<&Origin> for Place {
                 let path = origin.to_string();
                 return Place { origin: "member", path, path_bytes_base64: None, tracking: None };
             }
+            Origin::Log { .. } => ("log", name.as_bytes()),
             Origin::Object { path: Some(path), .. } => ("object", path.as_os_str().as_encoded_bytes()),
             Origin::Object { path: None, .. } => ("object", name.as_bytes()),
         };
@@ -369,6 +421,7 @@ impl Summary {
         };
         Summary {
             reported: summary.reported,
+            liveness: summary.asked.map(Asked::from),
             allowed: summary.allowed,
             baselined: summary.baselined,
             stale: summary.stale.iter().map(Entry::from).collect(),

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::finding::{Finding, Verdict};
 
-use super::common::{Run, Whole, counted, description, settled, unread, why};
+use super::common::{Run, Whole, counted, description, inspected, sentence, settled, unread, why};
 use super::escape::{cell, markdown};
 use super::{Out, Style};
 
@@ -46,11 +46,15 @@ fn draw(run: &Run<'_>) -> io::Result<String> {
 fn row(run: &Run<'_>, finding: &Finding) -> String {
     let rule = &finding.rule;
     let state = match (&finding.verdict, settled(finding)) {
-        (Verdict::Reported, _) => markdown(rule.severity.as_str()),
+        (Verdict::Reported, _) => match &finding.inspected {
+            Some(it) => format!("**{}**, {}", markdown(it.state.as_str()), markdown(rule.severity.as_str())),
+            None => markdown(rule.severity.as_str()),
+        },
         (_, settled) => markdown(&settled.unwrap_or_default()),
     };
     let what = format!("{} {}", markdown(&description(rule)), cell(&rule.id));
-    let why = format!("{} ({} confidence)", markdown(&why(finding)), finding.confidence);
+    let said = finding.inspected.as_ref().map(|it| markdown(&sentence(&format!(" Inspected: {}", inspected(it)))));
+    let why = format!("{} ({} confidence){}", markdown(&why(finding)), finding.confidence, said.unwrap_or_default());
     let fields = [
         state,
         what,

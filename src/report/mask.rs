@@ -105,6 +105,9 @@ impl Mask {
             Origin::Stream { name } => Origin::Stream { name: self.text(name) },
             Origin::Staged { path, id } => Origin::Staged { path: self.path(path), id: *id },
             Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.text(name) },
+            Origin::Log { project, run, part } => {
+                Origin::Log { project: self.text(project), run: self.text(run), part: self.text(part) }
+            }
             Origin::Object { path, id, kind } => {
                 Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }
             }
@@ -153,6 +156,11 @@ impl Mask {
         finding.snippet = self.snippet(&finding.snippet);
         for fact in &mut finding.facts {
             fact.value = self.text(&fact.value);
+        }
+        if let Some(it) = &mut finding.inspected {
+            for text in [&mut it.detail, &mut it.holder, &mut it.host].into_iter().flatten() {
+                *text = self.text(text);
+            }
         }
         if let Some(provenance) = &mut finding.provenance {
             *provenance = Arc::new(self.provenance(provenance));
@@ -278,6 +286,7 @@ mod tests {
             provenance: None,
             secret: Secret::new(secret),
             redacted: "****".to_owned(),
+            decoded: Vec::new(),
             fingerprint: Fingerprint::of_strong(secret),
             origin: Origin::Stream { name: String::new() },
             region: Region { start: Position::START, end: Position::START },
@@ -286,6 +295,8 @@ mod tests {
             proof: Proof::Absent,
             verdict: Verdict::Reported,
             facts: Vec::new(),
+            evidence: Vec::new(),
+            inspected: None,
         }
     }
 

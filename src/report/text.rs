@@ -14,12 +14,13 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::baseline::Known;
 use crate::coverage::{Skip, Why};
-use crate::finding::{Finding, Proof, Snippet, Verdict};
+use crate::finding::{Fact, Finding, Proof, Snippet, Verdict};
 use crate::origin::{Origin, Tracking};
 use crate::rule::Confidence;
 use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
+use super::common;
 use super::escape::{self, is_visible};
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -67,14 +68,24 @@ impl Text {
         if let Verdict::Baselined { reason } = &finding.verdict {
             notes.push(("baseline", reason.clone()));
         }
+        notes.extend(finding.inspected.as_ref().map(|it| ("inspected", common::inspected(it))));
         notes.push(("why", why(finding)));
+        if !finding.decoded.is_empty() {
+            notes.push(("decoded", finding.decoded.join(", ")));
+        }
         if let Some(tracking) = finding.origin.tracking() {
             notes.push(("git", tracked(tracking).to_owned()));
         }
         notes.extend(history::notes(finding));
-        if !finding.facts.is_empty() {
-            let facts: Vec<_> = finding.facts.iter().map(|fact| format!("{} {}", fact.name, fact.value)).collect();
-            notes.push(("token", facts.join(", ")));
+        let (of_log, of_token): (Vec<_>, Vec<_>) =
+            finding.facts.iter().partition(|fact| fact.name.starts_with("log.") || fact.name.starts_with("ci."));
+        for (name, facts) in [("log", of_log), ("token", of_token)] {
+            let shown = |fact: &&Fact| {
+                format!("{} {}", fact.name.trim_start_matches("log.").trim_start_matches("ci."), fact.value)
+            };
+            if !facts.is_empty() {
+                notes.push((name, facts.iter().map(shown).collect::<Vec<_>>().join(", ")));
+            }
         }
         if !finding.rule.remedy.is_empty() {
             notes.push(("next", finding.rule.remedy.clone()));
@@ -252,9 +263,14 @@ fn outcome(summary: &Summary) -> String {
         read.push(some(0, "file"));
     }
     let read = format!("{} ({})", read.join(" and "), DecimalBytes(coverage.bytes));
+    let asked = summary.asked.filter(|_| summary.reported > 0).map(|it| {
+        let counts = [(it.live, "live"), (it.dead, "dead"), (it.unknown, "not known to be dead")];
+        let said = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        format!(" ({})", said.collect::<Vec<_>>().join(", "))
+    });
     let found = match summary.reported {
         0 => "nothing found".to_owned(),
-        count => format!("{} found", some(count, "secret")),
+        count => format!("{} found{}", some(count, "secret"), asked.unwrap_or_default()),
     };
     match (summary.interrupted, summary.unaccepted()) {
         (true, _) => format!("interrupted: {found} in {read}, the rest was not read"),
@@ -289,6 +305,7 @@ fn why(finding: &Finding) -> String {
     let sentence = match &finding.proof {
         Proof::Holds(why) => why.as_str(),
         Proof::Fails(why) => why.as_str(),
+        Proof::Absent if finding.rule.regex.is_empty() => "by its name, which the rule asks for",
         Proof::Absent => "by its shape and what stands around it; this kind has nothing to check offline",
     };
     format!("{sentence} ({} confidence)", finding.confidence)

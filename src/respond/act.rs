@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::incident::Place;
-use super::inspection::{Evidence, Inspection, Liveness};
+use super::inspection::{Inspection, Liveness};
+use super::past::{REVOKE, ends_tokens, inspected, open_intents, tried};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
-use crate::http::{Host, Http};
-use crate::ledger::{self, Event, Intent, Ledger, Past, Row};
+use super::rotate::lost;
+use crate::http::{Answer, Host, Http};
+use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
 
-/// How the ledger's steps of revocations begin.
-const REVOKE: &str = "revoke: ";
+pub use super::past::{found, is_closed};
 
 /// GitHub's limit for one call of `credentials/revoke`.
 const MOST_IN_ONE_CALL: usize = 1000;
@@ -22,6 +22,8 @@ const MOST_IN_ONE_CALL: usize = 1000;
 /// Where a run stands. What a progress display shows, and where a test pulls the plug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
+    /// Somebody else acts for an incident; we wait until they are done.
+    Waits,
     /// Nobody else acts for the incidents now.
     Turn,
     /// A row other than an intent or outcome is in the ledger.
@@ -77,38 +79,24 @@ pub struct Actor<'a> {
 }
 
 /// Why a call was not accepted.
-#[derive(Clone)]
-struct Refusal {
-    why: String,
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) why: String,
     /// The provider itself said no; otherwise nobody knows what came of it.
-    sure: bool,
+    pub(super) sure: bool,
+    /// It said no to what the request holds, not to whoever asks.
+    pub(super) by_content: bool,
+}
+
+impl Refusal {
+    /// One that nothing in the request is the reason of.
+    pub(super) fn new(why: String, sure: bool) -> Self {
+        Refusal { why, sure, by_content: false }
+    }
 }
 
 /// A case whose token was sent in a call, and whether the provider accepted it.
 type Sent<'c> = (&'c Case, Result<(), Refusal>);
-
-/// Writes the first row of an incident, if there is none. Whether it did.
-pub fn found(ledger: &mut Ledger, case: &Case) -> Result<bool, ledger::Error> {
-    let id = case.incident.id.to_string();
-    if ledger.rows(Some(&id))?.iter().any(|row| row.event == Event::Found.as_str()) {
-        return Ok(false);
-    }
-    let place = |it: &Place| {
-        let commit = it.brought.as_ref().map(|brought| &brought.commit);
-        json!({ "in": it.origin, "line": it.line, "commit": commit })
-    };
-    let places: Vec<Value> = case.incident.places.iter().map(place).collect();
-    let kind = case.incident.kind.map(super::kind::Kind::as_str);
-    ledger.note(&id, Event::Found, &json!({ "rule": case.incident.rule, "kind": kind, "places": places }))?;
-    Ok(true)
-}
-
-/// Whether the rows of an incident end with a dead token: nothing was tried after it was proven.
-pub fn is_closed(rows: &[Row]) -> bool {
-    let tried = |row: &Row| row.event == Event::Intent.as_str() && row.step.starts_with(REVOKE);
-    let closed = rows.iter().rposition(|row| row.event == Event::Closed.as_str());
-    closed.is_some() && closed > rows.iter().rposition(tried)
-}
 
 /// A group of incidents that one call ends.
 struct Batch<'c> {
@@ -121,6 +109,7 @@ impl Actor<'_> {
     pub fn run(&mut self, cases: &[Case], plan: &Plan) -> Result<Vec<(Fingerprint, End)>, ledger::Error> {
         let mut ends = Vec::new();
         let mut batches: Vec<Batch<'_>> = Vec::new();
+        let mut rotations = Vec::new();
         for step in &plan.steps {
             let Some(case) = cases.iter().find(|case| case.incident.id == step.incident) else { continue };
             match &step.verb {
@@ -129,7 +118,9 @@ impl Actor<'_> {
                     Some(batch) => batch.cases.push(case),
                     None => batches.push(Batch { call, cases: vec![case] }),
                 },
-                Verb::Hold(why) => ends.push((step.incident, End::Left(why.clone()))),
+                // Not before the others: a successor is worth a whole run of its own, and a step that ends it all.
+                Verb::Rotate(rotation) => rotations.push((case, rotation)),
+                Verb::Hold(why) => ends.push((step.incident, self.held(case, why)?)),
                 Verb::Person(person) => ends.push((step.incident, End::Left(format!("see {}", person.page)))),
                 Verb::Task => {}
             }
@@ -137,13 +128,35 @@ impl Actor<'_> {
         for batch in batches {
             ends.extend(self.revoke(&batch)?);
         }
+        for (case, rotation) in rotations {
+            ends.push((case.incident.id, self.rotate(case, rotation)?));
+        }
         Ok(ends)
+    }
+
+    /// Nothing is done. Where nobody can tell whether a token works, what earlier runs did and saw may tell.
+    fn held(&mut self, case: &Case, why: &str) -> Result<End, ledger::Error> {
+        let rows = self.ledger.rows(Some(&case.incident.id.to_string()))?;
+        if case.said.liveness.is_live() {
+            return Ok(End::Left(why.to_owned()));
+        }
+        if is_closed(&rows) {
+            return Ok(End::Closed("proven dead by an earlier run".to_owned()));
+        }
+        if rows.iter().any(tried) {
+            let _turn = self.turn(&[case.incident.id])?;
+            let said = self.until_dead(case, Duration::ZERO)?;
+            if said.liveness.is_dead() {
+                return self.close(case, &said);
+            }
+        }
+        Ok(End::Left(why.to_owned()))
     }
 
     /// A token that was dead when it was inspected. The ledger learns it once.
     fn close_dead(&mut self, case: &Case) -> Result<End, ledger::Error> {
         let id = case.incident.id.to_string();
-        let _turn = self.ledger.turns(&[&id])?;
+        let _turn = self.turn(&[case.incident.id])?;
         if self.ledger.rows(Some(&id))?.iter().all(|row| row.event != Event::Closed.as_str()) {
             self.begin(case)?;
         }
@@ -152,9 +165,7 @@ impl Actor<'_> {
 
     fn revoke(&mut self, batch: &Batch<'_>) -> Result<Vec<(Fingerprint, End)>, ledger::Error> {
         let ids: Vec<Fingerprint> = batch.cases.iter().map(|case| case.incident.id).collect();
-        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let _turns = self.ledger.turns(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
-        (self.tell)(Moment::Turn, &ids);
+        let _turns = self.turn(&ids)?;
         let mut ends = Vec::new();
         let mut fresh = Vec::new();
         for &case in &batch.cases {
@@ -169,9 +180,18 @@ impl Actor<'_> {
                 // Proof of death is a failed login, and many in a short time lock everybody out.
                 std::thread::sleep(self.patience.pause);
             }
-            ends.push((case.incident.id, self.prove(case, accepted.as_ref())?));
+            ends.push((case.incident.id, self.prove(case, batch.call, accepted.as_ref())?));
         }
         Ok(ends)
+    }
+
+    /// Waits until nobody else acts for these incidents.
+    pub(super) fn turn(&mut self, ids: &[Fingerprint]) -> Result<Vec<Turn>, ledger::Error> {
+        let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let turns = self.ledger.turns(&names, &mut || (self.tell)(Moment::Waits, ids))?;
+        (self.tell)(Moment::Turn, ids);
+        Ok(turns)
     }
 
     /// One call for all; if the provider refuses them together, which changed nothing, one for each.
@@ -180,14 +200,15 @@ impl Actor<'_> {
             return Ok(Vec::new());
         }
         let together = self.call(call, &cases)?;
-        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.sure) {
+        // One bad token spoils a batch. A limit, or a door that is shut to all, is no reason to knock a thousand times.
+        if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.by_content) {
             return cases.into_iter().map(|case| Ok((case, self.call(call, &[case])?))).collect();
         }
         Ok(cases.into_iter().map(|case| (case, together.clone())).collect())
     }
 
     /// The first rows of an incident, and what is known of it now.
-    fn begin(&mut self, case: &Case) -> Result<(), ledger::Error> {
+    pub(super) fn begin(&mut self, case: &Case) -> Result<(), ledger::Error> {
         if found(self.ledger, case)? {
             (self.tell)(Moment::Noted, &[case.incident.id]);
         }
@@ -195,7 +216,7 @@ impl Actor<'_> {
     }
 
     /// What an earlier run, or another process, did for this incident. `None`: nothing stands against acting.
-    fn look_back(&mut self, case: &Case, call: &Call) -> Result<Option<End>, ledger::Error> {
+    pub(super) fn look_back(&mut self, case: &Case, call: &Call) -> Result<Option<End>, ledger::Error> {
         let incident = case.incident.id.to_string();
         let (step, accepted) = match self.ledger.past(&incident, REVOKE)? {
             Past::New => return Ok(None),
@@ -207,9 +228,13 @@ impl Actor<'_> {
             }
             Past::Outcome { step, .. } => (step, None),
         };
-        let said = self.until_dead(case, self.patience.deadline)?;
+        let contained = accepted.is_some() && call.remains.is_some();
+        let said = self.until_dead(case, if contained { Duration::ZERO } else { self.patience.deadline })?;
         if said.liveness.is_dead() {
             return self.close(case, &said).map(Some);
+        }
+        if let Some(remains) = call.remains.filter(|_| contained) {
+            return Ok(Some(End::Left(remains.to_owned())));
         }
         if let Some(outcome) = accepted {
             let when = outcome["status"].as_u64().map(|status| format!(" (status {status})")).unwrap_or_default();
@@ -233,8 +258,19 @@ impl Actor<'_> {
     }
 
     /// Intent, call, outcome.
-    fn call(&mut self, call: &Call, cases: &[&Case]) -> Result<Result<(), Refusal>, ledger::Error> {
-        let intents: Vec<Intent> = cases.iter().map(|case| intent(case, call)).collect();
+    pub(super) fn call(&mut self, call: &Call, cases: &[&Case]) -> Result<Result<(), Refusal>, ledger::Error> {
+        self.call_as(call, cases, format!("{REVOKE}{call}"))
+    }
+
+    /// The same, under the name of another step.
+    pub(super) fn call_as(
+        &mut self,
+        call: &Call,
+        cases: &[&Case],
+        step: String,
+    ) -> Result<Result<(), Refusal>, ledger::Error> {
+        let intent = |case: &&Case| Intent { incident: case.incident.id.to_string(), step: step.clone() };
+        let intents: Vec<Intent> = cases.iter().map(intent).collect();
         let ids: Vec<Fingerprint> = cases.iter().map(|case| case.incident.id).collect();
         let tokens: Vec<&Secret> = cases.iter().map(|case| &case.incident.secret).collect();
         let (http, tell) = (self.http, &mut *self.tell);
@@ -244,7 +280,7 @@ impl Actor<'_> {
                 Some(host) => send(http, host, call, &tokens),
                 None => {
                     let why = format!("{} is not configured", call.host);
-                    (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal { why, sure: true }))
+                    (json!({ "accepted": false, "no_effect": true, "fault": why }), Err(Refusal::new(why, true)))
                 }
             };
             tell(Moment::Acted, &ids);
@@ -255,15 +291,22 @@ impl Actor<'_> {
     }
 
     /// Inspects until the token is dead, and only then closes the incident.
-    fn prove(&mut self, case: &Case, accepted: Result<&(), &Refusal>) -> Result<End, ledger::Error> {
+    pub(super) fn prove(
+        &mut self,
+        case: &Case,
+        call: &Call,
+        accepted: Result<&(), &Refusal>,
+    ) -> Result<End, ledger::Error> {
         let refused = accepted.is_err_and(|refusal| refusal.sure);
-        let said = self.until_dead(case, if refused { Duration::ZERO } else { self.patience.deadline })?;
+        let at_once = refused || call.remains.is_some();
+        let said = self.until_dead(case, if at_once { Duration::ZERO } else { self.patience.deadline })?;
         if said.liveness.is_dead() {
             return self.close(case, &said);
         }
         let state = state(&said);
         Ok(match (accepted, &said.liveness) {
             (Err(refusal), _) => End::Failed(format!("{}; the token is {state}{}", refusal.why, self.otherwise(case))),
+            (Ok(()), _) if call.remains.is_some() => End::Left(call.remains.unwrap_or_default().to_owned()),
             (Ok(()), Liveness::Unknown(_)) => {
                 End::Left(format!("revoked, and the provider accepted it, but that it is dead is not proven: {state}"))
             }
@@ -286,7 +329,7 @@ impl Actor<'_> {
     }
 
     /// Asks until the token is dead or the deadline is over, and notes the last answer.
-    fn until_dead(&mut self, case: &Case, deadline: Duration) -> Result<Inspection, ledger::Error> {
+    pub(super) fn until_dead(&mut self, case: &Case, deadline: Duration) -> Result<Inspection, ledger::Error> {
         let earlier = self.earlier(case)?;
         let start = Instant::now();
         let mut pause = self.patience.pause;
@@ -318,17 +361,20 @@ impl Actor<'_> {
             }
             // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
             let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
-            if row.event == Event::Outcome.as_str() && row.step.starts_with(REVOKE) && done {
+            if row.event == Event::Outcome.as_str() && ends_tokens(&row.step) && done {
                 earlier.liveness = Liveness::Live { limited: None };
             }
         }
         Ok(earlier)
     }
 
-    fn close(&mut self, case: &Case, said: &Inspection) -> Result<End, ledger::Error> {
+    pub(super) fn close(&mut self, case: &Case, said: &Inspection) -> Result<End, ledger::Error> {
         let id = case.incident.id.to_string();
         if !is_closed(&self.ledger.rows(Some(&id))?) {
             self.settle(case, said)?;
+            if let Some(why) = lost(&self.ledger.rows(Some(&id))?) {
+                return Ok(End::Left(why));
+            }
             self.note(case, Event::Closed, &inspected(said))?;
         }
         (self.tell)(Moment::Closed, &[case.incident.id]);
@@ -338,19 +384,18 @@ impl Actor<'_> {
     /// Gives every intent without an outcome the one that the inspection found.
     fn settle(&mut self, case: &Case, said: &Inspection) -> Result<(), ledger::Error> {
         let id = case.incident.id.to_string();
-        let rows = self.ledger.rows(Some(&id))?;
-        let mut open: Vec<Intent> = Vec::new();
-        for row in &rows {
-            if row.event == Event::Intent.as_str() {
-                open.push(Intent { incident: id.clone(), step: row.step.clone() });
-            } else if row.event == Event::Outcome.as_str() {
-                open.retain(|intent| intent.step != row.step);
-            }
-        }
+        let open = open_intents(&self.ledger.rows(Some(&id))?);
         if open.is_empty() {
             return Ok(());
         }
-        self.ledger.record(&open, &json!({ "found": "dead", "inspected": inspected(said) }))?;
+        // A place that may have got a successor is no token that may be dead.
+        let (acts, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|it| ends_tokens(&it.step));
+        if !acts.is_empty() {
+            self.ledger.record(&acts, &json!({ "found": "dead", "inspected": inspected(said) }))?;
+        }
+        if !rest.is_empty() {
+            self.ledger.record(&rest, &json!({ "interrupted": true }))?;
+        }
         (self.tell)(Moment::Recorded, &[case.incident.id]);
         Ok(())
     }
@@ -362,8 +407,10 @@ impl Batch<'_> {
     }
 }
 
-fn intent(case: &Case, call: &Call) -> Intent {
-    Intent { incident: case.incident.id.to_string(), step: format!("{REVOKE}{call}") }
+/// Whether the provider itself said no, and nothing was done. Too many requests, or one that came too late, may be
+/// answered by whatever stands in front of it.
+pub(super) fn is_refusal(answer: &Answer) -> bool {
+    (400..500).contains(&answer.status) && answer.status != 408 && !answer.is_page()
 }
 
 /// Sends a call once, and says what the ledger should know of it.
@@ -372,15 +419,22 @@ fn send(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> (Value, Re
         Ok(answer) => {
             let status = answer.status;
             let accepted = call.done.contains(&status) && !answer.is_page();
-            let sure = (400..500).contains(&status) && !answer.is_page();
+            let sure = is_refusal(&answer);
             let detail =
                 json!({ "accepted": accepted, "refused": sure, "status": status, "request_id": answer.request_id() });
             let why = format!("{} refused the revocation with status {status}", host.name());
-            (detail, if accepted { Ok(()) } else { Err(Refusal { why, sure }) })
+            (
+                detail,
+                if accepted {
+                    Ok(())
+                } else {
+                    Err(Refusal { by_content: sure && matches!(status, 400 | 422), why, sure })
+                },
+            )
         }
         Err(fault) => {
             let why = fault.to_string();
-            (json!({ "accepted": false, "fault": why }), Err(Refusal { why, sure: false }))
+            (json!({ "accepted": false, "fault": why }), Err(Refusal::new(why, false)))
         }
     }
 }
@@ -389,26 +443,9 @@ fn closed(said: &Inspection) -> End {
     End::Closed(said.liveness.detail().unwrap_or("dead").to_owned())
 }
 
-fn state(said: &Inspection) -> String {
+pub(super) fn state(said: &Inspection) -> String {
     match said.liveness.detail() {
         Some(detail) => format!("{}: {detail}", said.liveness.as_str()),
         None => said.liveness.as_str().to_owned(),
     }
-}
-
-/// What the ledger keeps of an inspection.
-fn inspected(said: &Inspection) -> Value {
-    let evidence = |one: &Evidence| {
-        json!({
-            "host": one.host, "question": one.question, "answer": one.answer, "request_id": one.request_id,
-        })
-    };
-    json!({
-        "liveness": said.liveness.as_str(),
-        "detail": said.liveness.detail(),
-        "host": said.host,
-        "holder": said.holder,
-        "asked_as": said.asked_as,
-        "evidence": said.evidence.iter().map(evidence).collect::<Vec<_>>(),
-    })
 }

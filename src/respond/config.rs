@@ -1,10 +1,12 @@
 //! What the configuration file says of hosts and of the response: `[[host]]`, `[respond]`, `[[respond.rule]]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::plan::{Action, Choice, Confirm, Policy};
+use super::deliver::{self, Sink};
+use super::plan::{self, Action, Choice, Confirm, Policy};
 use crate::http::HostSpec;
 use crate::rule::Severity;
 use crate::secret::Fingerprint;
@@ -41,6 +43,58 @@ pub struct Respond {
     pub rule: Vec<Rule>,
     /// Where tasks are opened.
     pub task: Option<TaskTarget>,
+    /// Where the successors of rotated tokens go.
+    #[serde(default)]
+    pub deliver: Vec<Delivery>,
+    /// The file that takes a successor when no place does.
+    pub successor_file: Option<PathBuf>,
+}
+
+/// `[[respond.deliver]]`: whose successor, and one place for it. All places that fit get it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Delivery {
+    /// The token's fingerprint.
+    pub fingerprint: Option<String>,
+    /// The name that its provider has for it.
+    pub name: Option<String>,
+    /// Id of the rule that found it; `*` stands for anything.
+    pub rule: Option<String>,
+    /// A key of a secret in Vault.
+    pub vault: Option<deliver::Vault>,
+    /// A CI/CD variable of GitLab.
+    pub gitlab_variable: Option<deliver::GitlabVariable>,
+    /// A secret of GitHub Actions.
+    pub github_secret: Option<deliver::GithubSecret>,
+    /// A file.
+    pub file: Option<PathBuf>,
+    /// A program that reads it from standard input.
+    pub command: Option<Vec<String>>,
+}
+
+impl Delivery {
+    fn check(&self) -> Result<plan::Delivery, Error> {
+        let wrong = |what: &str| Error(format!("deliver: {what}"));
+        let fingerprint = self.fingerprint.as_deref().map(|text| {
+            Fingerprint::parse(text).ok_or_else(|| wrong(&format!("{text:?} is no fingerprint (32 hex digits)")))
+        });
+        if self.fingerprint.is_none() && self.name.is_none() {
+            return Err(wrong("say whose successor goes there: fingerprint, or the name that its provider has for it"));
+        }
+        let named = [
+            self.vault.clone().map(Sink::Vault),
+            self.gitlab_variable.clone().map(Sink::GitlabVariable),
+            self.github_secret.clone().map(Sink::GithubSecret),
+            self.file.clone().map(Sink::File),
+            self.command.clone().map(Sink::Command),
+        ];
+        let mut named = named.into_iter().flatten();
+        let (Some(sink), None) = (named.next(), named.next()) else {
+            return Err(wrong("each entry names one of vault, gitlab-variable, github-secret, file, command"));
+        };
+        let (name, rule) = (self.name.clone(), self.rule.clone());
+        Ok(plan::Delivery { fingerprint: fingerprint.transpose()?, name, rule, sink })
+    }
 }
 
 impl Default for Respond {
@@ -51,6 +105,8 @@ impl Default for Respond {
             owners: Vec::new(),
             rule: Vec::new(),
             task: None,
+            deliver: Vec::new(),
+            successor_file: None,
         }
     }
 }
@@ -145,7 +201,8 @@ impl TaskTarget {
 pub struct Error(String);
 
 impl Respond {
-    /// Checks it and makes the policy of a run. `any_owner` is the option of that name.
+    /// Checks it and makes the policy of a run, which revokes unless a rule says otherwise. `any_owner` is the option
+    /// of that name.
     pub fn policy(&self, any_owner: bool) -> Result<Policy, Error> {
         let parse = |text: &String| {
             Fingerprint::parse(text).ok_or_else(|| Error(format!("freeze: {text:?} is no fingerprint (32 hex digits)")))
@@ -170,6 +227,9 @@ impl Respond {
             owners: self.owners.clone(),
             any_owner,
             choices: choices.collect::<Result<_, _>>()?,
+            otherwise: Action::Revoke,
+            deliver: self.deliver.iter().map(Delivery::check).collect::<Result<_, _>>()?,
+            successor_file: self.successor_file.clone(),
             tasks: self.task.as_ref().is_some_and(|task| task.automatic),
         })
     }
@@ -187,6 +247,7 @@ mod tests {
         let policy = file.respond.policy(false).unwrap();
         assert_eq!((file.host.len(), policy.choices.len(), policy.max_irreversible), (3, 2, 20));
         assert_eq!(policy.choices[1].confirm, Confirm::Person);
+        assert!(matches!(policy.deliver[0].sink, Sink::GitlabVariable(_)));
         let task = file.respond.task.unwrap();
         assert_eq!((task.due_days(Severity::High), task.due_days(Severity::Low)), (3, 30));
         assert!(policy.tasks || task.automatic);

@@ -53,6 +53,8 @@ pub struct Hints {
     pub paths: Vec<String>,
     /// E-mail addresses.
     pub emails: Vec<String>,
+    /// Numbers or paths of projects in addresses of GitLab's API.
+    pub projects: Vec<String>,
 }
 
 /// A leaked secret and everything that is known of it offline.
@@ -60,6 +62,8 @@ pub struct Hints {
 pub struct Incident {
     /// The fingerprint; of several (weak secrets have one per place) the smallest.
     pub id: Fingerprint,
+    /// Every other fingerprint that it has.
+    pub also: Vec<Fingerprint>,
     /// The id of the rule that found it.
     pub rule: String,
     /// The rule's provider.
@@ -87,6 +91,7 @@ impl Incident {
         let services = kind.services();
         Incident {
             id: Fingerprint::of_strong(secret.expose()),
+            also: Vec::new(),
             rule: String::new(),
             provider: services[0].as_str().to_owned(),
             kind: Some(kind),
@@ -97,6 +102,13 @@ impl Incident {
             facts: Vec::new(),
             hints: Hints::default(),
         }
+    }
+
+    /// Whether this is a fingerprint of it. A weak secret has one for each place, or one under a key; what the same
+    /// secret is called when it comes without a place counts, too.
+    #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
+    pub fn is_called(&self, id: Fingerprint) -> bool {
+        self.id == id || self.also.contains(&id) || Fingerprint::of_strong(self.secret.expose()) == id
     }
 
     /// A fact that the token tells of itself.
@@ -132,6 +144,7 @@ fn from_finding(finding: &Finding) -> Incident {
     let rule = &finding.rule;
     Incident {
         id: finding.fingerprint,
+        also: vec![finding.fingerprint],
         rule: rule.id.clone(),
         provider: rule.provider.clone(),
         kind: Kind::of_rule(&rule.provider, &rule.kind, finding.secret.expose()),
@@ -146,6 +159,7 @@ fn from_finding(finding: &Finding) -> Incident {
 
 fn merge(known: &mut Incident, found: Incident) {
     known.places.extend(found.places);
+    known.also.extend(found.also);
     known.kind = known.kind.or(found.kind);
     known.severity = known.severity.max(found.severity);
     for fact in found.facts {
@@ -166,6 +180,7 @@ impl Hints {
             (&mut self.users, other.users),
             (&mut self.paths, other.paths),
             (&mut self.emails, other.emails),
+            (&mut self.projects, other.projects),
         ];
         for (mine, theirs) in lists {
             for one in theirs {
@@ -208,6 +223,11 @@ impl Hints {
         if user.is_some() || words.iter().any(|it| host.contains(it)) || paths.iter().any(|it| path.contains(it)) {
             push_new(&mut self.hosts, host);
         }
+        let project = path.split_once("api/v4/projects/").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
+        if let Some(project) = project {
+            let project = percent_encoding::percent_decode_str(project).decode_utf8_lossy().into_owned();
+            push_new(&mut self.projects, project);
+        }
         if let Some((user, _)) = user.and_then(|user| user.split_once(':')) {
             push_new(&mut self.users, user.to_owned());
             push_new(&mut self.paths, path.trim_end_matches('/').trim_end_matches(".git").to_owned());
@@ -246,6 +266,12 @@ mod tests {
     fn a_link_is_no_home_of_a_token() {
         assert_eq!(Hints::read("# see https://www.example.org/doc\ntoken = ****"), Hints::default());
         assert_eq!(Hints::read("curl https://build.corp.test/api/v4/user").hosts, ["build.corp.test"]);
+    }
+
+    #[test]
+    fn an_address_of_the_api_tells_the_project() {
+        let text = "curl https://git.corp.test/api/v4/projects/acme%2Fsite/trigger/pipeline?token=****";
+        assert_eq!(Hints::read(text).projects, ["acme/site"]);
     }
 
     #[test]

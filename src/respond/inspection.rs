@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::finding::{Inspected, State};
 use crate::http::Fault;
 
 /// Why a token is dead.
@@ -172,6 +173,18 @@ impl Inspection {
             disowned: false,
             evidence: Vec::new(),
         }
+    }
+
+    /// What a report shows of it.
+    pub fn brief(&self) -> Inspected {
+        let state = match &self.liveness {
+            Liveness::Live { limited: None } => State::Live,
+            Liveness::Live { limited: Some(_) } => State::Limited,
+            Liveness::Dead(_) => State::Dead,
+            Liveness::Unknown(_) => State::Unknown,
+        };
+        let detail = self.liveness.detail().map(str::to_owned);
+        Inspected { state, detail, holder: self.holder.clone(), host: self.host.clone() }
     }
 
     /// Nobody could tell.

@@ -137,15 +137,32 @@ impl Kind {
             Kind::BitbucketDataCenter => &[Service::BitbucketDataCenter],
             Kind::AtlassianApi => &[Service::Jira, Service::Bitbucket],
             Kind::AtlassianDataCenter => &[Service::JiraDataCenter, Service::ConfluenceDataCenter],
-            kind if kind.is_github() => &[Service::Github],
-            _ => &[Service::Gitlab],
+            Kind::GithubPat
+            | Kind::GithubBare
+            | Kind::GithubFineGrained
+            | Kind::GithubOauth
+            | Kind::GithubAppUser
+            | Kind::GithubInstallation
+            | Kind::GithubRefresh => &[Service::Github],
+            // Every kind by name: what is forgotten here would be shown to somebody else's provider.
+            Kind::GitlabPat
+            | Kind::GitlabOauth
+            | Kind::GitlabOauthSecret
+            | Kind::GitlabDeploy
+            | Kind::GitlabRunner
+            | Kind::GitlabRunnerRegistration
+            | Kind::GitlabJob
+            | Kind::GitlabTrigger
+            | Kind::GitlabFeed
+            | Kind::GitlabMail
+            | Kind::GitlabAgent
+            | Kind::GitlabOther => &[Service::Gitlab],
         }
     }
 
     /// Whether it is GitHub's.
     pub fn is_github(self) -> bool {
-        use Kind::{GithubAppUser, GithubFineGrained, GithubInstallation, GithubOauth, GithubPat, GithubRefresh};
-        matches!(self, GithubPat | GithubFineGrained | GithubOauth | GithubAppUser | GithubInstallation | GithubRefresh)
+        self.services() == [Service::Github]
     }
 
     /// Two or three words for people.
@@ -183,6 +200,17 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_shown_to_its_own_provider() {
+        for (provider, kind, service) in [
+            ("github", "pat-bare", Service::Github),
+            ("github", "url-credentials", Service::Github),
+            ("gitlab", "url-credentials", Service::Gitlab),
+        ] {
+            assert_eq!(Kind::of_rule(provider, kind, b"0123abcd").unwrap().services(), [service], "{provider} {kind}");
+        }
+    }
 
     #[test]
     fn the_token_outranks_the_rule() {

@@ -5,20 +5,25 @@
 
 pub mod act;
 pub mod config;
+pub mod deliver;
 pub mod incident;
 pub mod inspection;
 pub mod kind;
+mod past;
 pub mod plan;
 pub mod provider;
+mod rotate;
 pub mod task;
+
+use std::ops::ControlFlow;
 
 use incident::Incident;
 use plan::Case;
 
 use crate::http::Http;
 
-/// Asks about every incident, in order. `tell` hears of each answer.
-pub fn inspect(http: &Http, incidents: Vec<Incident>, tell: &mut dyn FnMut(&Case)) -> Vec<Case> {
+/// Asks about every incident, in order. `tell` hears of each answer, and may end it.
+pub fn inspect(http: &Http, incidents: Vec<Incident>, tell: &mut dyn FnMut(&Case) -> ControlFlow<()>) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::with_capacity(incidents.len());
     for incident in incidents {
         // Every dead token is a failed login for GitHub, and several in a short time lock everybody out.
@@ -29,8 +34,12 @@ pub fn inspect(http: &Http, incidents: Vec<Incident>, tell: &mut dyn FnMut(&Case
             std::thread::sleep(http.pace.pause);
         }
         let said = provider::inspect(http, &incident, None);
-        cases.push(Case { incident, said });
-        cases.last().into_iter().for_each(&mut *tell);
+        let case = Case { incident, said };
+        let goes_on = tell(&case);
+        cases.push(case);
+        if goes_on.is_break() {
+            break;
+        }
     }
     cases
 }

@@ -1,11 +1,15 @@
 //! Turns incidents and what is known of them into steps. Pure: no network, no clock, no environment.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
+use super::deliver::Sink;
 use super::incident::Incident;
 use super::inspection::Inspection;
-use super::provider::{Call, Person, Route, route};
-use crate::http::Hosts;
+use super::kind::Kind;
+use super::provider::{Beside, Call, Person, Renewal, Route, renew, route};
+use crate::http::{Host, Hosts};
 use crate::secret::Fingerprint;
 
 /// What a step does to the world.
@@ -36,6 +40,8 @@ impl Effect {
 pub enum Action {
     /// End it.
     Revoke,
+    /// Replace it, deliver its successor, and end it.
+    Rotate,
     /// Open a task.
     Task,
     /// Nothing.
@@ -70,6 +76,19 @@ pub struct Choice {
     pub confirm: Confirm,
 }
 
+/// One `[[respond.deliver]]`: where the successor of a token goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The token's fingerprint.
+    pub fingerprint: Option<Fingerprint>,
+    /// The name that its provider has for it.
+    pub name: Option<String>,
+    /// Id of the rule that found it; `*` stands for anything.
+    pub rule: Option<String>,
+    /// The place.
+    pub sink: Sink,
+}
+
 /// What may be done, and to what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -81,8 +100,14 @@ pub struct Policy {
     pub owners: Vec<String>,
     /// Do not ask whose a token is.
     pub any_owner: bool,
-    /// The first that fits decides; else `revoke`.
+    /// The first that fits decides; else `otherwise`.
     pub choices: Vec<Choice>,
+    /// What is done where no choice fits: revoke or rotate.
+    pub otherwise: Action,
+    /// Where successors go.
+    pub deliver: Vec<Delivery>,
+    /// The file that takes a successor when no place does.
+    pub successor_file: Option<PathBuf>,
     /// Open a task for everything that is left to a person.
     pub tasks: bool,
 }
@@ -96,6 +121,36 @@ pub struct Case {
     pub said: Inspection,
 }
 
+/// How a token is replaced, and where its successor goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The requests.
+    pub how: How,
+    /// The places, in their order.
+    pub sinks: Vec<Sink>,
+    /// The file that takes the successor when a place does not.
+    pub spare: Option<PathBuf>,
+}
+
+/// Whether both tokens live for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The request that makes the new one ends the old one.
+    Swap(Call),
+    /// The old one is ended by a request of its own, when the new one is where it should be.
+    Beside(Box<Beside>, Call),
+}
+
+impl How {
+    /// The request that makes the successor.
+    pub fn make(&self) -> &Call {
+        match self {
+            How::Swap(call) => call,
+            How::Beside(beside, _) => &beside.make,
+        }
+    }
+}
+
 /// What is done in a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -103,6 +158,8 @@ pub enum Verb {
     Close,
     /// A request ends it; then it is inspected until it is dead.
     Revoke(Call),
+    /// It is replaced; what is known afterwards is not in the plan.
+    Rotate(Box<Rotation>),
     /// A task is opened.
     Task,
     /// A person ends it.
@@ -126,7 +183,7 @@ impl Step {
     /// What it does to the world.
     pub fn effect(&self) -> Effect {
         match self.verb {
-            Verb::Revoke(_) => Effect::Irreversible,
+            Verb::Revoke(_) | Verb::Rotate(_) => Effect::Irreversible,
             Verb::Task => Effect::Reversible,
             Verb::Close | Verb::Person(_) | Verb::Hold(_) => Effect::Reads,
         }
@@ -172,15 +229,16 @@ fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Ver
     if case.said.liveness.is_dead() {
         return (Verb::Close, Confirm::Option);
     }
-    if policy.freeze.contains(&case.incident.id) {
+    if policy.freeze.iter().any(|id| case.incident.is_called(*id)) {
         return hold("frozen by [respond] freeze".to_owned());
     }
     let choice = policy.choices.iter().find(|choice| choice.fits(case));
     let confirm = choice.map_or(Confirm::Option, |choice| choice.confirm);
-    match choice.map_or(Action::Revoke, |choice| choice.action) {
+    let action = choice.map_or(policy.otherwise, |choice| choice.action);
+    match action {
         Action::Ignore => return hold("ignored by [[respond.rule]]".to_owned()),
         Action::Task => return (Verb::Task, Confirm::Option),
-        Action::Revoke => {}
+        Action::Revoke | Action::Rotate => {}
     }
     let Some(kind) = case.incident.kind else {
         return hold(format!("no provider is known for it. {}", case.incident.remedy).trim_end().to_owned());
@@ -194,16 +252,59 @@ fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Ver
     let host = case.said.host.as_deref().and_then(|url| hosts.by_base_url(url));
     let host = host
         .or_else(|| kind.services().iter().find_map(|&it| hosts.of(it, &case.incident.hints.hosts).first().copied()));
-    match route(kind, &case.said, host) {
-        Route::Person(person) => (Verb::Person(person), confirm),
-        Route::Call(_) if *left == 0 => hold(format!(
+    let verb = match action {
+        Action::Rotate => rotation(case, kind, policy, host),
+        _ => match route(kind, &case.said, host) {
+            Route::Person(person) => Verb::Person(person),
+            Route::Call(call) => Verb::Revoke(call),
+        },
+    };
+    match verb {
+        Verb::Revoke(_) | Verb::Rotate(_) if *left == 0 => hold(format!(
             "this run has its {} irreversible steps ([respond] max_irreversible); run the command again",
             policy.max_irreversible
         )),
-        Route::Call(call) => {
+        Verb::Revoke(_) | Verb::Rotate(_) => {
             *left -= 1;
-            (Verb::Revoke(call), confirm)
+            (verb, confirm)
         }
+        verb => (verb, confirm),
+    }
+}
+
+/// Replaces a token, if that is possible without losing anything.
+fn rotation(case: &Case, kind: Kind, policy: &Policy, host: Option<&Host>) -> Verb {
+    let hold = |why: &str| Verb::Hold(format!("not rotated: {why}"));
+    if !case.said.liveness.is_live() {
+        return hold("whether it works is not known, and what may be revoked already must not be rotated; revoke it");
+    }
+    let how = match renew(kind, &case.said, host, case.incident.id) {
+        Renewal::No(why) => return hold(&why),
+        Renewal::Swap(call) => How::Swap(call),
+        Renewal::Beside(beside) => match route(kind, &case.said, host) {
+            Route::Call(end) => How::Beside(Box::new(beside), end),
+            Route::Person(_) => return hold("no request would end the old one"),
+        },
+    };
+    let sinks: Vec<Sink> = policy.deliver.iter().filter(|it| it.fits(case)).map(|it| it.sink.clone()).collect();
+    let spare = policy.successor_file.clone();
+    if spare.is_none() && sinks.is_empty() {
+        return hold("no [[respond.deliver]] says where its successor goes, nor does --successor-file");
+    }
+    if spare.is_none() && matches!(how, How::Swap(_)) {
+        return hold(
+            "the old one dies when the new one is made, so there must be a file for the new one in case that nobody \
+             takes it: --successor-file, or successor_file in [respond]",
+        );
+    }
+    Verb::Rotate(Box::new(Rotation { how, sinks, spare }))
+}
+
+impl Delivery {
+    fn fits(&self, case: &Case) -> bool {
+        self.fingerprint.is_none_or(|id| case.incident.is_called(id))
+            && self.name.as_ref().is_none_or(|name| case.said.name.as_ref() == Some(name))
+            && self.rule.as_ref().is_none_or(|rule| like(rule, &case.incident.rule))
     }
 }
 

@@ -151,6 +151,9 @@ impl Draft {
     /// What this changes of `rule`, as gitleaks merges: lists grow, everything else that is said replaces.
     pub fn apply(&self, rule: &mut Rule) {
         let raw = &self.raw;
+        if self.regex.is_some() || !raw.keywords.is_empty() {
+            rule.shape = None;
+        }
         replace(&mut rule.description, raw.description.clone().filter(|text| !text.is_empty()));
         replace(&mut rule.provider, raw.provider.clone());
         replace(&mut rule.kind, raw.kind.clone());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::draft::{Draft, why};
 use super::error::{At, Error};
 use super::names::{nearest, ours};
-use super::{RuleFile, builtin, parse};
+use super::{RuleFile, parse};
 use crate::rule::{Rule, RuleSet, compile};
 
 /// A rule set, and what the user should know about how it came to be.
@@ -24,13 +24,17 @@ pub struct Loaded {
 /// How many files may stand behind the first one (gitleaks' `maxExtendDepth`).
 const MAX_DEPTH: usize = 2;
 
-/// Reads `path` and what it extends. `floor` lies under everything, if given; `chain` holds the files on the way here.
-pub(super) fn load(
-    path: &Path,
-    floor: Option<&RuleSet>,
-    chain: &mut Vec<PathBuf>,
-    from: Option<At>,
-) -> Result<Loaded, Error> {
+/// What lies under a file and all that it extends.
+#[derive(Clone, Copy)]
+pub(super) enum Under<'r> {
+    /// These rules, whether it asks for the built-in ones or not.
+    All(&'r RuleSet),
+    /// The built-in ones, if it asks.
+    Asked(fn() -> RuleSet),
+}
+
+/// Reads `path` and what it extends; `chain` holds the files on the way here.
+pub(super) fn load(path: &Path, under: Under<'_>, chain: &mut Vec<PathBuf>, from: Option<At>) -> Result<Loaded, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let real = path.canonicalize().map_err(fail)?;
     if let Some(at) = from {
@@ -47,14 +51,17 @@ pub(super) fn load(
     let mut base = match file.extend.path.take() {
         Some((next, at)) => {
             let next = path.parent().unwrap_or(Path::new("")).join(next);
-            load(&next, floor, chain, Some(at))?
+            load(&next, under, chain, Some(at))?
         }
-        None if floor.is_none() && file.extend.use_default => {
-            Loaded { rules: builtin(), with_builtin: true, ..Loaded::default() }
-        }
-        None => Loaded { rules: floor.cloned().unwrap_or_default(), ..Loaded::default() },
+        None => match under {
+            Under::All(rules) => Loaded { rules: rules.clone(), ..Loaded::default() },
+            Under::Asked(builtin) if file.extend.use_default => {
+                Loaded { rules: builtin(), with_builtin: true, ..Loaded::default() }
+            }
+            Under::Asked(_) => Loaded::default(),
+        },
     };
-    file.extends = floor.is_some() || base.with_builtin;
+    file.extends = matches!(under, Under::All(_)) || base.with_builtin;
     let mut loaded = file.over(base.rules)?;
     base.notes.append(&mut loaded.notes);
     Ok(Loaded { rules: loaded.rules, ..base })

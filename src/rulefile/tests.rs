@@ -3,6 +3,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::builtin::{ready, with_examples};
 use crate::rule::{Condition, Confidence, ProofKind, RegexTarget, compile};
 
 /// A rule file over nothing, as `load` would have it.
@@ -161,7 +162,7 @@ fn extending_the_default_means_our_rules() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("g.toml");
     std::fs::write(&path, text).unwrap();
-    let loaded = load(&path).unwrap();
+    let loaded = load(&path, ready).unwrap();
     assert!(loaded.rules.get("github-pat").is_none());
     assert_eq!(loaded.notes.len(), 3, "{:?}", loaded.notes);
     // A list whose rules are all unknown must not become one for all rules.
@@ -183,18 +184,18 @@ fn files_extend_files_next_to_them_two_deep() {
     write(directory.path(), "sub/b.toml", &rule("b", "../c.toml"));
     let last =
         write(directory.path(), "c.toml", "[[rules]]\nid='c'\nregex='c'\n[[rules]]\nid='a'\nregex='z'\ntags=['t']");
-    let loaded = load(&first).unwrap();
+    let loaded = load(&first, ready).unwrap();
     let ids: Vec<_> = loaded.rules.rules.iter().map(|rule| (rule.id.as_str(), rule.regex.as_str())).collect();
     assert_eq!(ids, [("a", "a"), ("b", "b"), ("c", "c")]);
     assert_eq!(loaded.rules.get("a").unwrap().tags, ["t"]);
 
     write(directory.path(), "c.toml", &rule("c", "a.toml"));
-    assert!(matches!(load(&first), Err(Error::ExtendCycle { .. })));
+    assert!(matches!(load(&first, ready), Err(Error::ExtendCycle { .. })));
     write(directory.path(), "c.toml", &rule("c", "d.toml"));
     write(directory.path(), "d.toml", "[[rules]]\nid='d'\nregex='d'");
-    assert!(matches!(load(&first), Err(Error::ExtendDepth { .. })));
+    assert!(matches!(load(&first, ready), Err(Error::ExtendDepth { .. })));
     std::fs::remove_file(last).unwrap();
-    assert!(matches!(load(&first), Err(Error::Read { .. })));
+    assert!(matches!(load(&first, ready), Err(Error::Read { .. })));
 }
 
 #[test]
@@ -205,25 +206,15 @@ fn a_file_lies_over_the_rules_it_is_added_to() {
         "more.toml",
         "[[rules]]\nid='own'\nregex='own'\n[[rules]]\nid='github-pat'\ntags=['t']",
     );
-    let both = extend(builtin(), &path).unwrap();
-    assert_eq!(both.rules.rules.len(), builtin().rules.len() + 1);
+    let both = extend(with_examples(), &path).unwrap();
+    assert_eq!(both.rules.rules.len(), with_examples().rules.len() + 1);
     assert!(both.rules.get("github-pat").unwrap().tags.contains(&"t".to_owned()));
-    assert!(matches!(load(&path), Err(Error::EmptyRule { .. })));
-}
-
-#[test]
-fn the_built_in_files_are_those_of_the_directory() {
-    let mut files: Vec<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/rules"))
-        .unwrap()
-        .map(|entry| format!("rules/{}", entry.unwrap().file_name().to_str().unwrap()))
-        .collect();
-    files.sort();
-    assert_eq!(BUILTIN.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), files);
+    assert!(matches!(load(&path, ready), Err(Error::EmptyRule { .. })));
 }
 
 #[test]
 fn the_built_in_rules_keep_their_promises() {
-    for (name, text) in BUILTIN {
+    for (name, text) in crate::builtin::FILES {
         let loaded = parse(text, name).unwrap().over(RuleSet::default()).unwrap();
         let provider = Path::new(name).file_stem().unwrap().to_str().unwrap();
         for rule in &loaded.rules.rules {
@@ -232,14 +223,14 @@ fn the_built_in_rules_keep_their_promises() {
             assert!(compile(&rule.regex).is_ok() && !rule.regex.is_empty(), "{}", rule.id);
         }
     }
-    let rules = builtin();
+    let rules = with_examples();
     assert!(rules.rules.is_sorted_by(|a, b| a.id < b.id));
     assert!(rules.rules.iter().flat_map(|rule| &rule.allowlists).chain(&rules.allowlists).all(|list| list.builtin));
 }
 
 #[test]
 fn every_rule_that_gitleaks_names_stand_for_exists() {
-    let rules = builtin();
+    let rules = with_examples();
     for (theirs, ours) in names::GITLEAKS {
         assert!(!ours.is_empty() && rules.get(theirs).is_none(), "{theirs}");
         ours.iter().for_each(|id| assert!(rules.get(id).is_some(), "{theirs} stands for {id}"));

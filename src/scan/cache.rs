@@ -24,7 +24,7 @@ const LARGEST: u64 = 64 << 20;
 /// A directory with what is known of packs.
 pub(super) struct Cache {
     directory: PathBuf,
-    /// Of the rules and the version.
+    /// Of the rules, the version, and the depths of encodings and archives that are undone.
     rules: [u8; 32],
     /// What did not work.
     pub warnings: Vec<String>,
@@ -62,8 +62,8 @@ struct Memory {
 }
 
 impl Cache {
-    pub(super) fn new(directory: PathBuf, rules: &RuleSet) -> Self {
-        Cache { directory, rules: digest(rules), warnings: Vec::new() }
+    pub(super) fn new(directory: PathBuf, rules: &RuleSet, depths: [u8; 2]) -> Self {
+        Cache { directory, rules: digest(rules, depths), warnings: Vec::new() }
     }
 
     /// Finds out which packs need not be read.
@@ -203,13 +203,15 @@ fn hex_checksums(stores: &Stores) -> Vec<Option<String>> {
 }
 
 /// A hash of everything that rules say, and of the version that reads them.
-fn digest(rules: &RuleSet) -> [u8; 32] {
+/// Names a rule set with how deep packings and wrappings are undone, and the version that reads by it.
+pub fn digest(rules: &RuleSet, depths: [u8; 2]) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |text: &[u8]| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
     add(concat!("stanch cache 1 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(&depths);
     // Patterns keep their text out of it.
     add(format!("{rules:?}").as_bytes());
     let lists = |lists: &[Allowlist]| -> Vec<String> {

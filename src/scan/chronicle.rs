@@ -13,8 +13,8 @@ use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
 use crate::source::git::{
-    Attribution, History, Layout, Object, Options, Reader, Reference, References, Stores, Tip, attribute, field,
-    references,
+    Attribution, History, Layout, Object, Options, Reader, Reference, References, Revision, Stores, Tip, attribute,
+    field, references,
 };
 
 /// See the module.
@@ -24,6 +24,8 @@ pub(super) struct Chronicle<'s> {
     commits: BTreeMap<ObjectId, Commit>,
     /// Stands before the paths: where the repository is in the one that was asked for.
     within: PathBuf,
+    /// Objects were asked for by their names: a push that is not through yet will give them references.
+    is_under_way: bool,
 }
 
 impl<'s> Chronicle<'s> {
@@ -49,7 +51,9 @@ impl<'s> Chronicle<'s> {
         for id in ids.chain(itself) {
             commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
         }
-        Ok(Chronicle { attribution, references, commits, within: layout.within.clone() })
+        let named = request.scope.iter().flat_map(|scope| &scope.revisions);
+        let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
+        Ok(Chronicle { attribution, references, commits, within: layout.within.clone(), is_under_way })
     }
 
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
@@ -60,7 +64,13 @@ impl<'s> Chronicle<'s> {
         let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
             .into_iter()
             .map(|found| {
-                let provenance = self.provenance(&found.object);
+                let mut provenance = self.provenance(&found.object);
+                if let Some(member) = &found.member {
+                    if provenance.paths.is_empty() {
+                        provenance.paths.push(found.object.id.to_string().into());
+                    }
+                    provenance.paths.iter_mut().for_each(|path| *path = inside(path, member));
+                }
                 let path = provenance.paths.first().cloned();
                 let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
                 (origin, Arc::new(provenance), found.suspects)
@@ -94,7 +104,8 @@ impl<'s> Chronicle<'s> {
         provenance.references.extend(self.references.all.iter().filter(leads).map(|reference| reference.name.clone()));
         provenance.references.sort();
         provenance.references.dedup();
-        provenance.incomplete = !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
+        provenance.incomplete =
+            self.is_under_way || !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
         provenance
     }
 
@@ -155,6 +166,14 @@ fn places<'a>(provenance: &'a Provenance, commits: &'a [String]) -> Vec<Place<'a
         commits => commits.iter().map(|commit| Some(commit.as_str())).collect(),
     };
     paths.iter().flat_map(|&path| commits.iter().map(move |&commit| Place { path, commit })).collect()
+}
+
+/// The path of what stands in an archive.
+fn inside(archive: &Path, member: &str) -> PathBuf {
+    let mut path = archive.as_os_str().to_owned();
+    path.push("!/");
+    path.push(member);
+    path.into()
 }
 
 fn to_path(bytes: &[u8]) -> PathBuf {

@@ -59,7 +59,7 @@ impl<'d> Filter<'d> {
     /// Passes on everything that need not be held, but no part of a secret that reaches over that.
     fn pass(&mut self, open: Open, out: &mut impl Write) -> io::Result<()> {
         let mut candidates =
-            self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Nowhere);
+            self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Passing);
         candidates.retain(|one| one.span.end > self.passed);
         candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
         // A match may be final while another one around it is open: then it waits, and so does its secret.
@@ -112,7 +112,7 @@ fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> Strin
 
 /// A short text with everything masked that looks like a secret, of whatever confidence.
 pub(super) fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
-    let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Nowhere);
+    let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Passing);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {
         shown.push_str(&String::from_utf8_lossy(&text[done..place.start]));
@@ -158,7 +158,7 @@ mod tests {
 
     /// The oracle: everything at once, each place replaced.
     fn naive(detector: &Detector, text: &[u8]) -> String {
-        let candidates = detector.candidates(&mut detector.scratch(), text, &(0..text.len()), Where::Nowhere);
+        let candidates = detector.candidates(&mut detector.scratch(), text, &(0..text.len()), Where::Passing);
         let (mut out, mut done) = (Vec::new(), 0);
         for (place, mark) in
             places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{Cache, Recalled};
 use super::chronicle::Chronicle;
-use super::object::Searcher;
+use super::object::{Searcher, too_much};
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
 use crate::chunk::Encoding;
@@ -21,6 +21,7 @@ use crate::source::git::{
     Environment, Layout, Lens, Names, Object, Options, Reach, Scope, Stores, Walked, check_owner, choose, walk,
     walk_unknown,
 };
+use crate::source::unpack::{self, Packing, packing};
 
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
@@ -40,6 +41,9 @@ pub struct Request {
     /// Where to remember what was in each pack. Of no use where `only` is given.
     pub cache: Option<CacheIn>,
 }
+
+/// Larger archives in a history are not unpacked, in bytes: they would have to be held whole.
+const LARGEST_ARCHIVE: u64 = 256 << 20;
 
 /// Where a cache is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,8 +171,8 @@ fn scan_objects(
         progress: Some(&watch.objects),
     };
     let mut cache = request.cache.as_ref().filter(|_| options.only.is_none()).map(|place| match place {
-        CacheIn::Repository => Cache::new(layout.common_dir.join("stanch"), &plan.rules),
-        CacheIn::Directory(directory) => Cache::new(directory.clone(), &plan.rules),
+        CacheIn::Repository => Cache::new(layout.common_dir.join("stanch"), &plan.rules, [plan.decode, plan.unpack]),
+        CacheIn::Directory(directory) => Cache::new(directory.clone(), &plan.rules, [plan.decode, plan.unpack]),
     });
     let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores));
     let scanner = || Scanner::new(plan, detector, watch);
@@ -215,8 +219,15 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     if walked.interrupted || walked.lenses.iter().any(|scanner| scanner.blind) {
         return;
     }
-    let suspects: Vec<Object> =
-        walked.lenses.iter().flat_map(|scanner| &scanner.found).map(|found| found.object).collect();
+    // What was not read of an object must be said again.
+    let again = |scanner: &Scanner<'_>| {
+        let unread = scanner.unread.iter().map(|unread| unread.0);
+        let found = scanner.found.iter().map(|found| found.object);
+        found.chain(scanner.limited.iter().copied()).chain(unread).collect::<Vec<_>>()
+    };
+    let mut suspects: Vec<Object> = walked.lenses.iter().flat_map(again).collect();
+    suspects.sort_by_key(|object| object.id);
+    suspects.dedup();
     let failed: Vec<Object> = walked.lenses.iter().flat_map(|scanner| &scanner.failed).copied().collect();
     cache.keep(stores, &recalled.known, walked, &suspects, &failed);
 }
@@ -236,7 +247,7 @@ fn scan_names(
         within => format!("references of {within}"),
     };
     let origin = Origin::Stream { name };
-    let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), text.len() as u64);
+    let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), Some(text.len() as u64));
     let places = [Place { path: None, commit: None }];
     for suspect in suspects.expect("reading from memory does not fail") {
         if suspect.rule.path.is_none() {
@@ -251,7 +262,7 @@ fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
         Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
-        Origin::Stream { .. } | Origin::Member { .. } | Origin::Staged { .. } => false,
+        Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } | Origin::Staged { .. } => false,
     }
 }
 
@@ -265,6 +276,8 @@ fn alone(snippet: &Snippet) -> Snippet {
 /// What was found in an object.
 pub(super) struct Found {
     pub object: Object,
+    /// Where in it, if it is an archive.
+    pub member: Option<String>,
     pub suspects: Vec<Suspect>,
 }
 
@@ -276,6 +289,10 @@ struct Scanner<'p> {
     found: Vec<Found>,
     /// Objects in which the search failed.
     failed: Vec<Object>,
+    /// Objects that hold something too large when decoded.
+    limited: Vec<Object>,
+    /// Archives of which something was not read: what, and why.
+    unread: Vec<(Object, String, Skip)>,
     /// The prefilter failed on bytes that any object may share.
     blind: bool,
 }
@@ -283,20 +300,52 @@ struct Scanner<'p> {
 impl<'p> Scanner<'p> {
     fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
-        Scanner { searcher, detector, scratch: detector.scratch(), found: Vec::new(), failed: Vec::new(), blind: false }
+        Scanner {
+            searcher,
+            detector,
+            scratch: detector.scratch(),
+            found: Vec::new(),
+            failed: Vec::new(),
+            limited: Vec::new(),
+            unread: Vec::new(),
+            blind: false,
+        }
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        match guarded(|| self.searcher.suspects(content, object.size)) {
+        let searched = guarded(|| self.searcher.suspects(content, Some(object.size)));
+        if self.searcher.limited() {
+            self.limited.push(*object);
+        }
+        match searched {
             None => self.failed.push(*object),
             Some(suspects) => {
                 let suspects = suspects?;
                 if !suspects.is_empty() {
-                    self.found.push(Found { object: *object, suspects });
+                    self.found.push(Found { object: *object, member: None, suspects });
                 }
             }
         }
         Ok(())
+    }
+
+    /// Searches what an object holds that is packed.
+    fn unpack(&mut self, object: &Object, packing: Packing, bytes: &[u8]) {
+        let searched = guarded(|| self.searcher.packed_suspects(packing, bytes));
+        if self.searcher.limited() {
+            self.limited.push(*object);
+        }
+        let Some((found, unread)) = searched else { return self.failed.push(*object) };
+        self.found.extend(found.into_iter().map(|(member, suspects)| Found {
+            object: *object,
+            member: (!member.is_empty()).then_some(member),
+            suspects,
+        }));
+        self.unread.extend(unread.into_iter().map(|(member, skip)| (*object, member, skip)));
+    }
+
+    fn packing(&self, head: &[u8]) -> Option<Packing> {
+        packing(&head[..head.len().min(unpack::HEAD)]).filter(|_| self.searcher.depth() > 0)
     }
 
     /// What became of the walk's account by failures of the search.
@@ -307,6 +356,17 @@ impl<'p> Scanner<'p> {
             coverage.bytes -= size;
             let origin = Origin::Object { path: None, id, kind: Some(kind) };
             coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
+        }
+        for Object { id, kind, .. } in self.limited.iter().copied() {
+            coverage.skips.push(too_much(&Origin::Object { path: None, id, kind: Some(kind) }));
+        }
+        for (Object { id, kind, .. }, member, skip) in &self.unread {
+            let origin = Origin::Object { path: None, id: *id, kind: Some(*kind) };
+            let detail = match member.as_str() {
+                "" => skip.detail.clone(),
+                member => format!("{member}: {}", skip.detail),
+            };
+            coverage.skips.push(Skip { origin, why: skip.why, detail });
         }
         if self.blind {
             let origin = Origin::File { path: objects.to_owned(), tracking: None };
@@ -332,15 +392,33 @@ impl Lens for Scanner<'_> {
     }
 
     fn head(&mut self, _: &Object, head: &[u8]) -> bool {
-        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes
+        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.packing(head).is_some()
     }
 
     fn object(&mut self, object: &Object, mut bytes: &[u8], _: &[u32]) {
+        if let Some(packing) = self.packing(bytes) {
+            return self.unpack(object, packing, bytes);
+        }
         self.search(object, &mut bytes).expect("reading from memory does not fail");
     }
 
     fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        self.search(object, content)
+        let mut head = Vec::with_capacity(unpack::HEAD);
+        (&mut *content).take(unpack::HEAD as u64).read_to_end(&mut head)?;
+        match self.packing(&head) {
+            None => self.search(object, &mut head.as_slice().chain(content)),
+            Some(packing) if object.size <= LARGEST_ARCHIVE => {
+                content.read_to_end(&mut head)?;
+                self.unpack(object, packing, &head);
+                Ok(())
+            }
+            Some(_) => {
+                let origin = Origin::Stream { name: String::new() };
+                let detail = format!("an archive of {} bytes", object.size);
+                self.unread.push((*object, String::new(), Skip { origin, why: Why::TooLarge, detail }));
+                io::copy(content, &mut io::sink()).map(drop)
+            }
+        }
     }
 }
 
@@ -365,6 +443,7 @@ mod tests {
         let detector = Detector::new(rules.clone(), 0).unwrap();
         let plan = Plan {
             staged: None,
+            remote: None,
             baseline: None,
             targets: Vec::new(),
             history: None,
@@ -375,7 +454,10 @@ mod tests {
             confidence: Confidence::Medium,
             accept: Vec::new(),
             fingerprint_key: None,
+            places: Default::default(),
             now: 0,
+            decode: 3,
+            unpack: 8,
             chunk: 1 << 20,
         };
         let watch = Watch::default();

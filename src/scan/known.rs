@@ -33,7 +33,9 @@ impl<'p> Applied<'p> {
         let (Some(matcher), Some(baseline)) = (self.matcher, &self.plan.baseline) else { return };
         summary.expired = matcher.expired().cloned().collect();
         // Whoever stops a run, or looks at a part, knows nothing of what it did not reach.
-        let is_part = self.plan.staged.is_some() || self.plan.history.as_ref().is_some_and(|it| it.scope.is_some());
+        let is_part = self.plan.staged.is_some()
+            || self.plan.remote.is_some()
+            || self.plan.history.as_ref().is_some_and(|it| it.scope.is_some());
         if !summary.interrupted && !is_part {
             let Some(judge) = Judge::new(self.plan, baseline, summary) else { return };
             summary.stale = matcher.unmet().filter(|entry| judge.would_have_met(entry)).cloned().collect();
@@ -71,7 +73,8 @@ impl<'p> Judge<'p> {
     }
 
     fn would_have_met(&self, entry: &Known) -> bool {
-        let path = Path::new(&entry.path);
+        // Of what is in an archive, the archive is what was read or not.
+        let path = Path::new(entry.path.split_once("!/").map_or(entry.path.as_str(), |(archive, _)| archive));
         // A scan of files knows nothing of history, nor that of files that were never committed.
         entry.commit.is_some() == self.plan.history.is_some()
         // What another tool knows may be of a kind that we do not look for.

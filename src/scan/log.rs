@@ -46,6 +46,17 @@ pub(super) fn both<'c>(raw: Vec<Candidate<'c>>, normal: Vec<Candidate<'c>>, text
     all
 }
 
+/// Candidates in what is encoded in a log's normalised text, with places in the chunk.
+pub(super) fn placed<'c>(decoded: Vec<Candidate<'c>>, text: &Normalised) -> Vec<Candidate<'c>> {
+    let place = |mut one: Candidate<'c>| {
+        one.span = text.source(&one.span)?.raw;
+        one.matched = text.source(&one.matched).map_or(one.span.clone(), |matched| matched.raw);
+        one.wrapping.text = text.source(&one.wrapping.text).map_or(one.span.clone(), |all| all.raw);
+        Some(one)
+    };
+    decoded.into_iter().filter_map(place).collect()
+}
+
 fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
     matches!(candidate.proof, Proof::Holds(_)) && !matches!(twin.proof, Proof::Holds(_))
 }
@@ -53,7 +64,9 @@ fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {
 /// Job, step and time of a finding at `at` of a chunk.
 pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk: &Chunk<'_>, at: usize) -> Vec<Fact> {
     let place = chunk.start.offset + at as u64;
-    let line = line_around(chunk.bytes, at);
+    let mut line = line_around(chunk.bytes, at);
+    // A byte order mark stands before the first line of GitHub's files.
+    line.start += if chunk.bytes[line.clone()].starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let prefix = log.normaliser.dialect().prefix(&chunk.bytes[line.clone()]);
     let time = prefix.time.map(|(from, to)| chunk.bytes[line.start + from as usize..line.start + to as usize].to_vec());
     let (file_job, file_step) = log.file.clone();
@@ -67,7 +80,11 @@ pub(super) fn facts(log: &Log, detector: &Detector, scratch: &mut Scratch, chunk
 
 /// Job and step that a file of GitHub's run logs is of: `<job>/<number>_<step>.txt` (cli/cli, pkg/cmd/run/view).
 fn github_member(origin: &Origin) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
-    let Origin::Member { name, .. } = origin else { return (None, None) };
+    let name = match origin {
+        Origin::Member { name, .. } => name,
+        Origin::Log { project, part, .. } if project.starts_with("github:") => part,
+        _ => return (None, None),
+    };
     let Some((job, file)) = name.rsplit_once('/') else { return (None, None) };
     let step = file.strip_suffix(".txt").and_then(|file| file.split_once('_'));
     let step = step.filter(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()));

@@ -12,16 +12,19 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
 use crate::finding::Finding;
 use crate::origin::Origin;
+use crate::place::Places;
 use crate::rule::{Confidence, RuleSet};
 use crate::secret::Secret;
 use crate::source::files::{self, Item, Target};
 use crate::source::git::{LayoutError, NotOwned, Progress, ScopeError, StageError};
 use crate::source::log::Dialect;
+use crate::source::remote::Remote;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
 mod cache;
 mod chronicle;
+mod collect;
 pub mod filter;
 pub mod history;
 mod known;
@@ -29,6 +32,7 @@ mod log;
 mod object;
 mod packed;
 mod pool;
+mod remote;
 mod snippet;
 pub mod staged;
 mod suspect;
@@ -36,6 +40,7 @@ mod told;
 
 use object::Searcher;
 
+pub use cache::digest;
 pub use snippet::redacted;
 
 /// What to scan and how. Complete: nothing below asks the environment, the clock or the terminal.
@@ -47,6 +52,8 @@ pub struct Plan {
     pub history: Option<history::Request>,
     /// Scan what this repository's next commit would change instead of the targets.
     pub staged: Option<staged::Request>,
+    /// Scan the logs that somebody else has instead of the targets.
+    pub remote: Option<Arc<dyn Remote>>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.
@@ -57,6 +64,8 @@ pub struct Plan {
     pub jobs: usize,
     /// Findings below this are look-alikes: counted, not reported.
     pub confidence: Confidence,
+    /// What leads from the paths of files to those of their repository, which fingerprints of guessable secrets go by.
+    pub places: Places,
     /// What is known already and hidden.
     pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.
@@ -65,6 +74,10 @@ pub struct Plan {
     pub fingerprint_key: Option<Secret>,
     /// Seconds since 1970 (UTC), for what has expired.
     pub now: i64,
+    /// How many encodings inside each other are undone; 0: none.
+    pub decode: u8,
+    /// How many archives and compressions inside each other are undone; 0: none.
+    pub unpack: u8,
     /// How much of an object is searched at once, in bytes; `source::read::CHUNK` unless a test says otherwise.
     pub chunk: usize,
 }
@@ -118,10 +131,17 @@ struct Outcome {
     coverage: Coverage,
 }
 
+impl Outcome {
+    /// Whether somebody waits for it.
+    fn is_urgent(&self) -> bool {
+        !self.findings.is_empty() || !self.notes.is_empty()
+    }
+}
+
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
-    let detector = Detector::new(plan.rules.clone(), plan.now)?;
+    let detector = Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode);
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
     let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     let mut known = known::Applied::new(plan);
@@ -132,10 +152,11 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         watch.findings.store(summary.reported, Relaxed);
         sink(finding);
     };
-    let coverage = match (&plan.history, &plan.staged) {
-        (Some(request), _) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
-        (None, Some(request)) => staged::run(plan, request, &detector, watch, &mut tell)?,
-        (None, None) => {
+    let coverage = match (&plan.history, &plan.staged, &plan.remote) {
+        (Some(request), ..) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
+        (None, Some(request), _) => staged::run(plan, request, &detector, watch, &mut tell)?,
+        (None, None, Some(remote)) => remote::run(plan, &**remote, &detector, watch, &mut notes, &mut tell),
+        (None, None, None) => {
             files::check(&plan.targets, &plan.files)?;
             scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
         }
@@ -162,9 +183,11 @@ fn scan_files(
     let mut coverage = Coverage::default();
     pool::in_order(
         plan.jobs,
+        pool::FILES,
         |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
         || Searcher::new(plan, detector, watch),
         search,
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             notes.extend(outcome.notes);

@@ -1,24 +1,31 @@
 //! Searches one object at a time and makes findings of its candidates.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_channel};
 use std::time::Duration;
 
+use super::collect::Collector;
 use super::log::{self, Log};
-use super::snippet::Masked;
+use super::packed::Ears;
+use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
 use super::told::Told;
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, MARGIN};
 use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::decode::{Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
+use crate::rule::Rule;
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
+use crate::source::remote::Unread;
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
@@ -38,14 +45,37 @@ pub(super) struct Searcher<'p> {
     detector: &'p Detector,
     watch: &'p Watch,
     scratch: Scratch,
+    /// Rules that speak of files by their path alone.
+    by_path: Vec<Arc<Rule>>,
     buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
+    /// What of the object at hand is compressed in a text that is longer than a chunk.
+    collector: Collector,
+    /// Something in the object at hand was too large when decoded.
+    limited: bool,
 }
 
 impl<'p> Searcher<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
-        Searcher { plan, detector, watch, scratch: detector.scratch(), buffer: Buffer::default(), log: None }
+        let by_path =
+            plan.rules.rules.iter().filter(|rule| rule.regex.is_empty() && !rule.skip_report).cloned().collect();
+        Searcher {
+            plan,
+            detector,
+            watch,
+            scratch: detector.scratch(),
+            by_path,
+            buffer: Buffer::default(),
+            log: None,
+            collector: Collector::default(),
+            limited: false,
+        }
+    }
+
+    /// How many archives and compressions inside each other are undone.
+    pub(super) fn depth(&self) -> u8 {
+        self.plan.unpack
     }
 
     pub(super) fn interrupted(&self) -> bool {
@@ -56,12 +86,8 @@ impl<'p> Searcher<'p> {
     pub(super) fn file(&mut self, path: &Path, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         match files::open(path, &self.plan.files) {
-            Ok((file, size)) if self.plan.log.is_some() => {
-                self.packed_file(origin, file, size, &mut coverage, emit);
-            }
             Ok((mut file, size)) => {
-                let ended = self.read(origin, &mut file, Some(size), emit);
-                self.account(origin, ended, Some(size), &mut coverage);
+                self.packed_file(origin, &mut file, size, &mut Ears { coverage: &mut coverage, emit });
             }
             Err(skip) => coverage.skips.push(skip),
         }
@@ -71,8 +97,15 @@ impl<'p> Searcher<'p> {
     /// Searches what was read already.
     pub(super) fn content(&mut self, origin: &Origin, content: &[u8]) -> Outcome {
         let (mut all, size) = (Outcome::default(), content.len() as u64);
-        let ended = self.read(origin, &mut &*content, Some(size), &mut |outcome| all.findings.extend(outcome.findings));
-        self.account(origin, ended, Some(size), &mut all.coverage);
+        let (findings, mut coverage) = (&mut all.findings, Coverage::default());
+        let mut keep = |outcome: Outcome| findings.extend(outcome.findings);
+        self.packed_file(
+            origin,
+            &mut io::Cursor::new(content),
+            size,
+            &mut Ears { coverage: &mut coverage, emit: &mut keep },
+        );
+        all.coverage = coverage;
         all
     }
 
@@ -80,21 +113,20 @@ impl<'p> Searcher<'p> {
     pub(super) fn stream(&mut self, target: &Target, origin: &Origin, emit: &mut dyn FnMut(Outcome)) {
         let mut coverage = Coverage::default();
         let mut stream = Stream::open(target.clone(), self.watch);
-        let ended = match self.plan.log {
-            Some(_) => self.packed_stream(origin, &mut stream, emit),
-            None => self.read(origin, &mut stream, None, emit),
-        };
-        self.account(origin, ended, None, &mut coverage);
+        self.packed(origin, &mut stream, &mut Ears { coverage: &mut coverage, emit });
         emit(Outcome { coverage, ..Outcome::default() });
     }
 
     pub(super) fn account(
-        &self,
+        &mut self,
         origin: &Origin,
         ended: io::Result<Ended>,
         size: Option<u64>,
         coverage: &mut Coverage,
     ) {
+        if self.limited() {
+            coverage.skips.push(too_much(origin));
+        }
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
             Ok(ended) => {
@@ -111,7 +143,7 @@ impl<'p> Searcher<'p> {
         }
         match origin {
             Origin::File { .. } | Origin::Member { .. } | Origin::Staged { .. } => coverage.files += 1,
-            Origin::Stream { .. } | Origin::Object { .. } => coverage.streams += 1,
+            Origin::Stream { .. } | Origin::Object { .. } | Origin::Log { .. } => coverage.streams += 1,
         }
         self.watch.files.fetch_add(1, Relaxed);
     }
@@ -125,12 +157,18 @@ impl<'p> Searcher<'p> {
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
+        self.collector = Collector::default();
         let mut told = Told::default();
+        let path = path(origin);
+        let path = path.as_deref();
+        let named = self.named(origin);
+        if !named.is_empty() {
+            emit(Outcome { findings: named, ..Outcome::default() });
+        }
         let ended = read::chunks(input, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let path = origin.path().map(|path| path.as_os_str().as_encoded_bytes());
             let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
@@ -147,30 +185,50 @@ impl<'p> Searcher<'p> {
         ended
     }
 
+    /// What rules without a pattern find: files whose path matches.
+    pub(super) fn named(&self, origin: &Origin) -> Vec<Finding> {
+        let Some(path) = origin.path().map(|path| path.as_os_str().as_encoded_bytes()) else { return Vec::new() };
+        let place = Place { path: Some(path), commit: None };
+        let found = self.by_path.iter().filter(|rule| rule.path.as_ref().is_some_and(|wanted| wanted.is_match(path)));
+        found.map(|rule| Suspect::named(rule).finding(self.plan, origin.clone(), &[place], None)).collect()
+    }
+
     /// The findings whose secret begins in the part that the chunk answers for.
     fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
-        let around = chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND);
-        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
         if let Some(log) = &mut log {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
         let log = log.as_deref();
+        let around = match log {
+            // What is encoded is looked for in the bytes all the same.
+            Some(log) if log.normaliser.is_complete() => 0..0,
+            _ => chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND),
+        };
+        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
+        let mut wrapped = self.unwrapped(chunk.bytes, place, chunk.ends);
+        let mut suspects = self.collector.chunk(chunk, &wrapped.cut, &mut |bytes| {
+            self.detector.candidates(&mut self.scratch, bytes, &(0..0), place);
+            self.detector.unwrapped(&mut self.scratch, bytes, place, true)
+        });
+        self.limited |= self.collector.limited();
         if let Some(log) = log {
             let normalised = log.normaliser.normalised();
             let all = 0..normalised.text().len();
             let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, place);
+            let decoded = self.unwrapped(normalised.text(), place, chunk.ends);
             candidates = log::both(candidates, normal, normalised);
+            wrapped.candidates.extend(log::placed(decoded.candidates, normalised));
         }
-        if candidates.is_empty() {
-            return Vec::new();
+        if candidates.is_empty() && wrapped.candidates.is_empty() {
+            return suspects;
         }
         // Every candidate is masked in snippets, also those that yield to a better one.
-        let masked: Vec<Masked> = candidates.iter().map(Masked::of).collect();
+        let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates));
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
         });
-        let mut suspects = Vec::new();
+        join(&mut candidates, wrapped.candidates);
         let mut so_far = (0, chunk.start);
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
             if candidate.rule.skip_report {
@@ -179,7 +237,7 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            let mut suspect = Suspect::of(chunk.bytes, candidate, &masked, Region { start, end });
+            let mut suspect = Suspect::of(chunk.bytes, candidate, &masks, Region { start, end });
             if let Some(log) = log {
                 suspect.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
             }
@@ -188,11 +246,24 @@ impl<'p> Searcher<'p> {
         suspects
     }
 
+    /// What is encoded in bytes that were searched just now.
+    fn unwrapped(&mut self, bytes: &[u8], place: Where<'_>, ends: bool) -> Unwrapped<'p> {
+        let unwrapped = self.detector.unwrapped(&mut self.scratch, bytes, place, ends);
+        self.limited |= unwrapped.limited;
+        unwrapped
+    }
+
+    /// Whether something in the object at hand was too large when decoded; forgets it.
+    pub(super) fn limited(&mut self) -> bool {
+        std::mem::take(&mut self.limited)
+    }
+
     /// Everything suspicious in an object of git, whose paths are not known yet.
-    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: u64) -> io::Result<Vec<Suspect>> {
+    pub(super) fn suspects(&mut self, content: &mut dyn Read, size: Option<u64>) -> io::Result<Vec<Suspect>> {
         let mut buffer = std::mem::take(&mut self.buffer);
+        self.collector = Collector::default();
         let mut suspects = Vec::new();
-        let ended = read::chunks(content, Some(size), self.plan.chunk, &mut buffer, &mut |chunk| {
+        let ended = read::chunks(content, size, self.plan.chunk, &mut buffer, &mut |chunk| {
             suspects.extend(self.chunk(Where::Unknown, chunk, None));
             ControlFlow::Continue(())
         });
@@ -201,8 +272,31 @@ impl<'p> Searcher<'p> {
     }
 }
 
-fn unread(origin: &Origin, error: &io::Error) -> Skip {
-    let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+/// The path that rules and allowlists ask about: of a member, behind its archive's.
+fn path(origin: &Origin) -> Option<Cow<'_, [u8]>> {
+    match origin {
+        Origin::Member { archive, name } => {
+            let archive = archive.as_os_str().as_encoded_bytes();
+            Some([archive, b"!/", name.as_bytes()].concat().into())
+        }
+        // What is allowed at a path is allowed in every run of a job.
+        Origin::Log { .. } => Some(origin.lasting_name().into_bytes().into()),
+        _ => origin.path().map(|path| path.as_os_str().as_encoded_bytes().into()),
+    }
+}
+
+/// For what was not searched to its end because it grew too much.
+pub(super) fn too_much(origin: &Origin) -> Skip {
+    let detail = "something in it is too large when decoded; the first part of that was searched".to_owned();
+    Skip { origin: origin.clone(), why: Why::DecodeLimit, detail }
+}
+
+pub(super) fn unread(origin: &Origin, error: &io::Error) -> Skip {
+    let inner = error.get_ref();
+    if let Some(Unread { why, detail }) = inner.and_then(|inner| inner.downcast_ref()) {
+        return Skip { origin: origin.clone(), why: *why, detail: detail.clone() };
+    }
+    let why = match inner.and_then(|inner| inner.downcast_ref()) {
         Some(packed) => super::packed::why(packed),
         None if error.kind() == io::ErrorKind::PermissionDenied => Why::PermissionDenied,
         None => Why::ReadError,

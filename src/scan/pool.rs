@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use crossbeam_channel::bounded;
 
-/// Jobs that travel together; opening a file costs less than a channel's handshake.
-const BATCH: usize = 32;
+/// Files that travel together; opening one costs less than a channel's handshake.
+pub const FILES: usize = 32;
 
 /// Batches that may be under way or wait for an earlier one. Bounds memory when one job takes long.
 const IN_FLIGHT: usize = 512;
@@ -18,14 +18,16 @@ struct Part<R> {
     done: bool,
 }
 
-/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), and calls
-/// `consume` on this thread with the results in the order of the jobs. Results of the earliest unfinished batch are
-/// handed over at once.
+/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), `size` of them at a time, and calls
+/// `consume` on this thread with the results in the order of the jobs. Urgent results of the earliest unfinished batch are
+/// handed over at once, others with the next urgent one or the end of their batch.
 pub fn in_order<J: Send, R: Send, S>(
     threads: usize,
+    size: usize,
     produce: impl FnOnce(&mut dyn FnMut(J) -> ControlFlow<()>) + Send,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, J, &mut dyn FnMut(R)) + Sync,
+    is_urgent: impl Fn(&R) -> bool + Sync,
     mut consume: impl FnMut(R),
 ) {
     let (give, take) = bounded::<(usize, Vec<J>)>(2 * threads);
@@ -34,7 +36,7 @@ pub fn in_order<J: Send, R: Send, S>(
     let (enter, leave) = bounded::<()>(IN_FLIGHT);
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            let mut batch = Vec::with_capacity(BATCH);
+            let mut batch = Vec::with_capacity(size);
             let mut number = 0;
             let mut send = |batch: Vec<J>| {
                 number += 1;
@@ -42,7 +44,7 @@ pub fn in_order<J: Send, R: Send, S>(
             };
             produce(&mut |job| {
                 batch.push(job);
-                if batch.len() < BATCH || send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))) {
+                if batch.len() < size || send(std::mem::replace(&mut batch, Vec::with_capacity(size))) {
                     ControlFlow::Continue(())
                 } else {
                     ControlFlow::Break(())
@@ -53,17 +55,22 @@ pub fn in_order<J: Send, R: Send, S>(
             }
         });
         for _ in 0..threads.max(1) {
-            let (take, report, state, work) = (take.clone(), report.clone(), &state, &work);
+            let (take, report, state, work, is_urgent) = (take.clone(), report.clone(), &state, &work, &is_urgent);
             scope.spawn(move || {
                 let mut state = state();
-                for (number, jobs) in take {
+                for (batch, jobs) in take {
+                    let mut results = Vec::new();
                     for job in jobs {
                         work(&mut state, job, &mut |result| {
-                            // Nobody listens any more only when the consumer panicked; the scope reports that.
-                            drop(report.send(Part { batch: number, results: vec![result], done: false }));
+                            let urgent = is_urgent(&result);
+                            results.push(result);
+                            if urgent {
+                                // Nobody listens any more only when the consumer panicked; the scope reports that.
+                                drop(report.send(Part { batch, results: std::mem::take(&mut results), done: false }));
+                            }
                         });
                     }
-                    drop(report.send(Part { batch: number, results: Vec::new(), done: true }));
+                    drop(report.send(Part { batch, results, done: true }));
                 }
             });
         }
@@ -102,6 +109,7 @@ mod tests {
             let mut seen = Vec::new();
             in_order(
                 threads,
+                FILES,
                 |give| {
                     for job in 0..10_000 {
                         if give(job).is_break() {
@@ -117,6 +125,7 @@ mod tests {
                     emit(2 * job);
                     emit(2 * job + 1);
                 },
+                |result| result % 3 == 0,
                 |result| seen.push(result),
             );
             assert!(seen.iter().copied().eq(0..20_000), "{threads} threads");

@@ -1,12 +1,13 @@
 //! The text around a secret, with every secret in it masked.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
 use crate::detect::Candidate;
 use crate::finding::Snippet;
-use crate::rule::Rule;
+use crate::rule::{Confidence, Rule};
 
 /// How much of a line is kept on either side of a secret, in bytes.
 const KEPT: usize = 160;
@@ -20,15 +21,71 @@ const NEIGHBOURS: usize = 64;
 /// Longest kind prefix that is shown unmasked, in bytes.
 const PREFIX: usize = 32;
 
-/// A secret to mask: where one was found, and its bytes, for further copies nearby.
-pub(super) struct Masked {
-    span: Range<usize>,
-    shown: String,
+/// Copies of secrets are looked for by so many of their first bytes: the most that a secret has.
+const HEADS: [usize; 3] = [16, 6, 1];
+
+/// All secrets of a chunk: where they were found, and their bytes, for further copies nearby.
+pub(super) struct Masks<'b> {
+    bytes: &'b [u8],
+    /// Where they were found, sorted, and how each shows.
+    spans: Vec<(Range<usize>, String)>,
+    /// Bytes of the longest.
+    longest: usize,
+    /// Those that begin so, as indices of spans; each text once.
+    heads: [HashMap<&'b [u8], Vec<usize>>; HEADS.len()],
 }
 
-impl Masked {
-    pub(super) fn of(candidate: &Candidate<'_>) -> Self {
-        Masked { span: candidate.span.clone(), shown: redacted(candidate.rule, &candidate.token) }
+impl<'b> Masks<'b> {
+    pub(super) fn of<'c>(bytes: &'b [u8], candidates: impl Iterator<Item = &'c Candidate<'c>>) -> Self {
+        let mut spans = Vec::new();
+        // Copies of these are not masked: they are most likely words.
+        let mut words = HashSet::new();
+        for candidate in candidates {
+            let span = match candidate.wrapping.layers.is_empty() {
+                true => candidate.span.clone(),
+                // All of it: what stands beside the secret in its encoded text could be put together with what is shown.
+                false => candidate.wrapping.text.clone(),
+            };
+            if candidate.confidence == Confidence::Low && candidate.rule.provider == "generic" {
+                words.insert(span.clone());
+            }
+            spans.push((span, redacted(candidate.rule, &candidate.token)));
+        }
+        spans.sort_by_key(|(span, _)| (span.start, span.end));
+        let longest = spans.iter().map(|(span, _)| span.len()).max().unwrap_or(0);
+        let mut heads: [HashMap<&[u8], Vec<usize>>; HEADS.len()] = Default::default();
+        let mut seen = HashSet::new();
+        for (index, (span, _)) in spans.iter().enumerate().filter(|(_, (span, _))| !words.contains(span)) {
+            let secret = &bytes[span.clone()];
+            if let Some(table) = HEADS.iter().position(|len| *len <= secret.len())
+                && seen.insert(secret)
+            {
+                heads[table].entry(&secret[..HEADS[table]]).or_default().push(index);
+            }
+        }
+        Masks { bytes, spans, longest, heads }
+    }
+
+    /// The secrets that were found in the window or reach into it, and the copies of secrets in it.
+    fn within(&self, window: &Range<usize>) -> Vec<(Range<usize>, &str)> {
+        let first = self.spans.partition_point(|(span, _)| span.start + self.longest < window.start);
+        let found = self.spans[first..].iter().take_while(|(span, _)| span.start < window.end);
+        let mut places: Vec<(Range<usize>, &str)> = found
+            .filter(|(span, _)| window.start < span.end)
+            .map(|(span, shown)| (span.clone(), shown.as_str()))
+            .collect();
+        for at in window.clone() {
+            for (head, table) in HEADS.iter().zip(&self.heads).filter(|(_, table)| !table.is_empty()) {
+                let rest = &self.bytes[at..window.end];
+                let alike = rest.get(..*head).and_then(|head| table.get(head));
+                for (span, shown) in alike.into_iter().flatten().map(|index| &self.spans[*index]) {
+                    if rest.starts_with(&self.bytes[span.clone()]) {
+                        places.push((at..at + span.len(), shown));
+                    }
+                }
+            }
+        }
+        places
     }
 }
 
@@ -63,14 +120,15 @@ fn around(bytes: &[u8], span: &Range<usize>, most: usize) -> Range<usize> {
     start..end
 }
 
-/// The text around `span`, which shows as `redacted`, with all of `masked` masked. `line` is where `span` begins.
-pub(super) fn mask(bytes: &[u8], span: &Range<usize>, redacted: &str, masked: &[Masked], line: u64) -> Snippet {
+/// The text around `span`, which shows as `redacted`, with all of `masks` masked. `line` is where `span` begins.
+pub(super) fn mask(span: &Range<usize>, redacted: &str, masks: &Masks<'_>, line: u64) -> Snippet {
+    let bytes = masks.bytes;
     let window = around(bytes, span, KEPT);
     let window = character_start(bytes, window.start)..character_start(bytes, window.end);
     let cut_before = window.start > 0 && bytes[window.start - 1] != b'\n';
     let cut_after = bytes.get(window.end).is_some_and(|&next| next != b'\n');
     let (mut text, mut mark, mut done) = (String::new(), 0..0, window.start);
-    for (place, shown) in places(bytes, &window, span, redacted, masked) {
+    for (place, shown) in places(&window, span, redacted, masks) {
         text.push_str(&String::from_utf8_lossy(&bytes[done..place.start.max(done)]));
         let from = text.len();
         text.push_str(shown);
@@ -86,22 +144,26 @@ pub(super) fn mask(bytes: &[u8], span: &Range<usize>, redacted: &str, masked: &[
     Snippet { line, text, mark, cut_before, cut_after }
 }
 
+/// The secret alone, where what stands around it is too far apart.
+pub(super) fn alone(redacted: &str, line: u64) -> Snippet {
+    Snippet { line, text: redacted.to_owned(), mark: 0..redacted.len(), cut_before: true, cut_after: true }
+}
+
 /// What has to be masked in the window and how it shows: disjoint, from the left.
 fn places<'m>(
-    bytes: &[u8],
     window: &Range<usize>,
     span: &Range<usize>,
     redacted: &'m str,
-    masked: &'m [Masked],
+    masks: &'m Masks<'_>,
 ) -> Vec<(Range<usize>, &'m str)> {
     let mut places: Vec<(Range<usize>, &str)> = vec![(span.clone(), redacted)];
-    for one in masked {
-        if one.span.start < window.end && window.start < one.span.end {
-            places.push((one.span.clone(), &one.shown));
-        }
-        let copies = memchr::memmem::find_iter(&bytes[window.clone()], &bytes[one.span.clone()]);
-        places.extend(copies.map(|at| (window.start + at..window.start + at + one.span.len(), one.shown.as_str())));
+    // Of what is most likely a word, copies are masked beside itself alone.
+    let own = &masks.bytes[span.clone()];
+    if own.len() <= window.len() {
+        let copies = memchr::memmem::find_iter(&masks.bytes[window.clone()], own);
+        places.extend(copies.map(|at| (window.start + at..window.start + at + own.len(), redacted)));
     }
+    places.extend(masks.within(window));
     places.sort_by_key(|(place, _)| place.start);
     let mut merged: Vec<(Range<usize>, &str)> = Vec::new();
     for (place, shown) in places {

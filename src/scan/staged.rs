@@ -3,7 +3,7 @@
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
 
-use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::object::Searcher;
@@ -12,7 +12,7 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Allowed, Finding, Verdict};
 use crate::origin::{ObjectId, Origin};
-use crate::secret::Fingerprint;
+use crate::secret::Secret;
 use crate::source::files;
 use crate::source::git::{Change, Environment, Layout, Reader, Staged, Stores, check_owner, staged, to_path};
 
@@ -47,6 +47,7 @@ pub(super) fn run(
     let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
     pool::in_order(
         plan.jobs.min(changes.len()).max(1),
+        pool::FILES,
         |give| {
             for change in &changes {
                 if give(change).is_break() {
@@ -60,7 +61,8 @@ pub(super) fn run(
             removed: &removed,
             max_size: plan.files.max_size,
         },
-        |worker, change, emit| emit(worker.change(change)),
+        |worker, change, emit| emit(worker.survive(change)),
+        Outcome::is_urgent,
         |outcome: Outcome| {
             outcome.findings.into_iter().for_each(&mut *tell);
             coverage.add(outcome.coverage);
@@ -78,12 +80,26 @@ struct Worker<'p> {
 }
 
 impl Worker<'_> {
+    /// A bug met in one file must not keep the others from being read.
+    fn survive(&mut self, change: &Change) -> Outcome {
+        catch_unwind(AssertUnwindSafe(|| self.change(change))).unwrap_or_else(|_| {
+            let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+            let detail = "the search failed; the file is not covered".to_owned();
+            let skips = vec![Skip { origin, why: Why::Panicked, detail }];
+            Outcome { coverage: Coverage { skips, ..Coverage::default() }, ..Outcome::default() }
+        })
+    }
+
     fn change(&mut self, change: &Change) -> Outcome {
         let mut outcome = Outcome::default();
         if self.searcher.interrupted() {
             return outcome;
         }
         let origin = Origin::Staged { path: to_path(&change.path), id: change.id };
+        if change.is_renamed {
+            outcome.findings = self.searcher.named(&origin);
+            return outcome;
+        }
         match self.content(&origin, change.id) {
             Ok(content) => outcome = self.searcher.content(&origin, &content),
             Err(skip) => outcome.coverage.skips.push(skip),
@@ -91,7 +107,10 @@ impl Worker<'_> {
         if outcome.findings.iter().any(|finding| finding.verdict == Verdict::Reported) {
             let old = self.old(change, &origin);
             for finding in &mut outcome.findings {
-                if finding.verdict == Verdict::Reported && old.contains(&finding.fingerprint) {
+                // Not by its fingerprint: that of a weak secret is that of its place, where a new one may stand now.
+                let is_name = finding.secret.is_empty();
+                let is_old = if is_name { change.before.is_some() } else { old.contains(&finding.secret) };
+                if finding.verdict == Verdict::Reported && is_old {
                     let reason = "HEAD has it already: scan the files or --history".to_owned();
                     finding.verdict = Verdict::Allowed(Allowed { by: "head", reason });
                 }
@@ -112,15 +131,15 @@ impl Worker<'_> {
         }
     }
 
-    /// What `HEAD`'s versions of a file hold.
-    fn old(&mut self, change: &Change, origin: &Origin) -> HashSet<Fingerprint> {
+    /// The secrets in `HEAD`'s versions of a file.
+    fn old(&mut self, change: &Change, origin: &Origin) -> Vec<Secret> {
         let versions: Vec<ObjectId> = change.before.map_or_else(|| self.removed.to_vec(), |before| vec![before]);
-        let mut old = HashSet::new();
+        let mut old = Vec::new();
         for id in versions {
             // A version that cannot be read hides nothing.
             if let Ok(content) = self.content(origin, id) {
                 let found = self.searcher.content(origin, &content).findings;
-                old.extend(found.iter().map(|finding| finding.fingerprint));
+                old.extend(found.into_iter().map(|finding| finding.secret));
             }
         }
         old

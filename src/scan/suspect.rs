@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::Plan;
-use super::snippet::{Masked, lines, mask, redacted};
+use super::snippet::{Masks, alone, lines, mask, redacted};
+use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
+use crate::detect::evidence::Judgement;
 use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
 use crate::origin::{Origin, Provenance};
+use crate::place::slashed;
 use crate::rule::{Confidence, Rule};
 use crate::secret::{Fingerprint, Secret};
 
@@ -18,6 +21,13 @@ pub(super) struct Place<'a> {
     pub path: Option<&'a [u8]>,
     /// The commit that brought it there, in hex.
     pub commit: Option<&'a str>,
+}
+
+/// A secret whose text is longer is shown without what stands around it, in bytes: no chunk is sure to have all of that.
+const LONG: usize = MARGIN / 2;
+
+fn is_long(candidate: &Candidate<'_>) -> bool {
+    candidate.span.len() > LONG
 }
 
 /// See the module.
@@ -33,35 +43,71 @@ pub(super) struct Suspect {
     region: Region,
     confidence: Confidence,
     proof: Proof,
+    judgement: Option<Judgement>,
+    decoded: Vec<&'static str>,
 }
 
 impl Suspect {
-    /// Takes from `bytes` what will be needed. `masked` is all that must not show in the snippet.
-    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masked: &[Masked], region: Region) -> Self {
+    /// Takes from `bytes` what will be needed. `masks` is all that must not show in the snippet.
+    pub(super) fn of(bytes: &[u8], candidate: &Candidate<'_>, masks: &Masks<'_>, region: Region) -> Self {
         let redacted = redacted(candidate.rule, &candidate.token);
         Suspect {
             rule: candidate.rule.clone(),
             facts: candidate.facts.clone(),
             token: Secret::new(candidate.token.to_vec()),
-            matched: Secret::new(&bytes[candidate.matched.clone()]),
-            lines: Secret::new(&bytes[lines(bytes, &candidate.matched)]),
-            snippet: mask(bytes, &candidate.span, &redacted, masked, region.start.line),
+            matched: Secret::new(match candidate.wrapping.layers.is_empty() {
+                true => &bytes[candidate.matched.clone()],
+                false => &candidate.wrapping.matched,
+            }),
+            // No comment stands beside what is so long.
+            lines: Secret::new(if is_long(candidate) { &[] } else { &bytes[lines(bytes, &candidate.matched)] }),
+            snippet: match is_long(candidate) {
+                true => alone(&redacted, region.start.line),
+                false => mask(&candidate.span, &redacted, masks, region.start.line),
+            },
             redacted,
             region,
             confidence: candidate.confidence,
             proof: candidate.proof.clone(),
+            judgement: candidate.judgement.clone(),
+            decoded: candidate.wrapping.layers.iter().map(|layer| layer.as_str()).collect(),
         }
     }
 
-    /// The finding. It is allowed only if it is at every one of `places`.
+    /// A file that a rule without a pattern asks for by its path: there is no secret but the file.
+    pub(super) fn named(rule: &Arc<Rule>) -> Self {
+        let text = String::new();
+        Suspect {
+            rule: rule.clone(),
+            facts: Vec::new(),
+            token: Secret::new([]),
+            matched: Secret::new([]),
+            lines: Secret::new([]),
+            snippet: Snippet { line: 1, text, mark: 0..0, cut_before: false, cut_after: false },
+            redacted: "(the file itself)".to_owned(),
+            region: Region { start: Position::START, end: Position::START },
+            confidence: rule.confidence,
+            proof: Proof::Absent,
+            judgement: None,
+            decoded: Vec::new(),
+        }
+    }
+
+    /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
-        self,
+        mut self,
         plan: &Plan,
         origin: Origin,
         places: &[Place<'_>],
         provenance: Option<Arc<Provenance>>,
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
+        if let Some(judgement) = &mut self.judgement {
+            judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>());
+            if self.proof == Proof::Absent {
+                self.confidence = judgement.confidence(self.rule.confidence);
+            }
+        }
         let allowed: Option<Vec<Allowed>> =
             places.iter().map(|place| self.allowed(plan, fingerprint, *place)).collect();
         let verdict = match allowed.and_then(|all| all.into_iter().next()) {
@@ -73,6 +119,7 @@ impl Suspect {
             rule: self.rule,
             secret: self.token,
             redacted: self.redacted,
+            decoded: self.decoded,
             fingerprint,
             origin,
             provenance,
@@ -82,17 +129,21 @@ impl Suspect {
             proof: self.proof,
             verdict,
             facts: self.facts,
+            evidence: self.judgement.map_or_else(Vec::new, |judgement| judgement.evidence),
+            inspected: None,
         }
     }
 
     #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
     fn fingerprint(&self, plan: &Plan, origin: &Origin) -> Fingerprint {
         match (&plan.fingerprint_key, self.rule.is_strong()) {
-            (_, true) => Fingerprint::of_strong(self.token.expose()),
-            (Some(key), false) => Fingerprint::of_keyed(key.expose(), self.token.expose()),
-            (None, false) => {
+            (_, true) if !self.token.is_empty() => Fingerprint::of_strong(self.token.expose()),
+            (Some(key), false) if !self.token.is_empty() => Fingerprint::of_keyed(key.expose(), self.token.expose()),
+            _ => {
                 let (before, after) = self.snippet.neighbours();
-                Fingerprint::of_place(&self.rule.id, origin.to_string().as_bytes(), before, after)
+                let path =
+                    plan.places.of(origin).map_or_else(|| origin.to_string().into_bytes(), |path| slashed(&path));
+                Fingerprint::of_place(&self.rule.id, &path, before, after)
             }
         }
     }

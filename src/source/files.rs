@@ -207,12 +207,14 @@ fn classify(path: &Path, kind: FileType, real_root: &Path) -> Option<Item> {
     }
 }
 
+/// "Too many levels of symbolic links"; the standard library's name for it is not stable yet.
+const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+
 fn link_reason(error: &io::Error) -> Why {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Why::BrokenSymlink,
         io::ErrorKind::PermissionDenied => Why::PermissionDenied,
-        // ELOOP; the standard library's name for it is not stable yet.
-        _ if error.raw_os_error() == Some(40) => Why::SymlinkLoop,
+        _ if error.raw_os_error() == Some(ELOOP) => Why::SymlinkLoop,
         _ => Why::ReadError,
     }
 }

@@ -7,5 +7,6 @@ pub mod files;
 pub mod git;
 pub mod log;
 pub mod read;
+pub mod remote;
 pub mod unpack;
 pub mod worktree;

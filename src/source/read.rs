@@ -30,7 +30,7 @@ pub struct Ended {
     pub stopped: bool,
 }
 
-/// Reads `input` to its end and shows it to `visit` in chunks of about `chunk` bytes. `expected` is the object's size
+/// Reads `input` to its end, or to where that fails, and shows it to `visit` in chunks of about `chunk` bytes. `expected` is the object's size
 /// where it is known; reading goes on to the real end whatever it says.
 ///
 /// A reader that has nothing more at the moment says [`io::ErrorKind::WouldBlock`], once: then the lines that are
@@ -45,7 +45,11 @@ pub fn chunks(
 ) -> io::Result<Ended> {
     let mut cutter = Cutter::new(buffer, expected);
     loop {
-        let filled = cutter.fill(input, chunk + MARGIN)?;
+        let mut failed = None;
+        let filled = cutter.fill(input, chunk + MARGIN).unwrap_or_else(|error| {
+            failed = Some(error);
+            Filled::Ended
+        });
         let own_end = match filled {
             Filled::Ended => cutter.filled,
             Filled::Enough => cutter.filled - MARGIN,
@@ -58,9 +62,14 @@ pub fn chunks(
             bytes: &cutter.buffer.text[..cutter.filled],
             start: cutter.start,
             own: cutter.done..own_end,
+            ends: filled == Filled::Ended,
             encoding: cutter.encoding,
         };
         let stopped = visit(&piece).is_break();
+        // What came before the failure is shown, too.
+        if let Some(error) = failed {
+            return Err(error);
+        }
         if filled == Filled::Ended || stopped {
             return Ok(Ended { bytes: cutter.read, stopped });
         }

@@ -1,16 +1,25 @@
-//! Reads what is compressed as a stream of what is in it: bounded memory, nothing on disk.
+//! Reads what is compressed or archived as streams of what is in it: bounded memory, nothing on disk.
+//!
+//! What it is, its first bytes say; its name does not matter.
 
 use std::cell::Cell;
-use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::ops::ControlFlow;
+use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use zip::result::ZipError;
-use zip::{HasZipMetadata, ZipArchive};
+
+mod archive;
+mod contents;
+mod pdf;
+
+pub use contents::{Show, contents, streamed};
+
+use super::remote::Unread;
+
+pub mod stream;
 
 /// Largest window of a zstd frame, in bytes; `zstd -19` uses 8 MiB.
 const ZSTD_WINDOW: u64 = 32 << 20;
@@ -18,12 +27,18 @@ const ZSTD_WINDOW: u64 = 32 << 20;
 /// Most memory an xz block may ask for, in KiB; `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 96 << 10;
 
-/// What any stream may expand to, in bytes, and how much more than its own size beyond that. Deflate cannot exceed
-/// 1032; a log of one repeated line comes near it.
+/// What anything may expand to, in bytes, with all that is in it, and how many times its size beyond that. Deflate cannot
+/// exceed 1032; a log of one repeated line comes near it.
 const FREE: u64 = 1 << 30;
 const RATIO: u64 = 1100;
 
-/// How something is compressed.
+/// How many packings inside each other are undone unless the user says otherwise: a layer of an image of a package in an archive.
+pub const DEPTH: u8 = 8;
+
+/// Bytes that it takes to say what something is: the header of a tar archive.
+pub const HEAD: usize = 512;
+
+/// How something is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
     /// RFC 1952, any number of members.
@@ -32,35 +47,86 @@ pub enum Packing {
     Zstd,
     /// The .xz format, any number of streams.
     Xz,
-    /// An archive of members that are each stored or deflated.
+    /// bzip2, any number of streams.
+    Bzip2,
+    /// The frame format of LZ4.
+    Lz4,
+    /// An archive of members that are each stored or compressed.
     Zip,
+    /// POSIX, GNU, or older.
+    Tar,
+    /// As of Unix: Debian packages, static libraries.
+    Ar,
+    /// The three text formats of cpio.
+    Cpio,
+    /// A package of RPM: a compressed cpio archive behind headers.
+    Rpm,
+    /// Compressed streams in a document.
+    Pdf,
+    /// A format whose members are not read.
+    Foreign(&'static str),
+}
+
+impl Packing {
+    /// Whether it is one stream and nothing else.
+    pub fn is_stream(self) -> bool {
+        matches!(self, Packing::Gzip | Packing::Zstd | Packing::Xz | Packing::Bzip2 | Packing::Lz4)
+    }
 }
 
 /// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 4] = [
+const MAGIC: [(&[u8], Packing); 15] = [
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
     (b"\xfd7zXZ\0", Packing::Xz),
+    (b"BZh", Packing::Bzip2),
+    (b"\x04\x22\x4d\x18", Packing::Lz4),
     (b"PK\x03\x04", Packing::Zip),
+    (b"PK\x05\x06", Packing::Zip),
+    (b"!<arch>\n", Packing::Ar),
+    (b"070701", Packing::Cpio),
+    (b"070702", Packing::Cpio),
+    (b"070707", Packing::Cpio),
+    (b"\xed\xab\xee\xdb", Packing::Rpm),
+    (b"%PDF-", Packing::Pdf),
+    (b"7z\xbc\xaf\x27\x1c", Packing::Foreign("7z")),
+    (b"Rar!\x1a\x07", Packing::Foreign("rar")),
 ];
 
-/// The packing of something that begins with `head`.
+/// The packing of something that begins with `head`, its first [`HEAD`] bytes or all there are.
 pub fn packing(head: &[u8]) -> Option<Packing> {
-    MAGIC.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, packing)| packing)
+    let found = MAGIC.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, packing)| packing);
+    match found {
+        // These begin as text may.
+        Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
+        Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
+        None => archive::is_tar(head).then_some(Packing::Tar),
+        found => found,
+    }
 }
 
-/// Reads as many first bytes as it takes to say what the packing is; waits for no more. Returns them, to be read again.
+/// After the level: the number pi begins a block, the square root of pi an empty stream's end.
+fn is_bzip2(head: &[u8]) -> bool {
+    let block = head.get(4..10);
+    head.get(3).is_some_and(|level| (b'1'..=b'9').contains(level))
+        && (block == Some(b"1AY&SY") || block == Some(b"\x17\x72\x45\x38\x50\x90"))
+}
+
+/// Reads as many first bytes as it takes to say whether it is compressed; waits for no more. Returns them, to be read again.
 pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     loop {
-        let mut byte = [0; 8];
-        let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head));
+        let mut bytes = [0; HEAD];
+        let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head))
+            || (head.starts_with(b"BZh") && head.len() < 10)
+            // The name at the start of a tar archive is filled up with zeros; no text has any.
+            || (head.len() < HEAD && head.contains(&0) && !head.contains(&b'\n'));
         if !undecided {
             return Ok(head);
         }
-        match input.read(&mut byte) {
+        match input.read(&mut bytes) {
             Ok(0) => return Ok(head),
-            Ok(len) => head.extend_from_slice(&byte[..len]),
+            Ok(len) => head.extend_from_slice(&bytes[..len]),
             Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
             Err(error) => return Err(error),
         }
@@ -71,8 +137,14 @@ pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It would never end.
-    #[error("expands to more than {RATIO} times its size; this is no log")]
+    #[error("expands to more than {RATIO} times its size")]
     Bomb,
+    /// Archives inside of archives, deeper than is asked for.
+    #[error("packed in more layers than --archive-depth")]
+    Deep,
+    /// An archive inside of another one that is larger than what is kept of one.
+    #[error("an archive of more than {} MiB inside of another one", contents::KEPT >> 20)]
+    Large,
     /// A member of a zip archive has a password.
     #[error("encrypted")]
     Encrypted,
@@ -84,11 +156,17 @@ pub enum Error {
     Corrupt(String),
 }
 
-/// The content of a stream that is packed in any way but zip. Its errors hold an [`Error`] where the content is to blame.
+/// The content of a stream that is packed in a way that is a stream. Its errors hold an [`Error`] where the content is to blame.
 pub fn unpacked<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
-    let read = Rc::new(Cell::new(0));
-    let input = BufReader::with_capacity(64 << 10, Counted { input: Patient(input), read: read.clone() });
-    let output: Box<dyn Read + 'r> = match packing {
+    let meter = Meter::default();
+    let input = Counted { input: Patient(input), meter: meter.clone() };
+    Ok(Box::new(Guarded { output: decoder(packing, input)?, meter }))
+}
+
+/// What decompresses.
+fn decoder<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    let input = BufReader::with_capacity(64 << 10, input);
+    Ok(match packing {
         Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
         Packing::Zstd => {
             let mut decoder = FrameDecoder::new();
@@ -96,59 +174,13 @@ pub fn unpacked<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<d
             Box::new(Frames { input, decoder, in_frame: false })
         }
         Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY)),
-        Packing::Zip => {
-            let detail = "a zip archive can only be read from a file; save it first".to_owned();
+        Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Packing::Lz4 => Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input))),
+        other => {
+            let detail = format!("{other:?} archives are more than one stream");
             return Err(io::Error::other(Error::Unsupported(detail)));
         }
-    };
-    Ok(Box::new(Guarded { output, read, written: 0 }))
-}
-
-/// A member of a zip archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its name, lossy for bytes that are no UTF-8.
-    pub name: String,
-    /// Bytes of its content, as the archive claims.
-    pub size: u64,
-}
-
-/// Is shown a member and its content.
-pub type Visit<'v> = dyn FnMut(&Member, Result<&mut dyn Read, Error>) -> ControlFlow<()> + 'v;
-
-/// Shows `visit` every file of a zip archive with its content, in the order of its directory, until it breaks.
-pub fn members(archive: impl Read + Seek, visit: &mut Visit<'_>) -> Result<(), Error> {
-    let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
-    for index in 0..archive.len() {
-        let (member, encrypted) = {
-            let raw = archive.by_index_raw(index).map_err(zip_error)?;
-            if raw.is_dir() {
-                continue;
-            }
-            (Member { name: String::from_utf8_lossy(raw.name_raw()).into_owned(), size: raw.size() }, raw.encrypted())
-        };
-        let flow = match archive.by_index(index) {
-            _ if encrypted => visit(&member, Err(Error::Encrypted)),
-            Err(error) => visit(&member, Err(zip_error(error))),
-            Ok(content) => {
-                let read = Rc::new(Cell::new(content.get_metadata().compressed_size));
-                visit(&member, Ok(&mut Guarded { output: Box::new(content), read, written: 0 }))
-            }
-        };
-        if flow.is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-fn zip_error(error: ZipError) -> Error {
-    match error {
-        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            Error::Unsupported(error.to_string())
-        }
-        other => Error::Corrupt(other.to_string()),
-    }
+    })
 }
 
 /// Waits where its reader would block: what decompresses cannot be interrupted.
@@ -165,16 +197,23 @@ impl<R: Read> Read for Patient<R> {
     }
 }
 
-/// Counts what goes into a decompressor.
+/// What went into the outermost packing so far, and what came out of all of them. An archive on a disk counts whole.
+#[derive(Clone, Debug, Default)]
+struct Meter {
+    read: Rc<Cell<u64>>,
+    written: Rc<Cell<u64>>,
+}
+
+/// Counts what goes into the outermost decompressor.
 struct Counted<R> {
     input: R,
-    read: Rc<Cell<u64>>,
+    meter: Meter,
 }
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let len = self.input.read(space)?;
-        self.read.set(self.read.get() + len as u64);
+        self.meter.read.set(self.meter.read.get() + len as u64);
         Ok(len)
     }
 }
@@ -182,26 +221,45 @@ impl<R: Read> Read for Counted<R> {
 /// Stops what expands without end, and names what is broken.
 struct Guarded<'r> {
     output: Box<dyn Read + 'r>,
-    read: Rc<Cell<u64>>,
-    written: u64,
+    meter: Meter,
 }
 
 impl Read for Guarded<'_> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let len = self.output.read(space).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted | io::ErrorKind::PermissionDenied => error,
-            _ if error.raw_os_error().is_some() => error,
-            _ if error.get_ref().is_some_and(|inner| inner.is::<Error>()) => error,
-            io::ErrorKind::OutOfMemory | io::ErrorKind::Unsupported => {
-                io::Error::other(Error::Unsupported(error.to_string()))
-            }
-            _ => io::Error::other(Error::Corrupt(error.to_string())),
-        })?;
-        self.written += len as u64;
-        if self.written > FREE && self.written / RATIO > self.read.get() {
+        let len = self.output.read(space).map_err(named)?;
+        let written = self.meter.written.get() + len as u64;
+        self.meter.written.set(written);
+        if written > FREE && written / RATIO > self.meter.read.get() {
             return Err(io::Error::other(Error::Bomb));
         }
         Ok(len)
+    }
+}
+
+/// The error with an [`Error`] in it, unless it came from below and not from the content.
+fn named(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::PermissionDenied | io::ErrorKind::WouldBlock => error,
+        _ if error.raw_os_error().is_some() => error,
+        _ if error.get_ref().is_some_and(|inner| inner.is::<Error>() || inner.is::<Unread>()) => error,
+        io::ErrorKind::OutOfMemory | io::ErrorKind::Unsupported => {
+            io::Error::other(Error::Unsupported(error.to_string()))
+        }
+        _ => io::Error::other(Error::Corrupt(error.to_string())),
+    }
+}
+
+/// All frames of an lz4 stream, one after the other.
+struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let len = self.0.read(space)?;
+            if len > 0 || space.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(len);
+            }
+        }
     }
 }
 
@@ -275,6 +333,18 @@ mod tests {
         packed.finish().unwrap()
     }
 
+    fn bzip2(text: &[u8]) -> Vec<u8> {
+        let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        packed.write_all(text).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn lz4(text: &[u8]) -> Vec<u8> {
+        let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        packed.write_all(text).unwrap();
+        packed.finish().unwrap()
+    }
+
     fn content(packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut input = packed;
         let head = head(&mut input)?;
@@ -286,7 +356,7 @@ mod tests {
     #[test]
     fn every_format_gives_its_content_also_in_several_parts() {
         let text: Vec<u8> = (0..20_000u32).flat_map(|number| number.to_le_bytes()).collect();
-        for pack in [gzip, zstd, xz] {
+        for pack in [gzip, zstd, xz, bzip2, lz4] {
             assert_eq!(content(&pack(&text)).unwrap(), text);
             let twice = [pack(b"one "), pack(b"two")].concat();
             assert_eq!(content(&twice).unwrap(), b"one two");
@@ -296,9 +366,9 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_corrupt_and_never_an_end() {
         let text: Vec<u8> = (0..5000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
-        for pack in [gzip, zstd, xz] {
+        for pack in [gzip, zstd, xz, bzip2] {
             let packed = pack(&text);
-            for cut in (8..packed.len()).step_by(packed.len() / 12) {
+            for cut in (12..packed.len()).step_by(packed.len() / 12) {
                 let error = content(&packed[..cut]).expect_err("it is cut off");
                 let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
                 assert!(matches!(inner, Some(Error::Corrupt(_))), "{error:?} at {cut} of {}", packed.len());
@@ -308,8 +378,8 @@ mod tests {
 
     #[test]
     fn a_bomb_is_stopped() {
-        let read = Rc::new(Cell::new(1000));
-        let mut guarded = Guarded { output: Box::new(io::repeat(0)), read, written: FREE };
+        let meter = Meter { read: Rc::new(Cell::new(1000)), written: Rc::new(Cell::new(FREE)) };
+        let mut guarded = Guarded { output: Box::new(io::repeat(0)), meter };
         let error = io::copy(&mut guarded, &mut io::sink()).unwrap_err();
         assert!(error.get_ref().is_some_and(|inner| matches!(inner.downcast_ref(), Some(Error::Bomb))));
     }
@@ -323,28 +393,5 @@ mod tests {
             }
         }
         assert_eq!(head(&mut b"hi\n".as_slice().chain(Never)).unwrap(), b"hi\n");
-    }
-
-    #[test]
-    fn members_of_a_zip_come_in_their_order() {
-        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-        for name in ["build/1_Set up.txt", "build/2_Run.txt"] {
-            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-            archive.write_all(name.as_bytes()).unwrap();
-        }
-        let mut seen = Vec::new();
-        members(archive.finish().unwrap(), &mut |member, content| {
-            let mut text = String::new();
-            content.unwrap().read_to_string(&mut text).unwrap();
-            assert_eq!(text, member.name);
-            seen.push(text);
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-        assert_eq!(seen, ["build/1_Set up.txt", "build/2_Run.txt"]);
-        assert!(matches!(
-            members(io::Cursor::new(b"PK\x03\x04junk"), &mut |_, _| ControlFlow::Break(())),
-            Err(Error::Corrupt(_))
-        ));
     }
 }

@@ -149,9 +149,16 @@ fn a_broken_rule_file_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_rule_about_names_of_files_says_that_it_finds_nothing() {
-    let tree = Tree::with(&[("rules.toml", "[[rules]]\nid = 'own-p12'\npath = '\\.p12$'\n"), ("x.p12", "x")]);
-    tree.scan(&["--rules", "rules.toml"]).exits(0).says("warning: rule `own-p12` has no regex and finds nothing");
+fn a_rule_about_names_of_files_finds_the_file() {
+    let rules = "[[rules]]\nid = 'own-p12'\npath = '\\.p12$'\n[[rules.allowlists]]\npaths = ['^ok/']\n";
+    let tree = Tree::with(&[("rules.toml", rules), ("x.p12", "x"), ("ok/y.p12", ""), ("empty.p12", ""), ("p12", "x")]);
+    let found = tree.json(&["--rules", "rules.toml"]);
+    let places: Vec<_> = findings(&found).iter().map(|finding| finding["path"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(places, ["empty.p12", "x.p12"]);
+    let prints: Vec<_> = findings(&found).iter().map(|finding| finding["fingerprint"].clone()).collect();
+    assert_ne!(prints[0], prints[1], "each file is known by itself");
+    let shown = tree.scan(&["--rules", "rules.toml", "x.p12"]).exits(1);
+    assert!(shown.out.contains("own-p12") && shown.out.contains("x.p12:1:1"), "{}", shown.out);
 }
 
 /// An empty file, an empty directory, nothing on standard input: read, and clean.

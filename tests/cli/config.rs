@@ -148,3 +148,16 @@ fn weak_secrets_are_keyed() {
     assert_eq!(one[0].1, one[1].1, "with a key it is that of the secret");
     assert_ne!(one[0].1, two[0].1);
 }
+
+/// gitleaks' own file has a rule for any assignment; the rule that knows whose token it is says more, however little of
+/// the line it takes.
+#[test]
+fn a_generic_rule_yields_to_one_that_knows_the_token() {
+    let own = "[[rules]]\nid='own'\nregex='own_[0-9a-z]{20}'\nkeywords=['own_']\n";
+    let generic = "[[rules]]\nid='generic-api-key'\nregex='token ?= ?([0-9a-z_.-]{10,80})'\nkeywords=['token']\n";
+    let tree =
+        Tree::with(&[(".gitleaks.toml", &format!("{own}{generic}")), ("a", "token = own_0123456789abcdefghij.xyz\n")]);
+    let found = tree.json(&["a"]);
+    let rules: Vec<_> = findings(&found).iter().map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(rules, ["own"]);
+}

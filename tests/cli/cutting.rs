@@ -22,6 +22,7 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         targets: vec![Target::Path(path.to_owned())],
         history: None,
         staged: None,
+        remote: None,
         files: Default::default(),
         log: None,
         rules: Arc::new(RULES.clone()),
@@ -29,7 +30,10 @@ fn scanned(path: &Path, chunk: usize) -> Vec<String> {
         confidence: Confidence::Low,
         accept: Vec::new(),
         fingerprint_key: None,
+        places: Default::default(),
         now: 0,
+        decode: 3,
+        unpack: 8,
         chunk,
     };
     let mut all = Vec::new();
@@ -47,11 +51,37 @@ fn text(seed: u64, lead: usize, filler: &str) -> String {
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (rule, press) = &presses[(number >> 33) as usize % presses.len()];
         let leak = &rule.leaks[(number >> 20) as usize % rule.leaks.len()];
-        text += &press.expand(leak, number >> 40).unwrap();
+        let leak = press.expand(leak, number >> 40).unwrap();
+        text += &match number >> 60 {
+            0 => data_encoding::BASE64.encode(leak.as_bytes()),
+            1 => lines(&data_encoding::BASE64.encode(leak.repeat(9).as_bytes())),
+            2 => packed(&leak, 0),
+            // Longer than a chunk's margins, with and without lines.
+            3 => packed(&leak, 30_000),
+            4 => lines(&packed(&leak, 30_000)),
+            5 => data_encoding::BASE64.encode(packed(&leak, 20_000).as_bytes()),
+            6 => data_encoding::HEXLOWER.encode(leak.repeat(5).as_bytes()),
+            7 => leak.replace('_', "\\u005f").replace('-', "\\x2d").replace('\n', "\\n"),
+            8 => leak.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+            _ => leak,
+        };
         text += &filler.repeat((number >> 50) as usize % 200);
         text.push('\n');
     }
     text
+}
+
+fn lines(text: &str) -> String {
+    let lines: Vec<&str> = text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("\n{}\n", lines.join("\r\n"))
+}
+
+/// Base64 of gzip of a leak and of so many bytes that cannot be compressed.
+fn packed(leak: &str, more: u32) -> String {
+    let noise: Vec<u8> = (0..more).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&[leak.as_bytes(), b"\n", &noise].concat()).unwrap();
+    data_encoding::BASE64.encode(&packed.finish().unwrap())
 }
 
 /// What stands between leaks: nothing special, wide characters alone, line ends, runs.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use stanch::coverage::Why;
+use stanch::detect::evidence::{Class, THRESHOLD, sign};
 use stanch::exit::Exit;
 use stanch::rule::ProofKind;
 
@@ -57,6 +58,26 @@ fn table_of_rules() -> String {
         writeln!(text, "| `{id}` | {about} | {proof} | {} | {severity} |", due(rule).as_str()).unwrap();
     }
     text
+}
+
+/// Every sign of `detect::evidence` with its weights.
+fn evidence() -> String {
+    let mut text =
+        "| sign | given when | generic | context | prefixed |\n| --- | --- | ---: | ---: | ---: |\n".to_owned();
+    for sign in sign::ALL {
+        let weight = |class| match sign.weight(class) {
+            0 => String::new(),
+            points => format!("{points:+}"),
+        };
+        let [generic, context, prefixed] = [Class::Generic, Class::Context, Class::Prefixed].map(weight);
+        writeln!(text, "| `{}` | {} | {generic} | {context} | {prefixed} |", sign.name, sign.about).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_threshold_is_as_said() {
+    assert!(read("docs/evidence.md").contains(&format!("at least {THRESHOLD} points")));
 }
 
 /// The table of exit codes, from the words that `src/exit.rs` documents them with.
@@ -113,6 +134,7 @@ fn derived_parts_are_up_to_date() {
     derived("README.md", "exit", &exit_codes());
     derived("README.md", "reasons", &reasons());
     derived("docs/rules.md", "rules", &table_of_rules());
+    derived("docs/evidence.md", "signs", &evidence());
 }
 
 /// The fenced blocks of a language.

@@ -1,6 +1,7 @@
 //! The real program on real trees, made at run time: no token is stored.
 #![cfg(unix)]
 
+mod archives;
 mod bad_input;
 mod config;
 mod cutting;
@@ -12,6 +13,7 @@ mod prefilter;
 mod rules;
 mod signals;
 mod walks;
+mod wrappings;
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -20,16 +22,16 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
+use stanch::builtin::with_examples;
 use stanch::detect::mint::Press;
 use stanch::rule::{Confidence, Rule, RuleSet};
-use stanch::rulefile::builtin;
 use stanch::secret::Fingerprint;
 use tempfile::TempDir;
 
 /// Every format of a report, by the name that `--format` takes.
 const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
 
-static RULES: LazyLock<RuleSet> = LazyLock::new(builtin);
+static RULES: LazyLock<RuleSet> = LazyLock::new(with_examples);
 
 fn rule(id: &str) -> Arc<Rule> {
     RULES.get(id).unwrap_or_else(|| panic!("no rule {id}")).clone()

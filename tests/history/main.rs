@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod cache;
+mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use stanch::builtin::with_examples;
 use stanch::detect::mint::mint;
-use stanch::rulefile::builtin;
 use stanch::secret::Fingerprint;
 use stanch::source::read::CHUNK;
 use tempfile::TempDir;
 
 /// A token nobody has.
 fn token(seed: u64) -> String {
-    let rules = builtin();
+    let rules = with_examples();
     mint(rules.get("github-pat").expect("a rule of ours"), seed).expect("tokens can be drawn")
 }
 

@@ -1,5 +1,6 @@
 //! Acting: once, proven, and never on what is not ours.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub fn respond(
     path: &Path,
     tell: &mut dyn FnMut(Moment, &[Fingerprint]),
 ) -> (Plan, Vec<(Fingerprint, End)>) {
-    let cases = stanch::respond::inspect(http, incidents, &mut |_| ());
+    let cases = stanch::respond::inspect(http, incidents, &mut |_| ControlFlow::Continue(()));
     let plan = plan::make(&cases, policy, &http.hosts);
     let mut ledger = ledger(path);
     let ends = Actor { http, ledger: &mut ledger, patience: PATIENCE, tell }.run(&cases, &plan).unwrap();
@@ -143,6 +144,38 @@ fn one_bad_token_does_not_save_the_others() {
 }
 
 #[test]
+fn a_limit_is_no_reason_to_ask_for_each_token() {
+    for status in [403, 429] {
+        let (_dir, path) = temp();
+        let cases: Vec<Incident> = (0..4).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+        let tokens: Vec<String> = cases.iter().map(text).collect();
+        let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+        let limit = Reply::json(status, "{}").with("retry-after", "3600");
+        forge.trouble("/credentials/revoke", limit, false, usize::MAX);
+        let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
+        assert!(ends.iter().all(|(_, end)| matches!(end, End::Failed(_))), "{ends:?}");
+        assert_eq!(forge.server.count("POST /credentials/revoke"), 1);
+    }
+}
+
+#[test]
+fn what_is_frozen_is_frozen_under_every_name() {
+    let case = incident(&gitlab_token(), Kind::GitlabPat);
+    let forge = Forge::with(&[&text(&case)]);
+    let http = to("gitlab", &forge.server);
+    let other = Fingerprint::of_place("rule", b"path", b"", b"");
+    // Found in two places it has two names, and the incident has a third; a token from standard input has the last.
+    let weak = Incident { id: Fingerprint::of_place("a", b"", b"", b""), also: vec![other], ..case.clone() };
+    for frozen in [other, case.id, weak.id] {
+        let (_dir, path) = temp();
+        let policy = policy(&format!("[respond]\nfreeze = [\"{frozen}\"]"));
+        let (_, ends) = respond(&http, vec![weak.clone()], &policy, &path, &mut |_, _| ());
+        assert!(matches!(&ends[0].1, End::Left(why) if why.contains("frozen")), "{ends:?}");
+    }
+    assert!(forge.is_live(&text(&case)));
+}
+
+#[test]
 fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
     let faults = [
         Reply::Silence,
@@ -236,7 +269,7 @@ fn a_ledger_that_cannot_be_written_stops_everything() {
     let forge = Forge::with(&[&text(&case)]);
     let http = to("gitlab", &forge.server);
     let (_dir, path) = temp();
-    let cases = stanch::respond::inspect(&http, vec![case.clone()], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case.clone()], &mut |_| ControlFlow::Continue(()));
     let plan = plan::make(&cases, &policy(""), &http.hosts);
     ledger(&path);
     let mut closed = Ledger::open_to_read(&path).unwrap();
@@ -352,7 +385,7 @@ fn a_token_that_nobody_owns_up_to_is_not_sent_around_to_be_revoked() {
     let http = to("github", &forge.server);
     let mut case = incident(&github_token("ghp_"), Kind::GithubPat);
     case.hints.hosts = vec!["git.elsewhere.test".to_owned()];
-    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ControlFlow::Continue(()));
     let Verb::Hold(why) = plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb else { panic!() };
     assert!(why.contains("https://git.elsewhere.test/api/v3"), "{why}");
 }
@@ -363,7 +396,7 @@ fn planned(config: &str, any_owner: bool) -> Plan {
     let forge = Forge::with(&[&text(&case)]);
     let http = to("gitlab", &forge.server);
     let id = case.id.to_string();
-    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ());
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ControlFlow::Continue(()));
     let file: File = toml::from_str(&config.replace("THIS", &id)).unwrap();
     let plan = plan::make(&cases, &file.respond.policy(any_owner).unwrap(), &http.hosts);
     assert_eq!(forge.server.log().iter().filter(|got| got.method != "GET").count(), 0);
@@ -390,10 +423,16 @@ fn a_policy_decides() {
 
 #[test]
 fn a_wrong_policy_is_refused() {
-    for config in ["[respond]\nfreeze = [\"abc\"]", "[[respond.rule]]\nliveness = \"dead\"\naction = \"revoke\""] {
+    for config in [
+        "[respond]\nfreeze = [\"abc\"]",
+        "[[respond.rule]]\nliveness = \"dead\"\naction = \"revoke\"",
+        "[[respond.deliver]]\nfile = \"/x\"",
+        "[[respond.deliver]]\nname = \"ci\"",
+        "[[respond.deliver]]\nname = \"ci\"\nfile = \"/x\"\ncommand = [\"y\"]",
+    ] {
         assert!(toml::from_str::<File>(config).unwrap().respond.policy(false).is_err(), "{config}");
     }
-    for config in ["[respond]\nfrezze = []", "[[respond.rule]]\naction = \"rotate\"", "[[host]]\nprovider = \"x\""] {
+    for config in ["[respond]\nfrezze = []", "[[respond.rule]]\naction = \"erase\"", "[[host]]\nprovider = \"x\""] {
         assert!(toml::from_str::<File>(config).is_err(), "{config}");
     }
 }
@@ -404,7 +443,8 @@ fn unknown_may_be_revoked_and_what_has_no_api_is_a_persons() {
     let mut http = http;
     http.offline = true;
     let plan = |kind| {
-        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        let cases =
+            stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ControlFlow::Continue(()));
         plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
     };
     let Verb::Revoke(call) = plan(Kind::GithubRefresh) else { panic!() };
@@ -421,7 +461,8 @@ fn an_enterprise_server_wants_a_credential_and_is_not_sent_what_it_does_not_take
     let call = |more: &str, kind| {
         let mut http = door(&host("github", &url, more));
         http.offline = true;
-        let cases = stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ());
+        let cases =
+            stanch::respond::inspect(&http, vec![incident(&noise(40), kind)], &mut |_| ControlFlow::Continue(()));
         plan::make(&cases, &policy(""), &http.hosts).steps.remove(0).verb
     };
     let ours = "credential = { env = \"X\" }";

@@ -8,7 +8,7 @@ use crate::forge::Forge;
 use crate::server::{Reply, Server};
 use crate::support::{github_token, gitlab_token, host, noise};
 
-struct Home {
+pub struct Home {
     dir: tempfile::TempDir,
     /// Everything that the program ever printed.
     said: std::cell::RefCell<Vec<u8>>,
@@ -16,7 +16,7 @@ struct Home {
 
 impl Home {
     /// A tree with the token in it, and a configuration beside the tree.
-    fn with(token: &str, config: &str) -> Self {
+    pub fn with(token: &str, config: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("tree")).unwrap();
         let home = Home { dir, said: std::cell::RefCell::default() };
@@ -25,15 +25,15 @@ impl Home {
         home
     }
 
-    fn leak(&self, text: &str) {
+    pub fn leak(&self, text: &str) {
         std::fs::write(self.path("tree/settings.ini"), text).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn run(&self, words: &[&str], input: &str) -> Output {
+    pub fn run(&self, words: &[&str], input: &str) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stanch"))
             .args(words)
             .current_dir(self.path("tree"))
@@ -55,7 +55,7 @@ impl Home {
     }
 
     /// `stanch VERB --config … WORDS`, its exit code and all that it said.
-    fn stanch(&self, verb: &str, words: &[&str]) -> (i32, String) {
+    pub fn stanch(&self, verb: &str, words: &[&str]) -> (i32, String) {
         let config = self.path("stanch.toml");
         let output = self.run(&[&[verb, "--config", config.to_str().unwrap()], words].concat(), "");
         (output.status.code().unwrap(), text(&output))
@@ -67,13 +67,13 @@ impl Home {
         (output.status.code().unwrap(), text(&output))
     }
 
-    fn incidents(&self, words: &[&str]) -> (i32, String) {
+    pub fn incidents(&self, words: &[&str]) -> (i32, String) {
         let output = self.run(&[&["incidents"], words].concat(), "");
         (output.status.code().unwrap(), text(&output))
     }
 
     /// Nothing that was printed or written holds the token, whole, in half, or coded, except the leak itself.
-    fn holds_nothing_of(&self, token: &str) {
+    pub fn holds_nothing_of(&self, token: &str) {
         let mut places = vec![("what it printed".to_owned(), self.said.borrow().clone())];
         files(self.dir.path(), &mut places);
         let (first, second) = token.as_bytes().split_at(token.len() / 2);
@@ -97,7 +97,7 @@ fn files(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
@@ -228,7 +228,8 @@ fn a_failed_step_is_3_and_something_for_a_person_is_1() {
     let token = format!("ATCTT3xFfGN0{}=", noise(171));
     let token = format!("{token}{:08X}", crc32fast::hash(token.as_bytes()));
     let forge = Forge::with(&[]);
-    let config = host("bitbucket", &forge.server.url, "") + &host("atlassian", &forge.server.url, "");
+    let config =
+        host("bitbucket", &forge.server.url, "") + &host("atlassian", &format!("{}/2nd", forge.server.url), "");
     let home = Home::with(&token, &config);
     let (code, said) = home.stanch("revoke", &["--yes", "--offline", "."]);
     assert!(code == 1 && said.contains("access-tokens"), "{said}");

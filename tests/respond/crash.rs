@@ -6,10 +6,12 @@ use std::process::{Command, Stdio};
 
 use stanch::respond::act::End;
 use stanch::respond::incident::Incident;
+use stanch::respond::plan::{Action, Policy};
 
 use crate::act::{cases, ledger, policy, respond, text};
 use crate::forge::Forge;
-use crate::support::{incident, to};
+use crate::house::House;
+use crate::support::{door, incident, to};
 
 const AT: &str = "STANCH_TEST_CRASH_AT";
 
@@ -21,9 +23,6 @@ fn child() {
     let index: usize = std::env::var("CASE").unwrap().parse().unwrap();
     let mut token = String::new();
     std::io::stdin().read_to_string(&mut token).unwrap();
-    let (provider, model, _) = cases().remove(index);
-    let case = Incident { facts: model.facts, ..incident(&token, model.kind.unwrap()) };
-    let http = crate::support::door(&crate::support::host(provider, &url, ""));
     let mut left: usize = at.parse().unwrap();
     let mut tell = |_, _: &[_]| {
         if left == 0 {
@@ -31,6 +30,18 @@ fn child() {
         }
         left -= 1;
     };
+    if let Ok(places) = std::env::var("PLACES") {
+        let model = crate::rotate::cases().remove(index).0;
+        let case = Incident { hints: model.hints, ..incident(&token, model.kind.unwrap()) };
+        let spare = Path::new(&path).with_file_name("spare");
+        let policy = Policy { otherwise: Action::Rotate, successor_file: Some(spare), ..policy(&places) };
+        let http = crate::support::door(&std::env::var("HOSTS").unwrap());
+        respond(&http, vec![case], &policy, Path::new(&path), &mut tell);
+        return;
+    }
+    let (provider, model, _) = cases().remove(index);
+    let case = Incident { facts: model.facts, ..incident(&token, model.kind.unwrap()) };
+    let http = crate::support::door(&crate::support::host(provider, &url, ""));
     respond(&http, vec![case], &policy(""), Path::new(&path), &mut tell);
 }
 
@@ -42,12 +53,17 @@ fn kill_self() {
 
 /// Starts the child; whether it came to its end.
 fn start(url: &str, path: &Path, index: usize, token: &str, at: usize) -> bool {
+    start_with(url, path, index, token, at, &[])
+}
+
+fn start_with(url: &str, path: &Path, index: usize, token: &str, at: usize, more: &[(&str, String)]) -> bool {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture"])
         .env(AT, at.to_string())
         .env("URL", url)
         .env("LEDGER", path)
         .env("CASE", index.to_string())
+        .envs(more.iter().map(|(name, value)| (*name, value.as_str())))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -103,5 +119,56 @@ fn killed_twice_it_is_still_done_once() {
             assert!(matches!(ends[0].1, End::Closed(_)), "{story}: {ends:?}");
             assert_eq!(forge.ended(&token), 1, "{story}");
         }
+    }
+}
+
+/// Killed at every moment of a rotation. What made a successor is never sent twice without knowing of the first; what
+/// is called closed is delivered; and where a successor died with its only owner, that is said until it is settled.
+#[test]
+fn whenever_a_rotation_is_killed_the_next_run_finishes_or_says_what_is_lost() {
+    for (index, (model, how)) in crate::rotate::cases().into_iter().enumerate() {
+        let (mut moments, mut lost) = (0, 0);
+        for at in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("ledger.db");
+            let token = text(&model);
+            let house = House::with(&token);
+            let more = [("HOSTS", house.hosts()), ("PLACES", house.places(model.id))];
+            let whole = start_with(&house.server.url, &path, index, &token, at, &more);
+            let made = house.state.lock().unwrap().made.len();
+            let story = format!("{how} killed at moment {at}");
+            let policy = crate::rotate::rotates(&house, &model, dir.path());
+            let http = door(&house.hosts());
+            let again = || respond(&http, vec![model.clone()], &policy, &path, &mut |_, _| ()).1.remove(0).1;
+            let (first, second) = (again(), again());
+            assert!(!house.is_live(&token), "{story}: the old one lives: {first:?}");
+            assert!(!house.state.lock().unwrap().trapped, "{story}: what was dead was rotated");
+            let (living, held) = (house.living(), house.held());
+            match (&first, &second) {
+                (End::Closed(_), End::Closed(_)) => {
+                    assert_eq!(living.len(), 1, "{story}");
+                    assert!(held.iter().all(|held| held.as_ref() == Some(&living[0])), "{story}: not delivered");
+                }
+                (End::Left(one), End::Left(two)) => {
+                    assert!(one.contains("settle") && two.contains("settle"), "{story}: {one} {two}");
+                    assert!(made == 1 && how != "make", "{story}: nothing was made, or nothing had to be lost");
+                    lost += 1;
+                }
+                other => panic!("{story}: {other:?}"),
+            }
+            if how != "make" {
+                assert_eq!(house.state.lock().unwrap().made.len(), 1, "{story}: made twice");
+            }
+            let rows = ledger(&path).rows(None).unwrap();
+            let count = |event: &str| rows.iter().filter(|row| row.event == event).count();
+            assert_eq!(count("intent"), count("outcome"), "{story}: an intent is left without an outcome");
+            if whole {
+                break;
+            }
+            moments += 1;
+        }
+        // Between the answer and the last place: with a kill there, and only there, a successor is lost.
+        assert_eq!(lost > 0, how != "make", "{how}");
+        assert!(moments >= 15, "{how}: killed at {moments} moments only");
     }
 }

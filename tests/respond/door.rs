@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use stanch::http::{Auth, Fault, Request, Service};
+use stanch::http::{Auth, Download, Fault, Request, Service};
 use stanch::secret::Secret;
 
 use crate::server::{Reply, Server};
@@ -22,6 +22,24 @@ fn a_redirect_is_an_answer_and_carries_nothing_on() {
     let answer = http.read(http.hosts.of(Service::Github, &[])[0], &Request::get("/user", Auth::Bearer(&secret)));
     assert_eq!(answer.unwrap().status, 302);
     assert!(canary.log().is_empty());
+}
+
+#[test]
+fn a_download_follows_a_redirect_without_the_credential() {
+    let storage = Server::start(|_| Reply::file("text/plain", "what was asked for"));
+    let there = storage.url.clone();
+    let server = Server::start(move |_| Reply::Redirect(format!("{there}/blob?sig=1")));
+    let http = to("github", &server);
+    let secret = Secret::new(noise(40));
+    let request = Request::get("/log", Auth::Bearer(&secret));
+    let Download::Content(_, mut body) = http.download(http.hosts.of(Service::Github, &[])[0], &request).unwrap()
+    else {
+        panic!("it is refused")
+    };
+    let mut text = String::new();
+    body.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "what was asked for");
+    assert!(server.log()[0].token().is_some() && storage.log()[0].token().is_none());
 }
 
 #[test]

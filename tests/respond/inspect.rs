@@ -189,9 +189,9 @@ fn everywhere() -> Vec<(&'static str, Kind)> {
 /// A config in which every public host is replaced by the server, so that nothing can leave loopback.
 fn only(provider: &str, server: &Server) -> Http {
     let mut config = host(provider, &server.url, "credential = { env = \"OURS\" }\nemails = [\"jane@corp.test\"]");
-    for public in ["github", "gitlab", "bitbucket", "atlassian"] {
+    for (public, address) in [("github", "2nd"), ("gitlab", "3rd"), ("bitbucket", "4th"), ("atlassian", "5th")] {
         if public != provider {
-            config.push_str(&host(public, &server.url, ""));
+            config.push_str(&host(public, &format!("{}/{address}", server.url), ""));
         }
     }
     door(&config)
@@ -334,8 +334,8 @@ fn an_api_token_of_atlassian_needs_an_address_and_a_wrong_one_proves_nothing() {
     let everything = |more: &str| {
         door(
             &(host("jira", &server.url, more)
-                + &host("bitbucket", &server.url, "")
-                + &host("atlassian", &server.url, "")),
+                + &host("bitbucket", &format!("{}/2nd", server.url), "")
+                + &host("atlassian", &format!("{}/3rd", server.url), "")),
         )
     };
     let case = incident(&format!("ATATT3xFfGF0{}", noise(60)), Kind::AtlassianApi);
@@ -355,6 +355,10 @@ fn bitbucket_and_the_data_centers() {
             .with("x-credential-type", "repo_access_token")
             .with("x-oauth-scopes", "repository:write, pullrequest"),
         "GET /rest/api/1.0/projects" => reply(200, "bitbucket/dc_projects.json").with("x-ausername", "jane"),
+        line if line.starts_with("GET /rest/access-tokens/latest/users/jane/") => Reply::json(
+            200,
+            r#"{"id":"1","name":"ci","permissions":["REPO_READ","REPO_WRITE"],"createdDate":1767225600000}"#,
+        ),
         "GET /rest/api/2/myself" => reply(200, "atlassian/dc_myself.json"),
         "GET /rest/pat/latest/tokens" => Reply::json(200, r#"[{"id":12,"name":"ci","createdAt":"2026-01-01"}]"#),
         other => panic!("{other}"),

@@ -4,10 +4,17 @@
 mod act;
 mod cli;
 mod crash;
+mod description;
 mod door;
+mod enterprise;
 mod forge;
+mod house;
 mod inspect;
 mod openapi;
+mod openapi_gitlab;
+mod prompt;
+mod rotate;
+mod scan;
 mod server;
 mod support;
 mod task;

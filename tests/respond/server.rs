@@ -60,11 +60,20 @@ pub enum Reply {
     /// One byte now and then, for ever.
     Drip,
     Redirect(String),
+    /// A file: its media type, its bytes, and how many of them come before the connection breaks.
+    File(&'static str, Vec<u8>, usize),
 }
 
 impl Reply {
     pub fn json(status: u16, body: impl ToString) -> Self {
         Reply::Json(status, Vec::new(), body.to_string())
+    }
+
+    /// A file to its end.
+    pub fn file(kind: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        let all = bytes.len();
+        Reply::File(kind, bytes, all)
     }
 
     pub fn with(self, name: &'static str, value: impl Into<String>) -> Self {
@@ -145,7 +154,10 @@ fn read(stream: &TcpStream) -> Option<Got> {
     };
     let first = line(&mut raw)?;
     let (method, rest) = first.split_once(' ')?;
-    let target = rest.split(' ').next()?.to_owned();
+    // Two services at one server: each has its own address.
+    let target = rest.split(' ').next()?;
+    let own = ["/2nd", "/3rd", "/4th", "/5th"].into_iter().find_map(|address| target.strip_prefix(address));
+    let target = own.unwrap_or(target).to_owned();
     let mut headers = BTreeMap::new();
     loop {
         let header = line(&mut raw)?;
@@ -186,12 +198,16 @@ fn answer(stream: &mut TcpStream, reply: Reply) -> std::io::Result<()> {
             stream.write_all(format!("{}\r\n{body}", head(200, "application/json", 500)).as_bytes())
         }
         Reply::Drip => {
-            stream.write_all(format!("{}\r\n", head(200, "application/json", 100_000)).as_bytes())?;
+            stream.write_all(format!("{}\r\n", head(200, "application/octet-stream", 100_000)).as_bytes())?;
             loop {
                 stream.write_all(b" ")?;
                 stream.flush()?;
                 thread::sleep(Duration::from_millis(20));
             }
+        }
+        Reply::File(kind, bytes, sent) => {
+            stream.write_all(format!("{}\r\n", head(200, kind, bytes.len())).as_bytes())?;
+            stream.write_all(&bytes[..sent])
         }
         Reply::Redirect(to) => {
             stream.write_all(format!("{}location: {to}\r\n\r\n", head(302, "text/html", 0)).as_bytes())

@@ -25,6 +25,7 @@ fn ids(config: &Config) -> Vec<&str> {
 const EVERY_KEY: &str = r#"
 [scan]
 exclude = ["vendor/**", "*.lock"]
+pack = "strict"
 confidence = "low"
 max_size = "2 MB"
 accept_skip = ["too-large", "vanished"]
@@ -54,6 +55,7 @@ fn every_key_reaches_the_run() {
         config.scan,
         ScanDefaults {
             exclude: vec!["vendor/**".into(), "*.lock".into()],
+            pack: Some(Pack::Strict),
             confidence: Some(Confidence::Low),
             max_size: Some(2 << 20),
             accept_skip: vec![Why::TooLarge, Why::Vanished],
@@ -149,7 +151,7 @@ fn a_file_is_told_by_its_name_or_its_keys() {
 #[test]
 fn a_gitleaks_file_without_rules_does_not_search_for_nothing() {
     let config = load_text(".gitleaks.toml", "[allowlist]\npaths = ['x']").unwrap();
-    assert_eq!(config.rules.rules.len(), rulefile::builtin().rules.len());
+    assert_eq!(config.rules.rules.len(), builtin::ready().rules.len());
     assert_eq!(config.rules.allowlists.iter().filter(|list| !list.builtin).count(), 1);
     assert!(config.notes[0].contains("has no rules"));
 }
@@ -158,7 +160,7 @@ fn a_gitleaks_file_without_rules_does_not_search_for_nothing() {
 fn without_files_the_built_in_rules_are_used() {
     let root = tree(&[(".git", "")]);
     let config = for_target(root.path(), None).unwrap();
-    assert_eq!(config.rules.rules.len(), rulefile::builtin().rules.len());
+    assert_eq!(config.rules.rules.len(), builtin::ready().rules.len());
     assert_eq!((config.source, config.rules.ignores.len()), (None, 0));
 }
 
@@ -204,7 +206,7 @@ fn rules_of_the_command_line_are_added_and_chosen() {
     let mut config = for_target(root.path(), None).unwrap();
     config.keep_rules(&[]).unwrap();
     config.add_rules(&root.path().join("own.toml")).unwrap();
-    assert_eq!(config.rules.rules.len(), rulefile::builtin().rules.len() + 1);
+    assert_eq!(config.rules.rules.len(), builtin::ready().rules.len() + 1);
     let said = config.keep_rules(&["onw".into()]).unwrap_err().to_string();
     assert!(said.starts_with("there is no rule `onw`"), "{said}");
     config.keep_rules(&["own".into()]).unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::report::escape::terminal;
 use crate::respond::act::End;
 use crate::respond::inspection::{Inspection, Scope};
-use crate::respond::plan::{Case, Plan, Verb};
+use crate::respond::plan::{Case, How, Plan, Rotation, Verb};
 use crate::secret::Fingerprint;
 
 /// How many places or reached things a line names.
@@ -121,6 +121,7 @@ pub(in crate::cli) fn plan(plan: &Plan, cases: &[Case]) -> String {
         match &step.verb {
             Verb::Close => lines.push("  close    nothing is left to do".to_owned()),
             Verb::Revoke(call) => lines.push(format!("  revoke   {call} (irreversible)")),
+            Verb::Rotate(rotation) => lines.extend(rotation_lines(rotation)),
             Verb::Task => lines.push("  task     is opened (reversible)".to_owned()),
             Verb::Hold(why) => lines.push(format!("  hold     {why}")),
             Verb::Person(person) => {
@@ -133,12 +134,33 @@ pub(in crate::cli) fn plan(plan: &Plan, cases: &[Case]) -> String {
     lines.iter().map(|line| terminal(line) + "\n").collect()
 }
 
+fn rotation_lines(rotation: &Rotation) -> Vec<String> {
+    let mut lines = vec![format!("  rotate   {} (irreversible)", rotation.how.make())];
+    if let How::Swap(_) = rotation.how {
+        lines.push(
+            "           the old one dies with that; the new one is in memory only until it is delivered".to_owned(),
+        );
+    }
+    lines.extend(rotation.sinks.iter().map(|sink| format!("  deliver  {sink}")));
+    let spare = rotation.spare.as_ref().map(|path| path.display());
+    match (rotation.sinks.is_empty(), spare) {
+        (true, Some(spare)) => lines.push(format!("  deliver  file {spare}")),
+        (false, Some(spare)) => lines.push(format!("           if one does not take it: file {spare}")),
+        (_, None) => {}
+    }
+    if let How::Beside(_, end) = &rotation.how {
+        lines.push(format!("  revoke   {end} (irreversible), when all have it"));
+    }
+    lines
+}
+
 /// A plan for programs.
 pub(in crate::cli) fn plan_json(plan: &Plan) -> Value {
     let steps = plan.steps.iter().map(|step| {
         let (verb, detail) = match &step.verb {
             Verb::Close => ("close", Value::Null),
             Verb::Revoke(call) => ("revoke", json!({ "call": call.to_string() })),
+            Verb::Rotate(it) => ("rotate", rotation_json(it)),
             Verb::Task => ("task", Value::Null),
             Verb::Hold(why) => ("hold", json!({ "why": why })),
             Verb::Person(it) => ("person", json!({ "page": it.page, "steps": it.steps, "check": it.check })),
@@ -147,6 +169,19 @@ pub(in crate::cli) fn plan_json(plan: &Plan) -> Value {
         json!({ "fingerprint": fingerprint, "verb": verb, "effect": step.effect().as_str(), "detail": detail })
     });
     Value::Array(steps.collect())
+}
+
+fn rotation_json(rotation: &Rotation) -> Value {
+    let end = match &rotation.how {
+        How::Swap(_) => None,
+        How::Beside(_, end) => Some(end.to_string()),
+    };
+    json!({
+        "call": rotation.how.make().to_string(),
+        "end": end,
+        "deliver": rotation.sinks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "successor_file": rotation.spare.as_ref().map(|path| path.display().to_string()),
+    })
 }
 
 /// How an incident ended, for people.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::{message, print};
+use crate::builtin;
 use crate::detect::allow::{Subject, allowed};
 use crate::detect::mint::Press;
 use crate::detect::{Candidate, Detector, Where, settle};
@@ -31,10 +32,10 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let mut sets = Vec::new();
     if args.paths.is_empty() {
-        sets.push(("built-in".to_owned(), rulefile::builtin()));
+        sets.push(("built-in".to_owned(), builtin::with_examples()));
     }
     for path in &args.paths {
-        let loaded = rulefile::load(path)?;
+        let loaded = rulefile::load(path, builtin::with_examples)?;
         loaded.notes.iter().for_each(|note| message::warning(note));
         sets.push((path.display().to_string(), loaded.rules));
     }
@@ -64,15 +65,16 @@ fn faults(rules: &RuleSet) -> Result<Vec<String>> {
     for rule in &all.detector.rules().rules {
         let alone = Bench::new(RuleSet { rules: vec![rule.clone()], ..rules.clone() })?;
         let mut say = |fault: String| faults.push(format!("{}: {fault}", rule.id));
-        if rule.regex.is_empty() {
-            say("has no regex: stanch looks for tokens, not for names of files".to_owned());
-            continue;
-        }
+        let what = if rule.regex.is_empty() { ["paths", "paths"] } else { ["texts", "a token, written <mint>"] };
         if rule.leaks.is_empty() {
-            say("has no `leaks`. Add texts in which it must find a token, written <mint>".to_owned());
+            say(format!("has no `leaks`. Add {} in which it must find {}", what[0], what[1]));
         }
         if rule.clean.is_empty() {
-            say("has no `clean`. Add texts in which it must report nothing".to_owned());
+            say(format!("has no `clean`. Add {} in which it must report nothing", what[0]));
+        }
+        if rule.regex.is_empty() {
+            wrong_paths(rule).into_iter().for_each(say);
+            continue;
         }
         let Some(press) = Press::new(rule) else {
             say("no token can be made from its regex".to_owned());
@@ -90,6 +92,17 @@ fn faults(rules: &RuleSet) -> Result<Vec<String>> {
         }
     }
     Ok(faults)
+}
+
+/// The examples of a rule about names of files are paths.
+fn wrong_paths(rule: &Rule) -> Vec<String> {
+    let matches = |path: &String| rule.path.as_ref().is_some_and(|wanted| wanted.is_match(path.as_bytes()));
+    let leaks = (1..).zip(&rule.leaks).filter(|(_, path)| !matches(path));
+    let clean = (1..).zip(&rule.clean).filter(|(_, path)| matches(path));
+    leaks
+        .map(|(number, _)| format!("leak {number}: `path` does not match it"))
+        .chain(clean.map(|(number, _): (u32, _)| format!("clean {number}: `path` matches it")))
+        .collect()
 }
 
 /// Something found, as far as it matters here.

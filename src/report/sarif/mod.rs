@@ -226,9 +226,12 @@ fn message(finding: &Finding) -> Text {
     let why = common::why(finding);
     let what = what.trim_end_matches('.');
     let remedy = finding.rule.remedy.trim();
-    let text = format!("{what}: {}. {why} {remedy}", finding.redacted);
+    let said = finding.inspected.as_ref().map(|it| format!(" Inspected: {}.", common::inspected(it)));
+    let said = said.unwrap_or_default();
+    let text = format!("{what}: {}. {why}{said} {remedy}", finding.redacted);
     let (what, shown) = (escape::markdown(what), escape::code(&finding.redacted));
-    let markdown = format!("**{what}**: {shown}. {} {}", escape::markdown(&why), escape::markdown(remedy));
+    let why = escape::markdown(&format!("{why}{said}"));
+    let markdown = format!("**{what}**: {shown}. {why} {}", escape::markdown(remedy));
     Text { text: escape::sarif_message(text.trim_end()), markdown: Some(markdown.trim_end().to_owned()) }
 }
 
@@ -279,6 +282,10 @@ fn properties(finding: &Finding) -> ResultProperties {
         kind: finding.rule.kind.clone(),
         severity: finding.rule.severity.as_str(),
         secret: finding.redacted.clone(),
+        evidence: finding.evidence.iter().map(|one| (one.name, one.weight)).collect(),
+        decoded: finding.decoded.clone(),
+        liveness: finding.inspected.as_ref().map(|it| it.state.as_str()),
+        inspected: finding.inspected.as_ref().map(common::inspected),
         facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
         history: history(finding),
     }
@@ -309,6 +316,8 @@ fn history(finding: &Finding) -> Option<History> {
 fn counts(summary: &Summary) -> Counts {
     Counts {
         reported: summary.reported,
+        live: summary.asked.map(|asked| asked.live),
+        dead: summary.asked.map(|asked| asked.dead),
         allowed: summary.allowed,
         baselined: summary.baselined,
         stale: summary.stale.len(),

@@ -171,12 +171,22 @@ pub(super) struct ResultProperties {
     pub proof: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof_why: Option<String>,
+    /// Points by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<&'static str, i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking: Option<&'static str>,
     pub provider: String,
     pub kind: String,
     pub severity: &'static str,
     pub secret: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decoded: Vec<&'static str>,
+    /// `live`, `live-limited`, `dead` or `unknown`, if somebody was asked, and what was said besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inspected: Option<String>,
     pub facts: BTreeMap<&'static str, String>,
     #[serde(flatten)]
     pub history: Option<History>,
@@ -257,6 +267,10 @@ pub(super) struct ContextRegion {
 #[derive(Serialize)]
 pub(super) struct Counts {
     pub reported: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead: Option<u64>,
     pub allowed: u64,
     pub baselined: u64,
     pub stale: usize,

@@ -22,6 +22,12 @@ pub(super) fn artifact(places: &Places, origin: &Origin) -> ArtifactLocation {
             let uri = format!(".git/objects/{directory}/{name}");
             return ArtifactLocation { uri, uri_base_id: Some(SRCROOT) };
         }
+        // The name of the provider is a scheme of its own: what is at a provider is in no directory.
+        Origin::Log { project, run, part } => {
+            let (scheme, rest) = project.split_once(':').unwrap_or(("log", project));
+            let parts = [rest, run, part].map(|part| escape::percent(part.as_bytes()));
+            return ArtifactLocation { uri: format!("{scheme}:{}", parts.join("/")), uri_base_id: None };
+        }
         Origin::Stream { name } => name.as_str(),
         Origin::File { .. } | Origin::Object { .. } | Origin::Member { .. } | Origin::Staged { .. } => "",
     };

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Ask, reach, text};
-use crate::http::{Answer, Auth, Request};
+use super::{Ask, reach, text, texts};
+use crate::http::{Answer, Auth, Request, segment};
 use crate::respond::inspection::{Death, Inspection, Scope};
 use crate::respond::kind::Kind;
 
@@ -127,6 +127,26 @@ pub(super) fn with_emails(ask: &Ask<'_>, question: impl Fn(&str) -> Inspection) 
     }
 }
 
+/// What a token may do, its owner's or an administrator's credential can look up by its number.
+fn itself(ask: &Ask<'_>, said: &mut Inspection) {
+    let (Some(user), Some(id), true) = (said.ids.get("user"), said.ids.get("token"), ask.host.has_credential()) else {
+        return;
+    };
+    let path = format!("/rest/access-tokens/latest/users/{}/{}", segment(user), segment(id));
+    let found = ask.host.sign_in().ok().and_then(|auth| ask.also(&Request::get(path, auth)));
+    let Some(found) = found else { return };
+    let dangerous = |name: &str| name.ends_with("_WRITE") || name.ends_with("_ADMIN");
+    let scopes = texts(&found, "permissions").into_iter();
+    said.scopes = scopes.map(|name| Scope { dangerous: dangerous(&name), name }).collect();
+    said.name = text(&found, "name");
+    // Milliseconds since 1970.
+    let date = |key: &str| {
+        let at = jiff::Timestamp::from_millisecond(found.get(key)?.as_i64()?).ok()?;
+        Some(at.to_string())
+    };
+    (said.created, said.expires, said.last_used) = (date("createdDate"), date("expiryDate"), date("lastAuthenticated"));
+}
+
 /// HTTP access tokens.
 pub(super) fn inspect_data_center(ask: &Ask<'_>) -> Inspection {
     let request = Request::get("/rest/api/1.0/projects", ask.bearer()).query("limit", "100");
@@ -144,6 +164,7 @@ pub(super) fn inspect_data_center(ask: &Ask<'_>) -> Inspection {
             said.reaches_more = body.get("isLastPage") == Some(&Value::Bool(false));
             said.ids.extend(said.holder.iter().map(|user| ("user", user.clone())));
             said.ids.extend(ask.number.map(|id| ("token", id.trim_start_matches('0').to_owned())));
+            itself(ask, &mut said);
             said
         }
         (401, Some(body)) if body.get("errors").is_some() => Inspection::dead(Death::UnknownToProvider),

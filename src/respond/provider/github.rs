@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ask, reach, text, texts};
-use crate::http::{Answer, Auth, Body, Method, Request};
+use super::{Ask, paged, pages, reach, text, texts};
+use crate::http::{Answer, Auth, Body, Method, Request, segment};
 use crate::respond::inspection::{Death, Inspection, Liveness, Scope};
 use crate::respond::kind::Kind;
 
@@ -57,7 +57,64 @@ fn live(ask: &Ask<'_>, answer: &Answer, user: &Value) -> Inspection {
         }
         _ => said.reaches_more = true,
     }
+    version(ask, answer, &mut said);
+    as_organization(ask, &mut said);
     said
+}
+
+/// Which GitHub Enterprise Server it is: what it can end depends on that. github.com says nothing.
+fn version(ask: &Ask<'_>, answer: &Answer, said: &mut Inspection) {
+    if !ask.host.is_enterprise_server() {
+        return;
+    }
+    let told = answer.header("x-github-enterprise-version").map(str::to_owned);
+    let meta = || text(&ask.also(&get("/meta", ask))?, "installed_version");
+    said.ids.extend(told.or_else(meta).map(|version| ("enterprise_server", version)));
+}
+
+/// What an organisation's own credential knows of the token: the number of a fine-grained one (GitHub App only), or
+/// of the authorisation for SSO, which shows the last eight characters.
+fn as_organization(ask: &Ask<'_>, said: &mut Inspection) {
+    let Some(organization) = ask.host.organization.as_deref().map(segment) else { return };
+    if !ask.host.has_credential() {
+        return;
+    }
+    let list = |what: &str| {
+        let auth = ask.host.sign_in().ok()?;
+        pages(|page| ask.read(&paged(versioned(Request::get(format!("/orgs/{organization}/{what}"), auth)), page)))
+    };
+    match ask.kind {
+        // It is not told by its value, so there must be no doubt: its owner has one that ends when this one does.
+        Kind::GithubFineGrained if ask.host.is_enterprise_server() => {
+            let day = |date: Option<String>| date.and_then(|date| date.get(..10).map(str::to_owned));
+            let end = day(said.expires.clone());
+            let is = |one: &&Value| {
+                one.pointer("/owner/login").and_then(Value::as_str) == said.holder.as_deref()
+                    && day(text(one, "token_expires_at")) == end
+                    && one.get("token_expired") != Some(&Value::Bool(true))
+            };
+            let all = list("personal-access-tokens").unwrap_or_default();
+            let mut fitting = all.iter().filter(is);
+            if let (Some(one), None) = (fitting.next(), fitting.next()) {
+                said.name = text(one, "token_name");
+                said.last_used = text(one, "token_last_used_at");
+                said.ids.extend(text(one, "id").map(|id| ("pat", id)));
+            }
+        }
+        Kind::GithubBare if !ask.host.is_enterprise_server() => {
+            let token = ask.text().unwrap_or_default();
+            let end = token.len().checked_sub(8).and_then(|at| token.get(at..));
+            let all = list("credential-authorizations").unwrap_or_default();
+            let is = |one: &&Value| {
+                one.get("login").and_then(Value::as_str) == said.holder.as_deref()
+                    && end.is_some()
+                    && one.get("token_last_eight").and_then(Value::as_str) == end
+            };
+            said.ids
+                .extend(all.iter().find(is).and_then(|one| text(one, "credential_id")).map(|id| ("authorization", id)));
+        }
+        _ => {}
+    }
 }
 
 /// The token of an installation cannot be asked who it is, only what it reaches.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Ask, reach, text, texts};
-use crate::http::{Answer, Auth, Body, Method, Request};
+use super::{Ask, paged, pages, reach, text, texts};
+use crate::http::{Answer, Auth, Body, Method, Request, segment};
 use crate::respond::inspection::{Death, Inspection, Liveness, Reach, Scope};
 use crate::respond::kind::Kind;
 
@@ -30,6 +30,7 @@ pub(super) fn inspect(ask: &Ask<'_>) -> Inspection {
         Kind::GitlabRunner => runner(ask),
         Kind::GitlabJob => job(ask),
         Kind::GitlabDeploy => deploy(ask),
+        Kind::GitlabTrigger => trigger(ask),
         _ => Inspection::unknown("GitLab has no question by which such a token could be asked about"),
     };
     // An administrator may look up any token; worth it where the token could not tell of itself.
@@ -247,18 +248,66 @@ fn deploy(ask: &Ask<'_>) -> Inspection {
     }
 }
 
-/// Revoking a deploy token needs its number, which a maintainer's credential can look up by the user name.
+/// Revoking a deploy token needs its number, which a maintainer's credential can look up by the user name: among those
+/// of the project, then of the groups around it.
 fn deploy_id(ask: &Ask<'_>, user: &str, said: &mut Inspection) {
-    let (Some(ours), Some(path)) = (ask.host.usable_credential(), ask.hints.paths.first()) else { return };
-    let list = format!("/api/v4/projects/{}/deploy_tokens", crate::http::segment(path));
-    let Some(tokens) = ask.also(&Request::get(list, Auth::Header("private-token", ours))) else { return };
-    let mut same = tokens.as_array().into_iter().flatten().filter(|one| text(one, "username").as_deref() == Some(user));
-    // Two with the same user name cannot be told apart by what we know.
-    if let (Some(token), None) = (same.next(), same.next()) {
-        said.ids.extend(text(token, "id").map(|id| ("token", id)));
-        said.ids.insert("project", path.clone());
-        said.scopes = described(token).scopes;
-        said.expires = text(token, "expires_at");
+    let Some(path) = ask.hints.paths.first() else { return };
+    let groups = path.match_indices('/').map(|(at, _)| ("group", &path[..at])).collect::<Vec<_>>();
+    for (what, owner) in std::iter::once(("project", path.as_str())).chain(groups.into_iter().rev()) {
+        let Some(tokens) = ours(ask, &format!("{what}s/{}/deploy_tokens", segment(owner))) else { continue };
+        // GitLab's list goes on naming what was revoked.
+        let is_successor = |one: &Value| text(one, "name").is_some_and(|name| name.ends_with(&ask.mark));
+        let same = |one: &&Value| {
+            text(one, "username").as_deref() == Some(user)
+                && one.get("revoked") != Some(&Value::Bool(true))
+                && !is_successor(one)
+        };
+        let mut same = tokens.iter().filter(same);
+        // Two with the same user name cannot be told apart by what we know.
+        if let (Some(token), None) = (same.next(), same.next()) {
+            said.ids.extend(text(token, "id").map(|id| ("token", id)));
+            said.ids.insert(what, owner.to_owned());
+            said.name = text(token, "name");
+            said.scopes = described(token).scopes;
+            said.expires = text(token, "expires_at");
+            return;
+        }
+    }
+}
+
+/// A list that our credential may read, to its end.
+fn ours(ask: &Ask<'_>, path: &str) -> Option<Vec<Value>> {
+    let auth = Auth::Header("private-token", ask.host.usable_credential()?);
+    pages(|page| ask.read(&paged(Request::get(format!("/api/v4/{path}"), auth), page)))
+}
+
+/// Nobody can be asked about a trigger token, but whoever made it finds it in the list of its project, whose number or
+/// path stands in the address it is used with.
+#[expect(clippy::disallowed_methods, reason = "compares the token with those of the list")]
+fn trigger(ask: &Ask<'_>) -> Inspection {
+    let Some(project) = ask.hints.projects.first() else {
+        return Inspection::unknown("a trigger token is found in its project, which stands nowhere near it");
+    };
+    let Some(list) = ours(ask, &format!("projects/{}/triggers", segment(project))) else {
+        return Inspection::unknown("the triggers of its project cannot be listed with our credential");
+    };
+    let is = |one: &&Value| one.get("token").and_then(Value::as_str).map(str::as_bytes) == Some(ask.token.expose());
+    if let Some(found) = list.iter().find(is) {
+        let mut said = Inspection::live();
+        said.kind = Some("pipeline trigger".to_owned());
+        said.name = text(found, "description");
+        said.created = text(found, "created_at");
+        said.last_used = text(found, "last_used");
+        said.holder = found.get("owner").and_then(|owner| text(owner, "username"));
+        said.owners = said.holder.iter().cloned().chain([project.clone()]).collect();
+        said.ids.extend(text(found, "id").map(|id| ("token", id)));
+        said.ids.insert("project", project.clone());
+        return said;
+    }
+    // Tokens of others are shown by their first characters only.
+    match ask.earlier {
+        Some(earlier) if earlier.liveness.is_live() => Inspection::dead(Death::Revoked),
+        _ => Inspection::unknown("it is not among the triggers that our credential sees in its project"),
     }
 }
 

@@ -14,8 +14,10 @@ mod atlassian;
 mod bitbucket;
 mod github;
 mod gitlab;
+mod renew;
 mod route;
 
+pub use renew::{Beside, Made, Renewal, made, orphans, renew};
 pub use route::{By, Call, Carries, Person, Route, by_hand, perform, route};
 
 /// One token at one host.
@@ -25,6 +27,8 @@ struct Ask<'a> {
     kind: Kind,
     token: &'a Secret,
     hints: &'a Hints,
+    /// How the successors are marked that were made for it.
+    mark: String,
     /// The number in a Data Center token.
     number: Option<&'a str>,
     /// What this host said before, when the same is asked again to prove a revocation.
@@ -83,6 +87,7 @@ fn inspect_at(http: &Http, host: &Host, incident: &Incident, kind: Kind, earlier
         kind,
         token: &incident.secret,
         hints: &incident.hints,
+        mark: renew::mark(incident.id),
         number: incident.fact("data_center.id"),
         earlier,
         evidence: RefCell::new(Vec::new()),
@@ -95,7 +100,7 @@ fn inspect_at(http: &Http, host: &Host, incident: &Incident, kind: Kind, earlier
         Service::Jira => atlassian::inspect_site(&ask),
         Service::Atlassian => atlassian::inspect_organization(&ask),
         Service::JiraDataCenter | Service::ConfluenceDataCenter => atlassian::inspect_data_center(&ask),
-        Service::Webhook => Inspection::unknown("a webhook knows no tokens"),
+        Service::Vault | Service::Webhook => Inspection::unknown("nobody there knows tokens"),
     };
     said.host = Some(host.base_url().to_owned());
     said.evidence = ask.evidence.into_inner();
@@ -178,6 +183,30 @@ impl<'a> Ask<'a> {
     fn bearer(&self) -> Auth<'a> {
         Auth::Bearer(self.token)
     }
+}
+
+/// Pages of a list that are read; who has more has to look for himself.
+const MOST_PAGES: u32 = 50;
+
+/// A list to its end: its items, or what wraps them, page by page. `None` if it cannot be read whole.
+fn pages(mut read: impl FnMut(u32) -> Result<Answer, Fault>) -> Option<Vec<Value>> {
+    let mut all = Vec::new();
+    for page in 1..=MOST_PAGES {
+        let answer = read(page).ok().filter(|answer| answer.status == 200)?;
+        match answer.json()? {
+            Value::Array(items) => all.extend(items),
+            wrapped => all.push(wrapped),
+        }
+        if !answer.has_next() {
+            return Some(all);
+        }
+    }
+    None
+}
+
+/// One page of a list of 100.
+fn paged(request: Request<'_>, page: u32) -> Request<'_> {
+    request.query("per_page", "100").query("page", page.to_string())
 }
 
 /// What was asked and what came back, without content.

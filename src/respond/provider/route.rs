@@ -1,6 +1,6 @@
 //! How a token is ended: by one request, or by a person.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::http::{Answer, Auth, Body, Fault, Host, Http, Method, Request, Service, segment};
@@ -22,7 +22,7 @@ pub enum By {
 }
 
 /// How the leaked token is carried, if it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Carries {
     /// Not at all.
     Nothing,
@@ -30,6 +30,8 @@ pub enum Carries {
     Credentials,
     /// `{"NAME": "…"}`.
     Json(&'static str),
+    /// Not at all, but this: nothing secret.
+    Fields(Value),
     /// `token=…`, with the application's id and secret if the call is [`By::Application`].
     Form,
 }
@@ -49,6 +51,8 @@ pub struct Call {
     pub carries: Carries,
     /// The statuses that mean it was done.
     pub done: &'static [u16],
+    /// What the token still does when it was done, where it does not end it.
+    pub remains: Option<&'static str>,
 }
 
 impl Call {
@@ -95,7 +99,7 @@ pub fn route(kind: Kind, said: &Inspection, host: Option<&Host>) -> Route {
     let Some(host) = host else { return Route::Person(person(kind, "", said)) };
     let call = |method, path: String, by, carries, done| {
         let host = host.base_url().to_owned();
-        Some(Call { host, method, path, by, carries, done })
+        Some(Call { host, method, path, by, carries, done, remains: None })
     };
     let id = |name: &str| said.ids.get(name).map(|id| segment(id));
     let ours = host.has_credential();
@@ -122,6 +126,7 @@ pub fn route(kind: Kind, said: &Inspection, host: Option<&Host>) -> Route {
                 by: By::Ours,
                 carries: Carries::Nothing,
                 done: &[204, 200],
+                remains: None,
             }),
             _ => None,
         },
@@ -132,7 +137,13 @@ pub fn route(kind: Kind, said: &Inspection, host: Option<&Host>) -> Route {
 
 type Make<'a> = dyn Fn(Method, String, By, Carries, &'static [u16]) -> Option<Call> + 'a;
 
+/// What is left when an organisation has shut its door.
+const REMAINS: &str = "the organization no longer lets it in, but the token itself lives: its owner must delete it, and \
+    whatever SSH keys it made";
+
 fn github(kind: Kind, said: &Inspection, host: &Host, call: &Make<'_>) -> Option<Call> {
+    let id = |name: &str| said.ids.get(name).map(|id| segment(id));
+    let organization = host.organization.as_deref().map(segment);
     match kind {
         Kind::GithubInstallation => {
             call(Method::DELETE, "/installation/token".to_owned(), By::Token, Carries::Nothing, &[204])
@@ -141,22 +152,44 @@ fn github(kind: Kind, said: &Inspection, host: &Host, call: &Make<'_>) -> Option
             let path = format!("/applications/{}/token", host.client_id.as_deref().unwrap_or_default());
             call(Method::DELETE, path, By::Application, Carries::Json("access_token"), &[204])
         }
-        // `credentials/revoke` does not document tokens without a prefix, and one bad token spoils a whole batch.
-        Kind::GithubBare => None,
+        // `credentials/revoke` does not document tokens without a prefix, and one bad token spoils a whole batch. An
+        // organisation with SSO can shut its own door to it.
+        Kind::GithubBare => match (organization, id("authorization")) {
+            (Some(organization), Some(id)) if host.has_credential() => {
+                let path = format!("/orgs/{organization}/credential-authorizations/{id}");
+                let call = call(Method::DELETE, path, By::Ours, Carries::Nothing, &[204])?;
+                Some(Call { remains: Some(REMAINS), ..call })
+            }
+            _ => None,
+        },
         // On github.com the call must come without a credential (403 otherwise); GitHub Enterprise Server (3.18 and
         // later) wants one, and takes personal access tokens only.
-        _ if !is_enterprise_server(host) => {
+        _ if !host.is_enterprise_server() => {
             call(Method::POST, "/credentials/revoke".to_owned(), By::Nobody, Carries::Credentials, &[202])
         }
-        Kind::GithubPat | Kind::GithubFineGrained if host.has_credential() => {
+        Kind::GithubPat | Kind::GithubFineGrained if host.has_credential() && revokes(said) => {
             call(Method::POST, "/credentials/revoke".to_owned(), By::Ours, Carries::Credentials, &[202])
+        }
+        Kind::GithubFineGrained if host.has_credential() => {
+            let path = format!("/orgs/{}/personal-access-tokens/{}", organization?, id("pat")?);
+            let call = call(Method::POST, path, By::Ours, Carries::Fields(json!({ "action": "revoke" })), &[204])?;
+            Some(Call { remains: Some(REMAINS), ..call })
         }
         _ => None,
     }
 }
 
-fn is_enterprise_server(host: &Host) -> bool {
-    host.base_url().ends_with("/api/v3")
+/// The first version that has `credentials/revoke` (docs.github.com/enterprise-server@3.18).
+const REVOKES: (u32, u32) = (3, 18);
+
+/// Whether the server can revoke by value. One that does not say what it is is asked: its 404 says enough.
+fn revokes(said: &Inspection) -> bool {
+    let Some(version) = said.ids.get("enterprise_server") else { return true };
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(major), Some(minor)) => (major, minor) >= REVOKES,
+        _ => true,
+    }
 }
 
 fn gitlab(kind: Kind, said: &Inspection, host: &Host, call: &Make<'_>) -> Option<Call> {
@@ -236,10 +269,11 @@ pub fn perform(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> Res
         By::Application => application().map(|(id, secret)| Auth::Basic(id, secret))?,
     };
     let json = |value: serde_json::Value| Body::Json(Zeroizing::new(value.to_string().into_bytes()));
-    let body = match call.carries {
+    let body = match &call.carries {
         Carries::Nothing => Body::Empty,
+        Carries::Fields(fields) => Body::json(fields),
         Carries::Credentials => json(json!({ "credentials": texts })),
-        Carries::Json(name) => json(json!({ name: text })),
+        Carries::Json(name) => json(json!({ *name: text })),
         Carries::Form => {
             let mut fields = vec![("token", Zeroizing::new(text.to_owned()))];
             if call.by == By::Application {

@@ -13,7 +13,7 @@ const TASK: &str = "task: ";
 
 /// Opens a task, unless there is one.
 pub fn open(board: &Board<'_>, ledger: &mut Ledger, incident: &str, draft: &Draft) -> Result<Opened, Error> {
-    let _turn = ledger.turns(&[incident])?;
+    let _turn = ledger.turns(&[incident], &mut || ())?;
     let step = format!("{TASK}{}", board.name());
     if !board.can_look() {
         // Only the ledger knows whether it was sent.
@@ -56,7 +56,7 @@ pub struct Synced {
 /// Tells the tasks of an incident what happened since they were told last, and closes them when the token is proven
 /// dead. `secret`, where it is known, also resolves GitHub's own alerts.
 pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Option<&Secret>) -> Result<Synced, Error> {
-    let _turn = ledger.turns(&[incident])?;
+    let _turn = ledger.turns(&[incident], &mut || ())?;
     let rows = ledger.rows(Some(incident))?;
     let is_task = |row: &Row| row.event == Event::Task.as_str() || row.step.starts_with(TASK);
     let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };

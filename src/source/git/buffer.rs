@@ -61,12 +61,15 @@ impl Pool {
         self.marks.pop().unwrap_or_default()
     }
 
-    pub(super) fn give(&mut self, mut bytes: Buffer, mut marks: Vec<u32>) {
+    pub(super) fn give(&mut self, mut bytes: Buffer) {
         if self.bytes.len() < MOST {
             bytes.trim();
             self.bytes.push(bytes);
         }
-        if self.marks.len() < MOST && marks.capacity() * 4 <= KEEP {
+    }
+
+    pub(super) fn give_marks(&mut self, mut marks: Vec<u32>) {
+        if self.marks.len() < 2 * MOST && marks.capacity() * 4 <= KEEP {
             marks.clear();
             self.marks.push(marks);
         }

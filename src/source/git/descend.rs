@@ -11,6 +11,7 @@ use super::delta::{self, Op};
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, Stream, plausible};
 use super::lens::{HEAD, Lens, Object};
+use super::links::Links;
 use super::loose::Exact;
 use super::pack::{Link, Pack};
 use super::plan::{Forest, Tree, UNWANTED};
@@ -26,8 +27,9 @@ pub(super) const STREAM: u64 = 64 << 20;
 const SMALL: u64 = 16 << 20;
 
 /// What one thread did.
-pub(super) struct Part<L> {
+pub(super) struct Part<'s, L> {
     pub lens: L,
+    pub links: Links<'s>,
     pub counts: Counts,
     pub skips: Vec<Skip>,
     /// Objects that may be read from another place.
@@ -44,6 +46,8 @@ struct Held {
     kind: ObjectKind,
     bytes: Buffer,
     marks: Vec<u32>,
+    /// Of a tree whose links are checked: where its entries begin, and where the last one ends.
+    bounds: Vec<u32>,
 }
 
 /// A delta tree and where it grows.
@@ -56,7 +60,7 @@ struct Ground<'a> {
 /// One thread of a walk.
 pub(super) struct Walker<'a, L> {
     pub(super) shared: &'a Shared<'a>,
-    pub(super) part: Part<L>,
+    pub(super) part: Part<'a, L>,
     zlib: OneShot,
     pub(super) reader: Reader<'a>,
     pub(super) delta: Buffer,
@@ -71,11 +75,12 @@ pub(super) struct Walker<'a, L> {
 }
 
 impl<'a, L: Lens> Walker<'a, L> {
-    pub(super) fn new(shared: &'a Shared<'a>, lens: L) -> Self {
+    pub(super) fn new(shared: &'a Shared<'a>, lens: L, links: Links<'a>) -> Self {
         Walker {
             shared,
             part: Part {
                 lens,
+                links,
                 counts: Counts::default(),
                 skips: Vec::new(),
                 retries: Vec::new(),
@@ -98,8 +103,9 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.shared.options.interrupt.load(Ordering::Relaxed)
     }
 
-    pub(super) fn finish(mut self) -> Part<L> {
+    pub(super) fn finish(mut self) -> Part<'a, L> {
         self.part.counts.searched = self.carry.searched;
+        self.part.links.look_up();
         self.part
     }
 
@@ -118,7 +124,7 @@ impl<'a, L: Lens> Walker<'a, L> {
         match task {
             Task::Tree(number, tree) => {
                 let (pack, forest) = (&self.shared.stores.packs[*number], &self.shared.forests[*number]);
-                let failures = |part: &Part<L>| part.skips.len() + part.retries.len();
+                let failures = |part: &Part<'_, L>| part.skips.len() + part.retries.len();
                 let (before, failed) = (self.part.counts, failures(&self.part));
                 self.tree(Ground { pack, forest }, tree);
                 let broken = failures(&self.part) > failed;
@@ -206,14 +212,27 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.zlib.inflate(packed, bytes.resize(header.size as usize))?;
         let mut marks = self.pool.marks();
         self.search(kind, &bytes, &mut marks);
+        let bounds = self.bounds(object.as_ref(), kind, &bytes);
         if let Some(object) = object {
-            let head = &bytes[..bytes.len().min(HEAD)];
-            if self.part.lens.head(&object, head) || !marks.is_empty() {
-                self.part.lens.object(&object, &bytes, &marks);
-            }
-            self.count(&object);
+            self.show(&object, &bytes, &marks);
         }
-        Ok(self.hold(ground, Held { node: tree.root, done: 0, kind, bytes, marks }))
+        Ok(self.hold(ground, Held { node: tree.root, done: 0, kind, bytes, marks, bounds }))
+    }
+
+    /// Shows an object that was searched to whoever must see it whole.
+    pub(super) fn show(&mut self, object: &Object, bytes: &[u8], marks: &[u32]) {
+        let asked = self.part.ask(object, &bytes[..bytes.len().min(HEAD)]);
+        self.part.tell(object, bytes, marks, asked);
+        self.count(object);
+    }
+
+    /// Checks the links of a whole tree.
+    fn bounds(&mut self, object: Option<&Object>, kind: ObjectKind, bytes: &[u8]) -> Vec<u32> {
+        let mut bounds = self.pool.marks();
+        if self.part.links.reads_entries(kind) {
+            self.part.links.tree(object, bytes, &mut bounds);
+        }
+        bounds
     }
 
     /// A node whose base is in no entry of its pack.
@@ -227,8 +246,9 @@ impl<'a, L: Lens> Walker<'a, L> {
         bytes.resize(whole.bytes.len()).copy_from_slice(&whole.bytes);
         let mut marks = self.pool.marks();
         self.search(whole.kind, &bytes, &mut marks);
-        self.alive += bytes.len() as u64 + 4 * marks.len() as u64;
-        let base = Held { node, done: 0, kind: whole.kind, bytes, marks };
+        let bounds = self.bounds(None, whole.kind, &bytes);
+        let base = Held { node, done: 0, kind: whole.kind, bytes, marks, bounds };
+        self.alive += base.size();
         let built = self.kid(ground, &base, node);
         self.release(base);
         built
@@ -242,25 +262,27 @@ impl<'a, L: Lens> Walker<'a, L> {
         let change =
             Change { kind: base.kind, base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
         self.carry.marks(change, &mut self.part.lens, &mut marks);
-        let mut build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
-        if build {
+        let object = ground.object(node, base.kind, u64::from(len));
+        let mut bounds = self.pool.marks();
+        if self.part.links.reads_entries(base.kind) {
+            self.part.links.tree_by_delta(object.as_ref(), &change, &base.bounds, &mut bounds);
+        }
+        let must_build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
+        if must_build {
             room.clone()?;
         }
-        let object = ground.object(node, base.kind, u64::from(len));
-        let shown = object.filter(|object| self.asks(object, &base.bytes) || !marks.is_empty());
-        build |= shown.is_some();
+        let asked = object.map(|object| self.ask(&object, &base.bytes)).unwrap_or_default();
+        let whole = object.is_some() && (asked.by_lens || asked.by_links || !marks.is_empty());
         let mut bytes = self.pool.buffer();
-        if build {
+        if must_build || whole {
             room?;
             delta::apply(&self.ops, &base.bytes, &self.delta, bytes.resize(len as usize));
         }
-        if let Some(object) = shown {
-            self.part.lens.object(&object, &bytes, &marks);
-        }
         if let Some(object) = object {
+            self.part.tell(&object, &bytes, &marks, asked);
             self.count(&object);
         }
-        Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks }))
+        Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks, bounds }))
     }
 
     fn read_delta(&mut self, ground: Ground<'a>, base: &Held, node: u32) -> Result<u32, Fault> {
@@ -274,16 +296,16 @@ impl<'a, L: Lens> Walker<'a, L> {
     }
 
     /// Shows the first bytes of the object that the delta at hand makes.
-    fn asks(&mut self, object: &Object, base: &[u8]) -> bool {
+    fn ask(&mut self, object: &Object, base: &[u8]) -> Asked {
         let most = object.size.min(HEAD as u64) as u32;
         if let Some(Op { len, from: delta::From::Base(from), .. }) = self.ops.first()
             && *len >= most
         {
-            return self.part.lens.head(object, &base[*from as usize..(*from + most) as usize]);
+            return self.part.ask(object, &base[*from as usize..(*from + most) as usize]);
         }
         self.head.clear();
         delta::gather(&self.ops, &mut 0, (base, &self.delta), (0, most), &mut self.head);
-        self.part.lens.head(object, &self.head)
+        self.part.ask(object, &self.head)
     }
 
     /// Whether so many bytes more may be held. Takes the lane if the tree at hand needs much; it is kept to the
@@ -302,17 +324,19 @@ impl<'a, L: Lens> Walker<'a, L> {
     }
 
     fn hold(&mut self, ground: Ground<'a>, held: Held) -> Option<Held> {
+        self.alive += held.size();
         if ground.forest.kids(held.node).is_empty() {
-            self.pool.give(held.bytes, held.marks);
+            self.release(held);
             return None;
         }
-        self.alive += held.size();
         Some(held)
     }
 
     fn release(&mut self, held: Held) {
         self.alive -= held.size();
-        self.pool.give(held.bytes, held.marks);
+        self.pool.give(held.bytes);
+        self.pool.give_marks(held.marks);
+        self.pool.give_marks(held.bounds);
     }
 
     pub(super) fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
@@ -347,9 +371,34 @@ impl<'a, L: Lens> Walker<'a, L> {
     }
 }
 
+/// Who must see an object whole.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    by_lens: bool,
+    /// What it names is not all named in its first bytes.
+    by_links: bool,
+}
+
+impl<L: Lens> Part<'_, L> {
+    /// Shows an object's first bytes.
+    fn ask(&mut self, object: &Object, head: &[u8]) -> Asked {
+        Asked { by_lens: self.lens.head(object, head), by_links: !self.links.lines(object, head) }
+    }
+
+    /// Shows an object to who asked for it, and to the lens if it has a mark.
+    fn tell(&mut self, object: &Object, bytes: &[u8], marks: &[u32], asked: Asked) {
+        if asked.by_links {
+            self.links.lines(object, bytes);
+        }
+        if asked.by_lens || !marks.is_empty() {
+            self.lens.object(object, bytes, marks);
+        }
+    }
+}
+
 impl Held {
     fn size(&self) -> u64 {
-        self.bytes.len() as u64 + 4 * self.marks.len() as u64
+        self.bytes.len() as u64 + 4 * (self.marks.len() + self.bounds.len()) as u64
     }
 }
 

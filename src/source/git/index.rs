@@ -1,13 +1,16 @@
 //! Pack indices: which object stands where in a pack. Versions 1 and 2, and the part of a multi-pack-index that
 //! speaks of one pack. Formats: gitformat-pack(5).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::map::Map;
 use crate::origin::ObjectId;
 
 /// Entries of a fan-out table: how many names begin with a byte at most that large.
 const FANOUT: usize = 256;
+
+/// So many names are looked at one by one.
+const FEW: usize = 64;
 
 /// Which hash names the objects of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -56,6 +59,17 @@ pub(super) struct Index {
     large: Option<(Table, usize)>,
     /// The checksum of the pack it was made for; a multi-pack-index does not say.
     pub pack_checksum: Option<Vec<u8>>,
+    /// For who asks for many names.
+    fan: OnceLock<Fan>,
+}
+
+/// A finer fan-out table than that of the file: a row for about every name.
+#[derive(Debug)]
+struct Fan {
+    /// How many bits of a name do not count.
+    shift: u32,
+    /// The first row whose name begins with that number or a larger one; then how many rows there are.
+    firsts: Vec<u32>,
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<u32> {
@@ -111,6 +125,7 @@ impl Index {
             offsets: Table { at: 4 * FANOUT, stride },
             large: None,
             pack_checksum: Some(bytes[end..end + width].to_vec()),
+            fan: OnceLock::new(),
             bytes,
         })
     }
@@ -130,6 +145,7 @@ impl Index {
             offsets: Table { at: names + len * (width + 4), stride: 4 },
             large: Some((Table { at: large, stride: 8 }, (end - large) / 8)),
             pack_checksum: Some(bytes[end..end + width].to_vec()),
+            fan: OnceLock::new(),
             bytes,
         })
     }
@@ -197,11 +213,46 @@ impl Index {
         (low, high)
     }
 
+    /// Makes finding many names faster: about 4 bytes a name, made by looking at all of them.
+    pub(super) fn fan_out(&self) {
+        self.fan.get_or_init(|| {
+            let bits = self.len.next_power_of_two().trailing_zeros().clamp(8, 28);
+            let mut firsts = Vec::with_capacity((1 << bits) + 1);
+            for row in 0..self.len {
+                let key = (prefix(self.name(row)) >> (64 - bits)) as usize;
+                if key >= firsts.len() {
+                    firsts.resize(key + 1, row as u32);
+                }
+            }
+            firsts.resize((1 << bits) + 1, self.len as u32);
+            Fan { shift: 64 - bits, firsts }
+        });
+    }
+
+    /// Takes out of `wanted` what is here. Looking up many names at a time hides how far away memory is.
+    pub(super) fn take_found<T>(&self, wanted: &mut Vec<(ObjectId, T)>) {
+        if let Some(fan) = self.fan.get().filter(|_| self.len > 0) {
+            let first = |(id, _): &(ObjectId, T)| fan.firsts[(prefix(id.as_bytes()) >> fan.shift) as usize] as usize;
+            // None of these reads waits for another one; what they bring is near when it is compared.
+            let near = wanted.iter().map(|id| self.name(first(id).min(self.len - 1)).first().copied().unwrap_or(0));
+            std::hint::black_box(near.fold(0u8, u8::wrapping_add));
+        }
+        wanted.retain(|(id, _)| self.find(id).is_none());
+    }
+
     /// The row of a name.
     pub(super) fn find(&self, id: &ObjectId) -> Option<usize> {
         let name = id.as_bytes();
         if name.len() != self.width {
             return None;
+        }
+        if let Some(fan) = self.fan.get() {
+            let key = (prefix(name) >> fan.shift) as usize;
+            let rows = fan.firsts[key] as usize..fan.firsts[key + 1] as usize;
+            // Many names can begin alike only if somebody made them so.
+            if rows.len() <= FEW {
+                return rows.into_iter().find(|row| is_same(self.name(*row), name));
+            }
         }
         let (mut low, mut high) = self.narrow(prefix(name));
         while low < high {
@@ -213,6 +264,16 @@ impl Index {
             }
         }
         None
+    }
+}
+
+/// Compares names of the same length, those of 20 bytes without a call.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let word = |name: &[u8], at: usize| name.get(at..)?.first_chunk().map(|word| u64::from_ne_bytes(*word));
+    let words = |name: &[u8]| (word(name, 0), word(name, 8), word(name, 12));
+    match one.len() {
+        20 => other.len() == 20 && words(one) == words(other),
+        _ => one == other,
     }
 }
 
@@ -279,6 +340,7 @@ impl MultiIndex {
             offsets: Table { at: self.offsets.at + 4, stride: 8 },
             large: Some(self.large),
             pack_checksum: None,
+            fan: OnceLock::new(),
         };
         index.check_order()?;
         Ok(index)

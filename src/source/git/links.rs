@@ -1,82 +1,159 @@
 //! Whether what trees, commits and tags name is there. An object that is missing can be known by no other way, and
 //! history that is not there was not read.
 //!
-//! Entries that a tree shares with its delta base were checked there: the check is a lens like any other, and the
-//! walker carries its answers. What looks like an entry and names something missing is a mark; the tree is then read
-//! whole, by the rules.
+//! Entries that a tree has whole from its delta base were checked there. So where the entries of a base end is kept for
+//! as long as trees are built on it, and of a tree only those are read that are not such copies.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 
-use super::edges::{NONE, Recent};
-use super::lens::{Lens, Object, Reach};
+use super::carry::Change;
+use super::delta::{From, gather, source};
+use super::lens::Object;
 use super::store::Stores;
-use super::tree::Entries;
+use super::tree::{Entries, Entry};
 use crate::origin::{ObjectId, ObjectKind};
 
-/// Mode, blank, name, zero byte and id. File systems allow names of 255 bytes; a longer one makes its tree be read
-/// whole.
-const ENTRY: u32 = 7 + 255 + 1 + 32;
+/// What is looked at first of an entry that lies in several operations of a delta: mode, name and id of nearly all.
+const ENTRY: u32 = 128;
 
-/// Asks another lens, and checks links beside.
-pub(super) struct Linked<'s, L> {
-    pub inner: L,
+/// So many names are looked up at a time.
+const BATCH: usize = 256;
+
+/// Checks links, if asked to.
+pub(super) struct Links<'s> {
     stores: &'s Stores,
-    /// `None` if nothing is to be checked.
-    recent: Option<Recent>,
-    /// What the other lens said to the first bytes of the object at hand.
-    asked: bool,
-    /// The links of the commit or tag at hand go on beyond its first bytes.
-    cut: bool,
-    links: Vec<u32>,
-    /// What is named and not there.
+    check: bool,
+    scratch: Vec<u8>,
+    /// What is named and was not looked up yet.
+    named: Vec<(ObjectId, ObjectKind)>,
+    /// What is named and not there, once all is looked up.
     pub missing: BTreeMap<ObjectId, ObjectKind>,
     /// Trees, commits and tags that are not what they should be.
     pub broken: Vec<Object>,
 }
 
-impl<'s, L: Lens> Linked<'s, L> {
-    pub(super) fn new(inner: L, stores: &'s Stores, check: bool) -> Self {
-        let recent = check.then(|| Recent::new(1 << 15));
-        let (links, missing, broken) = Default::default();
-        Linked { inner, stores, recent, asked: false, cut: false, links, missing, broken }
-    }
-
-    fn is_missing(&mut self, raw: &[u8]) -> bool {
-        let stores = self.stores;
-        let Some(recent) = &mut self.recent else { return false };
-        recent.get(raw, |id| if stores.contains(id) { 0 } else { NONE }) == NONE
+impl<'s> Links<'s> {
+    pub(super) fn new(stores: &'s Stores, check: bool) -> Self {
+        let (scratch, named, missing, broken) = Default::default();
+        Links { stores, check, scratch, named, missing, broken }
     }
 
     fn need(&mut self, id: ObjectId, kind: ObjectKind) {
-        if self.is_missing(id.as_bytes()) {
-            self.missing.insert(id, kind);
+        self.named.push((id, kind));
+        if self.named.len() >= BATCH {
+            self.look_up();
         }
     }
 
-    /// Whether what looks like an entry at the start of these bytes names something missing, or cannot be told.
-    fn is_suspect(&mut self, bytes: &[u8]) -> bool {
-        let Some(mode) = mode_len(bytes) else { return false };
-        let window = &bytes[..bytes.len().min(ENTRY as usize)];
-        let end = memchr::memchr(0, &window[mode + 1..]).map(|end| mode + 2 + end);
-        match end.and_then(|end| window.get(end..end + self.stores.format.width())) {
-            Some(id) => !bytes.starts_with(b"160000 ") && self.is_missing(id),
-            None => true,
+    /// Looks up what was named so far.
+    pub(super) fn look_up(&mut self) {
+        self.stores.take_found(&mut self.named);
+        self.missing.extend(self.named.drain(..));
+    }
+
+    fn entry_needs(&mut self, entry: &Entry<'_>) {
+        if !entry.is_module
+            && let Some(id) = ObjectId::from_bytes(entry.id)
+        {
+            self.need(id, if entry.is_tree { ObjectKind::Tree } else { ObjectKind::Blob });
         }
     }
 
-    fn tree(&mut self, object: &Object, bytes: &[u8]) {
+    /// Whether objects of that kind are read entry by entry.
+    pub(super) fn reads_entries(&self, kind: ObjectKind) -> bool {
+        kind == ObjectKind::Tree && self.check
+    }
+
+    /// Checks a whole tree. Adds to `bounds` where its entries begin, and where the last one ends. An object that nobody
+    /// visits is checked for those that are built on it.
+    pub(super) fn tree(&mut self, object: Option<&Object>, bytes: &[u8], bounds: &mut Vec<u32>) {
         let mut entries = Entries::new(bytes, self.stores.format.width());
-        for entry in entries.by_ref().filter(|entry| !entry.is_module) {
-            if self.is_missing(entry.id)
-                && let Some(id) = ObjectId::from_bytes(entry.id)
-            {
-                self.missing.insert(id, if entry.is_tree { ObjectKind::Tree } else { ObjectKind::Blob });
-            }
+        loop {
+            bounds.push((bytes.len() - entries.left()) as u32);
+            let Some(entry) = entries.next() else { break };
+            self.entry_needs(&entry);
         }
         if !entries.is_complete() {
+            self.broken.extend(object);
+        }
+    }
+
+    /// The same of a tree that a delta makes, by what is known of its base.
+    pub(super) fn tree_by_delta(
+        &mut self,
+        object: Option<&Object>,
+        change: &Change<'_>,
+        known: &[u32],
+        bounds: &mut Vec<u32>,
+    ) {
+        let (mut at, mut number) = (0, 0);
+        while at < change.len {
+            while change.ops[number].at + change.ops[number].len <= at {
+                number += 1;
+            }
+            let op = &change.ops[number];
+            if let From::Base(from) = op.from {
+                let (start, end) = (from + (at - op.at), from + op.len);
+                let first = known.partition_point(|bound| *bound < start);
+                let copied = known[first..].partition_point(|bound| *bound <= end);
+                if copied > 1 && known[first] == start {
+                    let (last, inner) = known[first..first + copied].split_last().unwrap_or((&start, &[]));
+                    bounds.extend(inner.iter().map(|bound| bound - start + at));
+                    at += last - start;
+                    continue;
+                }
+            }
+            bounds.push(at);
+            match self.entry(change, number, at) {
+                Some(len) => at += len,
+                None => return self.broken.extend(object),
+            }
+        }
+        bounds.push(at);
+    }
+
+    /// Checks the entry at `at`, in that operation, and gives its length; `None` if it is no entry.
+    fn entry(&mut self, change: &Change<'_>, number: usize, at: u32) -> Option<u32> {
+        let op = &change.ops[number];
+        let rest = &source(op, change.base, change.delta)[(at - op.at) as usize..];
+        if let Some(len) = self.first_entry(rest) {
+            return Some(len);
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let (mut window, mut len) = (ENTRY.min(change.len - at), None);
+        loop {
+            scratch.clear();
+            let mut first = number;
+            gather(change.ops, &mut first, (change.base, change.delta), (at, at + window), &mut scratch);
+            len = len.or_else(|| self.first_entry(&scratch));
+            if len.is_some() || window == change.len - at {
+                break;
+            }
+            window = window.saturating_mul(2).min(change.len - at);
+        }
+        self.scratch = scratch;
+        len
+    }
+
+    /// Checks the entry that these bytes begin with, and gives its length.
+    fn first_entry(&mut self, bytes: &[u8]) -> Option<u32> {
+        let mut entries = Entries::new(bytes, self.stores.format.width());
+        let entry = entries.next()?;
+        self.entry_needs(&entry);
+        Some((bytes.len() - entries.left()) as u32)
+    }
+
+    /// A tree that is larger than any sound one: it was not read entry by entry, so it does not pass for sound.
+    pub(super) fn unread(&mut self, object: &Object) {
+        if self.reads_entries(object.kind) {
             self.broken.push(*object);
         }
+    }
+
+    /// Checks the first lines of a commit or tag. `false` if they go on beyond these bytes: they must be shown whole.
+    pub(super) fn lines(&mut self, object: &Object, bytes: &[u8]) -> bool {
+        let has_lines = matches!(object.kind, ObjectKind::Commit | ObjectKind::Tag);
+        !has_lines || !self.check || self.head_lines(object, bytes)
     }
 
     /// The lines before a commit's author or a tag's name. `false` if they go on beyond these bytes.
@@ -114,85 +191,5 @@ impl<'s, L: Lens> Linked<'s, L> {
             self.broken.push(*object);
         }
         !more
-    }
-}
-
-/// The length of what may be the mode of an entry: five digits for a tree, six for all others, a blank behind.
-fn mode_len(bytes: &[u8]) -> Option<usize> {
-    let len = match bytes.first()? {
-        b'4' => 5,
-        b'0' | b'1' => 6,
-        _ => return None,
-    };
-    let (digits, rest) = bytes.split_at_checked(len)?;
-    (rest.first() == Some(&b' ') && digits.iter().all(|digit| (b'0'..b'8').contains(digit))).then_some(len)
-}
-
-impl<L: Lens> Lens for Linked<'_, L> {
-    fn reach(&self, kind: ObjectKind) -> Reach {
-        let reach = self.inner.reach(kind);
-        let checked = self.recent.is_some() && kind == ObjectKind::Tree;
-        if checked { Reach { after: reach.after.max(ENTRY), ..reach } } else { reach }
-    }
-
-    fn marks(&mut self, kind: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
-        self.inner.marks(kind, bytes, out);
-        if kind != ObjectKind::Tree || self.recent.is_none() {
-            return;
-        }
-        let mut links = std::mem::take(&mut self.links);
-        for blank in memchr::memchr_iter(b' ', bytes) {
-            for start in [blank.checked_sub(6), blank.checked_sub(5)].into_iter().flatten() {
-                if self.is_suspect(&bytes[start..]) {
-                    links.push(start as u32);
-                }
-            }
-        }
-        if !links.is_empty() {
-            out.append(&mut links);
-            out.sort_unstable();
-            out.dedup();
-        }
-        self.links = links;
-    }
-
-    fn head(&mut self, object: &Object, head: &[u8]) -> bool {
-        self.asked = self.inner.head(object, head);
-        let lines = matches!(object.kind, ObjectKind::Commit | ObjectKind::Tag) && self.recent.is_some();
-        self.cut = lines && !self.head_lines(object, head);
-        self.asked || self.cut
-    }
-
-    fn object(&mut self, object: &Object, bytes: &[u8], marks: &[u32]) {
-        if self.recent.is_none() || object.kind == ObjectKind::Blob {
-            return self.inner.object(object, bytes, marks);
-        }
-        if object.kind != ObjectKind::Tree {
-            if self.cut {
-                self.head_lines(object, bytes);
-            }
-            if self.asked || !marks.is_empty() {
-                self.inner.object(object, bytes, marks);
-            }
-            return;
-        }
-        if marks.is_empty() {
-            return self.inner.object(object, bytes, marks);
-        }
-        self.tree(object, bytes);
-        // Some marks are the check's own: the other lens is asked again which are its.
-        let mut own = Vec::new();
-        self.inner.marks(object.kind, bytes, &mut own);
-        if self.asked || !own.is_empty() {
-            self.inner.object(object, bytes, &own);
-        }
-    }
-
-    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        if self.recent.is_some() && object.kind == ObjectKind::Tree {
-            // Larger than any sound tree: its links are not checked, so it does not pass for sound.
-            self.broken.push(*object);
-        }
-        self.inner.stream(object, content)
     }
 }

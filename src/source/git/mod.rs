@@ -44,7 +44,7 @@ pub use lens::{HEAD, Lens, Object, Reach};
 pub use lineage::Tip;
 pub use read::Reader;
 pub use refs::{Names, Reference, References, field, references};
-pub use revision::{HooksError, NotOwned, ScopeError, check_owner, hooks_dir};
+pub use revision::{HooksError, NotOwned, ScopeError, abbreviated, check_owner, hooks_dir, is_branch_name};
 pub use scope::{Chosen, Revision, Scope, choose};
 pub use stage::StageError;
 pub use staged::{Change, Staged, staged};

@@ -124,6 +124,21 @@ impl Names {
         self.raw.keys().map(String::as_str)
     }
 
+    /// The object that a reference names, by its full name.
+    pub fn id(&self, name: &str) -> Option<ObjectId> {
+        self.resolve_name(self.raw.get(name)?)
+    }
+
+    /// The reference that a symbolic one stands for.
+    pub fn stands_for(&self, name: &str) -> Option<&str> {
+        self.raw.get(name)?.trim().strip_prefix("ref:").map(str::trim)
+    }
+
+    /// The commit that is checked out.
+    pub fn checked_out(&self) -> Option<ObjectId> {
+        self.resolve_name(self.head.as_deref()?)
+    }
+
     /// What is wrong with references: they name an object that is nowhere, or nothing that could be one.
     pub fn broken(&self, stores: &Stores) -> Vec<Skip> {
         let mut skips = Vec::new();

@@ -120,6 +120,18 @@ impl<'l> Revisions<'l> {
     }
 }
 
+/// The one commit whose name begins with these hex digits. What references are called does not matter.
+pub fn abbreviated(layout: &Layout, digits: &str) -> Option<ObjectId> {
+    let repository = open(layout).ok()?;
+    let commit = repository.find_commit_by_prefix(digits).ok()?;
+    ObjectId::from_bytes(commit.id().as_bytes())
+}
+
+/// Whether git takes this for the name of a branch.
+pub fn is_branch_name(name: &str) -> bool {
+    git2::Branch::name_is_valid(name).unwrap_or(false)
+}
+
 /// Nobody can tell where hooks are.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot find out where the hooks of {path} are: {what}; correct its configuration", path = .0.display(), what = .1)]

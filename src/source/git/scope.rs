@@ -9,15 +9,12 @@ use super::fault::Fault;
 use super::graph::Graph;
 use super::layout::Layout;
 use super::read::Reader;
-use super::refs::{References, field, references};
+use super::refs::{Names, References, field, references};
 use super::revision::{Revisions, ScopeError};
 use super::store::Stores;
 use super::tree::Entries;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
-
-/// Tags of tags are followed this far.
-const MAX_TAGS: usize = 16;
 
 /// A set of commits, and with them what they brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,12 +63,11 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     for revision in &scope.revisions {
         starts.add(revision, &mut resolver)?;
     }
-    if !starts.has_included {
-        starts.include_all();
-    }
+    let unread = if starts.has_included { Vec::new() } else { starts.include_all(layout, stores) };
     let Starts { references, include, exclude, common, has_included: _ } = starts;
     let mut chooser = Chooser { chosen: Chosen::default(), outside: HashSet::new(), width: layout.format.width() };
     chooser.chosen.skips = resolver.skips;
+    chooser.chosen.skips.extend(unread);
     let mut graph = Graph::new(&mut reader, &shallow);
     let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
     let mut exclude: Vec<u32> = exclude.into_iter().filter_map(|id| chooser.peel(&mut graph, id, false)).collect();
@@ -148,9 +144,14 @@ impl Starts {
         Ok(())
     }
 
-    fn include_all(&mut self) {
+    /// Includes what all references lead to. A reference that cannot be read is named: what it leads to is not known.
+    fn include_all(&mut self, layout: &Layout, stores: &Stores) -> Vec<Skip> {
         let named = self.references.all.iter().filter_map(|reference| reference.id());
         self.include.extend(named.chain(self.references.head));
+        let names = Names::read(layout);
+        let mut skips = names.broken(stores);
+        skips.extend(names.skips);
+        skips
     }
 }
 
@@ -163,27 +164,32 @@ struct Chooser {
 }
 
 impl Chooser {
-    /// The commit that something leads to. What is no commit is chosen, or left out, as it is.
+    /// The commit that something leads to. What is no commit is chosen, or left out, as it is. Tags of tags are followed to their end,
+    /// as whoever pushes may have made any number; a name made of what it names is in no circle.
     fn peel(&mut self, graph: &mut Graph<'_, '_>, mut id: ObjectId, is_included: bool) -> Option<u32> {
-        for _ in 0..MAX_TAGS {
-            match graph.reader.read(&id) {
-                Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
-                Ok(Some((ObjectKind::Tag, text))) => {
-                    if is_included {
-                        self.chosen.objects.insert(id);
-                    }
-                    id = field(&text, b"object ").and_then(ObjectId::from_hex)?;
-                    continue;
-                }
-                Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
-                Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
-                // One that cannot be read, too: whoever reads it will say why.
-                _ if is_included => drop(self.chosen.objects.insert(id)),
-                _ => drop(self.outside.insert(id)),
+        while let Ok(Some((ObjectKind::Tag, text))) = graph.reader.read(&id) {
+            if is_included {
+                self.chosen.objects.insert(id);
             }
-            break;
+            let Some(next) = field(&text, b"object ").and_then(ObjectId::from_hex) else {
+                self.corrupt(id, ObjectKind::Tag, "names no object");
+                return None;
+            };
+            id = next;
+        }
+        match graph.reader.read(&id) {
+            Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
+            Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
+            Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
+            // One that cannot be read, too: whoever reads it will say why.
+            _ if is_included => drop(self.chosen.objects.insert(id)),
+            _ => drop(self.outside.insert(id)),
         }
         None
+    }
+
+    fn corrupt(&mut self, id: ObjectId, kind: ObjectKind, what: &'static str) {
+        self.chosen.skips.push(Fault::Corrupt(what).skip(id, Some(kind)));
     }
 
     /// Chooses commits with what they brought.
@@ -218,6 +224,10 @@ impl Chooser {
                 Some(tree) => {
                     let parents: Vec<ObjectId> = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
                     self.brought(graph.reader, tree, &parents);
+                }
+                // One that cannot be read is named by whoever reads it.
+                None if matches!(graph.reader.read(&id), Ok(Some((ObjectKind::Commit, _)))) => {
+                    self.corrupt(id, ObjectKind::Commit, "names no tree");
                 }
                 None => {}
             }
@@ -280,8 +290,7 @@ impl Chooser {
     fn entries(&mut self, reader: &mut Reader<'_>, tree: ObjectId) -> Vec<(Vec<u8>, Held)> {
         let (entries, is_sound) = read_tree(reader, tree, self.width);
         if !is_sound {
-            let what = Fault::Corrupt("is not what a tree looks like");
-            self.chosen.skips.push(what.skip(tree, Some(ObjectKind::Tree)));
+            self.corrupt(tree, ObjectKind::Tree, "is not what a tree looks like");
         }
         entries
     }

@@ -3,11 +3,10 @@
 use std::io::Read;
 use std::mem::take;
 
-use super::buffer::Buffer;
 use super::descend::{STREAM, Walker};
 use super::fault::Fault;
 use super::inflate::Stream;
-use super::lens::{HEAD, Lens, Object};
+use super::lens::{Lens, Object};
 use super::loose::{Exact, Opened};
 use super::pack::Link;
 use crate::origin::ObjectId;
@@ -17,16 +16,19 @@ impl<L: Lens> Walker<'_, L> {
     fn whole(&mut self, object: &Object, bytes: &[u8]) {
         let mut marks = self.pool.marks();
         self.search(object.kind, bytes, &mut marks);
-        if self.part.lens.head(object, &bytes[..bytes.len().min(HEAD)]) || !marks.is_empty() {
-            self.part.lens.object(object, bytes, &marks);
+        self.show(object, bytes, &marks);
+        self.pool.give_marks(marks);
+        if self.part.links.reads_entries(object.kind) {
+            let mut bounds = self.pool.marks();
+            self.part.links.tree(Some(object), bytes, &mut bounds);
+            self.pool.give_marks(bounds);
         }
-        self.count(object);
-        self.pool.give(Buffer::default(), marks);
     }
 
     /// An object seen piece by piece.
     pub(super) fn stream<R: Read>(&mut self, object: &Object, content: &mut Exact<R>) -> Result<(), Fault> {
         self.part.lens.stream(object, content).map_err(|_| Fault::Corrupt("its zlib stream is broken or cut off"))?;
+        self.part.links.unread(object);
         if !content.at_end() {
             return Err(Fault::Corrupt("holds another number of bytes than it claims"));
         }

@@ -21,12 +21,14 @@ pub struct Change {
     pub id: ObjectId,
     /// Its content in `HEAD`, if it is there.
     pub before: Option<ObjectId>,
+    /// Only its name is new: `HEAD` has its content in a file that goes away.
+    pub is_renamed: bool,
 }
 
 /// What is staged.
 #[derive(Debug, Default)]
 pub struct Staged {
-    /// By path. In a conflict every side of it that is not `HEAD`'s. Not among them: submodules, and what was only renamed.
+    /// By path. In a conflict every side of it that is not `HEAD`'s. Not among them: submodules.
     pub changes: Vec<Change>,
     /// The contents of files that `HEAD` has and the index has not: what was renamed comes from there.
     pub removed: Vec<ObjectId>,
@@ -55,7 +57,9 @@ pub fn staged(layout: &Layout, stores: &Stores, memory: u64) -> Result<Staged, S
     let Comparison { mut staged, gone, mut reader, .. } = comparison;
     staged.removed = blobs(&mut reader, gone, layout.format.width());
     let removed: HashSet<ObjectId> = staged.removed.iter().copied().collect();
-    staged.changes.retain(|change| change.before.is_some() || !removed.contains(&change.id));
+    for change in &mut staged.changes {
+        change.is_renamed = change.before.is_none() && removed.contains(&change.id);
+    }
     Ok(staged)
 }
 
@@ -139,7 +143,7 @@ impl Comparison<'_> {
             _ => None,
         };
         if entry.what == What::Blob && before != Some(entry.id) {
-            self.staged.changes.push(Change { path: entry.path.clone(), id: entry.id, before });
+            self.staged.changes.push(Change { path: entry.path.clone(), id: entry.id, before, is_renamed: false });
         }
     }
 
@@ -160,9 +164,11 @@ impl Comparison<'_> {
                 match (held, known.remove(&name)) {
                     (Held::Blob(id), Some(Held::Blob(before))) if id == before => {}
                     (Held::Blob(id), Some(Held::Blob(before))) => {
-                        self.staged.changes.push(Change { path, id, before: Some(before) });
+                        self.staged.changes.push(Change { path, id, before: Some(before), is_renamed: false });
                     }
-                    (Held::Blob(id), _) => self.staged.changes.push(Change { path, id, before: None }),
+                    (Held::Blob(id), _) => {
+                        self.staged.changes.push(Change { path, id, before: None, is_renamed: false })
+                    }
                     (Held::Tree(id), Some(Held::Tree(before))) => {
                         left.push(([&path[..], b"/"].concat(), id, Some(before)));
                     }

@@ -81,6 +81,12 @@ impl Stores {
         self.loose_at(id).is_some() || self.packs.iter().any(|pack| pack.index.find(id).is_some())
     }
 
+    /// Takes out of `wanted` what is in some store.
+    pub(super) fn take_found<T>(&self, wanted: &mut Vec<(ObjectId, T)>) {
+        self.packs.iter().for_each(|pack| pack.index.take_found(wanted));
+        wanted.retain(|(id, _)| self.loose_at(id).is_none());
+    }
+
     /// What tells each pack apart from all others: its checksum. `None` for one that is not sound, or that has no index of its own.
     pub fn checksums(&self) -> Vec<Option<&[u8]>> {
         self.packs.iter().map(|pack| pack.index.pack_checksum.as_deref().filter(|_| pack.sound)).collect()

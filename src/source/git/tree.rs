@@ -23,6 +23,11 @@ impl<'a> Entries<'a> {
         Entries { rest: bytes, width }
     }
 
+    /// Bytes behind the entries so far.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether everything was an entry; to be asked at the end.
     pub(super) fn is_complete(&self) -> bool {
         self.rest.is_empty()

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::descend::{Part, Walker};
 use super::fault::Fault;
 use super::lens::{Lens, Object};
-use super::links::Linked;
+use super::links::Links;
 use super::plan::{Forest, Tree};
 use super::store::Stores;
 use super::twins::Twins;
@@ -33,7 +33,7 @@ const FILE_COST: u64 = 64 << 10;
 pub struct Options<'a> {
     /// Threads at work, at least 1.
     pub threads: usize,
-    /// Most bytes of objects held at a time, beside the mapped packs and about 40 bytes for each packed object. What
+    /// Most bytes of objects held at a time, beside the mapped packs and about 45 bytes for each packed object. What
     /// cannot be built within is a skip.
     pub memory: u64,
     /// The kinds to visit.
@@ -199,13 +199,8 @@ pub(super) fn walk_alone<L: Lens>(stores: &Stores, lens: L, options: Options<'_>
 }
 
 /// What each thread does: takes tasks until there are none.
-fn run<'a, L: Lens>(
-    shared: &'a Shared<'a>,
-    lens: L,
-    tasks: &[(u64, Task<'a>)],
-    next: &AtomicUsize,
-) -> Part<Linked<'a, L>> {
-    let mut walker = Walker::new(shared, Linked::new(lens, shared.stores, shared.checks_links()));
+fn run<'a, L: Lens>(shared: &'a Shared<'a>, lens: L, tasks: &[(u64, Task<'a>)], next: &AtomicUsize) -> Part<'a, L> {
+    let mut walker = Walker::new(shared, lens, Links::new(shared.stores, shared.checks_links()));
     while let Some((weight, task)) = tasks.get(next.fetch_add(1, Ordering::Relaxed))
         && !walker.interrupted()
     {
@@ -226,6 +221,9 @@ fn plan<'a>(stores: &'a Stores, known: &'a Known, options: Options<'a>) -> Share
         named.sort_by_cached_key(|id| (stores.place(id), *id));
         shared.named = Some(named);
         return shared;
+    }
+    if shared.checks_links() {
+        stores.packs.par_iter().for_each(|pack| pack.index.fan_out());
     }
     let twins = Twins::find(stores, &known.packs);
     for id in options.only.into_iter().flatten().filter(|id| !stores.contains(id)) {
@@ -273,9 +271,10 @@ fn list<'s>(shared: &'s Shared<'_>) -> Vec<(u64, Task<'s>)> {
 }
 
 /// Puts the threads' parts together. What failed in one place and may be read from another is tried again here.
-fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walked<L> {
+fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<'_, L>>) -> Walked<L> {
     let interrupted = shared.options.interrupt.load(Ordering::Relaxed);
-    let (mut lenses, mut counts, mut skips, mut retries) = (Vec::new(), Counts::default(), Vec::new(), Vec::new());
+    let (mut lenses, mut links) = (Vec::new(), Vec::new());
+    let (mut counts, mut skips, mut retries) = (Counts::default(), Vec::new(), Vec::new());
     let mut packs = vec![InPack { broken: interrupted, ..InPack::default() }; shared.forests.len()];
     for part in parts {
         for (pack, (counts, broken)) in part.packs {
@@ -283,6 +282,7 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walk
             packs[pack].broken |= broken;
         }
         lenses.push(part.lens);
+        links.push(part.links);
         counts.add(&part.counts);
         skips.extend(part.skips);
         retries.extend(part.retries);
@@ -293,36 +293,32 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<Linked<'_, L>>>) -> Walk
         && !interrupted
         && let Some(lens) = lenses.pop()
     {
-        let mut walker = Walker::new(shared, lens);
+        let mut walker = Walker::new(shared, lens, Links::new(shared.stores, shared.checks_links()));
         retries.iter().for_each(|id| walker.named(id));
         let part = walker.finish();
         lenses.push(part.lens);
+        links.push(part.links);
         counts.add(&part.counts);
         skips.extend(part.skips);
     }
-    for object in lenses.iter().flat_map(|lens| &lens.broken) {
+    for object in links.iter().flat_map(|links| &links.broken) {
         packs.iter_mut().zip(&shared.stores.packs).for_each(|(part, pack)| {
             part.broken |= pack.index.find(&object.id).is_some();
         });
     }
-    let missing = incomplete(shared, &lenses, &mut skips);
+    let missing = incomplete(shared, &links, &mut skips);
     skips.sort();
-    let lenses = lenses.into_iter().map(|lens| lens.inner).collect();
     Walked { lenses, counts, packs, missing, skips, interrupted }
 }
 
 /// Names what is missing. A server that holds back objects may hold back thousands: they are one skip.
-fn incomplete<L>(
-    shared: &Shared<'_>,
-    lenses: &[Linked<'_, L>],
-    skips: &mut Vec<Skip>,
-) -> BTreeMap<ObjectId, ObjectKind> {
+fn incomplete(shared: &Shared<'_>, links: &[Links<'_>], skips: &mut Vec<Skip>) -> BTreeMap<ObjectId, ObjectKind> {
     let unread = |why: &Fault, object: &Object| why.skip(object.id, Some(object.kind));
     let broken = Fault::Corrupt("is not what its kind looks like, or too large for it");
-    skips.extend(lenses.iter().flat_map(|lens| &lens.broken).map(|object| unread(&broken, object)));
+    skips.extend(links.iter().flat_map(|links| &links.broken).map(|object| unread(&broken, object)));
     let known = shared.known.missing.iter().filter(|missing| !shared.stores.contains(missing.0));
     let missing: BTreeMap<ObjectId, ObjectKind> =
-        lenses.iter().flat_map(|lens| &lens.missing).chain(known).map(|(id, kind)| (*id, *kind)).collect();
+        links.iter().flat_map(|links| &links.missing).chain(known).map(|(id, kind)| (*id, *kind)).collect();
     let promisor = |path: &PathBuf, detail: String| {
         let origin = Origin::File { path: path.clone(), tracking: None };
         Skip { origin, why: Why::PartialClone, detail }

@@ -12,11 +12,24 @@ use super::text::Normalised;
 use super::wrap;
 
 /// How much of a stream's last line is repeated when it goes on behind lines of other streams, in bytes. No rule
-/// looks further back (`detect::shape::MAX_MATCH`).
+/// looks further back (`shape::MAX_MATCH`).
 const REPEATED: usize = 8 << 10;
+
+/// How much is repeated once the text has grown to [`GROWTH`] times its window: streams that interrupt each other at every
+/// line would else make hundreds of megabytes of a few. Most tokens are shorter.
+const REPEATED_LATER: usize = 256;
+
+/// See [`REPEATED_LATER`].
+const GROWTH: usize = 3;
 
 /// Streams that are told apart in one window; if a log has more, the one that came first is forgotten.
 const STREAMS: usize = 64;
+
+/// What stands behind the time of a stamp, in bytes: ` stdout F `. A longer one may be anything, and must be searched.
+const BEHIND_TIME: u32 = 10;
+
+/// So many lines at a window's start must have a stamp for all to be taken for those of a log of stamped lines.
+const SAMPLE: usize = 8;
 
 /// Where a stream's last line stands in the text, without its newline, and whether it goes on.
 #[derive(Debug)]
@@ -53,6 +66,10 @@ pub struct Normaliser {
     decoded: Normalised,
     /// Lines left out since the last one that is in the text.
     left_out: usize,
+    /// Nothing is left out: whoever searches the text need not search the log.
+    complete: bool,
+    /// Lines that stand in the text in another form only.
+    altered: Vec<Range<usize>>,
 }
 
 impl Normaliser {
@@ -71,12 +88,21 @@ impl Normaliser {
         &self.out
     }
 
+    /// Whether the last text has everything that the log has, but for the times and stream numbers before its lines: lines
+    /// that read differently stand in it in both forms. So it is where nearly every line has a stamp, and searching both
+    /// would take twice as long.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// The normalised text of a window of a log, of less than 4 GiB. `at_line_start`: the window begins where a line
     /// does. A function of the bytes alone, but for lines near the window's start that go on from before it.
     pub fn normalise(&mut self, log: &[u8], at_line_start: bool) -> &Normalised {
         self.out.clear();
         self.streams.clear();
         self.left_out = 0;
+        self.altered.clear();
+        self.complete = self.is_stamped(log);
         let (mut before, mut previous) = (Line::default(), Line::default());
         let mut specials = Next::new(|rest| memchr2(ESC, b'\r', rest));
         let mut basics = Basic::new();
@@ -87,9 +113,10 @@ impl Normaliser {
             let mut line = self.parse(log, at..end, plain, at > 0 || at_line_start);
             let wrapped = self.is_wrapped(log, &before, &previous, &line);
             let basic = basics.in_line(log, &line.whole);
-            if line.differs || wrapped || basic.is_some() {
+            if line.differs || wrapped || basic.is_some() || self.complete {
                 self.show_neighbour(log, &mut previous);
-                self.show(log, &mut line, wrapped);
+                let joined = self.show(log, &mut line, wrapped);
+                self.alter(&previous, &line, joined);
                 line.differs = true;
                 for (span, text) in basic.into_iter().flatten() {
                     self.out.substitute(&text, span.clone());
@@ -103,7 +130,30 @@ impl Normaliser {
             before = std::mem::replace(&mut previous, line);
             at = end + 1;
         }
+        for line in std::mem::take(&mut self.altered) {
+            self.out.gap();
+            self.out.copy(&log[line.start..log.len().min(line.end + 1)], line.start);
+        }
         &self.out
+    }
+
+    /// Whether the first lines of a window, which may begin within one, all have a stamp.
+    fn is_stamped(&self, log: &[u8]) -> bool {
+        let lines = log.split_inclusive(|&byte| byte == b'\n').skip(1).filter(|line| line.len() > 1).take(SAMPLE);
+        lines.filter(|line| is_stamp(&self.dialect.prefix(line.trim_ascii_end()))).count() == SAMPLE
+    }
+
+    /// Notes which lines are to be shown as they are, too: what is joined, decoded or stripped may hide what stood there.
+    fn alter(&mut self, previous: &Line, line: &Line, joined: bool) {
+        if !self.complete {
+            return;
+        }
+        if joined && self.altered.last() != Some(&previous.whole) {
+            self.altered.push(previous.whole.clone());
+        }
+        if joined || !line.plain || !(line.prefix.len == 0 || is_stamp(&line.prefix)) {
+            self.altered.push(line.whole.clone());
+        }
     }
 
     #[inline]
@@ -154,15 +204,17 @@ impl Normaliser {
         self.left_out = 0;
     }
 
-    /// Adds a line's text and its newline; `wrapped`: to the line before.
-    fn show(&mut self, log: &[u8], line: &mut Line, wrapped: bool) {
-        let mut start = self.out.text().len();
+    /// Adds a line's text and its newline; `wrapped`: to the line before. Whether it was added to any.
+    fn show(&mut self, log: &[u8], line: &mut Line, wrapped: bool) -> bool {
+        let before = self.out.text().len();
+        let (mut start, mut joined) = (before, wrapped);
         if wrapped {
             self.out.pop();
             self.out.seam();
             start = self.out.text().len();
         } else if line.prefix.stream != 0 {
-            start = self.go_on(&line.prefix);
+            start = self.go_on(&line.prefix, log.len());
+            joined = start != before || self.out.text().len() != before;
         }
         if line.prefix.json {
             self.show_json(log, line);
@@ -180,6 +232,7 @@ impl Normaliser {
         }
         line.shown = Some(start..end);
         self.out.copy(&log[line.whole.end..log.len().min(line.whole.end + 1)], line.whole.end);
+        joined
     }
 
     fn show_json(&mut self, log: &[u8], line: &Line) {
@@ -194,7 +247,7 @@ impl Normaliser {
     }
 
     /// Makes ready for a line of a stream; returns where the line begins in the text.
-    fn go_on(&mut self, prefix: &Prefix) -> usize {
+    fn go_on(&mut self, prefix: &Prefix, window: usize) -> usize {
         let here = self.out.text().len();
         let Some(stream) = self.streams.iter().find(|stream| stream.id == prefix.stream) else { return here };
         if !prefix.continues && !stream.open {
@@ -205,7 +258,8 @@ impl Normaliser {
             self.out.pop();
             return line.start;
         }
-        self.out.repeat(line.start.max(line.end.saturating_sub(REPEATED))..line.end);
+        let most = if here > GROWTH * window { REPEATED_LATER } else { REPEATED };
+        self.out.repeat(line.start.max(line.end.saturating_sub(most))..line.end);
         here
     }
 
@@ -219,6 +273,11 @@ impl Normaliser {
         }
         self.streams.push(Stream { id: prefix.stream, line, open: prefix.open });
     }
+}
+
+/// A time, and perhaps the number of a stream: nothing that anybody searches for.
+fn is_stamp(prefix: &Prefix) -> bool {
+    !prefix.json && prefix.time.is_some_and(|(from, to)| from == 0 && prefix.len <= to + BEHIND_TIME)
 }
 
 /// Where something stands next; looks again only when that place has been passed.
@@ -288,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn streams_that_interrupt_each_other_do_not_fill_the_memory() {
+        let stamp = "2026-06-21T05:34:54.525256Z ";
+        let line = |number: usize| format!("{stamp}{:02x}O+{number:04}\n", number % 7);
+        let log: String = (0..20_000).map(line).collect();
+        let mut normaliser = Normaliser::default();
+        let text = normaliser.normalise(log.as_bytes(), true).text();
+        assert!(
+            text.len() < (GROWTH + 1) * log.len() + 20_000 * (REPEATED_LATER + 5),
+            "{} of {}",
+            text.len(),
+            log.len()
+        );
+        assert!(memchr::memmem::find(text, b"199851999219999").is_some(), "each stream goes on");
+    }
+
+    #[test]
     fn partial_lines_of_runtimes_are_joined() {
         let stamp = "2026-06-21T05:34:54.525256789Z ";
         assert_eq!(normal(&format!("{stamp}stdout P ab\n{stamp}stdout F cd\n{stamp}stdout F e\n")), "abcd\ne\n");
@@ -354,6 +429,29 @@ mod tests {
             prop_assert!(raw.start > before.len() && raw.end <= before.len() + 1 + line.len());
             prop_assert_eq!(log.as_bytes()[raw.start], text.as_bytes()[0]);
             prop_assert_eq!(log.as_bytes()[raw.end - 1], b'!');
+        }
+
+        #[test]
+        fn a_complete_text_has_every_line_as_it_is(
+            lines in prop::collection::vec((0usize..9, prop_oneof![
+                "[a-z][a-z =]{0,30}", "[a-z]{38,90}", "[a-z]{1,9}\x1b\\[1m[a-z]{1,9}\r[a-z]{0,3}", "web-server-1  \\| [a-z]{1,9}",
+            ]), 10..40),
+        ) {
+            let stamps = [
+                "2026-06-21T05:34:54.5256259Z ", "2026-06-21T05:34:54.525256Z 01O ", "2026-06-21T05:34:54.525256Z 01O+",
+                "2026-06-21T05:34:54.525256Z 00E+", "2026-06-21T05:34:54.525256789Z stdout P ",
+            ];
+            let stamped = |(kind, text): &(usize, String)| format!("{}{text}\n", stamps.get(*kind).unwrap_or(&""));
+            let log = format!("{}\n", stamps[0]).repeat(10) + &lines.iter().map(stamped).collect::<String>();
+            let mut normaliser = Normaliser::default();
+            let text = String::from_utf8(normaliser.normalise(log.as_bytes(), true).text().to_vec()).unwrap();
+            prop_assert!(normaliser.is_complete());
+            for (_, line) in &lines {
+                let ends = |at: usize| text[at + line.len()..].starts_with('\n');
+                // What stands before it is a newline or its own stamp.
+                let begins = |at: usize| at == 0 || matches!(text.as_bytes()[at - 1], b'\n' | b' ' | b'+');
+                prop_assert!(text.match_indices(line.as_str()).any(|(at, _)| begins(at) && ends(at)), "{line:?} of {text:?}");
+            }
         }
 
         #[test]

@@ -8,7 +8,7 @@ const USUAL: [usize; 11] = [80, 100, 120, 128, 132, 140, 150, 160, 180, 200, 240
 /// Narrower lines are taken for lines.
 const NARROWEST: usize = 40;
 
-/// Two lines are joined only if a stretch of this many token bytes results (`detect::shape::RUN`).
+/// Two lines are joined only if a stretch of this many token bytes results (`shape::RUN`).
 const RUN: usize = 20;
 
 /// For each byte, whether tokens are made of it, or it joins their parts.

@@ -3,6 +3,7 @@
 //! on the safe side.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
+use serde::{Deserialize, Serialize};
 
 /// Bytes a *run* is made of.
 pub fn is_run_byte(byte: u8) -> bool {
@@ -31,14 +32,13 @@ const MAX_SPELLINGS: usize = 64;
 const MAX_STENCIL: usize = 8;
 
 /// What a run must show at consecutive places for a pattern without keywords to be tried there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stencil(Vec<Vec<u8>>);
 
 impl Stencil {
-    /// The one, two or three bytes it can begin with; fewer than three are repeated.
-    pub fn first(&self) -> [u8; 3] {
-        let choices = &self.0[0];
-        [0, 1, 2].map(|index| choices[index % choices.len()])
+    /// The bytes that it allows at a place, if it says.
+    pub(super) fn choices(&self, at: usize) -> Option<&[u8]> {
+        self.0.get(at).map(Vec::as_slice)
     }
 
     /// Whether `bytes` begin as it demands.
@@ -48,24 +48,28 @@ impl Stencil {
 }
 
 /// A run that every match has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Near {
     /// The anchor stands at most this far before the run, in bytes, or inside it.
     pub lead: usize,
     /// The run has at least this many bytes, from [`RUN`] to [`MAX_RUN`].
     pub len: usize,
+    /// The anchor's first byte and those behind it are run bytes, at least this many, up to [`MAX_RUN`]. From [`RUN`] on the
+    /// anchor stands in the run that is meant.
+    pub rest: usize,
 }
 
 impl Near {
     /// What holds for both.
     #[must_use]
     pub fn or(self, other: Near) -> Near {
-        Near { lead: self.lead.max(other.lead), len: self.len.min(other.len) }
+        let (lead, len) = (self.lead.max(other.lead), self.len.min(other.len));
+        Near { lead, len, rest: self.rest.min(other.rest) }
     }
 }
 
 /// How to look for a pattern around an anchor: a keyword, or the place where a stencil fits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Every match begins with an anchor: no need to look before it.
     pub starts_with_anchor: bool,
@@ -78,9 +82,19 @@ pub struct Shape {
     /// The anchor stands in lower case in every match, so other cases need not be looked for.
     pub lower_case: bool,
     /// The anchor begins in this part of the flattened pattern.
-    pub(super) anchor: usize,
+    pub(crate) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
+}
+
+/// The syntax tree of a pattern as rules mean it: over bytes, Unicode off.
+pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).map_err(Box::new)
+}
+
+/// [`shape`] of a pattern's text; `None` also for one that does not parse.
+pub fn of(pattern: &str, keywords: &[String]) -> Option<Shape> {
+    shape(&parse(pattern).ok()?, keywords)
 }
 
 /// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
@@ -94,13 +108,20 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
     let longest = |parts: &[Hir]| parts.iter().try_fold(0usize, |sum, part| Some(sum + max_len(part)?));
     let before = longest(&parts[..anchor.from]).map(|sum| sum + anchor.slack).unwrap_or(MAX_MATCH).min(MAX_MATCH);
     let after = longest(&parts[anchor.from..]).unwrap_or(MAX_MATCH).min(MAX_MATCH);
-    let run = guaranteed_run(&parts).and_then(|run| {
-        // The anchor must not stand behind the run: it is spelled out within it, or it ends before the run's first part.
-        let in_front = anchor.to < run.from || (anchor.slack == 0 && anchor.to <= run.to);
-        // Or right behind it: the prefilter looks on behind a run for as long as a keyword is.
-        let behind = anchor.slack == 0 && anchor.from == run.to + 1 && run.solid_to_end;
-        let lead = longest(&parts[anchor.from.min(run.from)..run.from])? + run.slack;
-        ((in_front || behind) && lead <= MAX_LEAD).then_some(Near { lead, len: run.len })
+    let rest = match anchor.slack {
+        0 => parts[anchor.from..].iter().map(runs).fold(Runs::solid(0, true), Runs::then).prefix.min(MAX_RUN),
+        _ => 0,
+    };
+    let head = (rest >= RUN).then_some(Near { lead: 0, len: rest, rest });
+    let run = head.or_else(|| {
+        guaranteed_run(&parts).and_then(|run| {
+            // The anchor must not stand behind the run: it is spelled out within it, or it ends before the run's first part.
+            let in_front = anchor.to < run.from || (anchor.slack == 0 && anchor.to <= run.to);
+            // Or right behind it: the prefilter looks on behind a run for as long as a keyword is.
+            let behind = anchor.slack == 0 && anchor.from == run.to + 1 && run.solid_to_end;
+            let lead = longest(&parts[anchor.from.min(run.from)..run.from])? + run.slack;
+            ((in_front || behind) && lead <= MAX_LEAD).then_some(Near { lead, len: run.len, rest })
+        })
     });
     Some(Shape {
         starts_with_anchor: anchor.slack == 0 && parts[..anchor.from].iter().all(|part| max_len(part) == Some(0)),
@@ -133,7 +154,7 @@ fn stencil(parts: &[Hir]) -> Option<(Stretch, Stencil)> {
 }
 
 /// A concatenation's parts with groups opened and literals split into bytes.
-pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
+pub(crate) fn flatten(hir: &Hir) -> Vec<Hir> {
     match hir.kind() {
         HirKind::Concat(parts) => parts.iter().flat_map(flatten).collect(),
         HirKind::Capture(capture) => flatten(&capture.sub),
@@ -149,7 +170,7 @@ pub(super) fn flatten(hir: &Hir) -> Vec<Hir> {
     }
 }
 
-pub(super) fn max_len(hir: &Hir) -> Option<usize> {
+pub(crate) fn max_len(hir: &Hir) -> Option<usize> {
     hir.properties().maximum_len()
 }
 
@@ -334,8 +355,7 @@ mod tests {
     use super::*;
 
     fn of(pattern: &str, keywords: &[&str]) -> Option<Shape> {
-        let hir = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap();
-        shape(&hir, &keywords.iter().map(|word| word.to_string()).collect::<Vec<_>>())
+        shape(&parse(pattern).unwrap(), &keywords.iter().map(|word| word.to_string()).collect::<Vec<_>>())
     }
 
     #[test]
@@ -347,7 +367,7 @@ mod tests {
                 starts_with_anchor: true,
                 before: 0,
                 after: 40,
-                run: Some(Near { lead: 0, len: 40 }),
+                run: Some(Near { lead: 0, len: 40, rest: 40 }),
                 lower_case: true,
                 anchor: 0,
                 stencil: None
@@ -371,7 +391,7 @@ mod tests {
                 starts_with_anchor: false,
                 before: 9,
                 after: 31,
-                run: Some(Near { lead: 10, len: 20 }),
+                run: Some(Near { lead: 10, len: 20, rest: 6 }),
                 lower_case: true,
                 anchor: 1,
                 stencil: None
@@ -383,7 +403,11 @@ mod tests {
     fn an_anchor_behind_the_run_is_not_near_it() {
         assert_eq!(of("[0-9]{20}[ ]{0,400}key", &["key"]).unwrap().run, None);
         assert_eq!(of("[0-9]{20} {0,1}[.]1[.]", &[".1."]).unwrap().run, None);
-        assert_eq!(of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run, Some(Near { lead: 0, len: 20 }), "right behind it");
+        assert_eq!(
+            of("[0-9]{20}[.]1[.]", &[".1."]).unwrap().run,
+            Some(Near { lead: 0, len: 20, rest: 0 }),
+            "right behind it"
+        );
     }
 
     #[test]
@@ -391,16 +415,16 @@ mod tests {
         assert_eq!(of("://[^@ ]{1,60}@", &["://"]).unwrap().run, None);
         assert_eq!(of("abc[0-9+/]{44}", &["abc"]).unwrap().run, None);
         assert_eq!(of("abc_[0-9]{4}[.][0-9]{17}", &["abc_"]).unwrap().run, None);
-        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run, Some(Near { lead: 5, len: 20 }));
+        assert_eq!(of("abc_[.][0-9]{20}", &["abc_"]).unwrap().run, Some(Near { lead: 5, len: 20, rest: 4 }));
         assert_eq!(of("(?:[0-9]{20} key|[0-9]{20} kez)", &["key", "kez"]).unwrap().run, None);
     }
 
     #[test]
     fn without_keywords_the_beginning_of_the_run_is_looked_for() {
         let shape = of("(?:^|[^-])((?:[MN][DT][A-Z]){2}[0-9a-z]{20})", &[]).unwrap();
-        assert_eq!((shape.before, shape.after, shape.run), (1, 26, Some(Near { lead: 0, len: 26 })));
+        assert_eq!((shape.before, shape.after, shape.run), (1, 26, Some(Near { lead: 0, len: 26, rest: 26 })));
         let stencil = shape.stencil.unwrap();
-        assert_eq!(stencil.first(), *b"MNM");
+        assert_eq!(stencil.choices(0), Some(&b"MN"[..]));
         assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));
         assert_eq!(of("[a-z][0-9]{30}", &[]), None, "too many ways to begin");
     }

@@ -1,0 +1,46 @@
+//! The rules of this program, one file of `rules/` per provider, in two forms: ready for a run, and with their examples.
+
+use std::sync::Arc;
+
+use crate::rule::{Allowlist, Rule, RuleSet};
+use crate::rulefile;
+
+/// The name and text of each file.
+pub const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// Made of the files by `build.rs`.
+const TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
+
+/// The built-in rules as a run needs them: their patterns' shapes are known, their examples are left out.
+pub fn ready() -> RuleSet {
+    let (rules, allowlists): (Vec<Rule>, Vec<Allowlist>) =
+        postcard::from_bytes(TABLE).expect("build.rs wrote the table from the same types, and tests read it");
+    RuleSet { rules: rules.into_iter().map(Arc::new).collect(), allowlists, ignores: Vec::new() }
+}
+
+/// The built-in rules as their files say, with the examples that prove them.
+pub fn with_examples() -> RuleSet {
+    rulefile::ours(FILES).expect("build.rs read the same files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_the_same_rules() {
+        let (ready, mut whole) = (ready(), with_examples());
+        for rule in whole.rules.iter_mut().map(Arc::make_mut) {
+            assert!(rule.shape.is_none());
+            rule.shape = crate::shape::of(&rule.regex, &rule.keywords).map(Arc::new);
+            (rule.leaks, rule.clean) = Default::default();
+        }
+        assert!(whole.rules.len() > 50);
+        // Debug leaves the text of path patterns and allowlists out.
+        let bytes = |set: &RuleSet| {
+            let rules: Vec<&Rule> = set.rules.iter().map(|rule| &**rule).collect();
+            postcard::to_allocvec(&(rules, &set.allowlists)).unwrap()
+        };
+        assert!(bytes(&ready) == bytes(&whole));
+    }
+}

@@ -1,0 +1,209 @@
+//! Base64 and hexadecimal digits: where a run of them writes text, how far it goes, and what it writes.
+
+use std::ops::Range;
+
+use super::map::Map;
+
+/// Groups of digits in a row that have to write text before a run is decoded. A secret of 19 characters has 5 whole
+/// groups of base64 wherever it begins, and 16 of hex.
+const GROUPS64: u8 = 5;
+const GROUPS16: u8 = 16;
+
+/// A line of wrapped base64 has at least so many digits.
+const LINE: usize = 40;
+
+/// Values of base64 digits of both alphabets, 64 for anything else.
+const VALUES: [u8; 256] = values();
+
+const fn values() -> [u8; 256] {
+    let mut values = [64; 256];
+    let mut value = 0;
+    while value < 64 {
+        let digit = match value {
+            0..26 => b'A' + value,
+            26..52 => b'a' + (value - 26),
+            52..62 => b'0' + (value - 52),
+            62 => b'+',
+            _ => b'/',
+        };
+        values[digit as usize] = value;
+        value += 1;
+    }
+    values[b'-' as usize] = 62;
+    values[b'_' as usize] = 63;
+    values
+}
+
+/// Whether it is a digit of base64 in either alphabet.
+pub(super) fn is_base64(byte: u8) -> bool {
+    VALUES[usize::from(byte)] < 64
+}
+
+/// What text is made of, UTF-16 of ASCII included.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0)
+}
+
+/// Whether four digits write text: ASCII has the highest bit of each byte clear. Three zeros are no text.
+fn writes_text(four: &[u8]) -> bool {
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| VALUES[usize::from(four[at])]);
+    // Read off one by one: most groups fail at the first or second.
+    if a >= 32 || b & 0x48 != 0 || c & 0x42 != 0 || d == 64 {
+        return false;
+    }
+    let three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
+    three != [0; 3] && three.into_iter().all(is_text)
+}
+
+/// Whether there may be a stretch that [`texts64`] finds. Whatever five groups there are, one of them has a digit at one of
+/// these places; most runs are names, and fail at once.
+fn may_write_text(digits: &[u8]) -> bool {
+    const STRETCH: usize = 4 * GROUPS64 as usize;
+    let around = |at: usize| digits[at - 3..digits.len().min(at + 4)].windows(4).any(writes_text);
+    (STRETCH - 1..digits.len()).step_by(STRETCH).any(around)
+}
+
+/// Calls `each` with the first digit of every stretch of base64 that writes text.
+pub(super) fn texts64(digits: &[u8], mut each: impl FnMut(usize)) {
+    if !may_write_text(digits) {
+        return;
+    }
+    let mut groups = [0u8; 4];
+    for (at, four) in digits.windows(4).enumerate() {
+        let count = &mut groups[at & 3];
+        match writes_text(four) {
+            false => *count = 0,
+            true if *count >= GROUPS64 => {}
+            true => {
+                *count += 1;
+                if *count == GROUPS64 {
+                    each(at - 4 * usize::from(GROUPS64 - 1));
+                }
+            }
+        }
+    }
+}
+
+/// The same for hexadecimal digits.
+pub(super) fn texts16(digits: &[u8], mut each: impl FnMut(usize)) {
+    const STRETCH: usize = 2 * GROUPS16 as usize;
+    if !(STRETCH - 1..digits.len()).step_by(STRETCH).any(|at| digits[at].is_ascii_hexdigit()) {
+        return;
+    }
+    let mut groups = [0u8; 2];
+    for (at, two) in digits.windows(2).enumerate() {
+        let count = &mut groups[at & 1];
+        match matches!(two[0], b'2'..=b'7') && two[1].is_ascii_hexdigit() {
+            false => *count = 0,
+            true if *count >= GROUPS16 => {}
+            true => {
+                *count += 1;
+                if *count == GROUPS16 {
+                    each(at - 2 * usize::from(GROUPS16 - 1));
+                }
+            }
+        }
+    }
+}
+
+/// A run of base64 digits, over line ends where it is wrapped.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// The digits of each line.
+    pub lines: Vec<Range<usize>>,
+    /// Where it ends, its padding included.
+    pub end: usize,
+}
+
+impl Run {
+    /// The run around `at`.
+    pub fn around(bytes: &[u8], at: usize) -> Self {
+        let start = at - bytes[..at].iter().rev().take_while(|byte| is_base64(**byte)).count();
+        let mut lines = vec![line(bytes, start)];
+        while let Some(next) = next_line(bytes, &lines[lines.len() - 1])
+            && (lines.len() < 2 || lines[lines.len() - 1].len() == lines[lines.len() - 2].len())
+        {
+            lines.push(next);
+        }
+        let mut before = Vec::new();
+        let mut first = lines[0].clone();
+        let alone = lines.len() == 1;
+        while let Some(previous) = previous_line(bytes, first.start)
+            && (previous.len() == first.len() || (alone && before.is_empty() && previous.len() > first.len()))
+        {
+            first = previous.clone();
+            before.push(previous);
+        }
+        before.reverse();
+        before.append(&mut lines);
+        let end = before.last().map_or(at, |last| last.end);
+        let padding = bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
+        Run { lines: before, end: end + padding }
+    }
+
+    pub fn start(&self) -> usize {
+        self.lines.first().map_or(self.end, |first| first.start)
+    }
+
+    /// The digits from the one at place `from` on, and where they stand.
+    pub fn digits(&self, bytes: &[u8], from: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
+        let (mut digits, mut stretches) = (Vec::new(), Vec::new());
+        for line in self.lines.iter().filter(|line| line.end > from) {
+            let line = line.start.max(from)..line.end;
+            stretches.push((digits.len(), line.start));
+            digits.extend_from_slice(&bytes[line]);
+        }
+        (digits, stretches)
+    }
+}
+
+/// The digits from `start` on.
+fn line(bytes: &[u8], start: usize) -> Range<usize> {
+    start..start + bytes[start..].iter().take_while(|byte| is_base64(**byte)).count()
+}
+
+/// The line that goes on with what `line` began: as long, or shorter and the last.
+fn next_line(bytes: &[u8], last: &Range<usize>) -> Option<Range<usize>> {
+    let rest = &bytes[last.end..];
+    let ending = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
+    if ending == 0 || last.len() < LINE {
+        return None;
+    }
+    let indent = rest[ending..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let next = line(bytes, last.end + ending + indent);
+    let ends = bytes.get(next.end).is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'<'));
+    (ends && !next.is_empty() && next.len() <= last.len()).then_some(next)
+}
+
+/// The line before the one whose digits begin at `start`.
+fn previous_line(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+    let indent = bytes[..start].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let before = bytes[..start - indent].strip_suffix(b"\n")?;
+    let end = before.strip_suffix(b"\r").unwrap_or(before).len();
+    let len = bytes[..end].iter().rev().take_while(|byte| is_base64(**byte)).count();
+    (len >= LINE).then_some(end - len..end)
+}
+
+/// What base64 digits write; what is left of a group at the end counts as far as it goes.
+pub(super) fn decode64(digits: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
+    for group in digits.chunks(4) {
+        let value = |at: usize| group.get(at).map_or(0, |digit| u32::from(VALUES[usize::from(*digit)] & 63));
+        let all = (value(0) << 18 | value(1) << 12 | value(2) << 6 | value(3)).to_be_bytes();
+        bytes.extend_from_slice(&all[1..group.len()]);
+    }
+    bytes
+}
+
+/// The run of hexadecimal digits around `at`.
+pub(super) fn run16(bytes: &[u8], at: usize) -> Range<usize> {
+    let start = at - bytes[..at].iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    start..at + bytes[at..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count()
+}
+
+/// What hexadecimal digits write, and their map.
+pub(super) fn decode16(bytes: &[u8], digits: Range<usize>) -> (Vec<u8>, Map) {
+    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
+    let text = bytes[digits.clone()].chunks_exact(2).map(|two| value(two[0]) << 4 | value(two[1])).collect();
+    (text, Map::Digits { digits: 2, bytes: 1, stretches: vec![(0, digits.start)] })
+}

@@ -1,0 +1,390 @@
+//! Turns encoded text into the text it stands for, and searches that.
+//!
+//! Spots → regions → decoded text with the way back → candidates, whose places are those of the encoded text.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::{Candidate, Detector, Scratch, Where, settle};
+use crate::finding::Proof;
+use crate::secret::Fingerprint;
+
+mod digits;
+mod escapes;
+mod inflate;
+mod kubernetes;
+mod map;
+pub mod spots;
+mod wide;
+
+use digits::Run;
+use inflate::{Inflated, inflate};
+use map::Map;
+use spots::{Hint, Spot};
+
+/// How many encodings inside each other are undone unless the user says otherwise. Compression inside of one does not count.
+pub const DEPTH: u8 = 3;
+
+/// Most bytes that one encoded text may decode to, all its layers together.
+const ROOM: u64 = 64 << 20;
+
+/// What is read around a spot of an encoding that leaves most bytes as they are: before, and behind.
+const LEFT: usize = 512;
+const RIGHT: usize = 4 << 10;
+
+/// Spots near each other are decoded together, but no more than about this, in bytes; a candidate that may reach over the
+/// end is left to the next part, which begins at a spot so far before.
+const TILE: usize = 64 << 10;
+const OVERLAP: usize = 2 << 10;
+
+/// Places in one run of digits at which something compressed is looked for; a run of nothing but its signs has many.
+const TRIES: u32 = 8;
+
+/// A way in which text was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// RFC 4648, either alphabet, with or without padding, in one line or wrapped.
+    Base64,
+    /// Two hexadecimal digits a byte.
+    Hex,
+    /// `%41`, as in URLs.
+    Percent,
+    /// `\n`, `\x41`, `\u0041`, as in JSON and most languages.
+    Escape,
+    /// `&#65;`, `&quot;`.
+    Html,
+    /// RFC 2045, as in mails.
+    QuotedPrintable,
+    /// A string in several parts, or lines that go on.
+    Concatenation,
+    /// UTF-16 inside of something else.
+    Utf16,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 1950.
+    Zlib,
+}
+
+impl Layer {
+    /// The word of the reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Layer::Base64 => "base64",
+            Layer::Hex => "hex",
+            Layer::Percent => "percent",
+            Layer::Escape => "escape",
+            Layer::Html => "html",
+            Layer::QuotedPrintable => "quoted-printable",
+            Layer::Concatenation => "concatenation",
+            Layer::Utf16 => "utf-16",
+            Layer::Gzip => "gzip",
+            Layer::Zlib => "zlib",
+        }
+    }
+}
+
+/// What a candidate was wrapped in.
+#[derive(Clone, Debug, Default)]
+pub struct Wrapping {
+    /// From the outside in; empty for what stands there as it is.
+    pub layers: Vec<Layer>,
+    /// The encoded text that it is a part of.
+    pub text: Range<usize>,
+    /// What the pattern matched, decoded.
+    pub matched: Zeroizing<Vec<u8>>,
+}
+
+/// What came of decoding.
+#[derive(Debug, Default)]
+pub struct Unwrapped<'d> {
+    /// The candidates, by their places in the encoded text.
+    pub candidates: Vec<Candidate<'d>>,
+    /// Where encoded texts begin that may go on behind the end, and cannot be decoded without their rest.
+    pub cut: Vec<Range<usize>>,
+    /// Something was larger when decoded than is allowed, and was not searched to its end.
+    pub limited: bool,
+}
+
+impl Detector {
+    /// Candidates in what is encoded in `bytes`, at the spots that the last call of [`Detector::candidates`] for the same
+    /// bytes left in `scratch`. `ends`: nothing follows.
+    pub fn unwrapped<'d>(&'d self, scratch: &mut Scratch, bytes: &[u8], place: Where<'_>, ends: bool) -> Unwrapped<'d> {
+        let spots = std::mem::take(&mut scratch.spots);
+        if spots.is_empty() || self.depth == 0 {
+            return Unwrapped::default();
+        }
+        let mut search = Search { detector: self, scratch, place, room: ROOM, limited: false, fresh: true };
+        let found = search.inside(bytes, spots, self.depth, ends);
+        let mut candidates = found.candidates;
+        candidates.sort_by_key(|one| (one.span.start, one.span.end));
+        Unwrapped { candidates, cut: found.cut, limited: search.limited }
+    }
+}
+
+/// One search through the layers.
+struct Search<'d, 's, 'w> {
+    detector: &'d Detector,
+    scratch: &'s mut Scratch,
+    place: Where<'w>,
+    /// Bytes that may still be decoded.
+    room: u64,
+    limited: bool,
+    /// At the outermost layer: each text there has its own room.
+    fresh: bool,
+}
+
+#[derive(Default)]
+struct Inside<'d> {
+    candidates: Vec<Candidate<'d>>,
+    cut: Vec<Range<usize>>,
+}
+
+/// A decoded text and where it stood.
+struct Decoded {
+    layers: Vec<Layer>,
+    text: Vec<u8>,
+    map: Map,
+    /// The whole encoded text.
+    all: Range<usize>,
+    /// The encoded text reaches to the end of what was there, and there may be more.
+    cut: bool,
+    /// Where the value begins that a manifest may have a key for.
+    value: Option<usize>,
+}
+
+impl<'d> Search<'d, '_, '_> {
+    /// Candidates in what is encoded in `bytes`.
+    fn inside(&mut self, bytes: &[u8], mut spots: Vec<Spot>, depth: u8, ends: bool) -> Inside<'d> {
+        spots.sort_unstable();
+        spots.dedup();
+        let outermost = std::mem::replace(&mut self.fresh, false);
+        let mut found = Inside::default();
+        let mut take = |search: &mut Self, decoded: Decoded| {
+            if outermost {
+                search.room = ROOM;
+            }
+            search.decoded(decoded, bytes, depth, &mut found);
+        };
+        self.runs(bytes, &spots, ends, &mut take);
+        for layer in [Layer::Percent, Layer::Escape, Layer::Html, Layer::QuotedPrintable, Layer::Concatenation] {
+            for range in stretches(bytes, &spots, layer) {
+                if let Some((text, map)) = escapes::decode(layer, bytes, &range) {
+                    let cut = !ends && range.end == bytes.len();
+                    take(self, Decoded { layers: vec![layer], text, map, all: range, cut, value: None });
+                }
+            }
+        }
+        self.fresh = outermost;
+        Inside { candidates: once(found.candidates), cut: found.cut }
+    }
+
+    /// What consists of nothing but digits, or of characters with zeros between them.
+    fn runs(&mut self, bytes: &[u8], spots: &[Spot], ends: bool, take: &mut dyn FnMut(&mut Self, Decoded)) {
+        let (mut done64, mut done16, mut tried) = (0, 0, (0, 0));
+        for spot in spots {
+            match spot.hint {
+                Hint::Packed => {
+                    tried.1 = if spot.at < tried.0 { tried.1 + 1 } else { 0 };
+                    if tried.1 < TRIES {
+                        tried.0 = self.packed(bytes, spot.at, ends, take);
+                    }
+                }
+                Hint::Text(Layer::Base64) if spot.at >= done64 => {
+                    let run = Run::around(bytes, spot.at);
+                    done64 = run.end;
+                    let mut phases = [false; 4];
+                    digits::texts64(&run.digits(bytes, 0).0, |at| phases[at % 4] = true);
+                    for phase in (0..4).filter(|phase| phases[*phase]) {
+                        let (digits, stretches) = run.digits(bytes, run.start() + phase);
+                        let map = Map::Digits { digits: 4, bytes: 3, stretches };
+                        let (all, cut) = (run.start()..run.end, !ends && run.end == bytes.len());
+                        let (layers, text) = (vec![Layer::Base64], digits::decode64(&digits));
+                        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
+                    }
+                }
+                Hint::Text(Layer::Hex) if spot.at >= done16 => {
+                    let run = digits::run16(bytes, spot.at);
+                    done16 = run.end;
+                    let mut phases = [false; 2];
+                    digits::texts16(&bytes[run.clone()], |at| phases[at % 2] = true);
+                    for phase in (0..2).filter(|phase| phases[*phase]) {
+                        let (text, map) = digits::decode16(bytes, run.start + phase..run.end);
+                        let (layers, all, cut) = (vec![Layer::Hex], run.clone(), !ends && run.end == bytes.len());
+                        take(self, Decoded { layers, text, map, all, cut, value: None });
+                    }
+                }
+                Hint::Text(Layer::Utf16) => {
+                    let stretch = wide::around(bytes, spot.at);
+                    let (text, map) = wide::decode(bytes, &stretch);
+                    let (layers, cut) = (vec![Layer::Utf16], !ends && stretch.end + 2 >= bytes.len());
+                    take(self, Decoded { layers, text, map, all: stretch, cut, value: None });
+                }
+                Hint::Text(_) => {}
+            }
+        }
+    }
+
+    /// Base64 from `at` on of something compressed. Returns where the digits end.
+    fn packed(&mut self, bytes: &[u8], at: usize, ends: bool, take: &mut dyn FnMut(&mut Self, Decoded)) -> usize {
+        let run = Run::around(bytes, at);
+        let (digits, _) = run.digits(bytes, at);
+        let all = at..run.end;
+        let cut = !ends && run.end == bytes.len();
+        let Some(Inflated { layer, bytes, endless }) = inflate(&digits::decode64(&digits), ROOM) else {
+            return run.end;
+        };
+        let (layers, text, map) =
+            (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
+        self.limited |= endless && !cut;
+        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
+        run.end
+    }
+
+    /// Searches a decoded text and what is encoded in it.
+    fn decoded(&mut self, decoded: Decoded, whole: &[u8], depth: u8, found: &mut Inside<'d>) {
+        let Decoded { layers, text, map, all, cut, value } = decoded;
+        if let (Map::Whole(place), true) = (&map, cut) {
+            return found.cut.push(place.clone());
+        }
+        let Some(room) = self.room.checked_sub(text.len() as u64) else {
+            self.limited = true;
+            return;
+        };
+        self.room = room;
+        let detector = self.detector;
+        let mut candidates = detector.candidates(self.scratch, &text, &(0..text.len()), self.place);
+        let spots = std::mem::take(&mut self.scratch.spots);
+        settle(&mut candidates, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof));
+        let mut plain: Vec<Candidate<'d>> = candidates.into_iter().filter_map(|one| detector.own(one, &text)).collect();
+        if depth > 1 && !spots.is_empty() {
+            let inner = self.inside(&text, spots, depth - 1, !cut);
+            plain.extend(inner.candidates);
+            found.cut.extend(inner.cut.iter().map(|_| all.clone()));
+        }
+        if plain.is_empty() {
+            return;
+        }
+        let facts = value.map_or(Vec::new(), |at| kubernetes::facts(whole, at));
+        for mut one in plain {
+            // The last character of UTF-16 may be cut in half.
+            let source = |span: &Range<usize>| Range { end: map.source(span).end.min(all.end), ..map.source(span) };
+            let span = source(&one.span);
+            // Nothing was undone in it, or it may go on where the part at hand ends.
+            let deeper = !one.wrapping.layers.is_empty();
+            if (!deeper && !map.changed(&one.span))
+                || (span.end == all.end && all.end < whole.len() && !is_run(&layers))
+            {
+                continue;
+            }
+            one.matched = source(&one.matched);
+            one.span = span;
+            // The least that shows nothing of it: what decodes to it, and where that is no certain part, everything.
+            one.wrapping.text = match &map {
+                Map::Pieces(_) if deeper => source(&one.wrapping.text),
+                Map::Pieces(_) => one.span.clone(),
+                Map::Whole(_) | Map::Digits { .. } => all.clone(),
+            };
+            one.wrapping.layers.splice(0..0, layers.iter().copied());
+            // The innermost manifest is the one that names it.
+            if one.facts.iter().all(|fact| fact.name != kubernetes::KEY_FACT) {
+                one.facts.extend(facts.iter().cloned());
+            }
+            found.candidates.push(one);
+        }
+    }
+}
+
+impl Detector {
+    /// A candidate that borrows nothing from the text in which it was found.
+    fn own<'d>(&'d self, candidate: Candidate<'_>, text: &[u8]) -> Option<Candidate<'d>> {
+        Some(Candidate {
+            rule: self.rules.get(&candidate.rule.id)?,
+            matched: candidate.matched.clone(),
+            span: candidate.span,
+            token: candidate.token.into_owned().into(),
+            proof: candidate.proof,
+            confidence: candidate.confidence,
+            facts: candidate.facts,
+            judgement: candidate.judgement,
+            wrapping: Wrapping { matched: text[candidate.matched].to_vec().into(), ..Wrapping::default() },
+        })
+    }
+}
+
+/// Encodings whose texts end by themselves.
+fn is_run(layers: &[Layer]) -> bool {
+    matches!(layers[0], Layer::Base64 | Layer::Hex | Layer::Utf16)
+}
+
+/// The parts of `bytes` that are decoded because of spots of that layer.
+fn stretches(bytes: &[u8], spots: &[Spot], layer: Layer) -> Vec<Range<usize>> {
+    let spots: Vec<usize> = spots.iter().filter(|spot| spot.hint == Hint::Text(layer)).map(|spot| spot.at).collect();
+    let (mut all, mut next) = (Vec::new(), 0);
+    while let Some(&first) = spots.get(next) {
+        let mut start = first.saturating_sub(LEFT);
+        // Not behind a backslash that belongs to what follows.
+        while start > 0 && bytes[start - 1] == b'\\' {
+            start -= 1;
+        }
+        let mut end = first + RIGHT;
+        next += 1;
+        while let Some(&spot) = spots.get(next).filter(|spot| **spot < end - OVERLAP) {
+            if end - start < TILE {
+                end = spot + RIGHT;
+            }
+            next += 1;
+        }
+        all.push(start..end.min(bytes.len()));
+    }
+    all
+}
+
+/// What is found by several ways comes once, by the shortest.
+fn once(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
+    candidates.sort_by_key(|one| (one.wrapping.layers.len(), one.span.start));
+    let (mut kept, mut by_token): (Vec<Candidate<'_>>, HashMap<Fingerprint, Vec<usize>>) = Default::default();
+    for one in candidates {
+        let known = by_token.entry(Fingerprint::of_strong(&one.token)).or_default();
+        if !known.iter().any(|at| meet(&kept[*at].span, &one.span)) {
+            known.push(kept.len());
+            kept.push(one);
+        }
+    }
+    kept
+}
+
+fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+/// Adds what was wrapped to what stands there as it is (already settled): each token in a place once, and of two
+/// readings of the same bytes the one that proves more.
+pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
+    let rank = |one: &Candidate<'_>| match one.proof {
+        Proof::Holds(_) => (one.rule.is_strong(), 2),
+        Proof::Absent => (one.rule.is_strong(), 1),
+        Proof::Fails(_) => (one.rule.is_strong(), 0),
+    };
+    let mut yields = vec![false; plain.len()];
+    let mut added = Vec::new();
+    for one in wrapped {
+        let from = plain.partition_point(|other| other.span.end <= one.span.start);
+        let met = from..from + plain[from..].iter().take_while(|other| other.span.start < one.span.end).count();
+        let known = plain[met.clone()]
+            .iter()
+            .any(|other| other.token == one.token || (other.rule.id == one.rule.id && rank(other) >= rank(&one)));
+        if !known {
+            met.for_each(|at| yields[at] |= rank(&one) > rank(&plain[at]));
+            added.push(one);
+        }
+    }
+    let mut yields = yields.into_iter();
+    plain.retain(|_| !yields.next().unwrap_or(false));
+    plain.extend(added);
+    plain.sort_by_key(|one| (one.span.start, one.span.end));
+}
+
+#[cfg(test)]
+mod tests;

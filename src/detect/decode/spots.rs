@@ -1,0 +1,172 @@
+//! Where something encoded may stand. Each answer depends on [`BEFORE`](super::super::marks::BEFORE) bytes before the
+//! spot and [`AFTER`](super::super::marks::AFTER) behind it at most, so that a walk over git's deltas can carry it along.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use super::digits::{is_base64, texts16, texts64};
+use super::escapes::{SEAM, Undone, backslash, html, percent, quoted_printable, seam};
+use super::{Layer, wide};
+use crate::shape::is_run_byte;
+
+/// A place to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// Where it is.
+    pub at: usize,
+    /// What may be there.
+    pub(super) hint: Hint,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hint {
+    /// Decodes to text by this way of writing.
+    Text(Layer),
+    /// Base64 of what is compressed.
+    Packed,
+}
+
+/// What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip
+/// and of zlib (its usual and its best level), and escapes: of letters and digits, which every token has.
+const SIGNS: [&str; 17] = [
+    "H4sI", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq", "eNr", "\\x", "\\u00", "&#", "%3", "%4", "%5", "%6", "%7",
+];
+
+/// Digits that follow the first bytes of something compressed, at least; it is worth nothing shorter.
+const PACKED: usize = 32;
+
+/// So many escapes in a row hide what they write from every other search.
+const DENSE: usize = 3;
+
+/// Finds spots.
+#[derive(Debug)]
+pub struct Finder {
+    signs: AhoCorasick,
+}
+
+impl Finder {
+    pub(in crate::detect) fn new() -> Self {
+        let builder = &mut AhoCorasick::builder();
+        let signs = builder.match_kind(MatchKind::LeftmostFirst).kind(Some(AhoCorasickKind::DFA)).build(SIGNS);
+        Finder { signs: signs.expect("a few short signs stay far below the automaton's limits") }
+    }
+
+    /// The spots that no run of token characters leads to.
+    pub(in crate::detect) fn everywhere(&self, bytes: &[u8], out: &mut Vec<Spot>) {
+        out.extend(self.signs.find_iter(bytes).filter_map(|sign| sign_at(bytes, sign.start())));
+        wide::stretches(bytes, |stretch| out.push(Spot { at: stretch.start, hint: Hint::Text(Layer::Utf16) }));
+    }
+}
+
+/// The spots that a run of at least [`RUN`](super::super::shape::RUN) token characters leads to: digits, and escapes
+/// at its ends.
+pub(in crate::detect) fn at_run(bytes: &[u8], run: &Range<usize>, out: &mut Vec<Spot>) {
+    let digits = &bytes[run.clone()];
+    texts64(digits, |at| out.push(Spot { at: run.start + at, hint: Hint::Text(Layer::Base64) }));
+    texts16(digits, |at| out.push(Spot { at: run.start + at, hint: Hint::Text(Layer::Hex) }));
+    out.extend(before(bytes, run.start));
+    out.extend(behind(bytes, run.end));
+}
+
+fn text(at: usize, layer: Layer) -> Option<Spot> {
+    Some(Spot { at, hint: Hint::Text(layer) })
+}
+
+/// What ends where a run begins, or takes the run's first characters with it.
+fn before(bytes: &[u8], start: usize) -> Option<Spot> {
+    let at = start.checked_sub(1)?;
+    match bytes[at] {
+        b'\\' if matches!(bytes[start], b'n' | b'r' | b't' | b'x' | b'u') => {
+            backslash(&bytes[at..]).and_then(|_| text(at, Layer::Escape))
+        }
+        b'%' => percent(&bytes[at..]).filter(writes_ascii).and_then(|_| text(at, Layer::Percent)),
+        b'=' => quoted_printable(&bytes[at..]).filter(writes_mark).and_then(|_| text(at, Layer::QuotedPrintable)),
+        b'\n' => line_goes_on(bytes, start),
+        b' ' | b'\t' => line_goes_on(bytes, start),
+        b';' => {
+            let from = start.saturating_sub(10);
+            let name = bytes[from..at].iter().rposition(|byte| *byte == b'&')?;
+            let undone = html(&bytes[from + name..])?;
+            (from + name + undone.len == start).then_some(text(from + name, Layer::Html)?)
+        }
+        b'"' | b'\'' | b'`' => {
+            let from = start.saturating_sub(SEAM);
+            let joins = |byte: &u8| {
+                matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'.' | b'&' | b'~' | b'|' | b'_')
+            };
+            let between = bytes[from..at].iter().rev().take_while(|byte| joins(byte)).count();
+            let quote = (at - between).checked_sub(1).filter(|quote| *quote >= from.max(1))?;
+            let joined = is_run_byte(bytes[quote - 1]) && seam(&bytes[quote..])?.len == start - quote;
+            joined.then_some(text(quote, Layer::Concatenation)?)
+        }
+        _ => None,
+    }
+}
+
+/// A line end that was put into what begins again at `start`.
+fn line_goes_on(bytes: &[u8], start: usize) -> Option<Spot> {
+    let from = start.saturating_sub(SEAM);
+    let indent = bytes[from..start].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let line = bytes[from..start - indent].strip_suffix(b"\n")?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let (&mark, line) = line.split_last()?;
+    let at = from + line.len();
+    match mark {
+        _ if !line.last().is_some_and(|last| is_run_byte(*last)) => None,
+        b'\\' => text(at, Layer::Concatenation),
+        b'=' if indent == 0 => text(at, Layer::QuotedPrintable),
+        _ => None,
+    }
+}
+
+/// What begins where a run ends, if a token character follows it.
+fn behind(bytes: &[u8], end: usize) -> Option<Spot> {
+    let rest = &bytes[end..];
+    let (undone, layer) = match rest.first()? {
+        b'%' => (percent(rest).filter(writes_ascii)?, Layer::Percent),
+        b'=' => (
+            quoted_printable(rest).filter(|undone| undone.byte.is_none() || writes_mark(undone))?,
+            Layer::QuotedPrintable,
+        ),
+        b'&' => (html(rest)?, Layer::Html),
+        b'\\' => match backslash(rest) {
+            Some(undone) => (Some(undone).filter(|undone| undone.len > 2).filter(writes_ascii)?, Layer::Escape),
+            None => (seam(rest)?, Layer::Concatenation),
+        },
+        b'"' | b'\'' | b'`' => (seam(rest)?, Layer::Concatenation),
+        _ => return None,
+    };
+    rest.get(undone.len).is_some_and(|next| is_run_byte(*next)).then_some(text(end, layer)?)
+}
+
+fn writes_ascii(undone: &Undone) -> bool {
+    undone.byte.is_some_and(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t'))
+}
+
+/// What stands in or right before tokens and is no letter: everything else would be found in every assignment.
+fn writes_mark(undone: &Undone) -> bool {
+    undone.byte.is_some_and(|byte| b"_-=.+/:~@".contains(&byte))
+}
+
+fn sign_at(bytes: &[u8], at: usize) -> Option<Spot> {
+    let rest = &bytes[at..];
+    let dense = |undo: fn(&[u8]) -> Option<Undone>, layer| {
+        let mut done = 0;
+        for _ in 0..DENSE {
+            done += undo(&rest[done..]).filter(writes_ascii)?.len;
+            (done < rest.len() && rest[done] == rest[0] || done == rest.len()).then_some(())?;
+        }
+        text(at, layer)
+    };
+    match rest[0] {
+        b'\\' => dense(backslash, Layer::Escape),
+        b'&' => dense(html, Layer::Html),
+        b'%' => dense(percent, Layer::Percent),
+        first => {
+            let digits = rest.iter().take(PACKED).take_while(|byte| is_base64(**byte)).count();
+            let begins = first == b'H' || at == 0 || !is_base64(bytes[at - 1]);
+            (begins && digits == PACKED).then_some(Spot { at, hint: Hint::Packed })
+        }
+    }
+}

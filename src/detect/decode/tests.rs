@@ -1,0 +1,118 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::detect::prefilter::for_each_run;
+use crate::detect::tests::rule;
+use crate::rule::{Rule, RuleSet};
+
+fn detector() -> Detector {
+    let rule = Rule { random_bits: 100, ..rule("fixed", r"\bfix_[0-9A-Za-z]{26}\b", &["fix_"]) };
+    let rules = RuleSet { rules: vec![Arc::new(rule)], ..RuleSet::default() };
+    Detector::new(Arc::new(rules), 0).unwrap().with_depth(DEPTH)
+}
+
+fn unwrapped<'d>(detector: &'d Detector, bytes: &[u8]) -> Vec<Candidate<'d>> {
+    let mut scratch = detector.scratch();
+    detector.candidates(&mut scratch, bytes, &(0..bytes.len()), Where::Nowhere);
+    detector.unwrapped(&mut scratch, bytes, Where::Nowhere, true).candidates
+}
+
+const LAYERS: [Layer; 7] =
+    [Layer::Base64, Layer::Hex, Layer::Percent, Layer::Escape, Layer::Html, Layer::QuotedPrintable, Layer::Utf16];
+
+fn encode(layer: Layer, text: &[u8]) -> Vec<u8> {
+    let each = |write: &dyn Fn(u8) -> String| text.iter().map(|byte| write(*byte)).collect::<String>().into_bytes();
+    match layer {
+        Layer::Base64 => data_encoding::BASE64.encode(text).into_bytes(),
+        Layer::Hex => data_encoding::HEXLOWER.encode(text).into_bytes(),
+        Layer::Percent => each(&|byte| format!("%{byte:02x}")),
+        Layer::Escape => each(&|byte| format!("\\u{byte:04X}")),
+        Layer::Html => each(&|byte| format!("&#{byte};")),
+        // Soft ends of lines in what is not changed otherwise.
+        Layer::QuotedPrintable => text.chunks(25).collect::<Vec<_>>().join(&b"=\r\n"[..]),
+        _ => text.iter().flat_map(|byte| [*byte, 0]).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Wherever it stands and whatever stands around it, and the place is that of what writes it.
+    #[test]
+    fn what_was_encoded_is_found_where_it_is_written(
+        token in "fix_[0-9A-Za-z]{26}",
+        inner in "[ a-z:\n]{0,40}", behind in " [ a-z:\n]{0,40}",
+        before in "[ a-z(\n]{0,60}", after in "[ a-z)\n]{0,60}",
+        layer in prop::sample::select(&LAYERS[..]),
+    ) {
+        let detector = detector();
+        let text = format!("{inner} {token}{behind}");
+        let (lead, tail) = (format!("{before}("), format!("){after}"));
+        let bytes = [lead.as_bytes(), &encode(layer, text.as_bytes()), tail.as_bytes()].concat();
+        let found = unwrapped(&detector, &bytes);
+        // A line end of its own may leave it as it is.
+        if bytes.windows(token.len()).any(|window| window == token.as_bytes()) {
+            return Ok(());
+        }
+        // Ends of lines may leave no part that is long enough to be seen.
+        let mut runs = 0;
+        for_each_run(&bytes, |_, _| runs += 1);
+        if layer == Layer::QuotedPrintable && runs == 0 {
+            return Ok(());
+        }
+        prop_assert_eq!(found.len(), 1, "{:?}", layer);
+        let one = &found[0];
+        prop_assert_eq!(&*one.token, token.as_bytes());
+        prop_assert_eq!(&one.wrapping.layers, &[layer]);
+        let (start, end) = (inner.len() + 1, inner.len() + 1 + token.len());
+        let exact = match layer {
+            Layer::Base64 => start * 4 / 3..(end * 4).div_ceil(3),
+            Layer::Hex => 2 * start..2 * end,
+            Layer::Percent => 3 * start..3 * end,
+            Layer::Escape => 6 * start..6 * end,
+            Layer::Utf16 => 2 * start..2 * end,
+            _ => encode(layer, &text.as_bytes()[..start]).len()..encode(layer, &text.as_bytes()[..end]).len(),
+        };
+        // Soft line ends right beside it may count or not.
+        if layer != Layer::QuotedPrintable {
+            prop_assert_eq!(&one.span, &(lead.len() + exact.start..lead.len() + exact.end), "{:?}", layer);
+        }
+    }
+
+    #[test]
+    fn encodings_inside_each_other_are_undone_to_the_depth_and_no_deeper(
+        token in "fix_[0-9A-Za-z]{26}",
+        layers in prop::collection::vec(prop::sample::select(vec![Layer::Base64, Layer::Hex, Layer::Percent]), 1..5),
+        lead in "[ a-z]{0,5}",
+    ) {
+        let detector = detector();
+        let text = format!("{lead} {token} ");
+        let bytes = layers.iter().rev().fold(text.into_bytes(), |text, layer| encode(*layer, &text));
+        let found = unwrapped(&detector, &bytes);
+        prop_assert_eq!(found.len(), usize::from(layers.len() <= usize::from(DEPTH)));
+        if let Some(one) = found.first() {
+            prop_assert_eq!(&one.wrapping.layers, &layers);
+            prop_assert!(one.span.end <= bytes.len() && one.span.start < one.span.end);
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic_and_every_place_is_in_them(
+        pieces in prop::collection::vec(prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..40),
+            prop::sample::select(vec!["H4sIAAAAAAAA", "eJw", "%", "\\u00", "\\x", "&#", "=\r\n", "\" + \"", "\\\n"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+            "[A-Za-z0-9+/]{0,80}=?\n?".prop_map(String::into_bytes),
+            ("fix_[0-9A-Za-z]{26}", prop::sample::select(&LAYERS[..])).prop_map(|(text, layer)| encode(layer, text.as_bytes())),
+        ], 0..12),
+    ) {
+        let detector = detector();
+        let bytes = pieces.concat();
+        for one in unwrapped(&detector, &bytes) {
+            prop_assert!(one.span.start < one.span.end && one.span.end <= bytes.len());
+            prop_assert!(one.wrapping.text.start <= one.span.start && one.span.end <= one.wrapping.text.end);
+        }
+    }
+}

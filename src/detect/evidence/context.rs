@@ -1,0 +1,532 @@
+//! What the bytes around a value say about it.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use super::language;
+use super::sign::{self, Class, Sign};
+use super::value::{has, is_in};
+
+/// How far around a match evidence is looked for, in bytes on either side.
+pub const AROUND: usize = 2048;
+
+/// The longest name that is read, in bytes.
+const NAME: usize = 64;
+
+/// A line with more bytes than these was not written by hand.
+const LONG: usize = 1000;
+
+/// So many others of the same shape make a list of what no longer is one secret.
+const MANY: usize = 8;
+
+/// A value where it stands.
+pub(super) struct Setting<'b> {
+    /// All that may be looked at.
+    pub bytes: &'b [u8],
+    /// The match, and the value in it.
+    pub matched: Range<usize>,
+    pub span: Range<usize>,
+}
+
+impl<'b> Setting<'b> {
+    pub fn value(&self) -> &'b [u8] {
+        &self.bytes[self.span.clone()]
+    }
+
+    /// The name that the value is given to: what stands around the start of the match and is a name.
+    pub fn name(&self) -> &'b [u8] {
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
+        let floor = self.matched.start.saturating_sub(NAME);
+        let before = self.bytes[floor..self.matched.start].iter().rev().take_while(|byte| part(byte)).count();
+        let after = self.bytes[self.matched.start..self.span.start].iter().take_while(|byte| part(byte)).count();
+        &self.bytes[self.matched.start - before..self.matched.start + after.min(NAME)]
+    }
+
+    fn line(&self) -> Range<usize> {
+        let start = memrchr(b'\n', &self.bytes[..self.matched.start]).map_or(0, |at| at + 1);
+        let end = memchr(b'\n', &self.bytes[self.span.end..]).map_or(self.bytes.len(), |at| self.span.end + at);
+        start..end
+    }
+
+    /// Whether quotes, or tags, hold the value.
+    pub fn is_quoted(&self) -> bool {
+        let before = self.span.start.checked_sub(1).map(|at| self.bytes[at]);
+        matches!(before, Some(b'"' | b'\'' | b'`' | b'>'))
+    }
+}
+
+/// Words that a name goes on with where it is of no secret.
+const OTHERS: &[&str] = &[
+    "name",
+    "names",
+    "id",
+    "ids",
+    "file",
+    "files",
+    "filename",
+    "path",
+    "paths",
+    "url",
+    "urls",
+    "uri",
+    "field",
+    "fields",
+    "label",
+    "length",
+    "len",
+    "size",
+    "type",
+    "types",
+    "kind",
+    "policy",
+    "hint",
+    "prompt",
+    "placeholder",
+    "title",
+    "text",
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "count",
+    "limit",
+    "expiry",
+    "expires",
+    "expiration",
+    "ttl",
+    "timeout",
+    "age",
+    "date",
+    "time",
+    "regex",
+    "pattern",
+    "format",
+    "validator",
+    "validation",
+    "rule",
+    "rules",
+    "min",
+    "max",
+    "strength",
+    "reset",
+    "link",
+    "route",
+    "page",
+    "form",
+    "input",
+    "class",
+    "style",
+    "icon",
+    "param",
+    "params",
+    "parameter",
+    "header",
+    "column",
+    "attribute",
+    "attr",
+    "property",
+    "prop",
+    "option",
+    "options",
+    "env",
+    "var",
+    "variable",
+    "ref",
+    "arn",
+    "version",
+    "algorithm",
+    "alg",
+    "method",
+    "mode",
+    "provider",
+    "store",
+    "manager",
+    "service",
+    "endpoint",
+    "host",
+    "port",
+    "prefix",
+    "suffix",
+    "required",
+    "enabled",
+    "flag",
+    "disabled",
+    "visible",
+    "changed",
+    "symbol",
+    "separator",
+    "index",
+    "address",
+    "encoder",
+    "generator",
+    "dir",
+    "directory",
+    "command",
+    "cmd",
+    "description",
+    "desc",
+    "help",
+    "example",
+    "constraint",
+    "contract",
+    "standard",
+    "status",
+    "state",
+    "scope",
+    "source",
+    "location",
+    "table",
+    "element",
+    "selector",
+    "xpath",
+    "locator",
+    "button",
+    "box",
+    "screen",
+    "view",
+    "kinds",
+    "helper",
+    "helpers",
+    "providers",
+    "process",
+    "cache",
+    "storage",
+    "handler",
+    "count",
+    "counter",
+    "bucket",
+    "number",
+    "position",
+    "pos",
+    "start",
+    "end",
+    "stream",
+];
+
+/// Words of names of what everybody may know.
+const PUBLICS: &[&str] = &[
+    "public",
+    "pub",
+    "pubkey",
+    "primary",
+    "foreign",
+    "sort",
+    "partition",
+    "csrf",
+    "xsrf",
+    "next",
+    "continuation",
+    "pagination",
+    "cursor",
+    "sync",
+    "bos",
+    "eos",
+    "pad",
+    "unk",
+    "cls",
+    "special",
+    "idempotency",
+    "shortcut",
+    "lookup",
+    "translation",
+    "i18n",
+    "antiforgery",
+    "authenticity",
+    "resume",
+    "publishable",
+    "site",
+    "cache",
+    "label",
+];
+
+/// Words that say that something is not meant to be true.
+const EXAMPLES: &[&str] = &["example", "examples", "sample", "dummy", "fake", "mock", "mocked", "placeholder", "stub"];
+
+/// Words of names of digests.
+const DIGESTS: &[&str] = &[
+    "sha",
+    "sha1",
+    "sha256",
+    "sha512",
+    "md5",
+    "checksum",
+    "digest",
+    "integrity",
+    "fingerprint",
+    "etag",
+    "commit",
+    "revision",
+    "rev",
+    "signature",
+    "thumbprint",
+    "crc",
+    "checksums",
+    "hash",
+    "hashes",
+    "blob",
+    "oid",
+    "resolved",
+];
+
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "pass",
+    "passwort",
+    "passcode",
+    "pswd",
+    "pw",
+    "passwords",
+    "userpass",
+    "dbpass",
+];
+const SECRETS: &[&str] = &[
+    "secret",
+    "token",
+    "credential",
+    "credentials",
+    "secrets",
+    "cred",
+    "creds",
+    "apikey",
+    "authtoken",
+    "secretkey",
+    "accesskey",
+    "bearer",
+];
+
+/// Words before `key` with which it is a secret.
+const SECRET_KEYS: &[&str] = &[
+    "api",
+    "access",
+    "private",
+    "auth",
+    "encryption",
+    "signing",
+    "master",
+    "account",
+    "service",
+    "shared",
+    "storage",
+    "session",
+    "app",
+    "subscription",
+    "hmac",
+    "jwt",
+    "license",
+    "admin",
+    "client",
+    "deploy",
+    "write",
+    "ingestion",
+];
+
+/// Calls `give` with what the name says.
+pub(super) fn name(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let name = setting.name();
+    // `user.password`, `$this->token`: what stands before the last dot is another name.
+    let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    let own = if language::pieces(own).is_empty() { name } else { own };
+    let words = language::pieces(own);
+    let lower = own.to_ascii_lowercase();
+    let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
+    let ends = |list: &[&str]| words.iter().any(|word| list.iter().any(|end| ends_with(word, end)));
+    if of(PASSWORDS) || ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) {
+        give(&sign::PASSWORD_NAME, String::new());
+    } else if of(SECRETS) || ends(&["secret", "token", "apikey", "accesskey"]) || is_secret_key(&words) {
+        give(&sign::SECRET_NAME, String::new());
+    } else if ends(&["key"]) {
+        give(&sign::KEY_NAME, String::new());
+    } else if !words.is_empty() {
+        give(&sign::NO_NAME, String::new());
+    }
+    if words.last().is_some_and(|word| is_in(OTHERS, word)) {
+        give(&sign::OTHER_NAME, String::new());
+    }
+    if of(EXAMPLES) {
+        give(&sign::EXAMPLE_NAME, String::new());
+    }
+    if of(PUBLICS) {
+        give(&sign::PUBLIC_NAME, String::new());
+    }
+    let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
+    if of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(|word| digest(word)) {
+        give(&sign::DIGEST_NAME, String::new());
+    }
+}
+
+fn ends_with(word: &[u8], end: &str) -> bool {
+    word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
+}
+
+fn is_secret_key(words: &[&[u8]]) -> bool {
+    words.windows(2).any(|two| two[1].eq_ignore_ascii_case(b"key") && is_in(SECRET_KEYS, two[0]))
+}
+
+/// Calls `give` if the value repeats the name: `"password": "Password"`, `API_KEY = "api-key"`.
+pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let folded = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    let (name, value) = (folded(setting.name()), folded(setting.value()));
+    let within = |outer: &[u8], inner: &[u8]| inner.len() >= 4 && memchr::memmem::find(outer, inner).is_some();
+    // With a digit in it the value may be a password that somebody made of the name.
+    let digits = value.iter().any(u8::is_ascii_digit) && !name.iter().any(u8::is_ascii_digit);
+    let wordy = || language::read(setting.value()).words >= 0.7;
+    if !digits && (within(&name, &value) || (within(&value, &name) && wordy())) {
+        give(&sign::SAME_AS_NAME, String::new());
+    }
+}
+
+/// Calls `give` with what the way of writing says. `kind` is the rule's.
+pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sign, String)) {
+    let between = &setting.bytes[setting.matched.start..setting.span.start];
+    match kind {
+        // `creation-token heuristics`: a word of a sentence, not an option.
+        "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
+            give(&sign::PROSE, String::new());
+        }
+        "argument" => give(&sign::ARGUMENT, String::new()),
+        "url" | "authorization" => {
+            give(&sign::CREDENTIALS, String::new());
+            if kind == "url" && is_local(setting) {
+                give(&sign::LOCAL_HOST, String::new());
+            }
+        }
+        _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
+        _ if is_reference(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_setting(setting) => give(&sign::SETTING, String::new()),
+        _ => {}
+    }
+    if kind == "assignment" && between.contains(&b',') {
+        give(&sign::LISTED, String::new());
+    }
+    if has(between, "==") || has(between, "!=") {
+        give(&sign::COMPARED, String::new());
+    }
+}
+
+/// A host that is this machine, or a name that documentation may use (RFC 2606).
+fn is_local(setting: &Setting<'_>) -> bool {
+    let rest = &setting.bytes[setting.span.end..setting.bytes.len().min(setting.span.end + 80)];
+    let host = rest.strip_prefix(b"@").unwrap_or(rest);
+    let end = host
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')))
+        .unwrap_or(host.len());
+    let host = host[..end].to_ascii_lowercase();
+    let ends = [
+        "example.com",
+        "example.org",
+        "example.net",
+        ".example",
+        ".test",
+        ".invalid",
+        "localhost",
+        "foo.com",
+        "bar.com",
+    ];
+    host.is_empty()
+        || host.starts_with(b"127.")
+        || matches!(&host[..], b"host" | b"hostname" | b"server" | b"0.0.0.0" | b"domain.com" | b"foo" | b"bar" | b"h")
+        || ends.iter().any(|end| host.ends_with(end.as_bytes()))
+}
+
+/// A value without quotes that is a name of something else, or the beginning of an expression.
+fn is_reference(setting: &Setting<'_>) -> bool {
+    let value = setting.value();
+    let next = setting.bytes.get(setting.span.end);
+    let name = value.iter().all(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*' | b'&' | b':' | b'?' | b'!' | b'-' | b'>')
+    });
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let joined = value.iter().any(|byte| matches!(byte, b'_' | b'.'));
+    let words = language::read(value).words;
+    let constant = name && joined && !value.iter().any(u8::is_ascii_lowercase) && value[0].is_ascii_uppercase();
+    matches!(next, Some(b'(' | b'[' | b'{'))
+        || constant
+        || (name && words >= 0.6 && digits <= 2)
+        || (name && joined && words >= 0.4 && digits <= 4)
+        || value.windows(2).any(|two| two == b"->" || two == b"::")
+        || value.iter().any(|byte| matches!(byte, b'(' | b'['))
+}
+
+/// `NAME=value`, `name: value`: the name begins the line, and the value ends it.
+fn is_setting(setting: &Setting<'_>) -> bool {
+    let line = setting.line();
+    let before = &setting.bytes[line.start..setting.matched.start];
+    let start =
+        before.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'-' | b'#' | b';')).unwrap_or(before.len());
+    let before = &before[start..];
+    let words = ["export ", "set ", "ENV ", "ARG ", "env ", "$env:", "SET ", "-D", "--"];
+    let before = words.iter().find_map(|word| before.strip_prefix(word.as_bytes())).unwrap_or(before);
+    let named = before
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'/' | b'"'));
+    let after = setting.bytes[setting.span.end..line.end].trim_ascii();
+    named && (after.is_empty() || after.starts_with(b"#"))
+        // `Server=…;Password=…;`
+        || (after.starts_with(b";") && (has(before, ";") || has(before, "=")))
+}
+
+/// Calls `give` with what stands around the value.
+pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn FnMut(&'static Sign, String)) {
+    let line = setting.line();
+    if line.len() > LONG {
+        give(&sign::LONG_LINE, format!("more than {LONG} bytes"));
+    }
+    if is_embedded(setting) {
+        give(&sign::EMBEDDED, String::new());
+    }
+    let count = neighbours(setting);
+    if count >= MANY {
+        give(&sign::NEIGHBOURS, format!("at least {MANY} of them"));
+    }
+    let near = line.start.max(setting.matched.start.saturating_sub(200))..line.end.min(setting.span.end + 200);
+    let (before, after) = (&setting.bytes[near.start..setting.span.start], &setting.bytes[setting.span.end..near.end]);
+    let says = |text: &[u8]| language::pieces(text).iter().any(|word| is_in(EXAMPLES, word));
+    if says(before) || says(after) {
+        give(&sign::EXAMPLE_LINE, String::new());
+    }
+    let start = setting.bytes[line.clone()].trim_ascii_start();
+    if ["//", "# ", "* ", "/*", "<!--", "-- ", "REM ", "%% "].iter().any(|mark| start.starts_with(mark.as_bytes())) {
+        give(&sign::COMMENT, String::new());
+    }
+    if class == Class::Context && DIGESTS.iter().any(|word| is_named(before, word)) {
+        give(&sign::DIGEST_NAME, String::new());
+    }
+}
+
+/// Whether the last words before a value are of a digest: `sha256 = `, `"checksum": "`.
+fn is_named(before: &[u8], word: &str) -> bool {
+    language::pieces(before).last().is_some_and(|last| last.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Whether the value is a part of what `;base64,` begins.
+fn is_embedded(setting: &Setting<'_>) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let before = &setting.bytes[..setting.span.start];
+    let run = before.iter().rev().take_while(|byte| part(byte)).count();
+    before[..before.len() - run].ends_with(b"base64,") || run > 256
+}
+
+/// How many other runs of the same length and alphabet there are, at most [`MANY`].
+fn neighbours(setting: &Setting<'_>) -> usize {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let value = setting.value();
+    if value.len() < 16 || !value.iter().all(part) {
+        return 0;
+    }
+    let alphabet = |text: &[u8]| {
+        let any = |test: fn(&u8) -> bool| text.iter().any(test);
+        let hex = text.iter().all(u8::is_ascii_hexdigit);
+        (hex, any(u8::is_ascii_uppercase), any(u8::is_ascii_lowercase), any(u8::is_ascii_digit))
+    };
+    let wanted = alphabet(value);
+    let same = |run: &&[u8]| run.len() == value.len() && alphabet(run) == wanted && *run != value;
+    let around = [&setting.bytes[..setting.span.start], &setting.bytes[setting.span.end..]];
+    around.iter().flat_map(|side| side.split(|byte| !part(byte))).filter(same).take(MANY).count()
+}

@@ -1,0 +1,135 @@
+//! Weighs what speaks for and against a candidate that no proof decides.
+//!
+//! Each sign has points (`sign`); a candidate of at least [`THRESHOLD`] is of medium confidence, any other of low. The
+//! points are those of a logistic model: ten of them make it about three times as likely that a candidate is a secret.
+//! All is a function of the match and of [`context::AROUND`] bytes on either side of it, so it does not matter how an
+//! object was cut. What stands behind a match only ever takes points away, so that a stream that is judged before all
+//! of it has come hides nothing.
+
+use std::ops::Range;
+
+pub mod context;
+mod language;
+mod model;
+mod path;
+pub mod sign;
+mod value;
+
+pub use sign::{Class, Sign, THRESHOLD};
+
+use crate::finding::Evidence;
+use crate::rule::{Confidence, Rule};
+use context::Setting;
+
+/// What was found out about a candidate so far, without its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Each piece, in the order of the documentation.
+    pub evidence: Vec<Evidence>,
+    class: Class,
+    /// The value has no quotes.
+    bare: bool,
+}
+
+/// The class of a rule; `None` for rules of the user's, who said what they want.
+pub fn class(rule: &Rule) -> Option<Class> {
+    let tagged = rule.tags.iter().any(|tag| tag == "generic");
+    match (rule.provider.as_str(), tagged) {
+        ("generic", _) | ("", true) => Some(Class::Generic),
+        ("", false) => None,
+        (_, true) => Some(Class::Context),
+        (_, false) => Some(Class::Prefixed),
+    }
+}
+
+/// Judges the secret at `span` of a match. `ahead` tells whether what stands behind the match is known.
+pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usize>, ahead: bool) -> Option<Judgement> {
+    let class = class(rule)?;
+    let from = matched.start.saturating_sub(context::AROUND);
+    let to = if ahead { bytes.len().min(matched.end + context::AROUND) } else { matched.end };
+    let shift = |range: &Range<usize>| range.start - from..range.end - from;
+    let setting = Setting { bytes: &bytes[from..to], matched: shift(matched), span: shift(span) };
+    let mut given: Vec<Evidence> = Vec::new();
+    let mut give = |sign: &'static Sign, detail: String| {
+        let weight = sign.weight(class);
+        if weight != 0 && !given.iter().any(|one| one.name == sign.name) {
+            // Details are made of numbers and of words of ours; nothing keeps a secret from being one of them.
+            let shown = memchr::memmem::find(detail.as_bytes(), setting.value()).is_some();
+            given.push(Evidence { name: sign.name, weight, detail: if shown { String::new() } else { detail } });
+        }
+    };
+    give(&sign::RULE, String::new());
+    match class {
+        Class::Prefixed => value::signs(body(rule, setting.value()), &mut give),
+        Class::Context | Class::Generic => {
+            value::signs(setting.value(), &mut give);
+            context::surroundings(&setting, class, &mut give);
+        }
+    }
+    if class == Class::Generic {
+        if matches!(rule.kind.as_str(), "assignment" | "element") {
+            context::name(&setting, &mut give);
+        }
+        context::writing(&setting, &rule.kind, &mut give);
+        if !matches!(rule.kind.as_str(), "url" | "authorization") {
+            context::sameness(&setting, &mut give);
+        }
+    }
+    let mut judgement = Judgement { evidence: given, class, bare: rule.kind == "assignment" && !setting.is_quoted() };
+    judgement.sort();
+    Some(judgement)
+}
+
+/// Whether nothing in the value itself speaks against it, and for a generic rule something for it: so an example must be.
+pub(super) fn is_credible(rule: &Rule, token: &[u8]) -> bool {
+    let Some(class) = class(rule) else { return true };
+    let (mut sum, mut least) = (0, 0);
+    value::signs(body(rule, token), &mut |sign, _| {
+        sum += sign.weight(class);
+        least = least.min(sign.weight(class));
+    });
+    least == 0 && (class != Class::Generic || sum > 0)
+}
+
+/// A token without the prefix that its rule knows.
+fn body<'v>(rule: &Rule, value: &'v [u8]) -> &'v [u8] {
+    let lower = value.to_ascii_lowercase();
+    let end = |keyword: &String| Some(memchr::memmem::find(&lower, keyword.as_bytes())? + keyword.len());
+    let end = rule.keywords.iter().filter_map(end).filter(|end| end + 8 <= value.len()).max().unwrap_or(0);
+    &value[end..]
+}
+
+impl Judgement {
+    fn sort(&mut self) {
+        let place = |evidence: &Evidence| sign::ALL.iter().position(|sign| sign.name == evidence.name);
+        self.evidence.sort_by_key(place);
+    }
+
+    /// The points of all that was found out.
+    pub fn points(&self) -> i32 {
+        self.evidence.iter().map(|one| one.weight).sum()
+    }
+
+    /// Adds what the paths say: of several, the one that speaks least against it. `None` is a place without a path.
+    pub fn at(&mut self, paths: &[Option<&[u8]>]) {
+        let weigh = |path: &Option<&[u8]>| {
+            let signs = path.map_or_else(Vec::new, |path| path::signs(path, self.bare));
+            signs.into_iter().filter(|sign| sign.weight(self.class) != 0).collect::<Vec<_>>()
+        };
+        let points = |signs: &Vec<&'static Sign>| signs.iter().map(|sign| sign.weight(self.class)).sum::<i32>();
+        let best = paths.iter().map(weigh).max_by_key(points).unwrap_or_default();
+        let class = self.class;
+        let made = |sign: &Sign| Evidence { name: sign.name, weight: sign.weight(class), detail: String::new() };
+        self.evidence.extend(best.into_iter().map(made));
+        self.sort();
+    }
+
+    /// How sure that makes us of a candidate whose rule says `most`. A generic rule says nothing by itself; any other
+    /// rule's word is never raised, as whoever wrote it knows what its shape is worth.
+    pub fn confidence(&self, most: Confidence) -> Confidence {
+        if self.points() >= THRESHOLD { most } else { Confidence::Low }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What a path says about what is found there.
+
+use super::sign::{self, Sign};
+
+/// The signs of a path, `/`-separated. `bare` tells that the value has no quotes.
+pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit(|byte| *byte == b'/').next().unwrap_or(&lower);
+    let folders = || lower.split(|byte| *byte == b'/').rev().skip(1);
+    let within = |names: &[&str]| folders().any(|folder| names.iter().any(|name| folder == name.as_bytes()));
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end.as_bytes()));
+    let stem_has = |parts: &[&str]| parts.iter().any(|part| memchr::memmem::find(name, part.as_bytes()).is_some());
+    let locks = [
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "npm-shrinkwrap.json",
+        "composer.lock",
+        "cargo.lock",
+        "gemfile.lock",
+        "poetry.lock",
+        "pipfile.lock",
+        "uv.lock",
+        "go.sum",
+        "flake.lock",
+        "podfile.lock",
+        "mix.lock",
+        "bun.lock",
+        "packages.lock.json",
+        ".terraform.lock.hcl",
+        "pubspec.lock",
+        "deno.lock",
+    ];
+    let words = [
+        (&sign::LOCK_FILE, ends(&locks)),
+        (&sign::MINIFIED_FILE, ends(&[".min.js", ".min.css", ".map", ".bundle.js", ".chunk.js", ".svg"])),
+        (
+            &sign::LOCALE_FILE,
+            within(&["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"])
+                || ends(&[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx"])
+                || name.starts_with(b"messages"),
+        ),
+        (
+            &sign::TEST_FILE,
+            within(&[
+                "test",
+                "tests",
+                "testing",
+                "spec",
+                "specs",
+                "__tests__",
+                "testdata",
+                "fixtures",
+                "fixture",
+                "examples",
+                "example",
+                "mock",
+                "mocks",
+                "samples",
+                "t",
+            ]) || stem_has(&["_test.", ".test.", ".spec.", "_spec.", "test_", "mock", "example", "sample", "fixture"]),
+        ),
+        (
+            &sign::DOCUMENT,
+            within(&["doc", "docs", "documentation"]) || ends(&[".md", ".rst", ".adoc", ".txt", ".html", ".mdx"]),
+        ),
+        (
+            &sign::VENDORED,
+            within(&[
+                "node_modules",
+                "vendor",
+                "vendored",
+                "third_party",
+                "thirdparty",
+                "site-packages",
+                "bower_components",
+            ]),
+        ),
+        (
+            &sign::SOURCE_CODE,
+            bare && ends(&[
+                ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java",
+                ".kt", ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl",
+                ".hs", ".m", ".mm", ".vb", ".sql", ".vue", ".groovy", ".clj",
+            ]),
+        ),
+    ];
+    words.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_say_what_they_are() {
+        let names = |path: &str| signs(path.as_bytes(), true).iter().map(|sign| sign.name).collect::<Vec<_>>();
+        assert_eq!(names("web/yarn.lock"), ["lock-file"]);
+        assert_eq!(names("src/main.py"), ["source-code"]);
+        assert_eq!(names("tests/api_test.go"), ["test-file", "source-code"]);
+        assert_eq!(names("docs/intro.md"), ["document"]);
+        assert_eq!(names("config/.env"), [""; 0]);
+        assert_eq!(names(""), [""; 0]);
+    }
+}

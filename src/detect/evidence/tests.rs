@@ -1,0 +1,229 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::builtin::with_examples;
+use crate::detect::{Detector, Where};
+use crate::rule::RuleSet;
+
+/// Everything that the generic rules find, with its points.
+fn found(text: &str) -> Vec<(String, Confidence, Judgement)> {
+    thread_local!(static DETECTOR: Detector = detector());
+    DETECTOR.with(|detector| {
+        let bytes = text.as_bytes();
+        let mut all = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
+        all.sort_by_key(|one| one.span.start);
+        all.into_iter()
+            .map(|one| (String::from_utf8_lossy(&one.token).into_owned(), one.confidence, one.judgement.unwrap()))
+            .collect()
+    })
+}
+
+fn detector() -> Detector {
+    let rules = with_examples().rules.into_iter().filter(|rule| rule.provider == "generic").collect();
+    Detector::new(RuleSet { rules, ..RuleSet::default() }.into(), 0).unwrap()
+}
+
+fn leaks(text: &str) -> bool {
+    found(text).iter().any(|(_, confidence, _)| *confidence >= Confidence::Medium)
+}
+
+/// A password as people choose them, made here so that none is stored.
+fn chosen(seed: usize) -> String {
+    let words = ["Winter", "Harbor", "Monday", "rocket", "Velvet"];
+    format!("{}{}{}", words[seed % words.len()], 1970 + seed * 7, ["!", "#", "?"][seed % 3])
+}
+
+#[test]
+fn what_leaks_in_many_languages() {
+    let forms = [
+        "password = \"§\"",
+        "PASSWORD=§\n",
+        "db.password=§\n",
+        "  password: §\n",
+        "  password: '§'\n",
+        "{\"dbPassword\": \"§\"}",
+        "{\\\"dbPassword\\\": \\\"§\\\"}",
+        "private static final String PASSWORD = \"§\";",
+        "string Password = @\"§\";",
+        "const password = '§';",
+        "let password: String = \"§\".into();",
+        "password := \"§\"",
+        "$password = '§';",
+        "$config['db']['password'] = '§';",
+        "define('DB_PASSWORD', '§');",
+        "'password' => '§',",
+        ":password => \"§\"",
+        "my $password = '§';",
+        "PASSWORD = os.environ.get('PASSWORD', '§')",
+        "process.env.PASSWORD || '§'",
+        "<password>§</password>",
+        "<add key=\"DbPassword\" value=\"§\"/>",
+        "<user name=\"a\" password=\"§\"/>",
+        "Server=db;Uid=app;Password=§;Pooling=true",
+        "mysqldump --password=§ db\n",
+        "tool --password § run\n",
+        "curl -u admin:§ https://a.corp.io/\n",
+        "CREATE USER app IDENTIFIED BY '§';",
+        "ALTER ROLE app WITH PASSWORD '§';",
+        "ConvertTo-SecureString \"§\" -AsPlainText -Force",
+        "ENV DB_PASSWORD §\n",
+        "- name: DB_PASSWORD\n  value: \"§\"\n",
+        "variable \"db_password\" {\n  default = \"§\"\n}\n",
+        "postgres://app:§@db.corp.io/app",
+        "user.setPassword(\"§\");",
+        "pass: '§'",
+        "db_pass = \"§\"",
+    ];
+    let missed: Vec<_> = (0..).zip(forms).filter(|(seed, form)| !leaks(&form.replace('§', &chosen(*seed)))).collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[test]
+fn what_does_not() {
+    let texts = [
+        "password = getPassword()",
+        "password: string",
+        "password: String,",
+        "\"password\": \"Password\"",
+        "\"password\": \"Enter your password\"",
+        "passwordField = document.getElementById('password')",
+        "'password' => 'required|min:8'",
+        "password = \"${DB_PASSWORD}\"",
+        "password: {{ vault_db_password }}",
+        "password = \"%s\"; secret = \"%(secret)s\"",
+        "password = \"<your-password>\"",
+        "PASSWORD=changeme\n",
+        "PASSWORD=$DB_PASSWORD\n",
+        "password = 'xxxxxxxx'",
+        "password = \"********\"",
+        "token = \"abcdefghijkl\"",
+        "secret = '1234567890'",
+        "password = 'qwertyuiop'",
+        "self.token = token_generator.next_token",
+        "secret = settings.SECRET_KEY",
+        "token := strings.TrimSpace(input)",
+        "password_hash_algorithm = \"pbkdf2_sha256\"",
+        "password_file = '/run/secrets/db-password'",
+        "secret_url: 'https://vault.corp.io/v1/app'",
+        "\"token_type\": \"bearer_v2\"",
+        "private_key_path = \"~/.ssh/id_ed25519\"",
+        "csrf_token = \"i8XNjC4b8KVok4uw5RftR38Wgp2BFwql\"",
+        "public_key: \"AAAAC3NzaC1lZDI1NTE5AAAAIJxkVaaa\"",
+        "primary_key = \"order_line_2024_id\"",
+        "<label for=\"password\">Password</label>",
+        "postgres://user:password@localhost/db",
+        "Authorization: Bearer ${TOKEN}",
+        "tool --token $TOKEN",
+        "if (password == \"\") return;",
+        "password.length > 12 && token.kind === 'identifier'",
+        "import { TokenService } from './token.service';",
+        "\"integrity_token\": \"sha512-abcdefghijklmnopqrstuvwx0123456789==\"",
+    ];
+    let wrong: Vec<_> = texts.iter().filter(|text| leaks(text)).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_list_of_hashes_is_no_list_of_secrets() {
+    let hash = |seed: u64| {
+        (0..4)
+            .map(|part| format!("{:016x}", (seed * 4 + part + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+            .collect::<String>()
+    };
+    let line = |seed: u64| format!("  \"secret\": \"{}\",\n", hash(seed));
+    assert!(leaks(&line(1)));
+    let many: String = (0..40).map(line).collect();
+    assert!(!leaks(&many));
+}
+
+#[test]
+fn paths_count_only_if_all_agree() {
+    let (_, _, judgement) = found(&format!("password = \"{}\"", chosen(1))).remove(0);
+    let points = |paths: &[Option<&[u8]>]| {
+        let mut judgement = judgement.clone();
+        judgement.at(paths);
+        judgement.points()
+    };
+    let (lock, source) = (Some(&b"yarn.lock"[..]), Some(&b"src/db.rs"[..]));
+    assert!(points(&[lock]) < THRESHOLD && points(&[source]) >= THRESHOLD);
+    assert_eq!(points(&[lock, source]), points(&[source]));
+    assert_eq!(points(&[lock, None]), points(&[None]));
+    assert_eq!(points(&[]), judgement.points());
+}
+
+#[test]
+fn every_sign_has_one_name() {
+    let mut names: Vec<_> = sign::ALL.iter().map(|sign| sign.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), sign::ALL.len());
+}
+
+#[test]
+fn a_proof_is_never_outweighed() {
+    let rules = with_examples();
+    let detector = Detector::new(rules.clone().into(), 0).unwrap();
+    for rule in rules.rules.iter().filter(|rule| rule.proof.is_some()) {
+        let token = crate::detect::mint::mint(rule, 7).unwrap();
+        let leak = rule.leaks[0].replace("<mint>", &token);
+        // Everything that speaks against it.
+        let text = format!("// example dummy placeholder sha256 {leak}\n");
+        let all = detector.candidates(&mut detector.scratch(), text.as_bytes(), &(0..text.len()), Where::Nowhere);
+        for one in all.iter().filter(|one| matches!(one.proof, crate::finding::Proof::Holds(_))) {
+            assert!(one.confidence == Confidence::High && one.judgement.is_none(), "{}", one.rule.id);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn no_evidence_shows_the_secret(value in "[!-~]{6,40}", form in 0usize..4) {
+        let form = ["password = \"§\"", "token: '§'", "SECRET=§\n", "--password §\n"][form];
+        for (token, _, judgement) in found(&form.replace('§', &value)) {
+            for piece in judgement.evidence {
+                prop_assert!(!piece.detail.contains(&token), "{}", piece.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_stronger_name_is_never_worth_less(value in "[A-Za-z0-9!#]{8,30}") {
+        let points = |name: &str| {
+            let all = found(&format!("{name} = \"{value}\""));
+            all.iter().map(|(_, _, judgement)| judgement.points()).max().unwrap()
+        };
+        prop_assert!(points("db_password") >= points("db_token"));
+        prop_assert!(points("db_token") >= points("db_token_id"));
+    }
+
+    #[test]
+    fn what_stands_behind_only_takes_away(
+        value in "[A-Za-z0-9]{8,40}",
+        behind in "[ -~\n]{0,400}",
+        word in prop::sample::select(vec!["", "example", ";base64,", "dummy fake"]),
+    ) {
+        let text = format!("password = \"{value}\" {word} {behind}");
+        let bytes = text.as_bytes();
+        let detector = detector();
+        let all = |place| {
+            let mut all = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), place);
+            all.sort_by_key(|one| (one.span.start, one.span.end, one.rule.id.clone()));
+            all.into_iter().map(|one| one.judgement.unwrap().points()).collect::<Vec<_>>()
+        };
+        for (known, unknown) in all(Where::Nowhere).into_iter().zip(all(Where::Passing)) {
+            prop_assert!(known <= unknown);
+        }
+    }
+
+    #[test]
+    fn what_is_far_away_does_not_matter(value in "[A-Za-z0-9]{8,40}", near in "[ -~]{0,60}\n", far in "[ -~]{0,300}\n") {
+        let padding = "\n".repeat(context::AROUND);
+        let text = |far: &str| format!("{far}{padding}{near}password = \"{value}\"\n{near}{padding}{far}");
+        let own = |text: &str| {
+            let all = found(text);
+            all.into_iter().find(|(token, ..)| *token == value).map(|(_, _, judgement)| judgement.points())
+        };
+        prop_assert_eq!(own(&text(&far)), own(&text("")));
+    }
+}

@@ -1,0 +1,254 @@
+//! Everything that something packed holds, however deep, one stream after the other.
+
+use std::io::{self, Cursor, Read, Seek};
+use std::ops::ControlFlow;
+
+use super::archive::{self, Member};
+use super::{Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, stream};
+
+/// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
+pub(super) const KEPT: usize = 128 << 20;
+
+/// Is shown the name of what stands in an archive, `inner.zip!/file` if in an archive inside of it, and empty for what was
+/// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
+pub type Show<'s> = dyn FnMut(&str, io::Result<&mut dyn Read>) -> ControlFlow<()> + 's;
+
+/// What reads from any place.
+pub(super) trait Disk: Read + Seek {}
+
+impl<R: Read + Seek> Disk for R {}
+
+/// Shows everything in a file of so many bytes, which is packed that way. `depth`, at least 1, is how many packings inside
+/// each other are undone.
+pub fn contents(
+    packing: Packing,
+    file: &mut (impl Read + Seek),
+    size: u64,
+    depth: u8,
+    show: &mut Show<'_>,
+) -> io::Result<()> {
+    let meter = Meter::default();
+    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let flow = match packing {
+        Packing::Zip => {
+            // Members may share their bytes: none counts twice.
+            meter.read.set(size);
+            unpacker.zip(file, "", depth)
+        }
+        _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
+    };
+    flow.or_else(|error| {
+        unpacker.show("", Err(named(error)));
+        Ok(())
+    })
+}
+
+/// As [`contents`] of what can be read only once. A zip archive is read by its local headers as it comes; what has to be
+/// read from its end inside of it is kept.
+pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
+    let meter = Meter::default();
+    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut input = Counted { input: Patient(input), meter };
+    let unpacked = match (packing, depth.checked_sub(1)) {
+        (Packing::Zip, Some(depth)) => stream::members(&mut input, &mut |member, content| {
+            let member = Member { name: member.name.clone() };
+            unpacker.member("", &member, content.map_err(io::Error::other), depth)
+        }),
+        _ => unpacker.packed(packing, &mut input, "", depth),
+    };
+    unpacked.or_else(|error| {
+        unpacker.show("", Err(named(error)));
+        Ok(())
+    })
+}
+
+pub(super) struct Unpacker<'u, 's> {
+    meter: Meter,
+    show: &'u mut Show<'s>,
+    stopped: bool,
+}
+
+impl Unpacker<'_, '_> {
+    fn show(&mut self, name: &str, content: io::Result<&mut dyn Read>) {
+        if !self.stopped {
+            self.stopped = (self.show)(name, content).is_break();
+        }
+    }
+
+    /// Shows a stream, or what is packed in it. What is wrong inside is shown, too.
+    fn stream(&mut self, input: &mut dyn Read, name: &str, depth: u8) {
+        let mut head = Vec::with_capacity(HEAD);
+        let read = (&mut *input).take(HEAD as u64).read_to_end(&mut head);
+        let mut whole = head.as_slice().chain(input);
+        let unpacked = match (read, packing(&head)) {
+            (Err(error), _) => Err(error),
+            (Ok(_), None) => return self.show(name, Ok(&mut whole)),
+            (Ok(_), Some(packing)) => self.packed(packing, &mut whole, name, depth),
+        };
+        if let Err(error) = unpacked {
+            self.show(name, Err(named(error)));
+        }
+    }
+
+    fn packed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
+        match packing {
+            Packing::Tar => archive::tar(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Ar => archive::ar(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Cpio => archive::cpio(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Rpm => {
+                archive::skip_rpm_headers(input)?;
+                self.stream(input, name, depth);
+                Ok(())
+            }
+            Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
+            Packing::Pdf => self.pdf(&kept(input)?, name),
+            Packing::Foreign(format) => {
+                Err(io::Error::other(Error::Unsupported(format!("members of {format} archives are not read"))))
+            }
+            _ => {
+                let mut content = self.guarded(decoder(packing, input)?);
+                self.stream(&mut content, name, depth);
+                Ok(())
+            }
+        }
+    }
+
+    fn guarded<'r>(&self, output: Box<dyn Read + 'r>) -> Guarded<'r> {
+        Guarded { output, meter: self.meter.clone() }
+    }
+
+    /// What is wrong with a member keeps no other from being read.
+    fn member(
+        &mut self,
+        archive: &str,
+        member: &Member,
+        content: io::Result<&mut dyn Read>,
+        depth: u8,
+    ) -> ControlFlow<()> {
+        let name = match archive {
+            "" => member.name.clone(),
+            archive => format!("{archive}!/{}", member.name),
+        };
+        match content {
+            Ok(content) => {
+                let mut content = self.guarded(Box::new(content));
+                self.stream(&mut content, &name, depth);
+            }
+            Err(error) => self.show(&name, Err(error)),
+        }
+        if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
+        archive::zip(file, &mut |member, content| self.member(name, member, content, depth))
+    }
+
+    /// A document as it is, and each of its compressed streams.
+    fn pdf(&mut self, document: &[u8], name: &str) -> io::Result<()> {
+        self.show(name, Ok(&mut &*document));
+        for (number, stream) in (1..).zip(pdf::streams(document)) {
+            if self.stopped {
+                return Ok(());
+            }
+            let mut content = self.guarded(Box::new(pdf::Lenient::new(stream)));
+            let stream = format!("stream {number}");
+            let name = if name.is_empty() { stream } else { format!("{name}!/{stream}") };
+            self.show(&name, Ok(&mut content));
+        }
+        Ok(())
+    }
+}
+
+/// All that a stream gives.
+fn kept(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::source::unpack::{FREE, RATIO};
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(content).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn tar(count: usize, content: &[u8]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        for number in 0..count {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, format!("{number}"), content).unwrap();
+        }
+        archive.into_inner().unwrap()
+    }
+
+    /// The bytes that were shown, and the errors.
+    fn shown(bytes: &[u8], depth: u8) -> (u64, Vec<String>) {
+        let (mut read, mut errors) = (0, Vec::new());
+        let kind = packing(&bytes[..bytes.len().min(HEAD)]).unwrap();
+        contents(kind, &mut Cursor::new(bytes), bytes.len() as u64, depth, &mut |name, content| {
+            let mut space = vec![0; 1 << 20];
+            let all = content.and_then(|content| {
+                loop {
+                    match content.read(&mut space)? {
+                        0 => return Ok(()),
+                        len => read += len as u64,
+                    }
+                }
+            });
+            errors.extend(all.err().map(|error| format!("{name}: {error}")));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        (read, errors)
+    }
+
+    #[test]
+    fn a_bomb_of_archives_in_archives_ends_soon() {
+        // 16 MiB in each of 32 members in each of 32 archives: 16 GiB.
+        let bomb = gzip(&tar(32, &gzip(&tar(32, &gzip(&vec![0; 16 << 20])))));
+        let (read, errors) = shown(&bomb, 8);
+        assert!(read < FREE + (32 << 20) + RATIO * bomb.len() as u64, "{read}");
+        assert!(errors.iter().any(|error| error.contains("expands")), "{errors:?}");
+    }
+
+    #[test]
+    fn members_of_a_zip_that_share_their_bytes_count_each() {
+        let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for number in 0..2 {
+            archive.start_file(format!("{number}"), zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(&[vec![0; 1 << 20], vec![number]].concat()).unwrap();
+        }
+        let bytes = archive.finish().unwrap().into_inner();
+        // One entry of the directory, many times over: what is read of the archive stays the same.
+        let at = bytes.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+        let end = bytes.windows(4).position(|four| four == b"PK\x05\x06").unwrap();
+        let entry = &bytes[at..at + (end - at) / 2];
+        let count = 1500u16;
+        let mut many = [&bytes[..at], &entry.repeat(usize::from(count)), &bytes[end..]].concat();
+        let end = at + entry.len() * usize::from(count);
+        for place in [8, 10] {
+            many[end + place..end + place + 2].copy_from_slice(&count.to_le_bytes());
+        }
+        many[end + 12..end + 16].copy_from_slice(&((entry.len() * usize::from(count)) as u32).to_le_bytes());
+        let (read, _) = shown(&many, 8);
+        assert!(read <= FREE + (2 << 20) + RATIO * many.len() as u64, "{read}");
+    }
+
+    #[test]
+    fn a_quine_ends_where_the_depth_does() {
+        let mut deep = b"text".to_vec();
+        (0..20).for_each(|_| deep = gzip(&deep));
+        assert_eq!(shown(&deep, 8).1.len(), 1);
+        assert_eq!(shown(&deep, 20), (4, Vec::new()));
+    }
+}

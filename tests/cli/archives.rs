@@ -1,0 +1,246 @@
+//! What is packed, by what it is and not by its name.
+
+use std::io::{Cursor, Write as _};
+
+use super::*;
+
+type Files<'f> = &'f [(&'f str, &'f [u8])];
+
+fn zip(files: Files<'_>) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (number, (name, content)) in files.iter().enumerate() {
+        let method = if number % 2 == 0 { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn tar(files: Files<'_>) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        match name.starts_with('/') || name.contains("..") {
+            // The crate does not write such names by itself.
+            true => {
+                header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+                header.set_cksum();
+                archive.append(&header, *content).unwrap();
+            }
+            false => archive.append_data(&mut header, name, *content).unwrap(),
+        }
+    }
+    archive.into_inner().unwrap()
+}
+
+fn ar(files: Files<'_>) -> Vec<u8> {
+    let mut archive = b"!<arch>\n".to_vec();
+    for (name, content) in files {
+        archive.extend(
+            format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, content.len()).bytes(),
+        );
+        archive.extend_from_slice(content);
+        archive.extend_from_slice(&b"\n"[..content.len() % 2]);
+    }
+    archive
+}
+
+fn cpio(files: Files<'_>) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, content) in files.iter().chain(&[("TRAILER!!!", &b""[..])]) {
+        let fields = [1, 0o100_644, 0, 0, 1, 0, content.len(), 0, 0, 0, 0, name.len() + 1, 0];
+        archive.extend(b"070701");
+        archive.extend(fields.map(|field| format!("{field:08x}")).concat().bytes());
+        archive.extend(name.bytes());
+        archive.push(0);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+        archive.extend_from_slice(content);
+        archive.resize(archive.len().next_multiple_of(4), 0);
+    }
+    archive
+}
+
+fn rpm(payload: &[u8]) -> Vec<u8> {
+    let mut package = vec![0xED, 0xAB, 0xEE, 0xDB];
+    package.resize(96, 0);
+    for data in [5u32, 8] {
+        package.extend([0x8E, 0xAD, 0xE8, 1, 0, 0, 0, 0]);
+        package.extend(1u32.to_be_bytes());
+        package.extend(data.to_be_bytes());
+        package.extend([7; 16]);
+        package.extend(vec![7; data as usize]);
+        if data == 5 {
+            package.extend([0; 3]);
+        }
+    }
+    package.extend_from_slice(payload);
+    package
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+fn xz(content: &[u8]) -> Vec<u8> {
+    let mut packed = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+fn lz4(content: &[u8]) -> Vec<u8> {
+    let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+fn zstd(content: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn pdf(content: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(content).unwrap();
+    let stream = packed.finish().unwrap();
+    let head = format!("%PDF-1.7\n1 0 obj\n<< /Filter /FlateDecode /Length {} >>\nstream\r\n", stream.len());
+    [head.as_bytes(), &stream, b"\nendstream\nendobj\n"].concat()
+}
+
+/// Each file with the names that findings in it have behind its own.
+fn packed(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let files: Files<'_> = &[("README", b"nothing here"), ("etc/app.conf", content), ("z", b"")];
+    let long = format!("{}/app.conf", "long".repeat(50));
+    vec![
+        ("zip", zip(files), "!/etc/app.conf"),
+        ("tar", tar(files), "!/etc/app.conf"),
+        ("tar long", tar(&[(&long, content)]), "!/long"),
+        ("tar absolute", tar(&[("/etc/passwd", content)]), "!//etc/passwd"),
+        ("tar upwards", tar(&[("../../x", content)]), "!/../../x"),
+        ("tgz", gzip(&tar(files)), "!/etc/app.conf"),
+        ("gz", gzip(content), ""),
+        ("bz2", bzip2(content), ""),
+        ("xz", xz(content), ""),
+        ("zst", zstd(content), ""),
+        ("lz4", lz4(content), ""),
+        ("ar", ar(files), "!/etc/app.conf"),
+        ("deb", ar(&[("data.tar.xz", &xz(&tar(files)))]), "!/data.tar.xz!/etc/app.conf"),
+        ("cpio", cpio(files), "!/etc/app.conf"),
+        ("rpm", rpm(&zstd(&cpio(files))), "!/etc/app.conf"),
+        (
+            "image",
+            tar(&[("blobs/sha256/abc", &gzip(&tar(files))), ("manifest.json", b"[]")]),
+            "!/blobs/sha256/abc!/etc/app.conf",
+        ),
+        ("nested", zip(&[("a.jar", &zip(&[("b.war", &zip(files))]))]), "!/a.jar!/b.war!/etc/app.conf"),
+        ("pdf", pdf(content), "!/stream 1"),
+    ]
+}
+
+#[test]
+fn every_kind_is_read_by_what_it_is() {
+    let token = pat(20);
+    let tree = Tree::new();
+    let all = packed(format!("a = 1\nkey = {token}\n").as_bytes());
+    for (name, bytes, _) in &all {
+        tree.write(&format!("x/{name}"), bytes);
+    }
+    let ran = tree.scan(&["--format", "json"]).exits(1);
+    hides(&ran.out, &token);
+    let report = ran.json();
+    assert_eq!(skips(&report), []);
+    for (name, _, inside) in &all {
+        let wanted = format!("x/{name}{inside}");
+        let here: Vec<&Value> = findings(&report)
+            .iter()
+            .filter(|finding| {
+                finding["path"].as_str().unwrap().starts_with(&wanted) && finding["fingerprint"] == fingerprint(&token)
+            })
+            .collect();
+        assert!(!here.is_empty(), "{wanted}: {:?}", found(&report));
+        assert_eq!(here[0]["line"], 2, "{name}");
+    }
+    tree.scan(&["--format", "text", "--archive-depth", "0", "x/nested"]).exits(0);
+}
+
+#[test]
+fn what_is_packed_in_a_history_is_read_too() {
+    let token = pat(21);
+    let (tree, _) = Tree::git(&[]);
+    let all = packed(format!("a = 1\nkey = {token}\n").as_bytes());
+    for (name, bytes, _) in &all {
+        tree.write(name, bytes);
+    }
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
+        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
+    };
+    git(&["add", "."]);
+    let staged = tree.json(&["--staged"]);
+    git(&["commit", "-qm", "add"]);
+    git(&["rm", "-qr", "."]);
+    git(&["commit", "-qm", "remove"]);
+    git(&["repack", "-adfq"]);
+    let history = tree.json(&["--history"]);
+    for report in [&staged, &history] {
+        for (name, _, inside) in &all {
+            let here = found(report).iter().filter(|(path, _)| path.starts_with(&format!("{name}{inside}"))).count();
+            assert!(here > 0, "{name}{inside}: {:?}", found(report));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
+    let token = pat(22);
+    let content = format!("key = {token}\n");
+    let mut encrypted = zip(&[("secret", b"x"), ("open", content.as_bytes())]);
+    // The bit of encryption, in the local header and in the directory.
+    encrypted[6] |= 1;
+    let directory = encrypted.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    encrypted[directory + 8] |= 1;
+    let broken = gzip(content.repeat(300).as_bytes());
+    let inner_cut = zip(&[("cut.gz", &broken[..broken.len() / 2]), ("open", content.as_bytes())]);
+    let mut deep = gzip(content.as_bytes());
+    (0..9).for_each(|_| deep = gzip(&deep));
+    let tree = Tree::new();
+    for (name, bytes) in [
+        ("encrypted.zip", &encrypted[..]),
+        ("cut.gz", &broken[..broken.len() - 9]),
+        ("inner.zip", &inner_cut),
+        ("deep", &deep),
+        ("x.7z", b"7z\xbc\xaf\x27\x1c\0\x04and so on"),
+        ("x.rar", b"Rar!\x1a\x07\x01\0and so on"),
+        ("no.zip", b"PK\x03\x04 and nothing of a zip archive"),
+    ] {
+        tree.write(name, bytes);
+    }
+    let report = tree.json(&[]);
+    let named: Vec<(String, String)> = skips(&report);
+    let named: Vec<(&str, &str)> = named.iter().map(|(path, why)| (path.as_str(), why.as_str())).collect();
+    assert_eq!(
+        named,
+        [
+            ("cut.gz", "corrupt-archive"),
+            ("deep", "bomb"),
+            ("encrypted.zip!/secret", "encrypted"),
+            ("inner.zip!/cut.gz", "corrupt-archive"),
+            ("no.zip", "corrupt-archive"),
+            ("x.7z", "unknown-packing"),
+            ("x.rar", "unknown-packing"),
+        ]
+    );
+    for path in ["encrypted.zip!/open", "inner.zip!/open", "cut.gz"] {
+        assert!(by_path(&report).contains_key(path), "{path}: {:?}", found(&report));
+    }
+}
