@@ -403,6 +403,15 @@ impl Lens for Scanner<'_> {
     }
 
     fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        guarded(|| self.streamed(object, content)).unwrap_or_else(|| {
+            self.failed.push(*object);
+            Ok(())
+        })
+    }
+}
+
+impl Scanner<'_> {
+    fn streamed(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
         let mut head = Vec::with_capacity(unpack::HEAD);
         (&mut *content).take(unpack::HEAD as u64).read_to_end(&mut head)?;
         match self.packing(&head) {

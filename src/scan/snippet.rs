@@ -168,15 +168,13 @@ fn places<'m>(
     let mut merged: Vec<(Range<usize>, &str)> = Vec::new();
     for (place, shown) in places {
         match merged.last_mut() {
-            Some((last, last_shown)) if place.start < last.end => {
-                last.end = last.end.max(place.end);
-                // The finding's own mark is the one a reader looks for.
-                if place.start <= span.start && span.end <= place.end {
-                    *last_shown = shown;
-                }
-            }
+            Some((last, _)) if place.start < last.end => last.end = last.end.max(place.end),
             _ => merged.push((place, shown)),
         }
+    }
+    // The finding's own mark is the one a reader looks for.
+    if let Some((_, shown)) = merged.iter_mut().find(|(place, _)| place.start <= span.start && span.end <= place.end) {
+        *shown = redacted;
     }
     merged
 }

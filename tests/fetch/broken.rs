@@ -78,7 +78,9 @@ fn a_text_that_breaks_off_is_searched_as_far_as_it_came() {
         let (findings, summary) = scanned(logs("gitlab:g/p", &server, Options::default()));
         assert_eq!(summary.coverage.skips.len(), 1, "{end}");
         assert_eq!(summary.coverage.skips[0].why, Why::NotFetched);
-        assert_eq!(findings.len(), usize::from(end >= at), "{end}");
+        // A part of a token may be somebody's password.
+        let found = findings.iter().filter(|finding| finding.rule.provider != "generic").count();
+        assert_eq!(found, usize::from(end >= at), "{end}");
     }
 }
 

@@ -264,6 +264,7 @@ const DIGESTS: &[&str] = &[
     "checksums",
     "hash",
     "hashes",
+    "hashed",
     "blob",
     "oid",
     "resolved",

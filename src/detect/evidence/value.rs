@@ -174,7 +174,6 @@ const PLACEHOLDERS: &[&str] = &[
     "redacted",
     "removed",
     "masked",
-    "hidden",
     "insert",
     "enter",
     "replace",
