@@ -17,9 +17,11 @@ use crate::secret::entropy;
 use sample::{Random, sample};
 
 /// How many tokens are drawn before giving up: a draw may look like a placeholder, or miss the pattern by its edges.
-const TRIES: u64 = 32;
+const TRIES: u64 = 256;
 /// A token with this many equal characters in a row would look like a placeholder.
 const SAME: usize = 4;
+/// A token of this many characters is no placeholder for having some in a row.
+const LONG: usize = 256;
 
 /// A token that `rule` finds and whose proof holds. The same seed makes the same token.
 /// `None` if the rule has no pattern, or one of which no such token could be drawn.
@@ -172,7 +174,8 @@ fn holds(rule: &Rule, token: &[u8]) -> bool {
 
 /// Whether nobody would take the token for a placeholder: no filler, nothing that the rule's own lists allow.
 fn credible(rule: &Rule, token: &[u8]) -> bool {
-    let filler = token.chunk_by(|a, b| a == b).any(|same| same.len() >= SAME);
+    // In something as long as a key, four of a kind come by chance, and dashes stand around it.
+    let filler = token.len() < LONG && token.chunk_by(|a, b| a == b).any(|same| same.len() >= SAME);
     let allowed = rule.allowlists.iter().any(|list| {
         list.regex_target == RegexTarget::Secret && list.regexes.iter().any(|regex| regex.is_match(token))
             || list.stopwords.iter().any(|word| find(&token.to_ascii_lowercase(), word.as_bytes()).is_some())

@@ -281,7 +281,8 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
 /// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token
 /// it is says more.
 fn is_generic(rule: &Rule) -> bool {
-    rule.provider == "generic" || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic")
+    let says_so = || rule.id.starts_with("generic-") || rule.tags.iter().any(|tag| tag == "generic");
+    rule.provider == "generic" || (rule.provider.is_empty() && says_so())
 }
 
 #[cfg(test)]
