@@ -23,11 +23,16 @@ fn every_leak_of_every_rule_is_found_in_a_tree() {
         *sure.entry((field("path"), field("confidence"))).or_default() += 1;
     }
     let levels = [Confidence::Low, Confidence::Medium, Confidence::High];
+    let mut wrong = Vec::new();
     for (path, due, wanted, leak) in &wanted {
         let count = |level: &Confidence| sure.get(&(path.as_str(), level.as_str())).copied().unwrap_or(0);
         let found: usize = levels.iter().filter(|level| *level >= due).map(count).sum();
-        assert_eq!(found, *wanted, "{path}: {leak}");
+        // What only its context speaks for may have company.
+        if found < *wanted || (*due > Confidence::Low && found > *wanted) {
+            wrong.push(format!("{path}: {found} for {wanted} in {leak:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(report["summary"]["files"], wanted.len());
 }
 
