@@ -1,6 +1,6 @@
 //! The rules of this program, one file of `rules/` per provider, in two forms: ready for a run, and with their examples.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::rule::{Allowlist, Rule, RuleSet};
 use crate::rulefile;
@@ -18,9 +18,10 @@ pub fn ready() -> RuleSet {
     RuleSet { rules: rules.into_iter().map(Arc::new).collect(), allowlists, ignores: Vec::new() }
 }
 
-/// The built-in rules as their files say, with the examples that prove them.
+/// The built-in rules as their files say, with the examples that prove them. Reads the files the first time.
 pub fn with_examples() -> RuleSet {
-    rulefile::ours(FILES).expect("build.rs read the same files")
+    static READ: OnceLock<RuleSet> = OnceLock::new();
+    READ.get_or_init(|| rulefile::ours(FILES).expect("build.rs read the same files")).clone()
 }
 
 #[cfg(test)]
