@@ -53,7 +53,7 @@ pub(super) struct Args {
     /// Remember in this file which logs were read, and read only others
     #[arg(long, value_name = "FILE", requires = "ci_logs", help_heading = HEADING)]
     state: Option<PathBuf>,
-    /// Where the provider's API is, if not in public; as base_url of a [[host]]
+    /// Where the provider's API is, if not in public; as `base_url` of a configured host
     #[arg(long, value_name = "URL", requires = "ci_logs", help_heading = HEADING)]
     base_url: Option<String>,
     /// Wait no longer than that (90s, 10m, 1h) when the provider wants us to stay away [default: 10m]

@@ -176,11 +176,12 @@ fn proxy(answer: &'static str) -> (u16, mpsc::Receiver<(String, String, Value)>)
             let mut words = head.split(' ').map(str::to_owned);
             let sent = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let body = serde_json::from_slice(&body).expect("JSON");
-            write!(reader.get_mut(), "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                .expect("a reader");
+            // Kept before it is answered: whoever sent the last one looks for it as soon as the script is done.
             if sender.send((sent.0, sent.1, body)).is_err() {
                 return;
             }
+            write!(reader.get_mut(), "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .expect("a reader");
         }
     });
     (port, receiver)

@@ -59,7 +59,7 @@ impl Finder {
     }
 }
 
-/// The spots that a run of at least [`RUN`](super::super::shape::RUN) token characters leads to: digits, and escapes
+/// The spots that a run of at least [`RUN`](crate::shape::RUN) token characters leads to: digits, and escapes
 /// at its ends.
 pub(in crate::detect) fn at_run(bytes: &[u8], run: &Range<usize>, out: &mut Vec<Spot>) {
     let digits = &bytes[run.clone()];

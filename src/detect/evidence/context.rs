@@ -354,7 +354,7 @@ pub(super) fn name(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, St
         give(&sign::PUBLIC_NAME, String::new());
     }
     let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
-    if of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(|word| digest(word)) {
+    if of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
         give(&sign::DIGEST_NAME, String::new());
     }
 }
