@@ -3,18 +3,48 @@
 /// Bytes that are looked at together.
 pub(super) const GRAM: usize = 4;
 
-/// One bit for each value of a hash: 8 KiB, which stay in the fastest cache.
+/// Grams that are looked at between two branches.
+const GRAMS: usize = 8;
+
+/// 8 KiB, which stay in the fastest cache.
 const WORDS: usize = 1 << 10;
 
 /// Sets a bit that tells capital letters from small ones. It makes one of some other bytes, too, which costs a second look.
 const FOLD: u32 = 0x2020_2020;
 
-/// What things begin with.
+/// What things begin with: a Bloom filter of blocks, with two bits of one word for each gram.
 #[derive(Debug)]
 pub(super) struct Grams {
     bits: Box<[u64; WORDS]>,
+    /// Where the owners of each word begin; the last is where they end.
+    firsts: Box<[u32; WORDS + 1]>,
     /// Hashes and what begins so, sorted.
-    owners: Vec<(u16, u32)>,
+    owners: Vec<(Hash, u32)>,
+}
+
+/// Of a gram, folded: which word, and which bits in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Hash(u32);
+
+impl Hash {
+    const BITS: u32 = 22;
+
+    #[inline]
+    fn of(gram: [u8; GRAM]) -> Self {
+        // The upper bits of a product with a large odd number depend on every byte.
+        let product = u64::from(u32::from_le_bytes(gram) | FOLD).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Hash((product >> (u64::BITS - Self::BITS)) as u32)
+    }
+
+    #[inline]
+    fn word(self) -> usize {
+        (self.0 >> 12) as usize
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        1 << (self.0 >> 6 & 63) | 1 << (self.0 & 63)
+    }
 }
 
 impl Grams {
@@ -25,40 +55,118 @@ impl Grams {
             let [one, two, three, four] = sets.map(folded);
             for (a, b) in one.iter().flat_map(|a| two.iter().map(move |b| (a, b))) {
                 for (c, d) in three.iter().flat_map(|c| four.iter().map(move |d| (c, d))) {
-                    owners.push((hash([*a, *b, *c, *d]), thing));
+                    owners.push((Hash::of([*a, *b, *c, *d]), thing));
                 }
             }
         }
         owners.sort_unstable();
         owners.dedup();
-        let mut bits = Box::new([0; WORDS]);
+        let (mut bits, mut firsts) = (Box::new([0; WORDS]), Box::new([0; WORDS + 1]));
         for (hash, _) in &owners {
-            bits[usize::from(hash >> 6)] |= 1 << (hash & 63);
+            bits[hash.word()] |= hash.bits();
+            firsts[hash.word() + 1] += 1;
         }
-        (!owners.is_empty()).then_some(Grams { bits, owners })
+        for word in 0..WORDS {
+            firsts[word + 1] += firsts[word];
+        }
+        (!owners.is_empty()).then_some(Grams { bits, firsts, owners })
     }
 
-    /// Calls `each` for whatever may begin in `from..to`, with its place. Most of it does not.
+    /// Calls `each` for whatever may begin in `from..to`, with its place. Most of it does not. Only every `STRIDE`th place is
+    /// looked at.
     #[inline]
-    pub(super) fn find(&self, bytes: &[u8], from: usize, to: usize, mut each: impl FnMut(usize, u32)) {
-        let whole = to.min(bytes.len().saturating_sub(GRAM - 1)).max(from);
-        for (at, gram) in (from..whole).zip(bytes[from..].windows(GRAM)) {
-            let hash = hash([gram[0], gram[1], gram[2], gram[3]]);
-            if self.bits[usize::from(hash >> 6)] >> (hash & 63) & 1 == 1 {
-                self.owners_of(hash).for_each(|thing| each(at, thing));
+    pub(super) fn find<const STRIDE: usize>(
+        &self,
+        bytes: &[u8],
+        from: usize,
+        to: usize,
+        mut each: impl FnMut(usize, u32),
+    ) {
+        let mut at = from;
+        loop {
+            at = self.next::<STRIDE>(bytes, at, to);
+            if at >= to.min(bytes.len()) {
+                return;
+            }
+            self.owners_of(Hash::of(gram(bytes, at))).for_each(|thing| each(at, thing));
+            at += STRIDE;
+        }
+    }
+
+    /// The first place where something may begin, from `from` in steps of `STRIDE`, or one from `to` on. A function of its
+    /// own, as what is done at such a place would take the registers that this loop needs.
+    #[inline(never)]
+    fn next<const STRIDE: usize>(&self, bytes: &[u8], from: usize, to: usize) -> usize {
+        const { assert!(STRIDE == 1 || STRIDE == 2) };
+        let (mut at, to) = (from, to.min(bytes.len()));
+        while let Some(block) = bytes[at.min(to)..].first_chunk::<{ 2 * GRAMS + GRAM }>() {
+            let mut hits = 0_u32;
+            for nth in 0..GRAMS {
+                let gram = &block[nth * STRIDE..nth * STRIDE + GRAM];
+                hits |= u32::from(self.has(Hash::of([gram[0], gram[1], gram[2], gram[3]]))) << nth;
+            }
+            if hits != 0 {
+                return at + hits.trailing_zeros() as usize * STRIDE;
+            }
+            at += GRAMS * STRIDE;
+            if at >= to {
+                return to;
             }
         }
-        for at in whole..to.min(bytes.len()) {
-            let mut gram = [0; GRAM];
-            gram[..bytes.len() - at].copy_from_slice(&bytes[at..]);
-            self.owners_of(hash(gram)).for_each(|thing| each(at, thing));
-        }
+        (at..to).step_by(STRIDE).find(|at| self.has(Hash::of(gram(bytes, *at)))).unwrap_or(to)
     }
 
-    #[cold]
-    fn owners_of(&self, hash: u16) -> impl Iterator<Item = u32> {
-        let first = self.owners.partition_point(|owner| owner.0 < hash);
-        self.owners[first..].iter().take_while(move |owner| owner.0 == hash).map(|owner| owner.1)
+    #[inline]
+    fn has(&self, hash: Hash) -> bool {
+        self.bits[hash.word()] & hash.bits() == hash.bits()
+    }
+
+    fn owners_of(&self, hash: Hash) -> impl Iterator<Item = u32> {
+        let owners = self.firsts[hash.word()] as usize..self.firsts[hash.word() + 1] as usize;
+        self.owners[owners].iter().filter(move |owner| owner.0 == hash).map(|owner| owner.1)
+    }
+}
+
+/// Two for each text, of which one is found where only every second place is looked at: its beginning, and its beginning
+/// but for the first byte, or, if it is too short for that, its beginning with any byte before it.
+pub(super) fn either<'t>(
+    texts: impl Iterator<Item = (usize, &'t [u8])>,
+) -> impl Iterator<Item = (u32, [Vec<u8>; GRAM])> {
+    let any: Vec<u8> = (0..=u8::MAX).collect();
+    texts.flat_map(move |(number, text)| {
+        let [one, two, three, four] = beginning(text, &any);
+        let other = match text.get(1..=GRAM) {
+            Some(_) => (Half::Behind, beginning(&text[1..], &any)),
+            None => (Half::Before, [any.clone(), one.clone(), two.clone(), three.clone()]),
+        };
+        [(Half::There, [one, two, three, four]), other].map(|(half, sets)| (half.with(number), sets))
+    })
+}
+
+/// Where a text begins, from the place where one of [`either`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    There,
+    /// The place is one behind it.
+    Behind,
+    /// The place is one before it.
+    Before,
+}
+
+impl Half {
+    fn with(self, number: usize) -> u32 {
+        3 * number as u32 + self as u32
+    }
+}
+
+/// The place and the number of the text to which `thing` of [`either`] at `at` belongs.
+#[inline]
+pub(super) fn whole(at: usize, thing: u32) -> (usize, usize) {
+    let number = thing as usize / 3;
+    match thing % 3 {
+        0 => (at, number),
+        1 => (at.wrapping_sub(1), number),
+        _ => (at + 1, number),
     }
 }
 
@@ -74,9 +182,14 @@ fn folded(mut set: Vec<u8>) -> Vec<u8> {
     set
 }
 
-fn hash(gram: [u8; GRAM]) -> u16 {
-    // A large odd number: the upper half of a product depends on every byte.
-    ((u32::from_le_bytes(gram) | FOLD).wrapping_mul(0x9e37_79b1) >> 16) as u16
+/// The bytes at a place; behind the end there are zeros.
+#[inline]
+fn gram(bytes: &[u8], at: usize) -> [u8; GRAM] {
+    bytes[at..].first_chunk().copied().unwrap_or_else(|| {
+        let mut gram = [0; GRAM];
+        gram[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+        gram
+    })
 }
 
 #[cfg(test)]
@@ -85,7 +198,7 @@ mod tests {
 
     fn found(grams: &Grams, bytes: &[u8]) -> Vec<(usize, u32)> {
         let mut found = Vec::new();
-        grams.find(bytes, 0, bytes.len(), |at, thing| found.push((at, thing)));
+        grams.find::<1>(bytes, 0, bytes.len(), |at, thing| found.push((at, thing)));
         found
     }
 
@@ -98,5 +211,19 @@ mod tests {
         assert!(found(&grams, b"x gH_\xff").contains(&(2, 1)));
         assert_eq!(found(&grams, b"glp"), []);
         assert!(Grams::new([]).is_none());
+    }
+
+    #[test]
+    fn every_second_place_is_enough_for_either_of_two() {
+        let grams = Grams::new(either([(7, b"://".as_slice()), (9, b"token")].into_iter())).unwrap();
+        let text = b"toKen ://://x  token tokentoken http://";
+        for from in 0..text.len() {
+            let mut all = Vec::new();
+            grams.find::<2>(text, from, text.len(), |at, thing| all.push(whole(at, thing)));
+            for at in from..text.len() {
+                assert_eq!(all.contains(&(at, 7)), text[at..].starts_with(b"://"), "{from} {at}");
+                assert_eq!(all.contains(&(at, 9)), text[at..].to_ascii_lowercase().starts_with(b"toke"), "{from} {at}");
+            }
+        }
     }
 }

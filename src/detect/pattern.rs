@@ -98,7 +98,7 @@ impl Pattern {
     fn regex(&self) -> &Regex {
         self.compiled.get_or_init(|| {
             Regex::builder()
-                .configure(Regex::config().utf8_empty(false).hybrid_cache_capacity(256 << 10))
+                .configure(Regex::config().utf8_empty(false).hybrid_cache_capacity(2 << 20))
                 .syntax(syntax::Config::new().unicode(false).utf8(false))
                 .build_from_hir(self.hir())
                 .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")

@@ -11,7 +11,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use memchr::memmem;
 
-use super::grams::{GRAM, Grams, beginning};
+use super::grams::{GRAM, Grams, beginning, either, whole};
 use super::masks::{BLOCK, Mask, PIECE, run_masks};
 use crate::shape::{Near, RUN, Stencil, is_run_byte};
 
@@ -40,6 +40,9 @@ pub struct Keyword {
 /// At most so many keywords are looked for by a search of their own.
 const MAX_SINGLE: usize = 6;
 
+/// Keywords of fewer bytes have too many beginnings of [`GRAM`] bytes.
+const SHORT: usize = 3;
+
 /// Finds keywords and stencils.
 #[derive(Debug)]
 pub struct Prefilter {
@@ -53,7 +56,9 @@ pub struct Prefilter {
     near_digits: Option<Windows>,
     /// A search for one string is the fastest there is.
     single: Vec<(memmem::Finder<'static>, usize)>,
-    everywhere: Option<Everywhere>,
+    /// What may stand anywhere.
+    everywhere: Option<Grams>,
+    short: Option<Automaton>,
 }
 
 /// Keywords and stencils that begin in a run and have some of it behind them.
@@ -74,9 +79,10 @@ struct Windows {
     tail: usize,
 }
 
-/// An automaton over some of the keywords, with their indices.
+/// An automaton over some of the keywords, with their indices: six times slower than [`Grams`], which are no use for keywords
+/// that are shorter than most of a gram.
 #[derive(Debug)]
-struct Everywhere {
+struct Automaton {
     automaton: AhoCorasick,
     keywords: Vec<usize>,
 }
@@ -107,10 +113,8 @@ impl Heads {
 
 impl Windows {
     fn new(keywords: &[Keyword], wanted: impl Fn(&Keyword) -> bool) -> Option<Self> {
-        let any: Vec<u8> = (0..=u8::MAX).collect();
         let chosen = || keywords.iter().enumerate().filter(|(_, keyword)| wanted(keyword));
-        let grams =
-            Grams::new(chosen().map(|(index, keyword)| (index as u32, beginning(keyword.text.as_bytes(), &any))))?;
+        let grams = Grams::new(either(chosen().map(|(index, keyword)| (index, keyword.text.as_bytes()))))?;
         let near = chosen().filter_map(|(_, keyword)| keyword.near).reduce(Near::or)?;
         let tail = chosen().map(|(_, keyword)| keyword.text.len()).max().unwrap_or(0);
         Some(Windows { grams, near, tail })
@@ -126,12 +130,12 @@ impl Windows {
             pending.end = window.end;
         } else {
             let last = std::mem::replace(pending, window);
-            self.grams.find(bytes, last.start, last.end, each);
+            self.grams.find::<2>(bytes, last.start, last.end + 1, each);
         }
     }
 }
 
-impl Everywhere {
+impl Automaton {
     fn new(keywords: &[Keyword], wanted: impl Fn(&Keyword) -> bool) -> Option<Self> {
         let chosen: Vec<usize> = (0..keywords.len()).filter(|&index| wanted(&keywords[index])).collect();
         if chosen.is_empty() {
@@ -144,7 +148,7 @@ impl Everywhere {
             .kind(Some(AhoCorasickKind::DFA))
             .build(chosen.iter().map(|&index| &keywords[index].text))
             .expect("a few hundred short keywords stay far below the automaton's limits");
-        Some(Everywhere { automaton, keywords: chosen })
+        Some(Automaton { automaton, keywords: chosen })
     }
 
     fn search(&self, bytes: &[u8], out: &mut Vec<Anchor>) {
@@ -158,7 +162,8 @@ impl Prefilter {
     pub fn new(keywords: Vec<Keyword>, stencils: Vec<(Stencil, Near)>) -> Self {
         let caseless = |keyword: &Keyword| !keyword.text.bytes().any(|byte| byte.is_ascii_alphabetic());
         let everywhere = |keyword: &Keyword| keyword.near.is_none();
-        let window = |keyword: &Keyword| keyword.near.is_some() && !keyword.is_head();
+        let short = |keyword: &Keyword| !keyword.is_head() && keyword.text.len() < SHORT;
+        let window = |keyword: &Keyword| keyword.near.is_some() && !keyword.is_head() && !short(keyword);
         let one_case = |keyword: &Keyword| everywhere(keyword) && (keyword.lower_case || caseless(keyword));
         // Each single search goes over all the bytes; more than a few are slower than one automaton.
         let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
@@ -171,7 +176,14 @@ impl Prefilter {
             single: finders
                 .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
                 .collect(),
-            everywhere: Everywhere::new(&keywords, |keyword| everywhere(keyword) && !single(keyword)),
+            everywhere: Grams::new(either(
+                keywords
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, keyword)| everywhere(keyword) && !single(keyword) && !short(keyword))
+                    .map(|(index, keyword)| (index, keyword.text.as_bytes())),
+            )),
+            short: Automaton::new(&keywords, |keyword| short(keyword) && !single(keyword)),
             keywords,
             stencils,
         }
@@ -186,7 +198,10 @@ impl Prefilter {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
         if let Some(everywhere) = &self.everywhere {
-            everywhere.search(bytes, out);
+            everywhere.find::<2>(bytes, 0, bytes.len(), |at, keyword| self.keyword(bytes, at, keyword, out));
+        }
+        if let Some(short) = &self.short {
+            short.search(bytes, out);
         }
         out.sort_unstable();
     }
@@ -196,9 +211,9 @@ impl Prefilter {
         for_each_run(bytes, |run, has_digit| {
             each(&run);
             if let Some(heads) = self.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
-                heads
-                    .grams
-                    .find(bytes, run.start, run.end + 1 - heads.rest, |at, head| self.head(bytes, &run, at, head, out));
+                heads.grams.find::<1>(bytes, run.start, run.end + 1 - heads.rest, |at, head| {
+                    self.head(bytes, &run, at, head, out)
+                });
             }
             if let Some(windows) = &self.near_runs {
                 windows.run(bytes, &run, &mut pending, |at, keyword| self.keyword(bytes, at, keyword, out));
@@ -209,7 +224,9 @@ impl Prefilter {
         });
         for (windows, last) in [(&self.near_runs, pending), (&self.near_digits, pending_digits)] {
             if let Some(windows) = windows {
-                windows.grams.find(bytes, last.start, last.end, |at, keyword| self.keyword(bytes, at, keyword, out));
+                windows
+                    .grams
+                    .find::<2>(bytes, last.start, last.end, |at, keyword| self.keyword(bytes, at, keyword, out));
             }
         }
     }
@@ -230,9 +247,10 @@ impl Prefilter {
         }
     }
 
-    fn keyword(&self, bytes: &[u8], at: usize, keyword: u32, out: &mut Vec<Anchor>) {
-        let keyword = keyword as usize;
-        if self.keywords[keyword].is_at(&bytes[at..]) {
+    /// Adds the keyword that [`either`] says may begin around `at`, if it does.
+    fn keyword(&self, bytes: &[u8], at: usize, number: u32, out: &mut Vec<Anchor>) {
+        let (at, keyword) = whole(at, number);
+        if bytes.get(at..).is_some_and(|rest| self.keywords[keyword].is_at(rest)) {
             out.push(Anchor { at, keyword });
         }
     }
