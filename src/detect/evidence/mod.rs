@@ -35,10 +35,19 @@ pub struct Judgement {
 pub fn class(rule: &Rule) -> Option<Class> {
     let tagged = rule.tags.iter().any(|tag| tag == "generic");
     match (rule.provider.as_str(), tagged) {
-        ("generic", _) | ("", true) => Some(Class::Generic),
+        ("generic" | "url" | "http-auth", _) | ("", true) => Some(Class::Generic),
         ("", false) => None,
         (_, true) => Some(Class::Context),
         (_, false) => Some(Class::Prefixed),
+    }
+}
+
+/// How its matches are written: an assignment, a URL, a header.
+fn form(rule: &Rule) -> &str {
+    match rule.provider.as_str() {
+        "url" => "url",
+        "http-auth" => "authorization",
+        _ => &rule.kind,
     }
 }
 
@@ -67,11 +76,11 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         }
     }
     if class == Class::Generic {
-        if matches!(rule.kind.as_str(), "assignment" | "element") {
+        if matches!(form(rule), "assignment" | "element") {
             context::name(&setting, &mut give);
         }
-        context::writing(&setting, &rule.kind, &mut give);
-        if !matches!(rule.kind.as_str(), "url" | "authorization") {
+        context::writing(&setting, form(rule), &mut give);
+        if !matches!(form(rule), "url" | "authorization") {
             context::sameness(&setting, &mut give);
         }
     }

@@ -99,13 +99,15 @@ impl Draw<'_> {
 /// The ASCII characters of a class. Of a class that goes beyond what tokens are made of ("anything but a quote") only
 /// letters and digits, where it has them.
 fn members(class: &Class) -> Vec<u8> {
-    let has = |byte: u8| match class {
-        Class::Bytes(bytes) => bytes.ranges().iter().any(|range| (range.start()..=range.end()).contains(&byte)),
+    let ascii = |start: u32, end: u32| (start..=end.min(127)).map(|byte| byte as u8);
+    let all: Vec<u8> = match class {
+        Class::Bytes(bytes) => {
+            bytes.ranges().iter().flat_map(|range| ascii(range.start().into(), range.end().into())).collect()
+        }
         Class::Unicode(chars) => {
-            chars.ranges().iter().any(|range| (range.start()..=range.end()).contains(&char::from(byte)))
+            chars.ranges().iter().flat_map(|range| ascii(range.start().into(), range.end().into())).collect()
         }
     };
-    let all: Vec<u8> = (0..=127).filter(|&byte| has(byte)).collect();
     let plain: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let beyond = all.iter().any(|byte| !byte.is_ascii_graphic());
     if beyond && !plain.is_empty() { plain } else { all }
