@@ -25,7 +25,7 @@ pub(super) enum Command {
     Check(check::Args),
     /// Print a table of all rules
     List(List),
-    /// Print everything that is known about one rule
+    /// Print everything that is known about rules
     Show(Show),
 }
 
@@ -49,11 +49,12 @@ pub(super) struct List {
     format: Form,
 }
 
-/// Which rule to show.
+/// Which rules to show.
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// Its id, as `stanch rules list` prints it
-    id: String,
+    /// Their ids, as `stanch rules list` prints them
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
@@ -94,14 +95,20 @@ fn list(args: &List) -> Result<Exit> {
     }
 }
 
+/// In the order in which they were asked for; several as lines of JSON.
 fn show(args: &Show) -> Result<Exit> {
     let mut config = with(&args.rules)?;
-    config.keep_rules(std::slice::from_ref(&args.id))?;
-    let rule = config.rules.rules.first().context("the rule that was kept is gone")?;
-    match args.format {
-        Form::Json => print(&json(&Shown::of(rule))?),
-        Form::Text => print(&detail(rule)),
+    config.keep_rules(&args.ids)?;
+    let mut texts = Vec::new();
+    for id in &args.ids {
+        let rule = config.rules.rules.iter().find(|rule| rule.id == *id).context("a rule that was kept is gone")?;
+        texts.push(match (args.format, args.ids.len()) {
+            (Form::Json, 1) => json(&Shown::of(rule))?,
+            (Form::Json, _) => serde_json::to_string(&Shown::of(rule))? + "\n",
+            (Form::Text, _) => detail(rule),
+        });
     }
+    print(&texts.join(if args.format == Form::Text { "\n" } else { "" }))
 }
 
 /// A rule as it is printed. Patterns are left out of the table, but not of the document.
