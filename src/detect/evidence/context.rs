@@ -6,7 +6,7 @@ use memchr::{memchr, memrchr};
 
 use super::language;
 use super::sign::{self, Class, Sign};
-use super::value::{has, is_in};
+use super::value::{begins_with_place, has, is_in};
 
 /// How far around a match evidence is looked for, in bytes on either side.
 pub const AROUND: usize = 2048;
@@ -367,7 +367,7 @@ fn is_secret_key(words: &[&[u8]]) -> bool {
     words.windows(2).any(|two| two[1].eq_ignore_ascii_case(b"key") && is_in(SECRET_KEYS, two[0]))
 }
 
-/// Calls `give` if the value repeats the name: `"password": "Password"`, `API_KEY = "api-key"`.
+/// Calls `give` if the value repeats the name or is such a name itself: `"password": "Password"`, `API_KEY = "api-key"`.
 pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let folded = |text: &[u8]| -> Vec<u8> {
         text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
@@ -377,7 +377,9 @@ pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign
     // With a digit in it the value may be a password that somebody made of the name.
     let digits = value.iter().any(u8::is_ascii_digit) && !name.iter().any(u8::is_ascii_digit);
     let wordy = || language::read(setting.value()).words >= 0.7;
-    if !digits && (within(&name, &value) || (within(&value, &name) && wordy())) {
+    // `pass = "dbpass"`: another name of the same kind.
+    let named = is_in(PASSWORDS, &value) || is_in(SECRETS, &value);
+    if named || (!digits && (within(&name, &value) || (within(&value, &name) && wordy()))) {
         give(&sign::SAME_AS_NAME, String::new());
     }
 }
@@ -401,6 +403,9 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
         _ if is_reference(setting) => give(&sign::REFERENCE, String::new()),
         _ if is_setting(setting) => give(&sign::SETTING, String::new()),
         _ => {}
+    }
+    if !setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..]) {
+        give(&sign::TEMPLATE, String::new());
     }
     if kind == "assignment" && between.contains(&b',') {
         give(&sign::LISTED, String::new());

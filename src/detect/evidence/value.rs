@@ -60,6 +60,10 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
         give(&sign::SHORT, String::new());
     }
+    if is_time(value) {
+        give(&sign::NUMBER, "a date and time".to_owned());
+        return;
+    }
     if counts.letters() == 0 && counts.other <= 2 {
         give(&sign::NUMBER, String::new());
     }
@@ -87,7 +91,8 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let most = counts.alphabet(hex).min(value.len() as f64).log2();
     let entropy = crate::secret::entropy(value);
     let classes = [counts.lower, counts.upper, counts.digits].iter().filter(|count| **count > 0).count();
-    if value.len() >= 16 && classes >= 2 && counts.spaces <= 2 && reading.words < 0.5 && entropy >= 0.75 * most {
+    let spread = value.len() >= 16 && classes >= 2 && counts.spaces <= 2 && entropy >= 0.75 * most;
+    if spread && reading.words < 0.5 && !is_sequence(value) {
         give(&sign::RANDOM, format!("{entropy:.1} of at most {most:.1} bits a character"));
     }
 }
@@ -149,12 +154,29 @@ fn is_template(value: &[u8]) -> bool {
     (formatted && (value.len() <= 8 || language::read(value).words >= 0.5))
         || inside.iter().any(|part| has(value, part))
         || ends(b"<", b">")
+        || places(value).any(|inner| language::read(inner).words >= 0.6)
         || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@")) && inner(value)
         || ends(b"__", b"__")
         || value.split_first().is_some_and(|(first, rest)| {
             let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
             (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
         })
+}
+
+/// What stands between `<` and `>` where that may be the name of a value: `glpat-<your-token>`.
+fn places(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ');
+    text.split(|byte| *byte == b'<').skip(1).filter_map(move |rest| {
+        let inner = &rest[..rest.iter().position(|byte| *byte == b'>')?];
+        (inner.len() >= 3 && inner.iter().all(name)).then_some(inner)
+    })
+}
+
+/// Whether `text` begins with a place for a value, and not with a tag as HTML has them.
+pub(super) fn begins_with_place(text: &[u8]) -> bool {
+    let says =
+        |inner: &[u8]| language::pieces(inner).iter().any(|piece| is_in(PLACEHOLDERS, piece) || is_in(COMMONS, piece));
+    text.starts_with(b"<") && places(&text[..text.len().min(64)]).next().is_some_and(says)
 }
 
 /// Words that say that a value stands for another one, where the value is made of words.
@@ -283,7 +305,13 @@ fn is_repeat(value: &[u8]) -> bool {
     (longest >= 4 && longest * 2 >= value.len()) || (value.len() >= 8 && different <= 3) || (1..=8).any(again)
 }
 
+/// Counting, as it is or in base64 behind a prefix that ends with a dash.
 fn is_sequence(value: &[u8]) -> bool {
+    let encoded = value.rsplit(|byte| *byte == b'-').next().unwrap_or(value);
+    counts_up(value) || (value.len() >= 12 && data_encoding::BASE64.decode(encoded).is_ok_and(|text| counts_up(&text)))
+}
+
+fn counts_up(value: &[u8]) -> bool {
     let next = |two: &[u8]| {
         let (one, two) = (two[0].to_ascii_lowercase(), two[1].to_ascii_lowercase());
         one.is_ascii_alphanumeric()
@@ -292,6 +320,20 @@ fn is_sequence(value: &[u8]) -> bool {
     };
     let steps = value.windows(2).filter(|two| next(two)).count();
     value.len() >= 4 && steps * 10 >= (value.len() - 1) * 6
+}
+
+/// A date and time as RFC 3339 has it, with or without the parts behind the seconds: `2027-01-20T10:00:00Z`.
+fn is_time(value: &[u8]) -> bool {
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == form,
+    };
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let rest = value.get(FORM.len()..).unwrap_or_default();
+    value.len() >= FORM.len()
+        && value.iter().zip(FORM).all(fits)
+        && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'+' | b'-' | b'Z' | b'z'))
 }
 
 fn is_keyboard_walk(value: &[u8]) -> bool {
