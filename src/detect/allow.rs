@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    const SECRET: &[u8] = b"hunter2-Hunter2"; // stanch:allow generic-quoted invented
+    const SECRET: &[u8] = b"hunter2-Hunter2";
 
     fn rule(id: &str) -> Rule {
         Rule { id: id.to_owned(), ..Rule::default() }

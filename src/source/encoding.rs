@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn text_without_a_mark_is_recognised() {
         for encoding in ALL {
-            let raw = encode("password = \"hunter2\"\r\nnächste Zeile €\r\n", encoding); // stanch:allow generic-quoted invented
+            let raw = encode("password = \"hunter2\"\r\nnächste Zeile €\r\n", encoding);
             assert_eq!(sniff(&raw), (encoding, 0));
         }
         assert_eq!(sniff(b"plain text, nothing else"), (Encoding::Bytes, 0));
