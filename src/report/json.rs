@@ -1,7 +1,7 @@
 //! `json`, one document, and `jsonl`, one object per line. The fields are documented in `docs/formats.md`; a field may
 //! be added under the same `schema_version`, none changes or goes.
 
-mod summary;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,10 +9,11 @@ use std::io;
 use data_encoding::BASE64;
 use serde::Serialize;
 
+use self::totals::Summary;
 use crate::finding::{self, Proof, Verdict};
 use crate::origin::{self, Origin};
+use crate::summary;
 
-use self::summary::Summary;
 use super::escape;
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -340,7 +341,7 @@ impl Report for Json {
         Ok(())
     }
 
-    fn finish(&mut self, summary: &crate::summary::Summary) -> io::Result<()> {
+    fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
         let summary = Summary::new(summary, &self.groups);
         let document = Document { head: self.head.as_ref(), findings: &self.findings, summary };
         writeln!(self.out, "{}", escape::json(&document, true)?)?;
@@ -383,7 +384,7 @@ impl Report for Jsonl {
         self.line(&Line::Finding(Box::new(finding.into())))
     }
 
-    fn finish(&mut self, summary: &crate::summary::Summary) -> io::Result<()> {
+    fn finish(&mut self, summary: &summary::Summary) -> io::Result<()> {
         self.line(&Line::Summary(Summary::new(summary, &self.groups)))
     }
 }
