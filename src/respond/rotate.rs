@@ -14,7 +14,7 @@ use super::incident::Incident;
 use super::past::{ends_tokens, inspected, open_intents};
 use super::plan::{Case, How, Rotation};
 use super::provider::{self, Beside, Call, Made};
-use crate::http::{Fault, Host};
+use crate::http::Host;
 use crate::ledger::{self, Event, Intent, Row};
 use crate::secret::Fingerprint;
 
@@ -237,8 +237,7 @@ impl Actor<'_> {
             Ok(answer) => answer,
             Err(fault) => {
                 let why = fault.to_string();
-                // Before the connection stood, or without any, nothing can have been done.
-                let sure = matches!(fault, Fault::Offline | Fault::Request(..));
+                let sure = fault.is_unsent();
                 return (json!({ "accepted": false, "no_effect": sure, "fault": why }), Err(Refusal::new(why, sure)));
             }
         };
