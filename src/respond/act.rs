@@ -9,7 +9,7 @@ use super::inspection::{Inspection, Liveness};
 use super::past::{REVOKE, ends_tokens, inspected, open_intents, tried};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
-use super::rotate::lost;
+use super::trail::lost;
 use crate::http::{Answer, Host, Http};
 use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
