@@ -11,7 +11,9 @@ use std::ops::Range;
 pub mod context;
 mod language;
 mod model;
+mod name;
 mod path;
+mod pattern;
 pub mod sign;
 mod value;
 
@@ -77,11 +79,11 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     }
     if class == Class::Generic {
         if matches!(form(rule), "assignment" | "element") {
-            context::name(&setting, &mut give);
+            name::signs(&setting, &mut give);
         }
         context::writing(&setting, form(rule), &mut give);
         if !matches!(form(rule), "url" | "authorization") {
-            context::sameness(&setting, &mut give);
+            name::sameness(&setting, &mut give);
         }
     }
     let mut judgement = Judgement { evidence: given, class, bare: rule.kind == "assignment" && !setting.is_quoted() };
