@@ -385,8 +385,15 @@ fn what_got_lost_is_open_until_a_person_settles_it() {
     assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 1);
     let id = Fingerprint::of_strong(token.as_bytes()).to_string();
     assert!(home.incidents(&["list"]).1.starts_with("open"));
-    assert_eq!(home.incidents(&["settle", "00", "--reason", "x"]).0, 2);
-    assert_eq!(home.incidents(&["settle", &id, "--reason", "made another by hand"]).0, 0);
+    for none in ["zz", "../evil"] {
+        assert_eq!(home.incidents(&["settle", none, "--reason", "x"]).0, 2);
+    }
+    assert!(!home.path(".local/state/stanch/evil").exists(), "what is no incident makes no file");
+    let reason = format!("made '{}' by hand", gitlab_token());
+    let (code, said) = home.incidents(&["settle", &id, "--reason", &reason]);
+    assert!(code == 2 && said.contains("looks like a token") && !said.contains("glpat-"), "{said}");
+    assert_eq!(home.incidents(&["settle", &id[..8], "--reason", "made another by hand"]).0, 0);
+    assert!(home.incidents(&["show", &id]).1.contains("settled by a person: made another by hand"));
     let (code, said) = home.stanch("rotate", &words);
     assert_eq!(code, 0, "{said}");
     assert!(home.incidents(&["list"]).1.starts_with("closed"));
