@@ -215,7 +215,11 @@ impl Ledger {
         if let Err(error) = std::fs::metadata(path) {
             return Err(Error::Open { path: path.to_owned(), why: error.to_string() });
         }
-        Self::connect(path, flags, Arc::new(String::new))
+        match Self::connect(path, flags, Arc::new(String::new)) {
+            // Whoever was killed in the middle of a row left a journal, which only a writer may play back.
+            Err(Error::ReadOnly(_)) if roll_back(path).is_ok() => Self::connect(path, flags, Arc::new(String::new)),
+            outcome => outcome,
+        }
     }
 
     fn connect(path: &Path, flags: OpenFlags, clock: Clock) -> Result<Self, Error> {
@@ -426,6 +430,14 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Takes back what an interrupted writer left half written. Reading is enough: SQLite does it by itself.
+fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))
+}
+
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -522,6 +534,24 @@ mod tests {
         }
         assert!(matches!(refused, Some(Error::Full(_))), "{refused:?}");
         assert!(matches!(ledger.verify().unwrap(), Chain::Whole { .. }));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_taken_back_for_readers_too() {
+        let (dir, mut ledger) = ledger();
+        ledger.note("a", Event::Found, &Value::Null).unwrap();
+        // A transaction so large that SQLite writes pages before the commit; the copy is what a kill leaves.
+        ledger.db.pragma_update(None, "cache_size", 1).unwrap();
+        ledger.db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for n in 0..500 {
+            let sql = "INSERT INTO rows VALUES (?1, 'a', 'found', '', '', ?2, ?3, '')";
+            ledger.db.execute(sql, params![n + 100, "x".repeat(500), n.to_string()]).unwrap();
+        }
+        let (path, copy) = (ledger.path.clone(), dir.path().join("copy.db"));
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::copy(path.with_extension("db-journal"), dir.path().join("copy.db-journal")).unwrap();
+        let read = Ledger::open_to_read(&copy).unwrap();
+        assert!(matches!(read.verify().unwrap(), Chain::Whole { rows: 1, .. }));
     }
 
     #[test]
