@@ -143,6 +143,22 @@ fn beside_a_living_token_nothing_is_ended_before_the_new_one_is_there() {
 }
 
 #[test]
+fn a_successor_that_the_next_run_finds_is_not_rotated() {
+    for (case, how) in cases() {
+        let mut scene = Scene::new(case);
+        assert!(matches!(scene.run(), End::Closed(_)), "{how}");
+        let new = scene.house.living().remove(0);
+        scene.case = Incident { hints: scene.case.hints.clone(), ..incident(&new, scene.case.kind.unwrap()) };
+        scene.policy = rotates(&scene.house, &scene.case, scene.dir.path());
+        for _ in 0..2 {
+            let end = scene.run();
+            assert!(matches!(&end, End::Left(why) if why.contains("successor that was made for")), "{how}: {end:?}");
+        }
+        assert!(scene.house.is_live(&new) && scene.made() == 1, "{how}");
+    }
+}
+
+#[test]
 fn files_and_programs_take_it_too() {
     let mut scene = Scene::new(cases().remove(0).0);
     let (file, copy) = (scene.dir.path().join("token"), scene.dir.path().join("copy"));
