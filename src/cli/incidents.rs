@@ -73,6 +73,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     if let Some(What::Settle { id, reason }) = &args.command {
+        // One that is not there is not begun for this.
+        Ledger::open_to_read(&path)?;
         return settle(&mut Ledger::open(&path, clock())?, id, reason);
     }
     let ledger = Ledger::open_to_read(&path)?;
