@@ -2,7 +2,7 @@
 //!
 //! Our keys are `provider`, `kind`, `proof`, `confidence`, `severity`, `random_bits`, `remedy`, `references`, `leaks`
 //! and `clean` in `[[rules]]`, `reason` and `fingerprints` in allowlists. A key that neither side knows is an error, and
-//! so is one that cannot be honoured (`[[rules.required]]`, `extend.url`). Regexes are Go's RE2, as gitleaks reads them.
+//! so is one that cannot be honoured (`extend.url`). Regexes are Go's RE2, as gitleaks reads them.
 //!
 //! `extend.useDefault = true` means the rules that are built into stanch, not those of gitleaks: these are not shipped.
 //! Where the file changes or disables a rule that only gitleaks has, nothing is lost and a note says so.

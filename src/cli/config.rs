@@ -303,7 +303,7 @@ impl RawRules {
         let disabled = existing(source, &self.disabled, rules)?;
         let enabled = self.enabled.as_ref().map(|ids| existing(source, ids, rules)).transpose()?;
         let enabled = |id: &String| enabled.as_ref().is_none_or(|ids| ids.contains(id));
-        rules.rules.retain(|rule| enabled(&rule.id) && !disabled.contains(&rule.id));
+        rules.retain(|rule| enabled(&rule.id) && !disabled.contains(&rule.id));
         Ok(())
     }
 }
@@ -369,7 +369,7 @@ impl Config {
             return Err(Error::UnknownRule { id: id.clone(), nearest });
         }
         if !ids.is_empty() {
-            self.rules.rules.retain(|rule| ids.contains(&rule.id));
+            self.rules.retain(|rule| ids.contains(&rule.id));
         }
         Ok(())
     }

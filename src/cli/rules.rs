@@ -15,7 +15,7 @@ use crate::builtin;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
-use crate::rule::{Confidence, ProofKind, Rule};
+use crate::rule::{Confidence, ProofKind, Required, Rule};
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -192,6 +192,7 @@ fn detail(rule: &Rule) -> String {
         ("keywords", rule.keywords.join(", ")),
         ("pattern", rule.regex.clone()),
         ("tags", rule.tags.join(", ")),
+        ("requires", rule.required.iter().map(requirement).collect::<Vec<_>>().join("\n")),
         ("example", example(rule).unwrap_or_default()),
         ("remedy", rule.remedy.clone()),
         ("references", rule.references.join("\n")),
@@ -204,6 +205,13 @@ fn detail(rule: &Rule) -> String {
         }
     }
     text
+}
+
+/// `aws-access-key-id within 5 lines`.
+fn requirement(required: &Required) -> String {
+    let bounds = [(required.within_lines, "lines"), (required.within_columns, "columns")];
+    let said = bounds.iter().filter_map(|(most, unit)| Some(format!(" within {} {unit}", (*most)?)));
+    required.rule.clone() + &said.collect::<Vec<_>>().join(" and")
 }
 
 /// The rule's first example with masked tokens: what a whole one looks like is nobody's business, and a page that

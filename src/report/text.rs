@@ -21,6 +21,7 @@ use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
 use super::common;
+use super::companion;
 use super::escape::{self, is_visible};
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -70,6 +71,7 @@ impl Text {
         }
         notes.extend(finding.inspected.as_ref().map(|it| ("inspected", common::inspected(it))));
         notes.push(("why", why(finding)));
+        notes.extend(companion::named(finding).map(|all| ("with", all)));
         if !finding.decoded.is_empty() {
             notes.push(("decoded", finding.decoded.join(", ")));
         }

@@ -4,8 +4,8 @@ use toml::Spanned;
 
 use super::dialect::translate;
 use super::error::{At, Error, without_values};
-use super::schema::{RawAllowlist, RawRule};
-use crate::rule::{Allowlist, Condition, Confidence, Pattern, ProofKind, RegexTarget, Rule, Severity};
+use super::schema::{RawAllowlist, RawRequired, RawRule};
+use crate::rule::{Allowlist, Condition, Confidence, Pattern, ProofKind, RegexTarget, Required, Rule, Severity};
 use crate::secret::Fingerprint;
 
 /// A text and the name under which messages speak of it.
@@ -102,6 +102,8 @@ pub(super) struct Draft {
     confidence: Option<Confidence>,
     severity: Option<Severity>,
     allowlists: Vec<Allowlist>,
+    /// With where each is named.
+    pub required: Vec<(Required, At)>,
     raw: RawRule,
 }
 
@@ -111,10 +113,6 @@ impl Draft {
         let id = raw.id.as_ref().clone();
         if id.trim().is_empty() || id.chars().any(char::is_control) {
             return Err(Error::Id { at });
-        }
-        if let Some(required) = raw.required.first() {
-            let why = "rules that need other rules nearby are not supported";
-            return Err(Error::NotHonoured { at: source.at(required), key: "required", why });
         }
         let given = |text: &&Spanned<String>| !text.as_ref().is_empty();
         let regex = raw.regex.as_ref().filter(given);
@@ -139,6 +137,7 @@ impl Draft {
             confidence: source.word("confidence", raw.confidence.as_ref(), &words(&CONFIDENCES, Confidence::as_str))?,
             severity: source.word("severity", raw.severity.as_ref(), &words(&SEVERITIES, Severity::as_str))?,
             allowlists: lists.iter().map(|list| allowlist(source, list)).collect::<Result<_, _>>()?,
+            required: raw.required.iter().map(|one| required(source, one)).collect(),
             raw,
         })
     }
@@ -174,7 +173,17 @@ impl Draft {
         append(&mut rule.keywords, raw.keywords.iter().map(|word| word.to_lowercase()));
         append(&mut rule.tags, raw.tags.iter().cloned());
         rule.allowlists.extend(self.allowlists.iter().cloned());
+        for (required, _) in &self.required {
+            rule.required.retain(|known| known.rule != required.rule);
+            rule.required.push(required.clone());
+        }
     }
+}
+
+fn required(source: &Source<'_>, raw: &RawRequired) -> (Required, At) {
+    let RawRequired { id, within_lines, within_columns } = raw;
+    let required = Required { rule: id.as_ref().clone(), within_lines: *within_lines, within_columns: *within_columns };
+    (required, source.at(id))
 }
 
 const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];

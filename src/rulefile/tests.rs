@@ -100,7 +100,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (rule("secretGroup = -1"), "own.toml:4:15: invalid value: integer `-1`"),
         (rule("proof = 'crc'"), "own.toml:4:9: proof cannot be `crc`. Use one of: github-crc32,"),
         (rule("confidence = 'High'"), "own.toml:4:14: confidence cannot be `High`"),
-        (rule("[[rules.required]]\nid = 'b'"), "own.toml:4:1: `required` cannot be honoured"),
+        (rule("[[rules.required]]\nid = 'b'"), "own.toml:5:6: there is no rule `b`"),
         (rule("[[rules.allowlists]]"), "own.toml:4:1: this allowlist allows nothing"),
         (rule("[[rules.allowlists]]\npaths = ['a']\ncondition = 'xor'"), "own.toml:6:13: condition cannot be `xor`"),
         (rule("[[rules.allowlists]]\npaths = ['a', 'b(']"), "own.toml:5:16: this regex cannot be used: unclosed group"),

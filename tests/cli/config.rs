@@ -112,7 +112,9 @@ fn what_of_gitleaks_cannot_be_honoured_is_an_error() {
         (".gitleaks.toml", "[[rules]]\nid = 'a'\nregex = 'a_[0-9]{9}'\n[[rules.required]]\nid = 'b'\n"),
         ("leak", "x"),
     ]);
-    tree.scan(&["."]).exits(2).says(".gitleaks.toml:4:");
+    tree.scan(&["."]).exits(2).says(".gitleaks.toml:5:6: there is no rule `b`");
+    tree.write(".gitleaks.toml", "[extend]\nurl = 'https://example.org/rules.toml'\n");
+    tree.scan(&["."]).exits(2).says(".gitleaks.toml:2:7: `extend.url` cannot be honoured");
 }
 
 #[test]

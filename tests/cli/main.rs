@@ -3,6 +3,7 @@
 
 mod archives;
 mod bad_input;
+mod composite;
 mod config;
 mod cutting;
 mod docs;
