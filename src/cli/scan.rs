@@ -89,6 +89,9 @@ pub(super) struct Search {
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long, help_heading = "What is found")]
+    lenient: bool,
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     pub(super) config: Option<PathBuf>,
@@ -268,9 +271,10 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
 /// The configuration that the first target finds, with what the command line adds to its rules.
 fn configure(search: &Search) -> Result<Config> {
     let first = search.first();
-    let mut config = config::for_target(first.as_deref().unwrap_or(Path::new(".")), search.config.as_deref())?;
+    let mut config =
+        config::for_target(first.as_deref().unwrap_or(Path::new(".")), search.config.as_deref(), search.lenient)?;
     for path in &search.rules {
-        config.add_rules(path)?;
+        config.add_rules(path, search.lenient)?;
     }
     search.selection.choose(&mut config)?;
     config.keep_rules(&search.only)?;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::draft::{Draft, why};
+use super::draft::{Draft, Source, why};
 use super::error::{At, Error};
 use super::names::{nearest, ours};
-use super::{RuleFile, parse};
+use super::{RuleFile, read};
 use crate::rule::{Required, Rule, RuleSet, compile};
 
 /// A rule set, and what the user should know about how it came to be.
@@ -34,7 +34,13 @@ pub(super) enum Under<'r> {
 }
 
 /// Reads `path` and what it extends; `chain` holds the files on the way here.
-pub(super) fn load(path: &Path, under: Under<'_>, chain: &mut Vec<PathBuf>, from: Option<At>) -> Result<Loaded, Error> {
+pub(super) fn load(
+    path: &Path,
+    under: Under<'_>,
+    lenient: bool,
+    chain: &mut Vec<PathBuf>,
+    from: Option<At>,
+) -> Result<Loaded, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let real = path.canonicalize().map_err(fail)?;
     if let Some(at) = from {
@@ -47,11 +53,11 @@ pub(super) fn load(path: &Path, under: Under<'_>, chain: &mut Vec<PathBuf>, from
     }
     chain.push(real);
     let text = std::fs::read_to_string(path).map_err(fail)?;
-    let mut file = parse(&text, &path.display().to_string())?;
+    let mut file = read(&Source { name: &path.display().to_string(), text: &text, ours: false, lenient })?;
     let mut base = match file.extend.path.take() {
         Some((next, at)) => {
             let next = path.parent().unwrap_or(Path::new("")).join(next);
-            load(&next, under, chain, Some(at))?
+            load(&next, under, lenient, chain, Some(at))?
         }
         None => match under {
             Under::All(rules) => Loaded { rules: rules.clone(), ..Loaded::default() },

@@ -16,6 +16,10 @@ pub(super) struct RawFile {
     #[serde(default, rename = "betterleaksMinVersion")]
     _betterleaks_min_version: Option<String>,
     #[serde(default)]
+    pub prefilter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub filter: Option<Spanned<String>>,
+    #[serde(default)]
     pub extend: RawExtend,
     #[serde(default)]
     pub rules: Vec<RawRule>,
@@ -65,6 +69,15 @@ pub(super) struct RawRule {
     pub allowlists: Vec<Spanned<RawAllowlist>>,
     #[serde(default)]
     pub required: Vec<RawRequired>,
+    // Those of betterleaks alone.
+    #[serde(default)]
+    pub filter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub validate: Option<Spanned<String>>,
+    #[serde(default)]
+    pub specificity: Option<Spanned<i64>>,
+    #[serde(default, rename = "tokenEfficiency", alias = "tokenefficiency")]
+    pub token_efficiency: Option<Spanned<bool>>,
     // Ours.
     #[serde(default)]
     pub provider: Option<String>,

@@ -303,7 +303,7 @@ proptest! {
     #[test]
     fn cutting_does_not_matter_to_what_belongs_together(pieces in prop::collection::vec(piece(), 1..80), wide in any::<bool>()) {
         let tree = Tree::with(&[("rules.toml", RULEFILE)]);
-        let rules = stanch::rulefile::load(&tree.path("rules.toml"), with_examples).unwrap().rules;
+        let rules = stanch::rulefile::load(&tree.path("rules.toml"), with_examples, false).unwrap().rules;
         let text = written(&pieces);
         let bytes = match wide {
             true => format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect(),

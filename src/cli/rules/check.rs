@@ -28,6 +28,9 @@ pub(in crate::cli) struct Args {
     /// Rule files, each with what it extends; without any, the built-in rules
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
@@ -36,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         sets.push(("built-in".to_owned(), builtin::with_examples()));
     }
     for path in &args.paths {
-        let loaded = rulefile::load(path, builtin::with_examples)?;
+        let loaded = rulefile::load(path, builtin::with_examples, args.lenient)?;
         loaded.notes.iter().for_each(|note| message::warning(note));
         let shown = path.display().to_string();
         let notes = notes(&loaded.rules).into_iter();
