@@ -13,9 +13,11 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 mod archive;
 mod contents;
+mod image;
 mod pdf;
 
 pub use contents::{Show, contents, streamed};
+pub use image::{Images, LIST};
 
 use super::remote::Unread;
 
