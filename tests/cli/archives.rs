@@ -336,3 +336,25 @@ fn what_is_in_an_image_names_its_layer_and_the_one_that_deletes_it() {
     let of_stream = findings(&stream).iter().filter(|finding| finding["properties"]["image.deleted_in"].is_string());
     assert_eq!(of_stream.count(), 2);
 }
+
+#[test]
+fn what_is_in_a_7z_is_not_read_and_never_clean() {
+    let seven = b"7z\xbc\xaf\x27\x1c\0\x04and so on";
+    let (tree, _) = Tree::git(&[]);
+    tree.write("a.7z", seven);
+    tree.write("b.zip", zip(&[("in/c.7z", seven), ("d", b"nothing")]));
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
+        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
+    };
+    git(&["add", "."]);
+    git(&["commit", "-qm", "add"]);
+    let named = |ran: Ran| skips(&ran.json()).into_iter().filter(|(_, why)| why == "unknown-packing").count();
+    let args = ["scan", "--format", "json"];
+    assert_eq!(named(tree.run(&args).exits(3)), 2);
+    assert_eq!(named(tree.run(&[&args[..], &["--history"]].concat()).exits(3)), 2);
+    assert_eq!(named(tree.with_stdin(&[&args[..], &["-"]].concat(), seven).exits(3)), 1);
+    tree.scan(&["a.7z"]).exits(3).prints("7z archives are not read");
+    tree.scan(&["--accept-skip", "unknown-packing"]).exits(0);
+}
