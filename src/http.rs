@@ -60,6 +60,13 @@ pub enum Fault {
     Request(String, String),
 }
 
+impl Fault {
+    /// Whether nothing was sent, so that nothing can have been done.
+    pub fn is_unsent(&self) -> bool {
+        matches!(self, Fault::Offline | Fault::Request(..))
+    }
+}
+
 /// How a request says who it comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Auth<'a> {

@@ -67,6 +67,15 @@ impl Asked {
         }
     }
 
+    /// Whether a finding that counts makes the run fail.
+    pub fn fails(&self, inspected: Option<&Inspected>) -> bool {
+        match (self.fail_on, inspected.map(|it| it.state)) {
+            (FailOn::Found, _) => true,
+            (FailOn::Live, state) => state != Some(State::Dead),
+            (FailOn::ProvenLive, state) => matches!(state, Some(State::Live | State::Limited)),
+        }
+    }
+
     /// How many of `reported` make the run fail.
     fn failing(&self, reported: u64) -> u64 {
         match self.fail_on {

@@ -11,57 +11,42 @@ use crate::source::git::{Environment, Revision, Scope};
 /// How much memory objects may take unless `--memory` says otherwise, in bytes.
 const MEMORY: u64 = 512 << 20;
 
+/// What the options stand below in the help. As `next_help_heading` it would be the heading of what follows them, too.
+const HEADING: &str = "What of a history is read";
+
 /// The options of `--history`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(id = "history-options")]
 pub(super) struct Args {
     /// With --history: only what these commits brought, as `git rev-list` has it: A..B, A...B, ^A, REV (repeatable)
-    #[arg(
-        long,
-        value_name = "RANGE",
-        requires = "history",
-        conflicts_with = "ci_env",
-        help_heading = "What of a history is read"
-    )]
+    #[arg(long, value_name = "RANGE", requires = "history", conflicts_with = "ci_env", help_heading = HEADING)]
     range: Vec<String>,
     /// With --history: not what this revision reaches (repeatable); with nothing else, all references but that
-    #[arg(
-        long,
-        value_name = "REV",
-        requires = "history",
-        conflicts_with = "ci_env",
-        help_heading = "What of a history is read"
-    )]
+    #[arg(long, value_name = "REV", requires = "history", conflicts_with = "ci_env", help_heading = HEADING)]
     not: Vec<String>,
     /// With --history: everything this branch, tag or other revision reaches (repeatable); with --ci-logs: runs of this branch
-    #[arg(long, value_name = "REF", conflicts_with = "ci_env", help_heading = "What of a history is read")]
+    #[arg(long, value_name = "REF", conflicts_with = "ci_env", help_heading = HEADING)]
     pub(super) branch: Vec<String>,
     /// With --history: what commits brought that say they were committed since then (2026-01-31, 2026-01-31T08:00:00Z, "3 weeks ago"),
     /// or all but what a commit reaches, which does not rely on dates; with --ci-logs: runs that were created since then, or within
     /// 7d, 12h
-    #[arg(long, value_name = "DATE|COMMIT", conflicts_with = "ci_env", help_heading = "What of a history is read")]
+    #[arg(long, value_name = "DATE|COMMIT", conflicts_with = "ci_env", help_heading = HEADING)]
     pub(super) since: Option<String>,
     /// With --history: what the last N commits on every line of history brought; 1 is the newest alone
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", conflicts_with = "ci_env", help_heading = "What of a history is read")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "history", conflicts_with = "ci_env", help_heading = HEADING)]
     max_depth: Option<u32>,
     /// With --history: the repositories of submodules, too
-    #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth", "ci_env"], help_heading = "What of a history is read")]
+    #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth", "ci_env"], help_heading = HEADING)]
     submodules: bool,
     /// With --history or --ci-env: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces
-    #[arg(long, value_name = "SIZE", value_parser = memory, requires = "objects", help_heading = "What of a history is read")]
+    #[arg(long, value_name = "SIZE", value_parser = memory, requires = "objects", help_heading = HEADING)]
     memory: Option<u64>,
     /// With --history: remember in this directory what was in each pack, to read only new ones the next time; auto is stanch/ in the
     /// git directory. Use one that nobody else can write to: what it says was read is not read
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "history",
-        conflicts_with = "ci_env",
-        help_heading = "What of a history is read"
-    )]
+    #[arg(long, value_name = "DIR", requires = "history", conflicts_with = "ci_env", help_heading = HEADING)]
     cache: Option<PathBuf>,
     /// With --history or --ci-env: leave authors and their addresses out of reports
-    #[arg(long, requires = "objects", help_heading = "What of a history is read")]
+    #[arg(long, requires = "objects", help_heading = HEADING)]
     no_authors: bool,
 }
 

@@ -133,39 +133,40 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
     Ok(())
 }
 
-/// The settings of a run: those of `explicit` (`--config`), else of the user's own file; and the policy, but not the
-/// hosts, of the file that is found in the tree. Whoever can write to a scanned tree must not be able to have tokens
-/// sent to a host of his, or programs run for a credential.
+/// The settings of a run: those of `explicit` (`--config`), else of the user's own file. A file that is found in the
+/// tree, which is what is scanned and may be anybody's, counts only if the user has none, and may only hold back:
+/// whoever can write to a scanned tree must not be able to have tokens, or news of them, sent to a host of his, or
+/// programs run for a credential.
 pub(super) fn settings(target: &Path, explicit: Option<&Path>) -> Result<File> {
     if let Some(path) = explicit {
         return read(path);
     }
     let own = config_home().map(|home| home.join("stanch/stanch.toml")).filter(|path| path.exists());
-    let mut file = own.as_deref().map(read).transpose()?.unwrap_or_default();
-    let Some(path) = config::discover(target)? else { return Ok(file) };
+    let file = own.as_deref().map(read).transpose()?;
+    let Some(path) = config::discover(target)? else { return Ok(file.unwrap_or_default()) };
     let found = read(&path)?;
-    if !found.host.is_empty() {
+    let dropped = not_trusted(&found);
+    if !dropped.is_empty() {
         message::warning(&format!(
-            "[[host]] of {} is not used, because whoever writes to the tree could send tokens anywhere with it; \
-             if you trust it, say --config {}",
+            "{}: {} not used, because whoever writes to the tree could have tokens, and news of them, sent anywhere \
+             with it, or programs run; if you trust this file, say --config {0}",
             path.display(),
-            path.display()
+            dropped.join(", "),
         ));
     }
-    let places = !found.respond.deliver.is_empty() || found.respond.successor_file.is_some();
-    if places {
-        message::warning(&format!(
-            "[[respond.deliver]] and successor_file of {} are not used, because whoever writes to the tree could have \
-             new tokens delivered to himself with them; if you trust it, say --config {}",
-            path.display(),
-            path.display()
-        ));
-    }
-    if own.is_none() {
-        file.respond = found.respond;
-        (file.respond.deliver, file.respond.successor_file) = (Vec::new(), None);
-    }
-    Ok(file)
+    Ok(file.unwrap_or_else(|| found.found_at(path)))
+}
+
+/// The parts of a file in the tree that are passed over.
+fn not_trusted(found: &File) -> Vec<&'static str> {
+    let respond = &found.respond;
+    let parts = [
+        ("[[host]]", !found.host.is_empty()),
+        ("[[respond.deliver]]", !respond.deliver.is_empty()),
+        ("successor_file", respond.successor_file.is_some()),
+        ("[respond.task]", respond.task.is_some()),
+    ];
+    parts.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect()
 }
 
 fn read(path: &Path) -> Result<File> {
@@ -298,6 +299,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let found = settings(tree.path(), None).unwrap();
         assert!(found.host.is_empty() && found.respond.deliver.is_empty() && found.respond.successor_file.is_none());
+        assert_eq!((found.respond.max_irreversible, found.in_tree.is_some()), (3, true));
         assert_eq!(settings(tree.path(), Some(&path)).unwrap().respond.deliver.len(), 1);
         assert_eq!(settings(tree.path(), Some(&path)).unwrap().host.len(), 1);
     }

@@ -47,7 +47,7 @@ pub(super) struct Args {
 /// Does `otherwise`, revoke or rotate, with what no `[[respond.rule]]` speaks of.
 pub(super) fn run(args: &Args, scan: &Scan<'_>, otherwise: Action) -> Result<Exit> {
     let file = args.input.file()?;
-    let mut policy = Policy { otherwise, ..file.respond.policy(args.any_owner)? };
+    let mut policy = Policy { otherwise, ..file.policy(args.any_owner)? };
     policy.successor_file = args.successor_file.clone().or(policy.successor_file);
     let http = door(&file, args.input.offline)?;
     let gathered = args.input.gather(scan)?;

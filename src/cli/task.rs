@@ -76,7 +76,7 @@ fn open_all(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     Board::new(&http, target(&file)?)?;
     let gathered = args.input.gather(scan)?;
     let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ControlFlow::Continue(()));
-    let plan = make(&cases, &file.respond.policy(false)?, &http.hosts);
+    let plan = make(&cases, &file.policy(false)?, &http.hosts);
     let mut out = std::io::stdout().lock();
     let mut exit = if gathered.missing > 0 { Exit::Unread } else { Exit::Clean };
     for case in cases.iter().filter(|case| !case.said.liveness.is_dead()) {

@@ -286,6 +286,10 @@ impl Host {
         if port.is_some_and(|port| self.base.port().is_some_and(|own| own.to_string() != port)) {
             return false;
         }
+        // The API of GitHub's enterprise cloud with data residency is at `api.NAME.ghe.com`.
+        if own.strip_prefix("api.").is_some_and(|own| own.ends_with(".ghe.com") && bare.eq_ignore_ascii_case(own)) {
+            return true;
+        }
         let aliases: &[&str] = match own {
             "api.github.com" => &["github.com", "gist.github.com", "raw.githubusercontent.com", "uploads.github.com"],
             "api.bitbucket.org" => &["bitbucket.org"],

@@ -1,4 +1,5 @@
-//! JUnit XML as Jenkins, GitLab and others read it: every finding is a failed test, what was not read is an error.
+//! JUnit XML as Jenkins, GitLab and others read it: every finding that makes the run fail is a failed test, what was
+//! not read is an error.
 
 use std::io;
 
@@ -22,7 +23,7 @@ fn draw(run: &Run<'_>) -> io::Result<String> {
         // Several readers take a suite without tests for a broken one.
         cases.push("    <testcase classname=\"stanch\" name=\"no leaked secrets\"/>\n".to_owned());
     }
-    let failures = run.findings.iter().filter(|finding| finding.verdict == Verdict::Reported).count();
+    let failures = run.findings.iter().filter(|finding| fails(run, finding)).count();
     let errors = summary.unaccepted() + usize::from(summary.interrupted);
     if summary.interrupted {
         let name = "the run was interrupted";
@@ -47,11 +48,17 @@ fn case(run: &Run<'_>, finding: &Finding) -> String {
     let place = run.visible_place(finding);
     let (id, what) = (xml(&finding.rule.id), xml(&description(&finding.rule)));
     let text = xml(&format!("{place} {} (fingerprint {})", message(finding), finding.fingerprint));
-    let outcome = match finding.verdict {
-        Verdict::Reported => format!("<failure type=\"{id}\" message=\"{what}\">{text}</failure>"),
-        _ => format!("<skipped message=\"{text}\"/>"),
+    let outcome = match fails(run, finding) {
+        true => format!("<failure type=\"{id}\" message=\"{what}\">{text}</failure>"),
+        false => format!("<skipped message=\"{text}\"/>"),
     };
     test(run, &finding.origin, &format!("{} at {place}", finding.rule.id), &outcome)
+}
+
+/// A test fails where the run does: not for what `--fail-on` lets pass.
+fn fails(run: &Run<'_>, finding: &Finding) -> bool {
+    let asked = run.summary.asked.as_ref();
+    finding.verdict == Verdict::Reported && asked.is_none_or(|asked| asked.fails(finding.inspected.as_ref()))
 }
 
 fn not_read(run: &Run<'_>, skip: &Skip) -> String {

@@ -9,7 +9,7 @@ use super::inspection::{Inspection, Liveness};
 use super::past::{REVOKE, ends_tokens, inspected, open_intents, tried};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
-use super::rotate::lost;
+use super::trail::lost;
 use crate::http::{Answer, Host, Http};
 use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
@@ -337,7 +337,7 @@ impl Actor<'_> {
             let said = provider::inspect(self.http, &case.incident, Some(&earlier));
             (self.tell)(Moment::Proved, &[case.incident.id]);
             // Nobody was asked: nobody will say anything else later.
-            let pointless = said.evidence.is_empty();
+            let pointless = said.evidence.is_empty() || self.http.offline;
             if said.liveness.is_dead() || pointless || start.elapsed() + pause > deadline {
                 self.note(case, Event::Inspected, &inspected(&said))?;
                 return Ok(said);
@@ -433,8 +433,8 @@ fn send(http: &Http, host: &Host, call: &Call, tokens: &[&Secret]) -> (Value, Re
             )
         }
         Err(fault) => {
-            let why = fault.to_string();
-            (json!({ "accepted": false, "fault": why }), Err(Refusal::new(why, false)))
+            let (why, unsent) = (fault.to_string(), fault.is_unsent());
+            (json!({ "accepted": false, "no_effect": unsent, "fault": why }), Err(Refusal::new(why, unsent)))
         }
     }
 }

@@ -23,6 +23,26 @@ pub struct File {
     /// What to do.
     #[serde(default)]
     pub respond: Respond,
+    /// The file in the scanned tree that `respond` comes from, if it does: whoever wrote it may hold back what would
+    /// be done, and nothing else.
+    #[serde(skip)]
+    pub in_tree: Option<PathBuf>,
+}
+
+impl File {
+    /// What of a file that lies in the scanned tree counts: what can only hold back. No host, no credential, no
+    /// program, no place for successors or tasks, no template.
+    pub fn found_at(self, path: PathBuf) -> File {
+        let Respond { freeze, max_irreversible, owners, rule, .. } = self.respond;
+        let max_irreversible = max_irreversible.min(MAX_IRREVERSIBLE);
+        let respond = Respond { freeze, max_irreversible, owners, rule, ..Respond::default() };
+        File { host: Vec::new(), respond, in_tree: Some(path) }
+    }
+
+    /// Checks it and makes the policy of a run, as [`Respond::policy`].
+    pub fn policy(&self, any_owner: bool) -> Result<Policy, Error> {
+        Ok(Policy { in_tree: self.in_tree.clone(), ..self.respond.policy(any_owner)? })
+    }
 }
 
 /// `[respond]`.
@@ -231,6 +251,7 @@ impl Respond {
             deliver: self.deliver.iter().map(Delivery::check).collect::<Result<_, _>>()?,
             successor_file: self.successor_file.clone(),
             tasks: self.task.as_ref().is_some_and(|task| task.automatic),
+            in_tree: None,
         })
     }
 }

@@ -55,6 +55,8 @@ pub struct Hints {
     pub emails: Vec<String>,
     /// Numbers or paths of projects in addresses of GitLab's API.
     pub projects: Vec<String>,
+    /// Names of variables and the like speak of a GitHub Enterprise Server.
+    pub enterprise: bool,
 }
 
 /// A leaked secret and everything that is known of it offline.
@@ -175,6 +177,7 @@ fn merge(known: &mut Incident, found: Incident) {
 
 impl Hints {
     fn add(&mut self, other: Hints) {
+        self.enterprise |= other.enterprise;
         let lists = [
             (&mut self.hosts, other.hosts),
             (&mut self.users, other.users),
@@ -198,6 +201,7 @@ impl Hints {
                 hints.read_url(&text[at + 3..]);
             }
         }
+        hints.read_names(text);
         for word in text.split(|c: char| c.is_whitespace() || "\"'`<>()[]{},;=".contains(c)) {
             let word = word.rsplit("//").next().unwrap_or(word);
             // `me@example.org:ATATT…` is how curl -u takes it.
@@ -206,6 +210,48 @@ impl Hints {
             }
         }
         hints
+    }
+
+    /// Hosts that stand without a scheme, where a file says by its form that they are hosts: git's `git@HOST:`, netrc's
+    /// `machine HOST`, npm's `//HOST/…:_authToken`, gh's `HOST:` alone on a line, and `GH_HOST=HOST`.
+    fn read_names(&mut self, text: &str) {
+        let is_host = |word: &str| {
+            word.split('.').count() > 1
+                && word
+                    .split('.')
+                    .all(|label| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+                && word.bytes().any(|b| b.is_ascii_alphabetic())
+        };
+        let end =
+            |rest: &str| rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".-".contains(c))).unwrap_or(rest.len());
+        for mark in ["git@", "machine ", "machine\t"] {
+            for (at, _) in text.match_indices(mark) {
+                let rest = text[at + mark.len()..].trim_start();
+                let host = &rest[..end(rest)];
+                if is_host(host) && (mark != "git@" || rest[host.len()..].starts_with(':')) {
+                    push_new(&mut self.hosts, host.to_ascii_lowercase());
+                }
+            }
+        }
+        for line in text.lines().map(str::trim) {
+            let npm =
+                line.strip_prefix("//").filter(|rest| rest.contains(":_auth")).and_then(|rest| rest.split('/').next());
+            let key = line.strip_suffix(':').filter(|_| !line.contains(' '));
+            let named = line.split_once(['=', ':']).and_then(|(name, value)| {
+                let name = name.trim().trim_start_matches("export ").trim_matches(['"', '\'']).to_ascii_lowercase();
+                let value = value.trim().trim_matches(['"', '\'', ',']);
+                name.ends_with("host").then_some(value)
+            });
+            for host in [npm, key, named].into_iter().flatten().filter(|host| is_host(host)) {
+                push_new(&mut self.hosts, host.to_ascii_lowercase());
+            }
+        }
+        let lower = text.to_ascii_lowercase();
+        // What GitHub's own programs call it (GH_ENTERPRISE_TOKEN, gh help environment), and what people do.
+        let words = ["gh_enterprise", "github_enterprise", "github-enterprise", "github enterprise", "ghe_", "ghes_"];
+        self.enterprise = words.iter().any(|word| {
+            lower.match_indices(word).any(|(at, _)| !lower[..at].ends_with(|c: char| c.is_ascii_alphanumeric()))
+        });
     }
 
     fn read_url(&mut self, rest: &str) {
@@ -266,6 +312,32 @@ mod tests {
     fn a_link_is_no_home_of_a_token() {
         assert_eq!(Hints::read("# see https://www.example.org/doc\ntoken = ****"), Hints::default());
         assert_eq!(Hints::read("curl https://build.corp.test/api/v4/user").hosts, ["build.corp.test"]);
+    }
+
+    #[test]
+    fn hosts_without_a_scheme_count_where_the_form_tells() {
+        for text in [
+            "git clone git@ghe.corp.test:acme/site.git",
+            "machine ghe.corp.test login x password ****",
+            "//ghe.corp.test/npm/:_authToken=****",
+            "ghe.corp.test:\n    oauth_token: ****",
+            "export GH_HOST=ghe.corp.test",
+            "\"github_host\": \"ghe.corp.test\",",
+        ] {
+            assert_eq!(Hints::read(text).hosts, ["ghe.corp.test"], "{text}");
+        }
+        for text in ["if: github.event.number", "a.b.c: ****", "see git@example", "ghost: 1.2", "machine learning"] {
+            assert_eq!(Hints::read(text), Hints::default(), "{text}");
+        }
+        for (text, is) in [
+            ("GH_ENTERPRISE_TOKEN=****", true),
+            ("export GHE_TOKEN=****", true),
+            ("github_enterprise: ****", true),
+            ("spaghe_ti = ****", false),
+            ("GH_TOKEN=****", false),
+        ] {
+            assert_eq!(Hints::read(text).enterprise, is, "{text}");
+        }
     }
 
     #[test]

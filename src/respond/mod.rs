@@ -14,6 +14,7 @@ pub mod plan;
 pub mod provider;
 mod rotate;
 pub mod task;
+mod trail;
 
 use std::ops::ControlFlow;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::incident::Place;
 use super::inspection::{Evidence, Inspection};
 use super::plan::Case;
-use super::rotate::ROTATE;
+use super::trail::ROTATE;
 use crate::ledger::{self, Event, Intent, Ledger, Row};
 
 /// How the ledger's steps of revocations begin.

@@ -110,6 +110,8 @@ pub struct Policy {
     pub successor_file: Option<PathBuf>,
     /// Open a task for everything that is left to a person.
     pub tasks: bool,
+    /// The file in the scanned tree that all this comes from, if it does. It may only hold back.
+    pub in_tree: Option<PathBuf>,
 }
 
 /// An incident and what the providers said of it.
@@ -230,11 +232,19 @@ fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Ver
         return (Verb::Close, Confirm::Option);
     }
     if policy.freeze.iter().any(|id| case.incident.is_called(*id)) {
-        return hold("frozen by [respond] freeze".to_owned());
+        let whose = policy.in_tree.as_ref().map(|path| format!(" of {}, a file in the scanned tree", path.display()));
+        return hold(format!("frozen by [respond] freeze{}", whose.unwrap_or_default()));
     }
     let choice = policy.choices.iter().find(|choice| choice.fits(case));
     let confirm = choice.map_or(Confirm::Option, |choice| choice.confirm);
     let action = choice.map_or(policy.otherwise, |choice| choice.action);
+    if let Some(path) = policy.in_tree.as_ref().filter(|_| action != policy.otherwise) {
+        return hold(format!(
+            "[[respond.rule]] of {} wants something else, and a file in the scanned tree may only hold back; to follow \
+             it, or another one, say --config FILE",
+            path.display()
+        ));
+    }
     match action {
         Action::Ignore => return hold("ignored by [[respond.rule]]".to_owned()),
         Action::Task => return (Verb::Task, Confirm::Option),

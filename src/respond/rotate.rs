@@ -14,85 +14,13 @@ use super::incident::Incident;
 use super::past::{ends_tokens, inspected, open_intents};
 use super::plan::{Case, How, Rotation};
 use super::provider::{self, Beside, Call, Made};
-use crate::http::{Fault, Host};
+use super::trail::{DELIVER, Progress, ROTATE, UNDO, trail};
+use crate::http::Host;
 use crate::ledger::{self, Event, Intent, Row};
 use crate::secret::Fingerprint;
 
-/// How the ledger's steps of rotations begin.
-pub(super) const ROTATE: &str = "rotate: ";
-
-/// How the steps begin that put a successor somewhere.
-const DELIVER: &str = "deliver: ";
-
-/// How the steps begin that end a successor which nobody got.
-const UNDO: &str = "undo: ";
-
 /// How often the file of last resort is tried: what was to be lost otherwise is worth some patience.
 const LAST_ATTEMPTS: u32 = 5;
-
-/// How far the last rotation came.
-#[derive(Debug, PartialEq, Eq)]
-enum Progress {
-    /// There is none, or it came to nothing.
-    Nothing,
-    /// The request was sent, or not.
-    Doubt { step: String },
-    /// There is a successor, and nobody has it.
-    Made { id: Option<String> },
-    /// It is where it should be.
-    Delivered,
-}
-
-/// What the ledger tells of the rotations of an incident.
-#[derive(Debug)]
-struct Trail {
-    progress: Progress,
-    /// Every successor that was made.
-    earlier: Vec<Fingerprint>,
-}
-
-fn trail(rows: &[Row]) -> Trail {
-    let mut trail = Trail { progress: Progress::Nothing, earlier: Vec::new() };
-    for row in rows {
-        let detail: Value = serde_json::from_str(&row.detail).unwrap_or(Value::Null);
-        let is = |key: &str| detail[key] == json!(true);
-        let rotates = row.step.starts_with(ROTATE);
-        if row.event == Event::Intent.as_str() && rotates {
-            trail.progress = Progress::Doubt { step: row.step.clone() };
-        } else if row.event == Event::Outcome.as_str() && rotates {
-            trail.earlier.extend(detail["successor"].as_str().and_then(Fingerprint::parse));
-            trail.progress = if is("accepted") || detail["found"] == json!("dead") {
-                Progress::Made { id: detail["id"].as_str().map(str::to_owned) }
-            } else if is("refused") || is("no_effect") {
-                Progress::Nothing
-            } else {
-                Progress::Doubt { step: row.step.clone() }
-            };
-        } else if row.event == Event::Outcome.as_str() && row.step.starts_with(UNDO) && is("accepted") {
-            trail.progress = Progress::Nothing;
-        } else if row.event == Event::Delivered.as_str() {
-            trail.progress = Progress::Delivered;
-        } else if row.event == Event::Closed.as_str() && detail["by_hand"].is_string() {
-            trail.progress = Progress::Nothing;
-        }
-    }
-    trail
-}
-
-/// The successor of a dead token that was made, or may have been, and that nobody got: in a sentence, if there is one.
-pub(super) fn lost(rows: &[Row]) -> Option<String> {
-    let id = match trail(rows).progress {
-        Progress::Made { id } => id,
-        Progress::Doubt { .. } => None,
-        Progress::Nothing | Progress::Delivered => return None,
-    };
-    let number = id.map(|id| format!(" (number {id})")).unwrap_or_default();
-    let incident = rows.first().map_or("ID", |row| row.incident.as_str());
-    Some(format!(
-        "it is dead, but its successor{number} got lost with an interrupted run: end that one, make another, put it \
-         where the old one was used, then say `stanch incidents settle {incident} --reason TEXT`"
-    ))
-}
 
 /// What became of a successor.
 #[derive(Debug, Default)]
@@ -108,6 +36,16 @@ struct Handed {
 impl Handed {
     fn keep(&mut self, written: Result<(), ledger::Error>) {
         self.unwritten = self.unwritten.take().or(written.err());
+    }
+}
+
+impl Rotation {
+    /// The names of the places that are to have the successor.
+    fn places(&self) -> Vec<String> {
+        match (&self.sinks[..], &self.spare) {
+            ([], Some(file)) => vec![format!("file {}", file.display())],
+            (sinks, _) => sinks.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -153,7 +91,7 @@ impl Actor<'_> {
         spare: Option<Spare>,
         earlier: &[Fingerprint],
     ) -> Result<End, ledger::Error> {
-        let (made, written) = self.make(case, rotation.how.make())?;
+        let (made, written) = self.make(case, rotation)?;
         let made = match made {
             Ok(made) => made,
             Err(refusal) => {
@@ -213,13 +151,13 @@ impl Actor<'_> {
     fn make(
         &mut self,
         case: &Case,
-        call: &Call,
+        rotation: &Rotation,
     ) -> Result<(Result<Made, Refusal>, Result<(), ledger::Error>), ledger::Error> {
-        let ids = [case.incident.id];
+        let (ids, call) = ([case.incident.id], rotation.how.make());
         let intents = [Intent { incident: ids[0].to_string(), step: format!("{ROTATE}{call}") }];
         self.ledger.intend(&intents)?;
         (self.tell)(Moment::Intended, &ids);
-        let (detail, made) = match self.http.hosts.by_base_url(&call.host) {
+        let (mut detail, made) = match self.http.hosts.by_base_url(&call.host) {
             Some(host) => self.send_for_token(host, case, call),
             None => {
                 let why = format!("{} is not configured", call.host);
@@ -227,6 +165,7 @@ impl Actor<'_> {
             }
         };
         (self.tell)(Moment::Acted, &ids);
+        detail["places"] = json!(rotation.places());
         let written = self.ledger.record(&intents, &detail);
         (self.tell)(Moment::Recorded, &ids);
         Ok((made, written))
@@ -237,8 +176,7 @@ impl Actor<'_> {
             Ok(answer) => answer,
             Err(fault) => {
                 let why = fault.to_string();
-                // Before the connection stood, or without any, nothing can have been done.
-                let sure = matches!(fault, Fault::Offline | Fault::Request(..));
+                let sure = fault.is_unsent();
                 return (json!({ "accepted": false, "no_effect": sure, "fault": why }), Err(Refusal::new(why, sure)));
             }
         };
@@ -356,9 +294,9 @@ impl Actor<'_> {
             (Progress::Nothing, _) => Ok(None),
             (Progress::Delivered, How::Beside(_, end)) => self.finish(case, end).map(Some),
             (Progress::Doubt { step }, How::Beside(beside, _)) => self.undo(case, beside, None, &step),
-            (Progress::Made { id }, How::Beside(beside, _)) => self.undo(case, beside, id, ""),
+            (Progress::Made(made), How::Beside(beside, _)) => self.undo(case, beside, made.id, ""),
             (Progress::Doubt { step }, How::Swap(_)) => self.after_doubt(case, step),
-            (Progress::Made { .. } | Progress::Delivered, How::Swap(_)) => {
+            (Progress::Made(_) | Progress::Delivered, How::Swap(_)) => {
                 let said = self.until_dead(case, self.patience.deadline)?;
                 if said.liveness.is_dead() {
                     return self.close(case, &said).map(Some);

@@ -19,7 +19,7 @@ use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Environment, Layout, Lens, Names, Object, Options, Reach, Scope, Stores, Walked, check_owner, choose, walk,
+    Chosen, Environment, Layout, Lens, Names, Object, Options, Reach, Scope, Stores, Walked, check_owner, choose, walk,
     walk_unknown,
 };
 use crate::source::unpack::{self, Packing, packing};
@@ -53,6 +53,15 @@ pub enum CacheIn {
     Repository,
     /// In this directory, which is made if it is not there.
     Directory(PathBuf),
+}
+
+impl CacheIn {
+    fn directory(&self, layout: &Layout) -> PathBuf {
+        match self {
+            CacheIn::Repository => layout.common_dir.join("stanch"),
+            CacheIn::Directory(directory) => directory.clone(),
+        }
+    }
 }
 
 /// Scans a repository. Findings come to `tell` sorted by path, then by object and position.
@@ -171,10 +180,8 @@ fn scan_objects(
         interrupt: &watch.interrupt,
         progress: Some(&watch.objects),
     };
-    let mut cache = request.cache.as_ref().filter(|_| options.only.is_none()).map(|place| match place {
-        CacheIn::Repository => Cache::new(layout.common_dir.join("stanch"), &plan.rules, [plan.decode, plan.unpack]),
-        CacheIn::Directory(directory) => Cache::new(directory.clone(), &plan.rules, [plan.decode, plan.unpack]),
-    });
+    let cache = request.cache.as_ref().filter(|_| chosen.is_none());
+    let mut cache = cache.map(|place| Cache::new(place.directory(layout), &plan.rules, [plan.decode, plan.unpack]));
     let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores));
     let scanner = || Scanner::new(plan, detector, watch);
     let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
@@ -198,14 +205,7 @@ fn scan_objects(
         lenses.extend(again.lenses);
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
-    if chosen.is_none() {
-        coverage.skips.extend(Names::read(layout).broken(&stores));
-    }
-    if let Some(chosen) = &chosen {
-        // What a clone lacks by design matters only where the scope touches it, and there it is named.
-        coverage.skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
-        coverage.skips.extend(chosen.skips.iter().cloned());
-    }
+    name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
@@ -213,6 +213,18 @@ fn scan_objects(
         chronicle.tell(plan, found, tell);
     }
     Ok(coverage)
+}
+
+/// Adds what is referred to and is not there: by the references, or by what was chosen.
+fn name_missing(chosen: Option<&Chosen>, layout: &Layout, stores: &Stores, skips: &mut Vec<Skip>) {
+    match chosen {
+        None => skips.extend(Names::read(layout).broken(stores)),
+        Some(chosen) => {
+            // What a clone lacks by design matters only where the scope touches it, and there it is named.
+            skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
+            skips.extend(chosen.skips.iter().cloned());
+        }
+    }
 }
 
 /// Remembers what a walk read, unless it is not known what that was.

@@ -2,6 +2,7 @@
 //!
 //! The only module that sees both sources and detection.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -181,20 +182,31 @@ fn scan_files(
     notes: &mut Vec<Note>,
     tell: &mut dyn FnMut(Finding),
 ) -> Coverage {
+    let walk = |give: &mut Give<'_, Item>| {
+        files::walk(targets, &plan.files, give).expect("targets and globs were checked before");
+    };
+    search_each(plan.jobs, pool::FILES, walk, || Searcher::new(plan, detector, watch), search, notes, tell)
+}
+
+/// Takes a job; whoever gives them stops when it breaks.
+type Give<'g, J> = dyn FnMut(J) -> ControlFlow<()> + 'g;
+
+/// Searches what `produce` gives, `size` jobs at a time on `threads` threads (`pool::in_order`), and adds up what came of it.
+fn search_each<J: Send, S>(
+    threads: usize,
+    size: usize,
+    produce: impl FnOnce(&mut Give<'_, J>) + Send,
+    searcher: impl Fn() -> S + Sync,
+    search: impl Fn(&mut S, J, &mut dyn FnMut(Outcome)) + Sync,
+    notes: &mut Vec<Note>,
+    tell: &mut dyn FnMut(Finding),
+) -> Coverage {
     let mut coverage = Coverage::default();
-    pool::in_order(
-        plan.jobs,
-        pool::FILES,
-        |give| files::walk(targets, &plan.files, give).expect("targets and globs were checked before"),
-        || Searcher::new(plan, detector, watch),
-        search,
-        Outcome::is_urgent,
-        |outcome: Outcome| {
-            outcome.findings.into_iter().for_each(&mut *tell);
-            notes.extend(outcome.notes);
-            coverage.add(outcome.coverage);
-        },
-    );
+    pool::in_order(threads, size, produce, searcher, search, Outcome::is_urgent, |outcome: Outcome| {
+        outcome.findings.into_iter().for_each(&mut *tell);
+        notes.extend(outcome.notes);
+        coverage.add(outcome.coverage);
+    });
     coverage
 }
 

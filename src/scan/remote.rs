@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::filter::masked;
 use super::object::Searcher;
 use super::packed::Ears;
-use super::{Outcome, Plan, Watch, pool};
+use super::{Outcome, Plan, Watch, search_each};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Fact, Finding, Verdict};
@@ -22,27 +22,14 @@ pub(super) fn run(
     notes: &mut Vec<Note>,
     tell: &mut dyn FnMut(Finding),
 ) -> Coverage {
-    let mut coverage = Coverage::default();
-    pool::in_order(
-        plan.jobs,
-        1,
-        |give| remote.list(give),
-        || Searcher::new(plan, detector, watch),
-        |searcher, listed, emit| match listed {
-            _ if searcher.interrupted() => {}
-            Listed::Log(log) => search(searcher, remote, detector, &log, emit),
-            Listed::Skip(skip) => {
-                emit(Outcome { coverage: Coverage { skips: vec![skip], ..Coverage::default() }, ..Outcome::default() })
-            }
-        },
-        Outcome::is_urgent,
-        |outcome: Outcome| {
-            outcome.findings.into_iter().for_each(&mut *tell);
-            notes.extend(outcome.notes);
-            coverage.add(outcome.coverage);
-        },
-    );
-    coverage
+    let read = |searcher: &mut Searcher<'_>, listed, emit: &mut dyn FnMut(Outcome)| match listed {
+        _ if searcher.interrupted() => {}
+        Listed::Log(log) => search(searcher, remote, detector, &log, emit),
+        Listed::Skip(skip) => {
+            emit(Outcome { coverage: Coverage { skips: vec![skip], ..Coverage::default() }, ..Outcome::default() })
+        }
+    };
+    search_each(plan.jobs, 1, |give| remote.list(give), || Searcher::new(plan, detector, watch), read, notes, tell)
 }
 
 fn search(

@@ -8,5 +8,7 @@ pub mod git;
 pub mod log;
 pub mod read;
 pub mod remote;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod testing;
 pub mod unpack;
 pub mod worktree;

@@ -226,18 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// A reader that gives at most `step` bytes at a time.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-            let len = self.0.len().min(self.1).min(space.len());
-            space[..len].copy_from_slice(&self.0[..len]);
-            self.0 = &self.0[len..];
-            Ok(len)
-        }
-    }
+    use crate::source::testing::Slow;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]

@@ -9,7 +9,7 @@ use stanch::coverage::Why;
 use stanch::detect::mint::mint;
 use stanch::fetch::target::Target;
 use stanch::fetch::{Logs, Options};
-use stanch::finding::Finding;
+use stanch::finding::{Finding, Verdict};
 use stanch::http::{CredentialSpec, Host, HostSpec, Hosts, Http, Pace};
 use stanch::rule::Confidence;
 use stanch::scan::{self, Plan, Watch};
@@ -107,14 +107,16 @@ pub fn scanned(logs: Logs) -> (Vec<Finding>, Summary) {
     };
     let mut findings = Vec::new();
     let summary = scan::run(&plan, &Watch::default(), &mut |finding| findings.push(finding)).unwrap();
-    // What most likely is no secret is no matter here.
-    findings.retain(|finding| finding.verdict != stanch::finding::Verdict::Hidden);
     (findings, summary)
 }
 
-/// Places of what was found, and reasons and places of what was not read.
+/// Places of what was found, with a word where that is hidden as what most likely is no secret, and reasons and places
+/// of what was not read.
 pub fn told(findings: &[Finding], summary: &Summary) -> (Vec<String>, Vec<(Why, String)>) {
-    let place = |finding: &Finding| format!("{}:{}", finding.origin, finding.region.start.line);
+    let place = |finding: &Finding| {
+        let hidden = if finding.verdict == Verdict::Hidden { " hidden" } else { "" };
+        format!("{}:{}{hidden}", finding.origin, finding.region.start.line)
+    };
     let skips = summary.coverage.skips.iter().map(|skip| (skip.why, skip.origin.to_string()));
     (findings.iter().map(place).collect(), skips.collect())
 }

@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use stanch::secret::Fingerprint;
+
 use crate::forge::Forge;
 use crate::server::{Reply, Server};
 use crate::support::{github_token, gitlab_token, host, noise};
@@ -259,8 +261,76 @@ fn a_configuration_in_the_tree_sends_nothing_anywhere() {
     )
     .unwrap();
     let output = home.run(&["inspect", "--offline", "."], "");
-    assert!(text(&output).contains("is not used"), "{}", text(&output));
+    assert!(text(&output).contains("[[host]] not used"), "{}", text(&output));
     assert!(canary.log().is_empty() && !home.path("tree/ran").exists());
+}
+
+/// The network is forbidden, so a token that could be revoked stands in the plan as one that nobody was asked about.
+fn plan_in(home: &Home, verb: &str, more: &[&str]) -> (i32, String) {
+    let spare = home.path("spare");
+    let words = [&[verb, "--dry-run", "--offline", "--successor-file", spare.to_str().unwrap()], more, &["."]].concat();
+    let output = home.run(&words, "");
+    (output.status.code().unwrap(), text(&output))
+}
+
+#[test]
+fn a_policy_in_the_tree_may_hold_back_and_do_nothing_else() {
+    let canary = Server::canary();
+    let token = gitlab_token();
+    let home = Home::with(&token, "");
+    let tree = |text: &str| std::fs::write(home.path("tree/.stanch.toml"), text).unwrap();
+    let id = Fingerprint::of_strong(token.as_bytes());
+    let evil = host("github", &canary.url, "credential = { command = [\"touch\", \"ran\"] }")
+        + &host("webhook", &format!("{}/hook", canary.url), "credential = { file = \"/etc/passwd\" }")
+        + &format!(
+            "[respond]\nmax_irreversible = 1000\nsuccessor_file = \"stolen\"\n\
+             [[respond.deliver]]\nfingerprint = \"{id}\"\ncommand = [\"touch\", \"ran\"]\n\
+             [respond.task]\nhost = \"{}/hook\"\nautomatic = true\ntemplate = \"{{{{ holder }}}}\"\n",
+            canary.url
+        );
+    tree(&evil);
+    for verb in ["inspect", "revoke", "rotate"] {
+        let words: &[&str] = if verb == "inspect" { &["--offline", "."] } else { &["--yes", "--offline", "."] };
+        let output = home.run(&[&[verb], words].concat(), "");
+        let said = text(&output);
+        for part in ["[[host]]", "[[respond.deliver]]", "successor_file", "[respond.task]"] {
+            assert!(said.contains(part), "{verb}: {part} {said}");
+        }
+    }
+    let output = home.run(&["task", "open", "--offline", "."], "");
+    assert!(output.status.code() == Some(2) && text(&output).contains("is not configured"), "{}", text(&output));
+    assert!(!home.path("tree/ran").exists() && !home.path("tree/stolen").exists() && canary.log().is_empty());
+
+    // Without a policy, or with one that asks for what is done anyway, it is revoked.
+    for calm in ["", "[respond]\nmax_irreversible = 1000\n", "[[respond.rule]]\naction = \"revoke\"\n"] {
+        tree(calm);
+        let (_, said) = plan_in(&home, "revoke", &[]);
+        assert!(said.contains("revoke   DELETE https://gitlab.com/api"), "{calm}: {said}");
+    }
+    // What holds back is heard, and named; neither verb becomes the other one.
+    for (tight, verb, why) in [
+        (format!("[respond]\nfreeze = [\"{id}\"]"), "revoke", "frozen"),
+        ("[respond]\nmax_irreversible = 0".to_owned(), "revoke", "max_irreversible"),
+        ("[respond]\nowners = [\"acme\"]".to_owned(), "revoke", "owners"),
+        ("[[respond.rule]]\naction = \"ignore\"".to_owned(), "revoke", ".stanch.toml wants something else"),
+        ("[[respond.rule]]\naction = \"task\"".to_owned(), "revoke", ".stanch.toml wants something else"),
+        ("[[respond.rule]]\naction = \"rotate\"".to_owned(), "revoke", ".stanch.toml wants something else"),
+        ("[[respond.rule]]\naction = \"revoke\"".to_owned(), "rotate", ".stanch.toml wants something else"),
+    ] {
+        tree(&tight);
+        let (code, said) = plan_in(&home, verb, &[]);
+        assert!(code == 1 && said.contains("hold") && said.contains(why), "{tight}: {said}");
+        assert!(said.contains("0 irreversible steps"), "{tight}: {said}");
+        // Whoever does not follow the tree says so.
+        let empty = home.path("stanch.toml");
+        let (_, said) = plan_in(&home, "revoke", &["--config", empty.to_str().unwrap()]);
+        assert!(said.contains("revoke   DELETE"), "{said}");
+    }
+    // With a file of the user's own, the tree has no say at all.
+    tree(&format!("[respond]\nfreeze = [\"{id}\"]"));
+    std::fs::create_dir_all(home.path(".config/stanch")).unwrap();
+    std::fs::write(home.path(".config/stanch/stanch.toml"), "[respond]\nmax_irreversible = 5\n").unwrap();
+    assert!(plan_in(&home, "revoke", &[]).1.contains("revoke   DELETE"));
 }
 
 #[test]

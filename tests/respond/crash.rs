@@ -122,6 +122,24 @@ fn killed_twice_it_is_still_done_once() {
     }
 }
 
+/// Which successor it is, as far as the ledger knows, who has it, and the requests by which a person ends it.
+fn says_what_is_lost(story: &str, rows: &[stanch::ledger::Row], said: &str) {
+    let made = rows.iter().find(|row| row.event == "outcome" && row.step.starts_with("rotate: "));
+    let detail = made.map(|row| serde_json::from_str::<serde_json::Value>(&row.detail).unwrap());
+    if let Some(print) = detail.as_ref().and_then(|detail| detail["successor"].as_str()) {
+        assert!(said.contains("number 8") && said.contains(print), "{story}: {said}");
+    }
+    let ends: &[&str] = match (said.contains("/runners/"), detail.is_some()) {
+        (true, _) => &["/runners/ID/reset_authentication_token"],
+        (false, true) => &["DELETE http", "/api/v4/personal_access_tokens/8,", "personal_access_tokens/8/rotate"],
+        (false, false) => &["GET http", "/api/v4/personal_access_tokens "],
+    };
+    assert!(ends.iter().all(|end| said.contains(end)), "{story}: {said}");
+    for row in rows.iter().filter(|row| row.detail.contains("\"delivered\":true")) {
+        assert!(said.contains(row.step.trim_start_matches("deliver: ")), "{story}: {said}");
+    }
+}
+
 /// Killed at every moment of a rotation. What made a successor is never sent twice without knowing of the first; what
 /// is called closed is delivered; and where a successor died with its only owner, that is said until it is settled.
 #[test]
@@ -140,6 +158,10 @@ fn whenever_a_rotation_is_killed_the_next_run_finishes_or_says_what_is_lost() {
             let policy = crate::rotate::rotates(&house, &model, dir.path());
             let http = door(&house.hosts());
             let again = || respond(&http, vec![model.clone()], &policy, &path, &mut |_, _| ()).1.remove(0).1;
+            let recorded = ledger(&path).rows(None).unwrap();
+            let taken =
+                recorded.iter().filter(|row| row.event == "outcome" && row.detail.contains("\"delivered\":true"));
+            let everywhere = taken.count() == 3;
             let (first, second) = (again(), again());
             assert!(!house.is_live(&token), "{story}: the old one lives: {first:?}");
             assert!(!house.state.lock().unwrap().trapped, "{story}: what was dead was rotated");
@@ -151,6 +173,8 @@ fn whenever_a_rotation_is_killed_the_next_run_finishes_or_says_what_is_lost() {
                 }
                 (End::Left(one), End::Left(two)) => {
                     assert!(one.contains("settle") && two.contains("settle"), "{story}: {one} {two}");
+                    assert!(!everywhere, "{story}: what every place has is not lost: {one}");
+                    says_what_is_lost(&story, &recorded, one);
                     assert!(made == 1 && how != "make", "{story}: nothing was made, or nothing had to be lost");
                     lost += 1;
                 }

@@ -257,6 +257,42 @@ fn a_host_that_only_the_text_names_gets_nothing() {
 }
 
 #[test]
+fn a_refusal_of_one_github_says_nothing_of_another() {
+    let line = "allow it with [[host]] provider = \"github\" base_url = ";
+    let unknown = |http: &Http, text: &str, expected: Option<String>| {
+        let mut case = incident(&github_token("ghp_"), Kind::GithubPat);
+        case.hints = Hints::read(text);
+        let said = ask(http, &case);
+        match expected {
+            None => assert_eq!(said.liveness, Liveness::Dead(Death::UnknownToProvider), "{text}"),
+            Some(url) => {
+                let Liveness::Unknown(why) = &said.liveness else { panic!("{text}: {:?}", said.liveness) };
+                assert!(said.disowned && why.contains(&format!("{line}\"{url}\"")), "{text}: {why}");
+            }
+        }
+    };
+    let (com, ghes) = (Server::start(|_| reply(401, "github/bad_credentials.json")), Server::canary());
+    let refuses = Server::start(|_| reply(401, "github/bad_credentials.json"));
+    let enterprise = host("github", &format!("{}/api/v3", refuses.url), "");
+    let (alone, both) = (to("github", &com), door(&(host("github", &com.url, "") + &enterprise)));
+    // github.com alone was asked: dead, unless the text speaks of a server of somebody's own.
+    unknown(&alone, "GH_TOKEN=****", None);
+    unknown(&alone, "GH_ENTERPRISE_TOKEN=****", Some("https://HOST/api/v3".to_owned()));
+    unknown(&alone, "ghe.corp.test:\n  oauth_token: ****", Some("https://ghe.corp.test/api/v3".to_owned()));
+    unknown(
+        &alone,
+        &format!("curl http://{}/api/v3/user", ghes.name()),
+        Some(format!("https://{}/api/v3", ghes.name())),
+    );
+    // A server of one's own alone was asked: it may be github.com's, which is most of them.
+    unknown(&door(&enterprise), "GH_TOKEN=****", Some("https://api.github.com".to_owned()));
+    // Both were.
+    unknown(&both, "GH_TOKEN=****", None);
+    unknown(&both, "GH_ENTERPRISE_TOKEN=****", None);
+    assert!(ghes.log().is_empty(), "a host that only the text names was asked");
+}
+
+#[test]
 fn the_configured_host_that_the_text_names_is_asked_first() {
     let (one, two) = (Server::start(gitlab), Server::start(gitlab));
     let http = door(&(host("gitlab", &one.url, "") + &host("gitlab", &two.url, "")));

@@ -54,6 +54,18 @@ fn what_fails_is_what_was_asked_for_and_unknown_is_not_dead() {
         let (code, said) = home.stanch("scan", &["--inspect", "--fail-on", "live", "--format", "json", "."]);
         assert!(said.contains(&format!("\"exit_code\": {code}")), "{said}");
     }
+    // Where the run passes, no test fails, and the counts say the same.
+    for (token, failing) in [(&live, ["1", "1", "1"]), (&dead, ["1", "0", "0"]), (&odd, ["1", "1", "0"])] {
+        let home = Home::with(token, &config);
+        for (which, failing) in ["found", "live", "proven-live"].into_iter().zip(failing) {
+            let (_, said) = home.stanch("scan", &["--inspect", "--fail-on", which, "--format", "junit", "."]);
+            let skipped = if failing == "0" { "1" } else { "0" };
+            let totals = format!("tests=\"1\" failures=\"{failing}\" errors=\"0\" skipped=\"{skipped}\"");
+            assert_eq!(said.matches(&totals).count(), 2, "{which}: {said}");
+            assert_eq!(said.contains("<failure"), failing == "1", "{which}: {said}");
+            assert_eq!(said.contains("<skipped message"), failing == "0", "{which}: {said}");
+        }
+    }
     // A provider that is out of order has proven nothing.
     let broken = Server::start(|_| Reply::json(403, "{}"));
     let home = Home::with(&live, &host("gitlab", &broken.url, ""));

@@ -11,7 +11,9 @@ use std::ops::Range;
 pub mod context;
 mod language;
 mod model;
+mod name;
 mod path;
+mod pattern;
 pub mod sign;
 mod value;
 
@@ -68,11 +70,11 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     }
     if class == Class::Generic {
         if matches!(rule.kind.as_str(), "assignment" | "element") {
-            context::name(&setting, &mut give);
+            name::signs(&setting, &mut give);
         }
         context::writing(&setting, &rule.kind, &mut give);
         if !matches!(rule.kind.as_str(), "url" | "authorization") {
-            context::sameness(&setting, &mut give);
+            name::sameness(&setting, &mut give);
         }
     }
     let mut judgement = Judgement { evidence: given, class, bare: rule.kind == "assignment" && !setting.is_quoted() };

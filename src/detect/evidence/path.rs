@@ -2,6 +2,72 @@
 
 use super::sign::{self, Sign};
 
+/// Names of lock files.
+const LOCKS: &[&str] = &[
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "npm-shrinkwrap.json",
+    "composer.lock",
+    "cargo.lock",
+    "gemfile.lock",
+    "poetry.lock",
+    "pipfile.lock",
+    "uv.lock",
+    "go.sum",
+    "flake.lock",
+    "podfile.lock",
+    "mix.lock",
+    "bun.lock",
+    "packages.lock.json",
+    ".terraform.lock.hcl",
+    "pubspec.lock",
+    "deno.lock",
+];
+
+/// How minified and generated files end.
+const MINIFIED: &[&str] = &[".min.js", ".min.css", ".map", ".bundle.js", ".chunk.js", ".svg"];
+
+/// Folders of translations, and how their files end.
+const LOCALES: &[&str] =
+    &["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"];
+const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx"];
+
+/// Folders of tests and examples, and what is in the names of their files.
+const TEST_FOLDERS: &[&str] = &[
+    "test",
+    "tests",
+    "testing",
+    "spec",
+    "specs",
+    "__tests__",
+    "testdata",
+    "fixtures",
+    "fixture",
+    "examples",
+    "example",
+    "mock",
+    "mocks",
+    "samples",
+    "t",
+];
+const TESTS: &[&str] = &["_test.", ".test.", ".spec.", "_spec.", "test_", "mock", "example", "sample", "fixture"];
+
+/// Folders of documentation, and how documents end.
+const DOCUMENT_FOLDERS: &[&str] = &["doc", "docs", "documentation"];
+const DOCUMENTS: &[&str] = &[".md", ".rst", ".adoc", ".txt", ".html", ".mdx"];
+
+/// Folders of code of others.
+const VENDORED: &[&str] =
+    &["node_modules", "vendor", "vendored", "third_party", "thirdparty", "site-packages", "bower_components"];
+
+/// How files of source code end in which literals have quotes.
+const SOURCES: &[&str] = &[
+    ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java", ".kt",
+    ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl", ".hs", ".m", ".mm",
+    ".vb", ".sql", ".vue", ".groovy", ".clj",
+];
+
 /// The signs of a path, `/`-separated. `bare` tells that the value has no quotes.
 pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
     let lower = path.to_ascii_lowercase();
@@ -9,83 +75,17 @@ pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
     let folders = || lower.split(|byte| *byte == b'/').rev().skip(1);
     let within = |names: &[&str]| folders().any(|folder| names.iter().any(|name| folder == name.as_bytes()));
     let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end.as_bytes()));
-    let stem_has = |parts: &[&str]| parts.iter().any(|part| memchr::memmem::find(name, part.as_bytes()).is_some());
-    let locks = [
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "npm-shrinkwrap.json",
-        "composer.lock",
-        "cargo.lock",
-        "gemfile.lock",
-        "poetry.lock",
-        "pipfile.lock",
-        "uv.lock",
-        "go.sum",
-        "flake.lock",
-        "podfile.lock",
-        "mix.lock",
-        "bun.lock",
-        "packages.lock.json",
-        ".terraform.lock.hcl",
-        "pubspec.lock",
-        "deno.lock",
+    let has = |parts: &[&str]| parts.iter().any(|part| memchr::memmem::find(name, part.as_bytes()).is_some());
+    let given = [
+        (&sign::LOCK_FILE, ends(LOCKS)),
+        (&sign::MINIFIED_FILE, ends(MINIFIED)),
+        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name.starts_with(b"messages")),
+        (&sign::TEST_FILE, within(TEST_FOLDERS) || has(TESTS)),
+        (&sign::DOCUMENT, within(DOCUMENT_FOLDERS) || ends(DOCUMENTS)),
+        (&sign::VENDORED, within(VENDORED)),
+        (&sign::SOURCE_CODE, bare && ends(SOURCES)),
     ];
-    let words = [
-        (&sign::LOCK_FILE, ends(&locks)),
-        (&sign::MINIFIED_FILE, ends(&[".min.js", ".min.css", ".map", ".bundle.js", ".chunk.js", ".svg"])),
-        (
-            &sign::LOCALE_FILE,
-            within(&["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"])
-                || ends(&[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx"])
-                || name.starts_with(b"messages"),
-        ),
-        (
-            &sign::TEST_FILE,
-            within(&[
-                "test",
-                "tests",
-                "testing",
-                "spec",
-                "specs",
-                "__tests__",
-                "testdata",
-                "fixtures",
-                "fixture",
-                "examples",
-                "example",
-                "mock",
-                "mocks",
-                "samples",
-                "t",
-            ]) || stem_has(&["_test.", ".test.", ".spec.", "_spec.", "test_", "mock", "example", "sample", "fixture"]),
-        ),
-        (
-            &sign::DOCUMENT,
-            within(&["doc", "docs", "documentation"]) || ends(&[".md", ".rst", ".adoc", ".txt", ".html", ".mdx"]),
-        ),
-        (
-            &sign::VENDORED,
-            within(&[
-                "node_modules",
-                "vendor",
-                "vendored",
-                "third_party",
-                "thirdparty",
-                "site-packages",
-                "bower_components",
-            ]),
-        ),
-        (
-            &sign::SOURCE_CODE,
-            bare && ends(&[
-                ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java",
-                ".kt", ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl",
-                ".hs", ".m", ".mm", ".vb", ".sql", ".vue", ".groovy", ".clj",
-            ]),
-        ),
-    ];
-    words.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
+    given.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
 }
 
 #[cfg(test)]

@@ -45,6 +45,28 @@ fn no_token_looks_like_a_placeholder() {
     }
 }
 
+/// Minting passes over draws that the evidence does not believe, so no example can show that it believes too little.
+#[test]
+fn the_evidence_believes_what_is_drawn() {
+    const DRAWS: u64 = 400;
+    for rule in crate::builtin::with_examples().rules {
+        let press = Press::new(&rule).unwrap();
+        let drawn: Vec<_> = (0..DRAWS)
+            .filter_map(|seed| {
+                let mut random = Random::new(seed);
+                let drawn = sample(&press.hir, rule.secret_group, &mut random)?;
+                rule.proof.map_or(Some(drawn.clone()), |kind| seal(&rule, kind, &drawn, &mut random))
+            })
+            .collect();
+        let doubted = drawn.iter().filter(|token| !is_credible(&rule, token)).count();
+        assert_eq!(drawn.len() as u64, DRAWS, "{}", rule.id);
+        // A password has no least length worth the name; of five characters one in twenty may look like nothing.
+        let password = ["generic-", "-url-credentials", "-netrc"].iter().any(|part| rule.id.contains(part));
+        let most = if password { drawn.len() / 20 } else { 0 };
+        assert!(doubted <= most, "{}: {doubted}", rule.id);
+    }
+}
+
 #[test]
 fn every_proof_can_be_minted_for() {
     let jwt = r"eyJ[\w-]{16,99}\.eyJ[\w-]{16,300}\.[\w-]{40,700}";

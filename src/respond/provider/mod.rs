@@ -117,14 +117,23 @@ fn doubt(http: &Http, kind: Kind, hints: &Hints, said: &mut Inspection) {
         ));
         return;
     }
-    let public = said.host.as_deref().and_then(|url| http.hosts.by_base_url(url)).filter(|host| !host.configured);
-    // GitLab is mostly self-managed and its tokens look alike everywhere; GitHub's are mostly github.com's.
-    if let Some(host) = public.filter(|host| host.service == Service::Gitlab) {
-        said.liveness = Liveness::Unknown(format!(
-            "{} does not know it; if it is of another GitLab, {}",
-            host.name(),
-            allow_line(kind, "HOST")
-        ));
+    let Some(host) = said.host.as_deref().and_then(|url| http.hosts.by_base_url(url)) else { return };
+    let another = |what: &str, line: String| {
+        Liveness::Unknown(format!("{} does not know it; if it is of {what}, {line}", host.name()))
+    };
+    // GitLab is mostly self-managed and its tokens look alike everywhere.
+    if host.service == Service::Gitlab && !host.configured {
+        said.liveness = another("another GitLab", allow_line(kind, "HOST"));
+    }
+    // GitHub's look alike everywhere, too, but are mostly github.com's: there a word for an Enterprise Server is needed
+    // to doubt its answer, and everywhere else that it was asked.
+    if host.service == Service::Github {
+        let asked = http.hosts.of(Service::Github, &[]);
+        if asked.iter().all(|host| host.is_enterprise_server()) {
+            said.liveness = another("github.com", allow_line(kind, "api.github.com"));
+        } else if hints.enterprise && !asked.iter().any(|host| host.is_enterprise_server()) {
+            said.liveness = another("a GitHub Enterprise Server", allow_line(kind, "HOST"));
+        }
     }
 }
 
@@ -134,7 +143,7 @@ fn strangers<'a>(http: &'a Http, hints: &'a Hints) -> impl Iterator<Item = &'a S
 
 fn allow_line(kind: Kind, host: &str) -> String {
     let service = kind.services()[0].as_str();
-    let path = if kind.is_github() { "/api/v3" } else { "" };
+    let path = if kind.is_github() && host != "api.github.com" { "/api/v3" } else { "" };
     format!("allow it with [[host]] provider = \"{service}\" base_url = \"https://{host}{path}\"")
 }
 

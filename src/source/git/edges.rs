@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use super::lens::{Lens, Object, Reach};
+use super::lens::{Object, Reads};
 use super::store::Stores;
 use super::tree::Entries;
 use crate::origin::{ObjectId, ObjectKind};
@@ -187,18 +187,8 @@ fn parse_commit(bytes: &[u8]) -> Option<(ObjectId, Vec<ObjectId>, i64)> {
     Some((tree, parents, time))
 }
 
-impl Lens for Edges<'_> {
-    fn reach(&self, _: ObjectKind) -> Reach {
-        Reach { before: 0, after: 1 }
-    }
-
-    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
-
-    fn head(&mut self, _: &Object, _: &[u8]) -> bool {
-        true
-    }
-
-    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+impl Reads for Edges<'_> {
+    fn object(&mut self, object: &Object, bytes: &[u8]) {
         match object.kind {
             ObjectKind::Tree => self.tree(object, bytes),
             ObjectKind::Commit => self.commit(object, bytes),
@@ -235,18 +225,8 @@ impl<'a> Names<'a> {
     }
 }
 
-impl Lens for Names<'_> {
-    fn reach(&self, _: ObjectKind) -> Reach {
-        Reach { before: 0, after: 1 }
-    }
-
-    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
-
-    fn head(&mut self, _: &Object, _: &[u8]) -> bool {
-        true
-    }
-
-    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+impl Reads for Names<'_> {
+    fn object(&mut self, object: &Object, bytes: &[u8]) {
         let Some(parent) = self.numbers.get(&object.id) else { return };
         for entry in Entries::new(bytes, object.id.as_bytes().len()) {
             if !self.filter.may_contain(entry.id) {

@@ -50,3 +50,32 @@ pub trait Lens: Send {
     /// error of the reader must be handed back: the object becomes a skip.
     fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()>;
 }
+
+/// A lens that marks nothing, because it reads every object whole.
+pub(super) trait Reads: Send {
+    /// As [`Lens::object`].
+    fn object(&mut self, object: &Object, bytes: &[u8]);
+
+    /// As [`Lens::stream`].
+    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()>;
+}
+
+impl<R: Reads> Lens for R {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
+
+    fn head(&mut self, _: &Object, _: &[u8]) -> bool {
+        true
+    }
+
+    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+        Reads::object(self, object, bytes);
+    }
+
+    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        Reads::stream(self, object, content)
+    }
+}

@@ -304,6 +304,20 @@ fn corrupt(what: &str) -> io::Error {
     io::Error::other(Error::Corrupt(what.to_owned()))
 }
 
+/// What tests and fuzz targets read of an archive that comes in reads of `step` bytes: names, the first 64 kB of contents
+/// and whether they ended well, and whether the archive did.
+#[cfg(any(test, fuzzing))]
+pub fn read(archive: &[u8], step: usize) -> (Vec<(String, Vec<u8>, bool)>, bool) {
+    let mut seen = Vec::new();
+    let ended = members(&mut crate::source::testing::Slow(archive, step), &mut |member, content| {
+        let mut bytes = Vec::new();
+        let whole = content.is_ok_and(|content| content.take(1 << 16).read_to_end(&mut bytes).is_ok());
+        seen.push((member.name.clone(), bytes, whole));
+        ControlFlow::Continue(())
+    });
+    (seen, ended.is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -313,30 +327,6 @@ mod tests {
     use zip::write::SimpleFileOptions;
 
     use super::*;
-
-    /// Gives at most so many bytes at a time.
-    struct Slow<'a>(&'a [u8], usize);
-
-    impl Read for Slow<'_> {
-        fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-            let len = self.0.len().min(self.1).min(space.len());
-            space[..len].copy_from_slice(&self.0[..len]);
-            self.0 = &self.0[len..];
-            Ok(len)
-        }
-    }
-
-    /// Names, contents and whether they ended well, and whether the archive did.
-    fn read(archive: &[u8], step: usize) -> (Vec<(String, Vec<u8>, bool)>, bool) {
-        let mut seen = Vec::new();
-        let ended = members(&mut Slow(archive, step), &mut |member, content| {
-            let mut bytes = Vec::new();
-            let whole = content.is_ok_and(|content| content.take(1 << 16).read_to_end(&mut bytes).is_ok());
-            seen.push((member.name.clone(), bytes, whole));
-            ControlFlow::Continue(())
-        });
-        (seen, ended.is_ok())
-    }
 
     fn archive(members: &[(String, Vec<u8>, bool)], streamed: bool) -> Vec<u8> {
         let options = |stored: bool| {

@@ -1,0 +1,335 @@
+//! What the name says that a value is given to.
+
+use super::context::{NAME, Setting};
+use super::language;
+use super::sign::{self, Sign};
+use super::value::{has, is_in};
+
+/// Words that a name goes on with where it is of no secret.
+const OTHERS: &[&str] = &[
+    "name",
+    "names",
+    "id",
+    "ids",
+    "file",
+    "files",
+    "filename",
+    "path",
+    "paths",
+    "url",
+    "urls",
+    "uri",
+    "field",
+    "fields",
+    "label",
+    "length",
+    "len",
+    "size",
+    "type",
+    "types",
+    "kind",
+    "policy",
+    "hint",
+    "prompt",
+    "placeholder",
+    "title",
+    "text",
+    "message",
+    "msg",
+    "error",
+    "errors",
+    "count",
+    "limit",
+    "expiry",
+    "expires",
+    "expiration",
+    "ttl",
+    "timeout",
+    "age",
+    "date",
+    "time",
+    "regex",
+    "pattern",
+    "format",
+    "validator",
+    "validation",
+    "rule",
+    "rules",
+    "min",
+    "max",
+    "strength",
+    "reset",
+    "link",
+    "route",
+    "page",
+    "form",
+    "input",
+    "class",
+    "style",
+    "icon",
+    "param",
+    "params",
+    "parameter",
+    "header",
+    "column",
+    "attribute",
+    "attr",
+    "property",
+    "prop",
+    "option",
+    "options",
+    "env",
+    "var",
+    "variable",
+    "ref",
+    "arn",
+    "version",
+    "algorithm",
+    "alg",
+    "method",
+    "mode",
+    "provider",
+    "store",
+    "manager",
+    "service",
+    "endpoint",
+    "host",
+    "port",
+    "prefix",
+    "suffix",
+    "required",
+    "enabled",
+    "flag",
+    "disabled",
+    "visible",
+    "changed",
+    "symbol",
+    "separator",
+    "index",
+    "address",
+    "encoder",
+    "generator",
+    "dir",
+    "directory",
+    "command",
+    "cmd",
+    "description",
+    "desc",
+    "help",
+    "example",
+    "constraint",
+    "contract",
+    "standard",
+    "status",
+    "state",
+    "scope",
+    "source",
+    "location",
+    "table",
+    "element",
+    "selector",
+    "xpath",
+    "locator",
+    "button",
+    "box",
+    "screen",
+    "view",
+    "kinds",
+    "helper",
+    "helpers",
+    "providers",
+    "process",
+    "cache",
+    "storage",
+    "handler",
+    "count",
+    "counter",
+    "bucket",
+    "number",
+    "position",
+    "pos",
+    "start",
+    "end",
+    "stream",
+];
+
+/// Words of names of what everybody may know.
+const PUBLICS: &[&str] = &[
+    "public",
+    "pub",
+    "pubkey",
+    "primary",
+    "foreign",
+    "sort",
+    "partition",
+    "csrf",
+    "xsrf",
+    "next",
+    "continuation",
+    "pagination",
+    "cursor",
+    "sync",
+    "bos",
+    "eos",
+    "pad",
+    "unk",
+    "cls",
+    "special",
+    "idempotency",
+    "shortcut",
+    "lookup",
+    "translation",
+    "i18n",
+    "antiforgery",
+    "authenticity",
+    "resume",
+    "publishable",
+    "site",
+    "cache",
+    "label",
+];
+
+/// Words that say that something is not meant to be true.
+pub(super) const EXAMPLES: &[&str] =
+    &["example", "examples", "sample", "dummy", "fake", "mock", "mocked", "placeholder", "stub"];
+
+/// Words of names of digests.
+pub(super) const DIGESTS: &[&str] = &[
+    "sha",
+    "sha1",
+    "sha256",
+    "sha512",
+    "md5",
+    "checksum",
+    "digest",
+    "integrity",
+    "fingerprint",
+    "etag",
+    "commit",
+    "revision",
+    "rev",
+    "signature",
+    "thumbprint",
+    "crc",
+    "checksums",
+    "hash",
+    "hashes",
+    "hashed",
+    "blob",
+    "oid",
+    "resolved",
+];
+
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "pass",
+    "passwort",
+    "passcode",
+    "pswd",
+    "pw",
+    "passwords",
+    "userpass",
+    "dbpass",
+];
+const SECRETS: &[&str] = &[
+    "secret",
+    "token",
+    "credential",
+    "credentials",
+    "secrets",
+    "cred",
+    "creds",
+    "apikey",
+    "authtoken",
+    "secretkey",
+    "accesskey",
+    "bearer",
+];
+
+/// Words before `key` with which it is a secret.
+const SECRET_KEYS: &[&str] = &[
+    "api",
+    "access",
+    "private",
+    "auth",
+    "encryption",
+    "signing",
+    "master",
+    "account",
+    "service",
+    "shared",
+    "storage",
+    "session",
+    "app",
+    "subscription",
+    "hmac",
+    "jwt",
+    "license",
+    "admin",
+    "client",
+    "deploy",
+    "write",
+    "ingestion",
+];
+
+/// Calls `give` with what the name says.
+pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let name = setting.name();
+    // `user.password`, `$this->token`: what stands before the last dot is another name.
+    let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    let own = if language::pieces(own).is_empty() { name } else { own };
+    let words = language::pieces(own);
+    let lower = own.to_ascii_lowercase();
+    let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
+    let ends = |list: &[&str]| words.iter().any(|word| list.iter().any(|end| ends_with(word, end)));
+    if of(PASSWORDS) || ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) {
+        give(&sign::PASSWORD_NAME, String::new());
+    } else if of(SECRETS) || ends(&["secret", "token", "apikey", "accesskey"]) || is_secret_key(&words) {
+        give(&sign::SECRET_NAME, String::new());
+    } else if ends(&["key"]) {
+        give(&sign::KEY_NAME, String::new());
+    } else if !words.is_empty() {
+        give(&sign::NO_NAME, String::new());
+    }
+    if words.last().is_some_and(|word| is_in(OTHERS, word)) {
+        give(&sign::OTHER_NAME, String::new());
+    }
+    if of(EXAMPLES) {
+        give(&sign::EXAMPLE_NAME, String::new());
+    }
+    if of(PUBLICS) {
+        give(&sign::PUBLIC_NAME, String::new());
+    }
+    let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
+    if of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
+        give(&sign::DIGEST_NAME, String::new());
+    }
+}
+
+fn ends_with(word: &[u8], end: &str) -> bool {
+    word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
+}
+
+fn is_secret_key(words: &[&[u8]]) -> bool {
+    words.windows(2).any(|two| two[1].eq_ignore_ascii_case(b"key") && is_in(SECRET_KEYS, two[0]))
+}
+
+/// Calls `give` if the value repeats the name or is such a name itself: `"password": "Password"`, `API_KEY = "api-key"`.
+pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let folded = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    let (name, value) = (folded(setting.name()), folded(setting.value()));
+    let within = |outer: &[u8], inner: &[u8]| inner.len() >= 4 && memchr::memmem::find(outer, inner).is_some();
+    // With a digit in it the value may be a password that somebody made of the name.
+    let digits = value.iter().any(u8::is_ascii_digit) && !name.iter().any(u8::is_ascii_digit);
+    let wordy = || language::read(setting.value()).words >= 0.7;
+    // `pass = "dbpass"`: another name of the same kind.
+    let named = is_in(PASSWORDS, &value) || is_in(SECRETS, &value);
+    if named || (!digits && (within(&name, &value) || (within(&value, &name) && wordy()))) {
+        give(&sign::SAME_AS_NAME, String::new());
+    }
+}

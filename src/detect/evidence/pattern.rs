@@ -1,0 +1,222 @@
+//! What the form of a value says: templates, counting, hashes, locations, code.
+
+use sha2::{Digest, Sha256};
+
+use super::language;
+use super::sign::{self, Sign};
+use super::value::has;
+
+/// Whether a value has a sign.
+type Test = fn(&[u8]) -> bool;
+
+/// Signs that the bytes alone give.
+pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
+    let all: [(&'static Sign, Test); 10] = [
+        (&sign::TEMPLATE, is_template),
+        (&sign::REPEAT, is_repeat),
+        (&sign::SEQUENCE, is_sequence),
+        (&sign::KEYBOARD, is_keyboard_walk),
+        (&sign::DOCUMENTED, is_documented),
+        (&sign::INTEGRITY, is_integrity),
+        (&sign::ENCRYPTED, is_encrypted),
+        (&sign::UUID, is_uuid),
+        (&sign::LOCATION, is_location),
+        (&sign::CODE, is_code),
+    ];
+    for (sign, holds) in all {
+        if holds(value) {
+            give(sign, String::new());
+        }
+    }
+}
+
+fn is_template(value: &[u8]) -> bool {
+    let inside = ["${", "{{", "}}", "<%", "#{", "$(", "%(", "@{", "%{", "{}", "{0}"];
+    let ends = |open: &[u8], close: &[u8]| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b' ');
+    let inner = |value: &[u8]| value.len() > 2 && value[1..value.len() - 1].iter().all(name);
+    let variable = |rest: &[u8]| {
+        rest.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+            && language::read(rest).words >= 0.6
+            && rest.iter().all(name)
+    };
+    // `%s` alone or between words; `%dc` is a byte of a URL.
+    let formatted = value.windows(2).enumerate().any(|(at, two)| {
+        let next = value.get(at + 2).is_some_and(u8::is_ascii_alphanumeric);
+        two[0] == b'%' && matches!(two[1], b's' | b'd' | b'v' | b'@') && !next
+    });
+    (formatted && (value.len() <= 8 || language::read(value).words >= 0.5))
+        || inside.iter().any(|part| has(value, part))
+        || ends(b"<", b">")
+        || places(value).any(|inner| language::read(inner).words >= 0.6)
+        || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@")) && inner(value)
+        || ends(b"__", b"__")
+        || value.split_first().is_some_and(|(first, rest)| {
+            let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+            (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
+        })
+}
+
+/// What stands between `<` and `>` where that may be the name of a value: `glpat-<your-token>`.
+pub(super) fn places(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b' ');
+    text.split(|byte| *byte == b'<').skip(1).filter_map(move |rest| {
+        let inner = &rest[..rest.iter().position(|byte| *byte == b'>')?];
+        (inner.len() >= 3 && inner.iter().all(name)).then_some(inner)
+    })
+}
+
+fn is_repeat(value: &[u8]) -> bool {
+    let longest = value.chunk_by(|one, two| one == two).map(<[u8]>::len).max().unwrap_or(0);
+    let mut seen = [false; 256];
+    value.iter().for_each(|&byte| seen[usize::from(byte)] = true);
+    let different = seen.iter().filter(|seen| **seen).count();
+    let again =
+        |period: usize| value.len() >= 3 * period && value[period..].iter().zip(value).all(|(one, two)| one == two);
+    (longest >= 4 && longest * 2 >= value.len()) || (value.len() >= 8 && different <= 3) || (1..=8).any(again)
+}
+
+/// Counting, as it is or in base64 behind a prefix that ends with a dash.
+pub(super) fn is_sequence(value: &[u8]) -> bool {
+    let encoded = value.rsplit(|byte| *byte == b'-').next().unwrap_or(value);
+    counts_up(value) || (value.len() >= 12 && data_encoding::BASE64.decode(encoded).is_ok_and(|text| counts_up(&text)))
+}
+
+fn counts_up(value: &[u8]) -> bool {
+    let next = |two: &[u8]| {
+        let (one, two) = (two[0].to_ascii_lowercase(), two[1].to_ascii_lowercase());
+        one.is_ascii_alphanumeric()
+            && two.is_ascii_alphanumeric()
+            && (one.abs_diff(two) == 1 || (one, two) == (b'9', b'0'))
+    };
+    let steps = value.windows(2).filter(|two| next(two)).count();
+    value.len() >= 4 && steps * 10 >= (value.len() - 1) * 6
+}
+
+/// A date and time as RFC 3339 has it, with or without the parts behind the seconds: `2027-01-20T10:00:00Z`.
+pub(super) fn is_time(value: &[u8]) -> bool {
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == form,
+    };
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let rest = value.get(FORM.len()..).unwrap_or_default();
+    value.len() >= FORM.len()
+        && value.iter().zip(FORM).all(fits)
+        && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'+' | b'-' | b'Z' | b'z'))
+}
+
+fn is_keyboard_walk(value: &[u8]) -> bool {
+    const ROWS: [&[u8]; 6] =
+        [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm", b"qwertz", b"azerty", b"1qaz2wsx3edc4rfv5tgb6yhn"];
+    let lower = value.to_ascii_lowercase();
+    let walks = |window: &[u8]| ROWS.iter().any(|row| row.windows(4).any(|four| four == window));
+    let steps = lower.windows(4).filter(|window| walks(window)).count();
+    steps > 0 && (steps + 3) * 2 >= value.len()
+}
+
+/// The first 8 bytes of the SHA-256 of values that providers print in their documentation, as hex.
+const DOCUMENTED: &[&str] = &include!("documented.in");
+
+fn is_documented(value: &[u8]) -> bool {
+    let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(value)[..8]);
+    DOCUMENTED.contains(&digest.as_str())
+}
+
+fn is_integrity(value: &[u8]) -> bool {
+    let lower = value.get(..8).unwrap_or_default().to_ascii_lowercase();
+    ["sha1-", "sha1:", "sha256", "sha384", "sha512", "md5:", "md5-", "h1:"]
+        .iter()
+        .any(|start| lower.starts_with(start.as_bytes()))
+        && value.len() >= 24
+}
+
+fn is_encrypted(value: &[u8]) -> bool {
+    let begins = |text: &[u8]| {
+        ["ENC(", "ENC[", "vault:v", "{cipher}", "{AES}", "!vault", "$ANSIBLE_VAULT", "AQICAH"]
+            .iter()
+            .any(|start| text.starts_with(start.as_bytes()))
+    };
+    begins(value) || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+fn is_location(value: &[u8]) -> bool {
+    const ENDS: [&str; 24] = [
+        ".pem",
+        ".key",
+        ".json",
+        ".yml",
+        ".yaml",
+        ".txt",
+        ".crt",
+        ".cer",
+        ".jks",
+        ".p12",
+        ".pfx",
+        ".html",
+        ".php",
+        ".js",
+        ".py",
+        ".xml",
+        ".properties",
+        ".com",
+        ".org",
+        ".net",
+        ".local",
+        ".io",
+        ".sh",
+        ".env",
+    ];
+    let lower = value.to_ascii_lowercase();
+    let starts = |start: &str| lower.starts_with(start.as_bytes());
+    let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && &value[1..3] == b":\\";
+    let worded = || language::read(value).words >= 0.6;
+    has(&lower, "://")
+        || drive
+        || ["./", "../", "~/", "file:", "arn:", "secretsmanager:", "ssm:", "classpath:", "mailto:", "www."]
+            .iter()
+            .any(|start| starts(start))
+        || (ENDS.iter().any(|end| lower.ends_with(end.as_bytes())) && worded())
+        || (value.iter().filter(|byte| **byte == b'/').count() >= 1 && worded())
+        || is_address(value)
+}
+
+/// `someone@host.tld`.
+fn is_address(value: &[u8]) -> bool {
+    let Some(at) = value.iter().position(|byte| *byte == b'@') else { return false };
+    let (user, host) = (&value[..at], &value[at + 1..]);
+    let plain =
+        |part: &[u8]| part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+'));
+    let top = host.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    !user.is_empty()
+        && plain(user)
+        && plain(host)
+        && host.len() > top.len() + 1
+        && (2..=6).contains(&top.len())
+        && top.iter().all(u8::is_ascii_lowercase)
+}
+
+fn is_code(value: &[u8]) -> bool {
+    let parts = [
+        "()", "->", "=>", "::", "(?", "\\d", "\\w", "\\s", "[a-z", "[A-Z", "[0-9", "[^", " + ", " == ", " && ", " || ",
+        "</", "/>", ".*", "';", "\";", "\\n", "\\t",
+    ];
+    let call = || {
+        value.ends_with(b")")
+            && value.iter().position(|byte| *byte == b'(').is_some_and(|at| language::read(&value[..at]).words >= 0.6)
+    };
+    // `required|min:8`: rules of validation.
+    let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
+    // A CSS selector or an XPath.
+    let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
+    parts.iter().any(|part| has(value, part)) || call() || ruled() || selector()
+}
