@@ -374,3 +374,30 @@ fn a_check_proves_each_rule_on_its_own_regex_and_says_what_is_dear() {
         tree.run(&["rules", "check", "dear.toml"]).says(said);
     }
 }
+
+#[test]
+fn a_stream_that_pauses_tells_a_pair_once_and_holds_nothing_else_back() {
+    let (id, secret, lone) = (id(40), secret(41), id(42));
+    let place = Place::with(&[]);
+    for pieces in [
+        vec![format!("{id}\n"), format!("{secret}\n"), "\n".repeat(9), format!("{lone}\n"), "\n".repeat(9)],
+        vec![format!("{id}\n{secret}"), " more\n".to_owned(), "\n\n\n\n\n\n\n\n".to_owned(), format!("{lone}\n")],
+        vec!["\n".to_owned(), format!("{secret}\n\n"), format!("{id}\n"), "x\n".repeat(20), format!("{lone}\n")],
+    ] {
+        let mut command = place.0.stanch();
+        command.args(["scan", "--rules", "rules.toml", "--format", "jsonl", "-"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        for piece in &pieces {
+            input.write_all(piece.as_bytes()).unwrap();
+            input.flush().unwrap();
+            // Long enough for what came to be searched, and shown again with the next piece.
+            std::thread::sleep(std::time::Duration::from_millis(60));
+        }
+        drop(input);
+        let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        let all = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let rules: Vec<String> = all.filter_map(|line| Some(line["rule"].as_str()?.to_owned())).collect();
+        assert_eq!(rules, ["pair-secret", "pair-id"], "{pieces:?}");
+    }
+}
