@@ -127,6 +127,23 @@ impl State {
     }
 }
 
+/// What a rule that the finding's rule requires found near it: the other half of a key, the host it is good for.
+#[derive(Clone, Debug)]
+pub struct Companion {
+    /// The rule that found it.
+    pub rule: Arc<Rule>,
+    /// What it found, whole, with escapes undone.
+    pub secret: Secret,
+    /// The same as it may be shown.
+    pub redacted: String,
+    /// Its public name.
+    pub fingerprint: Fingerprint,
+    /// Where in the object.
+    pub region: Region,
+    /// How it was written, from the outside in.
+    pub decoded: Vec<&'static str>,
+}
+
 /// One secret in one place.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -158,6 +175,8 @@ pub struct Finding {
     pub facts: Vec<Fact>,
     /// What speaks for and against it where no proof decides, in the order of the documentation.
     pub evidence: Vec<Evidence>,
+    /// What was found near it of each rule that its rule requires, by place; empty where it requires none.
+    pub companions: Vec<Companion>,
     /// What its provider said; `None` if nobody was asked.
     pub inspected: Option<Inspected>,
 }

@@ -415,3 +415,27 @@ fn fault(name: &str, error: &reqwest::Error) -> Fault {
         _ => Fault::Connect(name.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that leads to this machine, whatever its owner says of it, is no public host.
+    #[test]
+    fn a_public_name_that_leads_inside_leads_nowhere() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            std::io::Write::write_all(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            // Whoever came second would be in the queue.
+            listener.set_nonblocking(true).unwrap();
+            listener.accept().is_err()
+        });
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let bare = || Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(10));
+        assert!(bare().dns_resolver(Arc::new(GlobalOnly)).build().unwrap().get(&url).send().is_err());
+        assert_eq!(bare().build().unwrap().get(&url).send().unwrap().status(), 204);
+        assert!(server.join().unwrap(), "somebody else came, too");
+    }
+}

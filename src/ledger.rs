@@ -9,9 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+mod error;
+
+use error::explain;
+
+pub use error::Error;
 
 /// `PRAGMA application_id`: tells our files from other SQLite databases ("stnc").
 const APPLICATION: i64 = 0x7374_6e63;
@@ -24,52 +30,6 @@ const BUSY: Duration = Duration::from_secs(20);
 
 /// The hash before the first row.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Why the ledger cannot be used. Nothing irreversible is done without it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It does not open, or its directory cannot be made.
-    #[error("the ledger {path} cannot be opened: {why}; name another one with --ledger FILE")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        why: String,
-    },
-    /// It may be read, but not written.
-    #[error("the ledger {0} is read-only; nothing can be done without it: name another one with --ledger FILE")]
-    ReadOnly(PathBuf),
-    /// No space.
-    #[error("the disk of the ledger {0} is full; make room, then run the same command again")]
-    Full(PathBuf),
-    /// Another process holds it for too long.
-    #[error("another process holds the ledger {0}; run the same command again when it is done")]
-    Busy(PathBuf),
-    /// No SQLite database, or a broken one.
-    #[error("the ledger {0} is broken; move it away for the post-mortem, and begin a new one")]
-    Corrupt(PathBuf),
-    /// A database of something else.
-    #[error("{0} is a database, but no ledger of stanch; name another file with --ledger FILE")]
-    NotOurs(PathBuf),
-    /// Written by another version.
-    #[error(
-        "the ledger {path} has schema {found}, this stanch writes {SCHEMA}; use the stanch that wrote it, or a new file"
-    )]
-    Schema {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-    },
-    /// Anything else that SQLite says.
-    #[error("the ledger {path}: {why}")]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        why: String,
-    },
-}
 
 /// What a row tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +175,11 @@ impl Ledger {
         if let Err(error) = std::fs::metadata(path) {
             return Err(Error::Open { path: path.to_owned(), why: error.to_string() });
         }
-        Self::connect(path, flags, Arc::new(String::new))
+        match Self::connect(path, flags, Arc::new(String::new)) {
+            // Whoever was killed in the middle of a row left a journal, which only a writer may play back.
+            Err(Error::ReadOnly(_)) if roll_back(path).is_ok() => Self::connect(path, flags, Arc::new(String::new)),
+            outcome => outcome,
+        }
     }
 
     fn connect(path: &Path, flags: OpenFlags, clock: Clock) -> Result<Self, Error> {
@@ -426,23 +390,19 @@ fn create(db: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
+/// Takes back what an interrupted writer left half written. Reading is enough: SQLite does it by itself.
+fn roll_back(path: &Path) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))
+}
+
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
-}
-
-fn explain(path: &Path, error: rusqlite::Error) -> Error {
-    let path = path.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::ReadOnly) => Error::ReadOnly(path),
-        Some(ErrorCode::DiskFull) => Error::Full(path),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy(path),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Corrupt(path),
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Open { path, why: error.to_string() },
-        _ => Error::Other { path, why: error.to_string() },
-    }
 }
 
 #[cfg(test)]
@@ -522,6 +482,24 @@ mod tests {
         }
         assert!(matches!(refused, Some(Error::Full(_))), "{refused:?}");
         assert!(matches!(ledger.verify().unwrap(), Chain::Whole { .. }));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_taken_back_for_readers_too() {
+        let (dir, mut ledger) = ledger();
+        ledger.note("a", Event::Found, &Value::Null).unwrap();
+        // A transaction so large that SQLite writes pages before the commit; the copy is what a kill leaves.
+        ledger.db.pragma_update(None, "cache_size", 1).unwrap();
+        ledger.db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        for n in 0..500 {
+            let sql = "INSERT INTO rows VALUES (?1, 'a', 'found', '', '', ?2, ?3, '')";
+            ledger.db.execute(sql, params![n + 100, "x".repeat(500), n.to_string()]).unwrap();
+        }
+        let (path, copy) = (ledger.path.clone(), dir.path().join("copy.db"));
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::copy(path.with_extension("db-journal"), dir.path().join("copy.db-journal")).unwrap();
+        let read = Ledger::open_to_read(&copy).unwrap();
+        assert!(matches!(read.verify().unwrap(), Chain::Whole { rows: 1, .. }));
     }
 
     #[test]

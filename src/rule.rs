@@ -199,15 +199,35 @@ pub struct Rule {
     pub allowlists: Vec<Allowlist>,
     /// Found, but not reported by itself (gitleaks' `skipReport`): a part of a composite rule.
     pub skip_report: bool,
+    /// Rules that must match near a match of this one, or it is not reported: with what they found it is one finding.
+    pub required: Vec<Required>,
     /// What every match looks like, read off `regex` and `keywords` when the program was built. None: not read yet, or
     /// nothing can be read off them.
     pub shape: Option<Arc<Shape>>,
+}
+
+/// Another rule of which something must be found near a finding, as betterleaks' `[[rules.required]]` has it. Both bounds
+/// are between the beginnings of the secrets, and both must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Required {
+    /// The id of the other rule.
+    pub rule: String,
+    /// Most lines between them.
+    pub within_lines: Option<u64>,
+    /// Most columns between them, whatever their lines, in UTF-16 code units.
+    pub within_columns: Option<u64>,
 }
 
 /// Formats with at least this many random bits get a fingerprint that is a plain hash of the secret.
 pub const STRONG_BITS: u32 = 80;
 
 impl Rule {
+    /// Whether what it finds is judged together with something else: it takes no place from findings of other rules, and
+    /// gives none up to them.
+    pub fn is_apart(&self) -> bool {
+        self.skip_report || !self.required.is_empty()
+    }
+
     /// Whether nobody could find the secret by trying hashes.
     pub fn is_strong(&self) -> bool {
         self.random_bits >= STRONG_BITS
@@ -291,6 +311,24 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// Puts back those of the rules that were taken out which those that are left require: they help, and are not reported
+    /// alone.
+    pub fn keep_required(&mut self, out: impl IntoIterator<Item = Arc<Rule>>) {
+        let required = |rule: &Arc<Rule>| self.rules.iter().any(|by| by.required.iter().any(|it| it.rule == rule.id));
+        let mut back: Vec<Arc<Rule>> = out.into_iter().filter(required).collect();
+        back.retain(|rule| self.get(&rule.id).is_none());
+        back.iter_mut().for_each(|rule| Arc::make_mut(rule).skip_report = true);
+        self.rules.extend(back);
+        self.rules.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+
+    /// Drops the rules that `choose` does not want, but for what those that it wants require.
+    pub fn retain(&mut self, choose: impl Fn(&Rule) -> bool) {
+        let (left, out) = std::mem::take(&mut self.rules).into_iter().partition(|rule| choose(rule));
+        self.rules = left;
+        self.keep_required(out as Vec<_>);
+    }
+
     /// The rule of that id.
     pub fn get(&self, id: &str) -> Option<&Arc<Rule>> {
         self.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok().map(|at| &self.rules[at])

@@ -2,7 +2,7 @@
 //!
 //! Our keys are `provider`, `kind`, `proof`, `confidence`, `severity`, `random_bits`, `remedy`, `references`, `leaks`
 //! and `clean` in `[[rules]]`, `reason` and `fingerprints` in allowlists. A key that neither side knows is an error, and
-//! so is one that cannot be honoured (`[[rules.required]]`, `extend.url`). Regexes are Go's RE2, as gitleaks reads them.
+//! so is one that cannot be honoured (`extend.url`); of betterleaks' keys such may be passed over on request. Regexes are Go's RE2, as gitleaks reads them.
 //!
 //! `extend.useDefault = true` means the rules that are built into stanch, not those of gitleaks: these are not shipped.
 //! Where the file changes or disables a rule that only gitleaks has, nothing is lost and a note says so.
@@ -10,6 +10,7 @@
 mod dialect;
 mod draft;
 mod error;
+mod expression;
 mod layer;
 mod names;
 mod schema;
@@ -52,25 +53,26 @@ struct Extend {
 /// Reads files of our own, each a name and its text. Tests hold them to every promise of a rule set.
 pub fn ours(files: &[(&str, &str)]) -> Result<RuleSet, Error> {
     files.iter().try_fold(RuleSet::default(), |base, (name, text)| {
-        Ok(read(&Source { name, text, ours: true })?.over(base)?.rules)
+        Ok(read(&Source { name, text, ours: true, lenient: false })?.over(base)?.rules)
     })
 }
 
 /// Reads one file without following `extend`. `name` is how messages call it.
 /// Everything that can be wrong with the file alone is an error that says where.
 pub fn parse(text: &str, name: &str) -> Result<RuleFile, Error> {
-    read(&Source { name, text, ours: false })
+    read(&Source { name, text, ours: false, lenient: false })
 }
 
 /// Reads a file with gitleaks' meaning: its own rules, and those it extends if it says so, `builtin` among them.
-pub fn load(path: &Path, builtin: fn() -> RuleSet) -> Result<Loaded, Error> {
-    layer::load(path, layer::Under::Asked(builtin), &mut Vec::new(), None)
+/// `lenient`: what betterleaks alone knows and cannot be honoured is passed over, with a note.
+pub fn load(path: &Path, builtin: fn() -> RuleSet, lenient: bool) -> Result<Loaded, Error> {
+    layer::load(path, layer::Under::Asked(builtin), lenient, &mut Vec::new(), None)
 }
 
 /// Lays the rules of a file over `base`: new ones are added, those of the same id are changed.
 /// `extend.useDefault` is at home here and changes nothing.
-pub fn extend(base: RuleSet, path: &Path) -> Result<Loaded, Error> {
-    layer::load(path, layer::Under::All(&base), &mut Vec::new(), None)
+pub fn extend(base: RuleSet, path: &Path, lenient: bool) -> Result<Loaded, Error> {
+    layer::load(path, layer::Under::All(&base), lenient, &mut Vec::new(), None)
 }
 
 fn read(source: &Source<'_>) -> Result<RuleFile, Error> {
@@ -90,14 +92,39 @@ fn read(source: &Source<'_>) -> Result<RuleFile, Error> {
         let targets = targets.target_rules.iter().map(|id| (id.as_ref().clone(), source.at(id))).collect();
         Ok((allowlist(source, list)?, targets))
     };
+    let mut allowlists: Vec<(Allowlist, _)> = lists.iter().map(with_targets).collect::<Result<_, Error>>()?;
+    let mut ignored = Vec::new();
+    for (key, said) in [("prefilter", &raw.prefilter), ("filter", &raw.filter)] {
+        let (_, lists) = draft::filter(source, key, said.as_ref(), None, &mut ignored)?;
+        allowlists.extend(lists.into_iter().map(|list| (list, Vec::new())));
+    }
+    let mut notes: Vec<String> = names::newer_than_known(source, raw.min_version.as_ref())?.into_iter().collect();
+    notes.extend(passed_over(source, &ignored, &drafts));
     Ok(RuleFile {
         drafts,
-        allowlists: lists.iter().map(with_targets).collect::<Result<_, Error>>()?,
+        allowlists,
         extends: raw.extend.use_default,
         extend: Extend::read(source, raw.extend)?,
-        notes: names::newer_than_known(source, raw.min_version.as_ref())?.into_iter().collect(),
+        notes,
         ours: source.ours,
     })
+}
+
+/// What a lenient reading left out, one sentence for each key.
+fn passed_over(source: &Source<'_>, of_file: &[&'static str], drafts: &[Draft]) -> Vec<String> {
+    let name = source.name.escape_debug();
+    let mut notes: Vec<String> =
+        of_file.iter().map(|key| format!("{name}: `{key}` of the file is ignored (--lenient)")).collect();
+    let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for draft in drafts {
+        draft.ignored.iter().for_each(|key| by_key.entry(key).or_default().push(&draft.id));
+    }
+    let note = |(key, ids): (&str, Vec<&str>)| {
+        let (count, ids) = (ids.len(), ids.join(", "));
+        format!("{name}: `{key}` is ignored (--lenient) in {count} rules: {ids}")
+    };
+    notes.extend(by_key.into_iter().map(note));
+    notes
 }
 
 impl Extend {

@@ -169,6 +169,34 @@ fn is_of_run_bytes(hir: &Hir) -> bool {
     }
 }
 
+/// What makes a pattern dear to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dear {
+    /// Not every match is certain to have a keyword in it: the pattern is tried on everything.
+    Unanchored,
+    /// Alternatives do not have a run in common that stands near the keyword, though one alone would: the keyword is looked
+    /// for in every byte. The number of the first that has none, from 1.
+    Alternative(usize),
+}
+
+/// What makes the pattern dear that need not, if anything does. `None` also for one that does not parse.
+pub fn dear(pattern: &str, keywords: &[String]) -> Option<Dear> {
+    let hir = parse(pattern).ok()?;
+    let Some(shape) = shape(&hir, keywords) else { return Some(Dear::Unanchored) };
+    let parts = flatten(&hir);
+    let near = |at: usize, branch: &Hir| {
+        let one = [&parts[..at], std::slice::from_ref(branch), &parts[at + 1..]].concat();
+        self::shape(&Hir::concat(one), keywords).is_some_and(|shape| shape.run.is_some())
+    };
+    let of_part = |(at, part): (usize, &Hir)| {
+        let HirKind::Alternation(branches) = part.kind() else { return None };
+        let near: Vec<bool> = branches.iter().map(|branch| near(at, branch)).collect();
+        near.contains(&true).then(|| near.iter().position(|near| !near).unwrap_or(0) + 1)
+    };
+    let alternatives = || parts.iter().enumerate().find_map(of_part);
+    if shape.run.is_some() { None } else { alternatives().map(Dear::Alternative) }
+}
+
 /// Parts `from..=to` of a concatenation; what is meant begins at most `slack` bytes into part `from`.
 #[derive(Debug)]
 struct Stretch {
@@ -473,6 +501,17 @@ mod tests {
         assert_eq!(stencil.choices(0), Some(&b"MN"[..]));
         assert!(stencil.fits(b"MDANTB00") && !stencil.fits(b"MDAND900") && !stencil.fits(b"MDAN"));
         assert_eq!(of("[a-z][0-9]{30}", &[]), None, "too many ways to begin");
+    }
+
+    #[test]
+    fn what_makes_a_pattern_dear_is_named() {
+        let of = |pattern: &str, keywords: &[&str]| {
+            dear(pattern, &keywords.iter().map(|word| word.to_string()).collect::<Vec<_>>())
+        };
+        assert_eq!(of("ghp_[0-9a-z]{36}", &["ghp_"]), None);
+        assert_eq!(of("(?:ghp_|v1[.])[0-9a-f]{40}", &["ghp_"]), Some(Dear::Unanchored));
+        assert_eq!(of("key=(?:[0-9a-f]{40}|[0-9a-f]{8})", &["key="]), Some(Dear::Alternative(2)));
+        assert_eq!(of("://[^@ ]{1,60}@", &["://"]), None, "nothing could be better");
     }
 
     #[test]

@@ -56,7 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "baseline", "builtin", "chunk", "coverage", "detect", "exit", "fetch", "finding", "hook", "http", "ledger",
-            "origin", "place", "report", "respond", "rule", "rulefile", "scan", "secret", "source", "summary",
+            "origin", "place", "report", "respond", "rule", "rulefile", "scan", "secret", "shape", "source", "summary",
         ],
     ),
 ];

@@ -71,6 +71,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         clean: Vec::new(),
         allowlists: Vec::new(),
         skip_report: false,
+        required: Vec::new(),
         shape: None,
     }
 }
@@ -119,6 +120,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
             detail: "3.9 of at most 4.0 bits a character".to_owned(),
         }],
         decoded: Vec::new(),
+        companions: Vec::new(),
         inspected: None,
     }
 }

@@ -26,6 +26,7 @@ fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) ->
         verdict: Verdict::Reported,
         facts: Vec::new(),
         evidence: Vec::new(),
+        companions: Vec::new(),
         inspected: None,
     }
 }

@@ -131,10 +131,11 @@ const IGNORE_NAMES: [&str; 3] = [".stanchignore", ".betterleaksignore", ".gitlea
 
 /// The configuration of a run over `target`: that of `explicit` (`--config`), or else the one that is found, or else
 /// the built-in rules; and the ignore files beside the target and in the root of its repository.
-pub fn for_target(target: &Path, explicit: Option<&Path>) -> Result<Config, Error> {
+/// `lenient`: what of betterleaks' keys cannot be honoured is passed over.
+pub fn for_target(target: &Path, explicit: Option<&Path>, lenient: bool) -> Result<Config, Error> {
     let found = explicit.map_or_else(|| discover(target), |path| Ok(Some(path.to_owned())))?;
     let mut config = match found {
-        Some(path) => load(&path)?,
+        Some(path) => load(&path, lenient)?,
         None => Config { rules: builtin::ready(), ..Config::default() },
     };
     config.rules.ignores = ignores(target)?;
@@ -185,12 +186,12 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 /// Reads a configuration of either kind: ours or gitleaks' by its name, else by its keys. Ignore files are not read.
-pub fn load(path: &Path) -> Result<Config, Error> {
+pub fn load(path: &Path, lenient: bool) -> Result<Config, Error> {
     let text = read(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let by_name = NAMES.iter().find(|(known, _)| known.trim_start_matches('.') == name.trim_start_matches('.'));
     let ours = by_name.map_or_else(|| !looks_like_gitleaks(&text), |(_, ours)| *ours);
-    let mut config = if ours { load_ours(path, &text)? } else { load_gitleaks(path)? };
+    let mut config = if ours { load_ours(path, &text, lenient)? } else { load_gitleaks(path, lenient)? };
     config.source = Some(path.to_owned());
     Ok(config)
 }
@@ -202,12 +203,12 @@ fn looks_like_gitleaks(text: &str) -> bool {
     table.get("rules").is_some_and(toml::Value::is_array) || theirs.iter().any(|key| table.contains_key(*key))
 }
 
-fn load_gitleaks(path: &Path) -> Result<Config, Error> {
-    let mut loaded = rulefile::load(path, builtin::ready)?;
+fn load_gitleaks(path: &Path, lenient: bool) -> Result<Config, Error> {
+    let mut loaded = rulefile::load(path, builtin::ready, lenient)?;
     let shown = path.display();
     if loaded.rules.rules.is_empty() {
         // gitleaks would search for nothing and say "no leaks".
-        loaded = rulefile::extend(builtin::ready(), path)?;
+        loaded = rulefile::extend(builtin::ready(), path, lenient)?;
         loaded.notes.push(format!("{shown} has no rules and extends none: the built-in rules are used"));
     } else if !loaded.with_builtin {
         loaded.notes.push(format!("{shown} does not extend the default: the built-in rules are not used"));
@@ -256,13 +257,13 @@ struct RawRules {
     enabled: Option<Vec<Spanned<String>>>,
 }
 
-fn load_ours(path: &Path, text: &str) -> Result<Config, Error> {
+fn load_ours(path: &Path, text: &str, lenient: bool) -> Result<Config, Error> {
     let name = path.display().to_string();
-    let source = Source { name: &name, text, ours: false };
+    let source = Source { name: &name, text, ours: false, lenient };
     let raw: RawConfig = source.toml()?;
     let mut config = Config { rules: builtin::ready(), ..Config::default() };
     for file in &raw.scan.rules {
-        config.add_rules(&path.parent().unwrap_or(Path::new("")).join(file))?;
+        config.add_rules(&path.parent().unwrap_or(Path::new("")).join(file), lenient)?;
     }
     for spanned in &raw.allowlists {
         config.rules.allowlists.push(reasoned(&source, spanned, &config.rules)?);
@@ -303,7 +304,7 @@ impl RawRules {
         let disabled = existing(source, &self.disabled, rules)?;
         let enabled = self.enabled.as_ref().map(|ids| existing(source, ids, rules)).transpose()?;
         let enabled = |id: &String| enabled.as_ref().is_none_or(|ids| ids.contains(id));
-        rules.rules.retain(|rule| enabled(&rule.id) && !disabled.contains(&rule.id));
+        rules.retain(|rule| enabled(&rule.id) && !disabled.contains(&rule.id));
         Ok(())
     }
 }
@@ -355,8 +356,8 @@ pub fn parse_size(text: &str) -> Option<u64> {
 
 impl Config {
     /// Lays the rules of a file over those that are there (`--rules`).
-    pub fn add_rules(&mut self, path: &Path) -> Result<(), Error> {
-        let loaded = rulefile::extend(std::mem::take(&mut self.rules), path)?;
+    pub fn add_rules(&mut self, path: &Path, lenient: bool) -> Result<(), Error> {
+        let loaded = rulefile::extend(std::mem::take(&mut self.rules), path, lenient)?;
         self.rules = loaded.rules;
         self.notes.extend(loaded.notes);
         Ok(())
@@ -369,7 +370,7 @@ impl Config {
             return Err(Error::UnknownRule { id: id.clone(), nearest });
         }
         if !ids.is_empty() {
-            self.rules.rules.retain(|rule| ids.contains(&rule.id));
+            self.rules.retain(|rule| ids.contains(&rule.id));
         }
         Ok(())
     }

@@ -37,15 +37,18 @@ pub(super) struct Args {
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from here
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
 }
 
 pub(super) fn run(args: Args) -> Result<Exit> {
-    let mut config = config::for_target(Path::new("."), args.config.as_deref())?;
+    let mut config = config::for_target(Path::new("."), args.config.as_deref(), args.lenient)?;
     for path in &args.rules {
-        config.add_rules(path)?;
+        config.add_rules(path, args.lenient)?;
     }
     config.keep_rules(&args.only)?;
     let detector = Detector::new(Arc::new(config.rules), super::now())?;

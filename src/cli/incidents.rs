@@ -13,6 +13,7 @@ use crate::exit::Exit;
 use crate::ledger::{Chain, Event, Ledger, Row};
 use crate::report::escape;
 use crate::respond::act::is_closed;
+use crate::respond::kind::Kind;
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ enum What {
     },
     /// Write down that a person has done what was left of an incident whose successor got lost
     Settle {
-        /// Its fingerprint
+        /// Its fingerprint, or the beginning of it
         id: String,
         /// What was done
         #[arg(long, value_name = "TEXT")]
@@ -72,6 +73,8 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     if let Some(What::Settle { id, reason }) = &args.command {
+        // One that is not there is not begun for this.
+        Ledger::open_to_read(&path)?;
         return settle(&mut Ledger::open(&path, clock())?, id, reason);
     }
     let ledger = Ledger::open_to_read(&path)?;
@@ -112,10 +115,7 @@ fn list(rows: &[Row], out: &mut impl Write) -> Result<Exit> {
 
 fn show(rows: &[Row], id: &str, out: &mut impl Write) -> Result<Exit> {
     let incidents = by_incident(rows);
-    let mut found = incidents.iter().filter(|(incident, _)| incident.starts_with(&id.to_lowercase()));
-    let (Some((incident, rows)), None) = (found.next(), found.next()) else {
-        bail!("no incident, or more than one, begins with {id:?}; `stanch incidents list` names them");
-    };
+    let (incident, rows) = the_one(&incidents, id)?;
     writeln!(out, "{incident}")?;
     for row in rows {
         writeln!(out, "  {} {:<9} {}", row.at, row.event, escape::terminal(&sentence(row)))?;
@@ -125,16 +125,31 @@ fn show(rows: &[Row], id: &str, out: &mut impl Write) -> Result<Exit> {
 
 /// Only what is proven dead can be settled: a live token is no matter of opinion.
 fn settle(ledger: &mut Ledger, id: &str, reason: &str) -> Result<Exit> {
-    let _turn = ledger.turns(&[id], &mut || ())?;
-    let rows = ledger.rows(Some(id))?;
-    let said = rows.iter().rfind(|row| row.event == Event::Inspected.as_str()).map(detail);
-    let Some(said) = said else { bail!("no incident {id:?}; `stanch incidents list` names them") };
-    if said["liveness"] != "dead" {
-        bail!("its provider was last heard to call it {}: it is settled when it is dead", said["liveness"]);
+    let looks = |word: &str| word.len() >= 20 && Kind::of_prefix(word.as_bytes()).is_some();
+    if reason.split(|c: char| c.is_whitespace() || "\"'`,;:()".contains(c)).any(looks) {
+        bail!("the reason holds what looks like a token; the ledger keeps it for ever: say it without");
     }
-    ledger.note(id, Event::Closed, &json!({ "liveness": "dead", "by_hand": reason }))?;
+    let all = ledger.rows(None)?;
+    let id = the_one(&by_incident(&all), id)?.0.to_owned();
+    let _turn = ledger.turns(&[&id], &mut || ())?;
+    let rows = ledger.rows(Some(&id))?;
+    let said = rows.iter().rfind(|row| row.event == Event::Inspected.as_str()).map(detail).unwrap_or_default();
+    if said["liveness"] != "dead" {
+        let word = said["liveness"].as_str().unwrap_or("unknown");
+        bail!("its provider was last heard to call it {word}: it is settled when it is dead");
+    }
+    ledger.note(&id, Event::Closed, &json!({ "liveness": "dead", "by_hand": reason }))?;
     message::note(&format!("{id} is settled"));
     Ok(Exit::Clean)
+}
+
+/// The incident whose fingerprint begins so.
+fn the_one<'r>(incidents: &'r BTreeMap<&'r str, Vec<Row>>, id: &str) -> Result<(&'r str, &'r [Row])> {
+    let mut found = incidents.iter().filter(|(incident, _)| incident.starts_with(&id.to_lowercase()));
+    let (Some((incident, rows)), None) = (found.next(), found.next()) else {
+        bail!("no incident, or more than one, begins with {id:?}; `stanch incidents list` names them");
+    };
+    Ok((incident, rows))
 }
 
 fn detail(row: &Row) -> Value {
@@ -150,6 +165,7 @@ fn sentence(row: &Row) -> String {
             let places = detail["places"].as_array().map_or(0, Vec::len);
             format!("{} in {places} places", text("rule"))
         }
+        "closed" if detail["by_hand"].is_string() => format!("settled by a person: {}", text("by_hand")),
         "inspected" | "closed" => format!("{} {} {}", text("liveness"), text("detail"), text("host")).trim().to_owned(),
         "intent" => row.step.clone(),
         _ => match detail {

@@ -79,6 +79,12 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> Exit {
 }
 
 fn dispatch(argv: impl IntoIterator<Item = OsString>) -> Exit {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    // Before anything reads them: whoever refuses an argument may repeat it.
+    if let Err(error) = respond::refuse_token_words(&argv) {
+        message::error(&error);
+        return Exit::CouldNotRun;
+    }
     let args = match Args::try_parse_from(argv) {
         Ok(args) => args,
         Err(error) => return usage(&error),

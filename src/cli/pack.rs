@@ -46,7 +46,7 @@ impl Selection {
     /// Drops the rules that were not chosen. A tag or provider that no rule has is an error: a misspelt one would find
     /// nothing and look clean.
     pub(super) fn choose(&self, config: &mut Config) -> Result<()> {
-        let rules = &mut config.rules.rules;
+        let rules = &config.rules.rules;
         let has = |rule: &Rule, tag: &String| rule.tags.contains(tag);
         if let Some(tag) = self.tags.iter().find(|tag| !rules.iter().any(|rule| has(rule, tag))) {
             bail!("no rule has the tag `{}`; `stanch rules list` prints them all", tag.escape_debug());
@@ -57,11 +57,11 @@ impl Selection {
         if !self.tags.is_empty() || !self.providers.is_empty() {
             let chosen =
                 |rule: &Rule| self.tags.iter().any(|tag| has(rule, tag)) || self.providers.contains(&rule.provider);
-            rules.retain(|rule| chosen(rule));
+            config.rules.retain(chosen);
         }
         match self.pack.or(config.scan.pack).unwrap_or_default() {
             Pack::Default => {}
-            Pack::Strict => rules.retain(|rule| !rule.tags.iter().any(|tag| tag == "generic")),
+            Pack::Strict => config.rules.retain(|rule| !rule.tags.iter().any(|tag| tag == "generic")),
             // What the command line says of packs outranks what the file says of confidence.
             Pack::Paranoid if self.pack.is_some() => config.scan.confidence = Some(Confidence::Low),
             Pack::Paranoid => config.scan.confidence = config.scan.confidence.or(Some(Confidence::Low)),

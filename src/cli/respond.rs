@@ -117,6 +117,26 @@ fn add(incidents: &mut Vec<Incident>, incident: Incident) {
     }
 }
 
+const TOKEN_IN_ARGUMENTS: &str = "an argument names no file and looks like a token. Every process of this machine can \
+    read arguments, and the shell keeps them: treat it as leaked. Give tokens on standard input, one per line: stanch \
+    revoke - < FILE";
+
+/// The same for every word of the command line, whatever it was meant for: what cannot be parsed, or opened, would be
+/// repeated by the message. What `filter` runs is not ours to judge.
+pub(super) fn refuse_token_words(argv: &[std::ffi::OsString]) -> Result<()> {
+    if argv.get(1).is_some_and(|command| command == "filter" || command == "redact") {
+        return Ok(());
+    }
+    for word in argv.iter().skip(1).map(|word| word.as_encoded_bytes()) {
+        let value = word.splitn(2, |&byte| byte == b'=').last().filter(|_| word.starts_with(b"-")).unwrap_or(word);
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/.".contains(byte);
+        if value.len() >= 20 && value.iter().all(is_word) && Kind::of_prefix(value).is_some() {
+            bail!(TOKEN_IN_ARGUMENTS);
+        }
+    }
+    Ok(())
+}
+
 /// A token among the arguments has been seen by every process of this machine. It is not repeated.
 fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     for target in targets {
@@ -124,10 +144,7 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/.".contains(byte);
         let odd = bytes.len() >= 20 && bytes.iter().all(is_word) && bytes.iter().any(u8::is_ascii_digit);
         if (bytes.len() >= 20 && Kind::of_prefix(bytes).is_some()) || (odd && !target.exists()) {
-            bail!(
-                "an argument names no file and looks like a token. Every process of this machine can read arguments, \
-                 and the shell keeps them: treat it as leaked. Give tokens on standard input, one per line: stanch revoke - < FILE"
-            );
+            bail!(TOKEN_IN_ARGUMENTS);
         }
     }
     Ok(())

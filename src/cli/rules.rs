@@ -15,7 +15,7 @@ use crate::builtin;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
-use crate::rule::{Confidence, ProofKind, Rule};
+use crate::rule::{Confidence, ProofKind, Required, Rule};
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -44,6 +44,9 @@ pub(super) struct List {
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     format: Form,
@@ -58,6 +61,9 @@ pub(super) struct Show {
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     format: Form,
@@ -72,10 +78,10 @@ pub(super) fn run(command: &Command) -> Result<Exit> {
 }
 
 /// The built-in rules and those of the files, as `scan --rules` has them.
-fn with(paths: &[PathBuf]) -> Result<Config> {
+fn with(paths: &[PathBuf], lenient: bool) -> Result<Config> {
     let mut config = Config { rules: builtin::with_examples(), ..Config::default() };
     for path in paths {
-        config.add_rules(path)?;
+        config.add_rules(path, lenient)?;
     }
     for note in &config.notes {
         message::warning(note);
@@ -84,7 +90,7 @@ fn with(paths: &[PathBuf]) -> Result<Config> {
 }
 
 fn list(args: &List) -> Result<Exit> {
-    let config = with(&args.rules)?;
+    let config = with(&args.rules, args.lenient)?;
     let rules: Vec<Shown<'_>> = config.rules.rules.iter().map(|rule| Shown::of(rule)).collect();
     match args.format {
         Form::Json => print(&json(&serde_json::json!({ "schema_version": "1", "rules": rules }))?),
@@ -97,7 +103,7 @@ fn list(args: &List) -> Result<Exit> {
 
 /// In the order in which they were asked for; several as lines of JSON.
 fn show(args: &Show) -> Result<Exit> {
-    let mut config = with(&args.rules)?;
+    let mut config = with(&args.rules, args.lenient)?;
     config.keep_rules(&args.ids)?;
     let mut texts = Vec::new();
     for id in &args.ids {
@@ -199,6 +205,7 @@ fn detail(rule: &Rule) -> String {
         ("keywords", rule.keywords.join(", ")),
         ("pattern", rule.regex.clone()),
         ("tags", rule.tags.join(", ")),
+        ("requires", rule.required.iter().map(requirement).collect::<Vec<_>>().join("\n")),
         ("example", example(rule).unwrap_or_default()),
         ("remedy", rule.remedy.clone()),
         ("references", rule.references.join("\n")),
@@ -211,6 +218,13 @@ fn detail(rule: &Rule) -> String {
         }
     }
     text
+}
+
+/// `aws-access-key-id within 5 lines`.
+fn requirement(required: &Required) -> String {
+    let bounds = [(required.within_lines, "lines"), (required.within_columns, "columns")];
+    let said = bounds.iter().filter_map(|(most, unit)| Some(format!(" within {} {unit}", (*most)?)));
+    required.rule.clone() + &said.collect::<Vec<_>>().join(" and")
 }
 
 /// The rule's first example with masked tokens: what a whole one looks like is nobody's business, and a page that

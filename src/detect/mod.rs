@@ -248,7 +248,8 @@ fn applies(rule: &Rule, place: Where<'_>) -> bool {
 }
 
 /// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the
-/// specific one, and a token never leaves a shorter twin. The result is sorted by position.
+/// specific one, and a token never leaves a shorter twin. Rules that are judged together with others neither yield nor are
+/// yielded to. The result is sorted by position.
 pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc<Rule>, &Proof)) {
     let rank = |candidate: &T| {
         let (span, rule, proof) = view(candidate);
@@ -265,10 +266,11 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         let ids = || view(one).1.id.cmp(&view(other).1.id);
         rank(other).cmp(&rank(one)).then_with(|| view(one).0.start.cmp(&view(other).0.start)).then_with(ids)
     });
-    // Positions taken so far, by start; they never overlap.
-    let mut taken: BTreeMap<u64, u64> = BTreeMap::new();
+    // Positions taken so far, by start; they never overlap. What is judged together with something else has its own.
+    let mut all: BTreeMap<Option<String>, BTreeMap<u64, u64>> = BTreeMap::new();
     candidates.retain(|candidate| {
-        let span = view(candidate).0;
+        let (span, rule, _) = view(candidate);
+        let taken = all.entry(rule.is_apart().then(|| rule.id.clone())).or_default();
         let free = taken.range(..span.end).next_back().is_none_or(|(_, &end)| end <= span.start);
         if free {
             taken.insert(span.start, span.end);

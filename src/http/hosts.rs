@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -380,21 +380,34 @@ fn is_loopback(host: &str) -> bool {
 pub(super) fn is_global(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
+            let [a, b, c, _] = ip.octets();
             let shared = a == 100 && (64..128).contains(&b); // RFC 6598
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || shared || a >= 224)
+            let special = a == 0 || a >= 224 || (a, b, c) == (192, 0, 0) || (a == 198 && b & 0xfe == 18); // RFC 6890
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || special)
         }
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(mapped) => is_global(mapped.into()),
+        IpAddr::V6(ip) => match inner(ip) {
+            Some(inner) => is_global(inner.into()),
             None => !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || is_local(ip)),
         },
     }
 }
 
-/// Unique local (fc00::/7) or link-local (fe80::/10).
+/// The address that a gateway makes of one of IPv6: mapped, or compatible (RFC 4291), 6to4 (RFC 3056), NAT64 (RFC 6052).
+fn inner(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match [a, b, c, d, e, f] {
+        [0, 0, 0, 0, 0, 0 | 0xffff] if g != 0 => Some(of(g, h)),
+        [0x64, 0xff9b, 0 | 1, ..] => Some(of(g, h)),
+        [0x2002, ..] => Some(of(b, c)),
+        _ => None,
+    }
+}
+
+/// Unique local (fc00::/7), link-local (fe80::/10) or, as it was called, site-local (fec0::/10).
 fn is_local(ip: Ipv6Addr) -> bool {
     let first = ip.segments()[0];
-    first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80
+    first & 0xfe00 == 0xfc00 || first & 0xff80 == 0xfe80
 }
 
 #[cfg(test)]
@@ -452,9 +465,19 @@ mod tests {
         for ip in ["10.1.2.3", "192.168.0.1", "172.16.9.9", "127.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"] {
             assert!(!is_global(ip.parse().unwrap()), "{ip}");
         }
-        for ip in ["::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "::"] {
+        for ip in ["0.1.2.3", "192.0.0.8", "198.18.0.1", "198.19.9.9", "240.0.0.1", "255.255.255.255"] {
             assert!(!is_global(ip.parse().unwrap()), "{ip}");
         }
-        assert!(is_global("140.82.121.6".parse().unwrap()) && is_global("2606:50c0::1".parse().unwrap()));
+        for ip in ["::1", "fe80::1", "fec0::1", "fd00::1", "::ffff:10.0.0.1", "::", "ff02::1", "::127.0.0.1"] {
+            assert!(!is_global(ip.parse().unwrap()), "{ip}");
+        }
+        // What a gateway turns into 169.254.169.254 or 10.0.0.1.
+        for ip in ["64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "2002:a00:1::1"] {
+            assert!(!is_global(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["140.82.121.6", "192.0.1.1", "198.20.0.1", "2606:50c0::1", "64:ff9b::8c52:7906", "2002:8c52:7906::1"]
+        {
+            assert!(is_global(ip.parse().unwrap()), "{ip}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::rule::Rule;
 use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
-use super::{Header, Out, Report, escape};
+use super::{Header, Out, Report, companion, escape};
 
 /// Everything that there is to report, once it is all there.
 pub(super) struct Run<'a> {
@@ -184,7 +184,9 @@ pub(super) fn message(finding: &Finding) -> String {
     let what = description(&finding.rule);
     let text = format!("{}: {}. {}", what.trim_end_matches('.'), finding.redacted, why(finding));
     let said = finding.inspected.as_ref().map(|it| sentence(&format!("Inspected: {}", inspected(it))));
-    let rest = [said.unwrap_or_default(), finding.rule.remedy.trim().to_owned(), settled(finding).unwrap_or_default()];
+    let with = companion::named(finding).map(|with| sentence(&format!("With {with}"))).unwrap_or_default();
+    let rest =
+        [said.unwrap_or_default(), with, finding.rule.remedy.trim().to_owned(), settled(finding).unwrap_or_default()];
     rest.into_iter().filter(|part| !part.is_empty()).fold(text, |text, part| format!("{text} {part}"))
 }
 

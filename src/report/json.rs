@@ -14,6 +14,7 @@ use crate::finding::{self, Proof, Verdict};
 use crate::origin::{self, Origin};
 use crate::summary;
 
+use super::companion::Companion;
 use super::escape;
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -72,6 +73,7 @@ struct Finding {
     liveness: Option<Liveness>,
     properties: BTreeMap<&'static str, String>,
     evidence: Vec<Evidence>,
+    companions: Vec<Companion>,
     remedy: String,
     references: Vec<String>,
 }
@@ -207,6 +209,7 @@ impl From<&finding::Finding> for Finding {
             liveness: finding.inspected.as_ref().map(Liveness::from),
             properties: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
             evidence: finding.evidence.iter().map(Evidence::from).collect(),
+            companions: finding.companions.iter().map(Companion::from).collect(),
             remedy: rule.remedy.clone(),
             references: rule.references.clone(),
         }

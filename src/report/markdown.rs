@@ -5,6 +5,7 @@ use std::io;
 use crate::finding::{Finding, Verdict};
 
 use super::common::{Run, Whole, counted, description, inspected, sentence, settled, unread, why};
+use super::companion;
 use super::escape::{cell, markdown};
 use super::{Out, Style};
 
@@ -54,7 +55,9 @@ fn row(run: &Run<'_>, finding: &Finding) -> String {
     };
     let what = format!("{} {}", markdown(&description(rule)), cell(&rule.id));
     let said = finding.inspected.as_ref().map(|it| markdown(&sentence(&format!(" Inspected: {}", inspected(it)))));
-    let why = format!("{} ({} confidence){}", markdown(&why(finding)), finding.confidence, said.unwrap_or_default());
+    let with = companion::named(finding).map(|with| markdown(&sentence(&format!(" With {with}")))).unwrap_or_default();
+    let said = said.unwrap_or_default() + &with;
+    let why = format!("{} ({} confidence){said}", markdown(&why(finding)), finding.confidence);
     let fields = [
         state,
         what,

@@ -43,14 +43,19 @@ struct Form {
 }
 
 impl Mask {
-    /// Learns the secret of a finding.
-    #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
+    /// Learns the secrets of a finding: its own, and those beside it that belong to it.
     pub(super) fn add(&mut self, finding: &Finding) {
-        let secret = finding.secret.expose();
+        self.learn(&finding.secret, &finding.redacted);
+        finding.companions.iter().for_each(|companion| self.learn(&companion.secret, &companion.redacted));
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
+    fn learn(&mut self, secret: &Secret, redacted: &str) {
+        let secret = secret.expose();
         if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
             return;
         }
-        let shown: Arc<str> = finding.redacted.as_str().into();
+        let shown: Arc<str> = redacted.into();
         for mut form in forms(secret) {
             form.make_ascii_lowercase();
             let Some(key) = form.last_chunk() else { continue };
@@ -296,6 +301,7 @@ mod tests {
             verdict: Verdict::Reported,
             facts: Vec::new(),
             evidence: Vec::new(),
+            companions: Vec::new(),
             inspected: None,
         }
     }

@@ -16,6 +16,7 @@ use crate::summary::Summary;
 mod bitbucket;
 mod codequality;
 mod common;
+mod companion;
 mod csv;
 pub mod escape;
 mod github;

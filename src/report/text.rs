@@ -21,6 +21,7 @@ use crate::secret::Fingerprint;
 use crate::summary::Summary;
 
 use super::common;
+use super::companion;
 use super::escape::{self, is_visible};
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -70,6 +71,7 @@ impl Text {
         }
         notes.extend(finding.inspected.as_ref().map(|it| ("inspected", common::inspected(it))));
         notes.push(("why", why(finding)));
+        notes.extend(companion::named(finding).map(|all| ("with", all)));
         if !finding.decoded.is_empty() {
             notes.push(("decoded", finding.decoded.join(", ")));
         }
@@ -77,8 +79,11 @@ impl Text {
             notes.push(("git", tracked(tracking).to_owned()));
         }
         notes.extend(history::notes(finding));
-        let (of_log, of_token): (Vec<_>, Vec<_>) =
-            finding.facts.iter().partition(|fact| fact.name.starts_with("log.") || fact.name.starts_with("ci."));
+        let (of_image, facts): (Vec<_>, Vec<_>) =
+            finding.facts.iter().partition(|fact| fact.name.starts_with("image."));
+        notes.extend(image(&of_image));
+        let (of_log, of_token): (Vec<&Fact>, Vec<&Fact>) =
+            facts.into_iter().partition(|fact| fact.name.starts_with("log.") || fact.name.starts_with("ci."));
         for (name, facts) in [("log", of_log), ("token", of_token)] {
             let shown = |fact: &&Fact| {
                 format!("{} {}", fact.name.trim_start_matches("log.").trim_start_matches("ci."), fact.value)
@@ -309,6 +314,15 @@ fn why(finding: &Finding) -> String {
         Proof::Absent => "by its shape and what stands around it; this kind has nothing to check offline",
     };
     format!("{sentence} ({} confidence)", finding.confidence)
+}
+
+/// Where in a container image it is.
+fn image(facts: &[&Fact]) -> Option<(&'static str, String)> {
+    let fact = |name: &str| facts.iter().find(|fact| fact.name == name).map(|fact| &fact.value);
+    let layer = fact("image.layer")?;
+    let deleted = fact("image.deleted_in")
+        .map(|by| format!("; layer {by} deletes the file, but whoever has the image has this layer, too"));
+    Some(("image", format!("in layer {layer}{}", deleted.unwrap_or_default())))
 }
 
 fn tracked(tracking: Tracking) -> &'static str {

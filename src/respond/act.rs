@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::inspection::{Inspection, Liveness};
-use super::past::{REVOKE, ends_tokens, inspected, open_intents, tried};
+use super::inspection::{Death, Inspection, Liveness};
+use super::past::{REVOKE, ends_tokens, inspected, known_before, open_intents, tried};
 use super::plan::{Case, Plan, Verb};
 use super::provider::{self, Call};
 use super::trail::lost;
@@ -153,10 +153,17 @@ impl Actor<'_> {
         Ok(End::Left(why.to_owned()))
     }
 
-    /// A token that was dead when it was inspected. The ledger learns it once.
+    /// A token that was dead when it was inspected. The ledger learns it once. It may know a host where the token worked
+    /// and that was not asked now.
     fn close_dead(&mut self, case: &Case) -> Result<End, ledger::Error> {
         let id = case.incident.id.to_string();
         let _turn = self.turn(&[case.incident.id])?;
+        let earlier = self.earlier(case)?;
+        if case.said.liveness == Liveness::Dead(Death::UnknownToProvider) && earlier.host != case.said.host {
+            self.begin(case)?;
+            let said = self.until_dead(case, Duration::ZERO)?;
+            return if said.liveness.is_dead() { self.close(case, &said) } else { Ok(End::Left(state(&said))) };
+        }
         if self.ledger.rows(Some(&id))?.iter().all(|row| row.event != Event::Closed.as_str()) {
             self.begin(case)?;
         }
@@ -175,7 +182,7 @@ impl Actor<'_> {
                 None => fresh.push(case),
             }
         }
-        for (index, (case, accepted)) in self.call_all(batch.call, fresh)?.into_iter().enumerate() {
+        for (index, (case, accepted)) in self.call_all(batch.call, &fresh)?.into_iter().enumerate() {
             if index > 0 {
                 // Proof of death is a failed login, and many in a short time lock everybody out.
                 std::thread::sleep(self.patience.pause);
@@ -194,17 +201,18 @@ impl Actor<'_> {
         Ok(turns)
     }
 
-    /// One call for all; if the provider refuses them together, which changed nothing, one for each.
-    fn call_all<'c>(&mut self, call: &Call, cases: Vec<&'c Case>) -> Result<Vec<Sent<'c>>, ledger::Error> {
+    /// One call for all; if the provider refuses what it holds, which changed nothing, one for each half: one bad token
+    /// spoils a batch. A limit, or a door that is shut to all, is no reason to knock again.
+    fn call_all<'c>(&mut self, call: &Call, cases: &[&'c Case]) -> Result<Vec<Sent<'c>>, ledger::Error> {
         if cases.is_empty() {
             return Ok(Vec::new());
         }
-        let together = self.call(call, &cases)?;
-        // One bad token spoils a batch. A limit, or a door that is shut to all, is no reason to knock a thousand times.
+        let together = self.call(call, cases)?;
         if cases.len() > 1 && together.as_ref().is_err_and(|refusal| refusal.by_content) {
-            return cases.into_iter().map(|case| Ok((case, self.call(call, &[case])?))).collect();
+            let (first, rest) = cases.split_at(cases.len() / 2);
+            return Ok([self.call_all(call, first)?, self.call_all(call, rest)?].concat());
         }
-        Ok(cases.into_iter().map(|case| (case, together.clone())).collect())
+        Ok(cases.iter().map(|case| (*case, together.clone())).collect())
     }
 
     /// The first rows of an incident, and what is known of it now.
@@ -347,25 +355,9 @@ impl Actor<'_> {
         }
     }
 
-    /// What was known before the act, by this run or by any before it: a token that was live once and is refused now
-    /// is dead, where the refusal alone would prove nothing.
+    /// What was known before the act, by this run or by any before it.
     fn earlier(&self, case: &Case) -> Result<Inspection, ledger::Error> {
-        let mut earlier = case.said.clone();
-        for row in self.ledger.rows(Some(&case.incident.id.to_string()))? {
-            let detail: Value = serde_json::from_str(&row.detail).unwrap_or(Value::Null);
-            let live = detail["liveness"].as_str().is_some_and(|word| word.starts_with("live"));
-            if row.event == Event::Inspected.as_str() && live && !earlier.liveness.is_live() {
-                earlier.liveness = Liveness::Live { limited: None };
-                earlier.host = detail["host"].as_str().map(str::to_owned).or(earlier.host);
-                earlier.asked_as = detail["asked_as"].as_str().map(str::to_owned);
-            }
-            // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
-            let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
-            if row.event == Event::Outcome.as_str() && ends_tokens(&row.step) && done {
-                earlier.liveness = Liveness::Live { limited: None };
-            }
-        }
-        Ok(earlier)
+        Ok(known_before(case, &self.ledger.rows(Some(&case.incident.id.to_string()))?))
     }
 
     pub(super) fn close(&mut self, case: &Case, said: &Inspection) -> Result<End, ledger::Error> {

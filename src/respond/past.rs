@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::incident::Place;
-use super::inspection::{Evidence, Inspection};
+use super::inspection::{Evidence, Inspection, Liveness};
 use super::plan::Case;
 use super::trail::ROTATE;
 use crate::ledger::{self, Event, Intent, Ledger, Row};
@@ -73,4 +73,25 @@ pub(super) fn inspected(said: &Inspection) -> Value {
         "asked_as": said.asked_as,
         "evidence": said.evidence.iter().map(evidence).collect::<Vec<_>>(),
     })
+}
+
+/// What was known of a token before: one that was live once and is refused now is dead, where the refusal alone would
+/// prove nothing.
+pub(super) fn known_before(case: &Case, rows: &[Row]) -> Inspection {
+    let mut earlier = case.said.clone();
+    for row in rows {
+        let detail: Value = serde_json::from_str(&row.detail).unwrap_or(Value::Null);
+        let live = detail["liveness"].as_str().is_some_and(|word| word.starts_with("live"));
+        if row.event == Event::Inspected.as_str() && live && !earlier.liveness.is_live() {
+            earlier.liveness = Liveness::Live { limited: None };
+            earlier.host = detail["host"].as_str().map(str::to_owned).or(earlier.host);
+            earlier.asked_as = detail["asked_as"].as_str().map(str::to_owned);
+        }
+        // Only a token that works can do that. (202 is for GitHub's batches, which take anything.)
+        let done = detail["accepted"] == json!(true) && detail["status"] != json!(202);
+        if row.event == Event::Outcome.as_str() && ends_tokens(&row.step) && done {
+            earlier.liveness = Liveness::Live { limited: None };
+        }
+    }
+    earlier
 }

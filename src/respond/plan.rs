@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::deliver::Sink;
 use super::incident::Incident;
-use super::inspection::Inspection;
+use super::inspection::{Inspection, Liveness};
 use super::kind::Kind;
 use super::provider::{Beside, Call, Person, Renewal, Route, renew, route};
 use crate::http::{Host, Hosts};
@@ -337,7 +337,11 @@ fn not_ours(said: &Inspection, policy: &Policy) -> Option<String> {
 impl Choice {
     fn fits(&self, case: &Case) -> bool {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| like(wanted, value));
-        let scope = |wanted: &String| case.said.scopes.iter().any(|scope| scope.name == *wanted);
+        // Where the provider told no scopes because it told nothing, a rule that holds back fits: it was made for what
+        // the token may be.
+        let untold = case.said.scopes.is_empty() && case.said.liveness != (Liveness::Live { limited: None });
+        let acts = matches!(self.action, Action::Revoke | Action::Rotate) && self.confirm == Confirm::Option;
+        let scope = |wanted: &String| (untold && !acts) || case.said.scopes.iter().any(|scope| scope.name == *wanted);
         is(&self.rule, &case.incident.rule)
             && is(&self.provider, &case.incident.provider)
             && is(&self.liveness, case.said.liveness.as_str())

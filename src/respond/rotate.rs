@@ -14,7 +14,7 @@ use super::incident::Incident;
 use super::past::{ends_tokens, inspected, open_intents};
 use super::plan::{Case, How, Rotation};
 use super::provider::{self, Beside, Call, Made};
-use super::trail::{DELIVER, Progress, ROTATE, UNDO, trail};
+use super::trail::{DELIVER, Progress, ROTATE, UNDO, made_for, trail};
 use crate::http::Host;
 use crate::ledger::{self, Event, Intent, Row};
 use crate::secret::Fingerprint;
@@ -53,6 +53,14 @@ impl Actor<'_> {
     /// Replaces the token of one incident.
     pub(super) fn rotate(&mut self, case: &Case, rotation: &Rotation) -> Result<End, ledger::Error> {
         let _turn = self.turn(&[case.incident.id])?;
+        // Put into a file of the scanned tree it is found by the next run, and rotated it would be dead elsewhere.
+        let rows = self.ledger.rows(None)?;
+        if let Some(old) = made_for(&rows, |id| case.incident.is_called(id)) {
+            return Ok(End::Left(format!(
+                "not rotated: it is the successor that was made for {old}, where an earlier run put it; if it leaked, \
+                 let `stanch revoke` end it"
+            )));
+        }
         self.begin(case)?;
         if let Some(end) = self.go_on(case, rotation)? {
             return Ok(end);

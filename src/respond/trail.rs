@@ -98,6 +98,15 @@ pub(super) fn trail(rows: &[Row]) -> Trail {
     trail
 }
 
+/// The incident as whose successor a token was made, by this ledger. `is` tells the token by its fingerprint.
+pub(super) fn made_for(rows: &[Row], is: impl Fn(Fingerprint) -> bool) -> Option<&str> {
+    let made = |row: &&Row| {
+        let detail: Value = serde_json::from_str(&row.detail).unwrap_or(Value::Null);
+        row.step.starts_with(ROTATE) && detail["successor"].as_str().and_then(Fingerprint::parse).is_some_and(&is)
+    };
+    rows.iter().find(made).map(|row| row.incident.as_str())
+}
+
 /// The successor of a dead token that was made, or may have been, and of which it is not known that every place has it:
 /// in a sentence, if there is one, with the way out.
 pub(super) fn lost(rows: &[Row]) -> Option<String> {

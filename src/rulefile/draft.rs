@@ -4,8 +4,9 @@ use toml::Spanned;
 
 use super::dialect::translate;
 use super::error::{At, Error, without_values};
-use super::schema::{RawAllowlist, RawRule};
-use crate::rule::{Allowlist, Condition, Confidence, Pattern, ProofKind, RegexTarget, Rule, Severity};
+use super::expression;
+use super::schema::{RawAllowlist, RawRequired, RawRule};
+use crate::rule::{Allowlist, Condition, Confidence, Pattern, ProofKind, RegexTarget, Required, Rule, Severity};
 use crate::secret::Fingerprint;
 
 /// A text and the name under which messages speak of it.
@@ -14,6 +15,8 @@ pub(crate) struct Source<'t> {
     pub text: &'t str,
     /// Our own file: not checked at run time but by tests, and its allowlists are marked.
     pub ours: bool,
+    /// What betterleaks alone knows and cannot be honoured is passed over.
+    pub lenient: bool,
 }
 
 impl Source<'_> {
@@ -63,6 +66,12 @@ impl Source<'_> {
         Pattern::new(ours).map_err(|error| self.bad_regex(go, 0, why(&error)))
     }
 
+    /// One of Go's patterns in an expression.
+    fn regex_in(&self, expression: &Spanned<String>, go: &str) -> Result<Pattern, Error> {
+        let ours = translate(go).map_err(|refused| self.bad_regex(expression, 0, refused.what))?;
+        Pattern::new(ours).map_err(|error| self.bad_regex(expression, 0, why(&error)))
+    }
+
     /// One of `words`, or the error that lists them.
     pub fn word<T: Copy>(
         &self,
@@ -102,6 +111,10 @@ pub(super) struct Draft {
     confidence: Option<Confidence>,
     severity: Option<Severity>,
     allowlists: Vec<Allowlist>,
+    /// With where each is named.
+    pub required: Vec<(Required, At)>,
+    /// Keys that are passed over.
+    pub ignored: Vec<&'static str>,
     raw: RawRule,
 }
 
@@ -111,10 +124,6 @@ impl Draft {
         let id = raw.id.as_ref().clone();
         if id.trim().is_empty() || id.chars().any(char::is_control) {
             return Err(Error::Id { at });
-        }
-        if let Some(required) = raw.required.first() {
-            let why = "rules that need other rules nearby are not supported";
-            return Err(Error::NotHonoured { at: source.at(required), key: "required", why });
         }
         let given = |text: &&Spanned<String>| !text.as_ref().is_empty();
         let regex = raw.regex.as_ref().filter(given);
@@ -128,17 +137,23 @@ impl Draft {
             let why = "the allowlist of a rule speaks of that rule alone";
             return Err(Error::NotHonoured { at: source.at(target), key: "targetRules", why });
         }
+        let mut allowlists = lists.iter().map(|list| allowlist(source, list)).collect::<Result<Vec<_>, _>>()?;
+        let mut ignored = foreign(source, &raw)?;
+        let filter = filter(source, "filter", raw.filter.as_ref(), Some(&id), &mut ignored)?;
+        allowlists.extend(filter.1);
         Ok(Draft {
             id,
             at,
             regex,
             secret_group,
             path,
-            entropy,
+            entropy: entropy.into_iter().chain(filter.0).reduce(f64::max),
             proof: source.word("proof", raw.proof.as_ref(), &words(ProofKind::ALL, ProofKind::as_str))?,
             confidence: source.word("confidence", raw.confidence.as_ref(), &words(&CONFIDENCES, Confidence::as_str))?,
             severity: source.word("severity", raw.severity.as_ref(), &words(&SEVERITIES, Severity::as_str))?,
-            allowlists: lists.iter().map(|list| allowlist(source, list)).collect::<Result<_, _>>()?,
+            allowlists,
+            ignored,
+            required: raw.required.iter().map(|one| required(source, one)).collect(),
             raw,
         })
     }
@@ -174,7 +189,82 @@ impl Draft {
         append(&mut rule.keywords, raw.keywords.iter().map(|word| word.to_lowercase()));
         append(&mut rule.tags, raw.tags.iter().cloned());
         rule.allowlists.extend(self.allowlists.iter().cloned());
+        for (required, _) in &self.required {
+            rule.required.retain(|known| known.rule != required.rule);
+            rule.required.push(required.clone());
+        }
     }
+}
+
+/// The keys of betterleaks' that say something about a rule which has no meaning here.
+fn foreign(source: &Source<'_>, raw: &RawRule) -> Result<Vec<&'static str>, Error> {
+    let given = |text: &&Spanned<String>| !text.as_ref().trim().is_empty();
+    let asked = |flag: &&Spanned<bool>| *flag.as_ref();
+    let keys = [
+        (
+            "validate",
+            raw.validate.as_ref().filter(given).map(|it| source.at(it)),
+            "tokens are inspected in another way",
+        ),
+        (
+            "specificity",
+            raw.specificity.as_ref().map(|it| source.at(it)),
+            "which rule says more is decided in another way",
+        ),
+        (
+            "tokenEfficiency",
+            raw.token_efficiency.as_ref().filter(asked).map(|it| source.at(it)),
+            "how words are told from secrets is decided in another way",
+        ),
+    ];
+    let mut ignored = Vec::new();
+    for (key, at, why) in keys {
+        match at {
+            Some(at) if !source.lenient => {
+                return Err(Error::Foreign { at, key, rule: Some(raw.id.as_ref().clone()), why });
+            }
+            Some(_) => ignored.push(key),
+            None => {}
+        }
+    }
+    Ok(ignored)
+}
+
+/// The least entropy and the allowlists that say what an expression says.
+pub(super) fn filter(
+    source: &Source<'_>,
+    key: &'static str,
+    said: Option<&Spanned<String>>,
+    rule: Option<&String>,
+    ignored: &mut Vec<&'static str>,
+) -> Result<(Option<f64>, Vec<Allowlist>), Error> {
+    let Some(said) = said.filter(|text| !text.as_ref().trim().is_empty()) else { return Ok((None, Vec::new())) };
+    // How much of a secret is chance, a list for all rules cannot ask.
+    let read = expression::read(said.as_ref()).filter(|filter| rule.is_some() || filter.entropy.is_none());
+    let Some(read) = read else {
+        if source.lenient {
+            ignored.push(key);
+            return Ok((None, Vec::new()));
+        }
+        let why = "it is more than alternatives of entropy, matchesAny and containsAny";
+        return Err(Error::Foreign { at: source.at(said), key, rule: rule.cloned(), why });
+    };
+    let list = |list: &expression::List| {
+        let regexes = list.regexes.iter().map(|go| source.regex_in(said, go)).collect::<Result<Vec<_>, Error>>()?;
+        let description = format!("{key} of the rule file");
+        Ok(match list.target {
+            None => Allowlist { description, paths: regexes, ..Allowlist::default() },
+            Some(regex_target) => Allowlist { description, regexes, regex_target, ..Allowlist::default() },
+        })
+    };
+    let lists = read.lists.iter().filter(|list| !list.regexes.is_empty()).map(list).collect::<Result<_, Error>>()?;
+    Ok((read.entropy, lists))
+}
+
+fn required(source: &Source<'_>, raw: &RawRequired) -> (Required, At) {
+    let RawRequired { id, within_lines, within_columns } = raw;
+    let required = Required { rule: id.as_ref().clone(), within_lines: *within_lines, within_columns: *within_columns };
+    (required, source.at(id))
 }
 
 const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];

@@ -140,6 +140,21 @@ pub enum Error {
         /// Why.
         why: &'static str,
     },
+    /// A key of betterleaks' that cannot be honoured.
+    #[error(
+        "{at}: `{key}` of {} cannot be honoured: {why}. Remove it, or ignore all such keys with --lenient",
+        rule.as_ref().map_or("the file".to_owned(), |id| format!("rule `{}`", id.escape_debug()))
+    )]
+    Foreign {
+        /// Where.
+        at: At,
+        /// The key.
+        key: &'static str,
+        /// The rule, unless the key speaks of all.
+        rule: Option<String>,
+        /// Why.
+        why: &'static str,
+    },
     /// `extend.useDefault` and `extend.path` together, which gitleaks refuses too.
     #[error("{at}: extend.path and extend.useDefault exclude each other. Keep one; the file at path may use the other")]
     ExtendBoth {

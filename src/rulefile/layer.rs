@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::draft::{Draft, why};
+use super::draft::{Draft, Source, why};
 use super::error::{At, Error};
 use super::names::{nearest, ours};
-use super::{RuleFile, parse};
-use crate::rule::{Rule, RuleSet, compile};
+use super::{RuleFile, read};
+use crate::rule::{Required, Rule, RuleSet, compile};
 
 /// A rule set, and what the user should know about how it came to be.
 #[derive(Debug, Default)]
@@ -34,7 +34,13 @@ pub(super) enum Under<'r> {
 }
 
 /// Reads `path` and what it extends; `chain` holds the files on the way here.
-pub(super) fn load(path: &Path, under: Under<'_>, chain: &mut Vec<PathBuf>, from: Option<At>) -> Result<Loaded, Error> {
+pub(super) fn load(
+    path: &Path,
+    under: Under<'_>,
+    lenient: bool,
+    chain: &mut Vec<PathBuf>,
+    from: Option<At>,
+) -> Result<Loaded, Error> {
     let fail = |source| Error::Read { path: path.to_owned(), source };
     let real = path.canonicalize().map_err(fail)?;
     if let Some(at) = from {
@@ -47,11 +53,11 @@ pub(super) fn load(path: &Path, under: Under<'_>, chain: &mut Vec<PathBuf>, from
     }
     chain.push(real);
     let text = std::fs::read_to_string(path).map_err(fail)?;
-    let mut file = parse(&text, &path.display().to_string())?;
+    let mut file = read(&Source { name: &path.display().to_string(), text: &text, ours: false, lenient })?;
     let mut base = match file.extend.path.take() {
         Some((next, at)) => {
             let next = path.parent().unwrap_or(Path::new("")).join(next);
-            load(&next, under, chain, Some(at))?
+            load(&next, under, lenient, chain, Some(at))?
         }
         None => match under {
             Under::All(rules) => Loaded { rules: rules.clone(), ..Loaded::default() },
@@ -74,16 +80,18 @@ impl RuleFile {
         let mut notes = self.notes;
         let mut rules: BTreeMap<String, Rule> =
             base.rules.into_iter().map(|rule| (rule.id.clone(), Arc::unwrap_or_clone(rule))).collect();
+        let mut disabled = Vec::new();
         for id in &self.extend.disabled {
             let known = known(&rules, id);
             if known.is_empty() {
                 notes.push(format!("disabledRules: there is no rule `{}` to disable", id.escape_debug()));
             }
-            known.iter().for_each(|id| drop(rules.remove(id)));
+            disabled.extend(known.iter().filter_map(|id| rules.remove(id)));
         }
         for draft in &self.drafts {
             lay(draft, &mut rules, self.extends, &mut notes)?;
         }
+        keep_required(&mut rules, disabled);
         if !self.ours {
             self.drafts.iter().try_for_each(|draft| check(draft, &rules))?;
         }
@@ -154,6 +162,32 @@ fn check(draft: &Draft, rules: &BTreeMap<String, Rule>) -> Result<(), Error> {
             let at = draft.secret_group.as_ref().map_or_else(at, |(_, at)| at.clone());
             return Err(Error::Group { at, id, group: rule.secret_group, groups });
         }
+        draft.required.iter().try_for_each(|(required, at)| check_required(rule, required, at, rules))?;
     }
     Ok(())
+}
+
+/// A rule that needs what nothing finds would find nothing, and look clean.
+fn check_required(rule: &Rule, required: &Required, at: &At, rules: &BTreeMap<String, Rule>) -> Result<(), Error> {
+    let at = || at.clone();
+    let Some(other) = rules.get(&required.rule) else {
+        let nearest = nearest(&required.rule, rules.keys());
+        return Err(Error::UnknownRule { at: at(), id: required.rule.clone(), nearest });
+    };
+    let nowhere = rule.regex.is_empty() || other.regex.is_empty();
+    if nowhere || rule.id == other.id {
+        let why = match nowhere {
+            true => "both rules must have a regex, or nothing tells how near they are",
+            false => "a rule cannot need itself",
+        };
+        return Err(Error::NotHonoured { at: at(), key: "required", why });
+    }
+    Ok(())
+}
+
+/// Puts back those of the rules that were taken out which others require: they are not reported alone.
+fn keep_required(rules: &mut BTreeMap<String, Rule>, out: Vec<Rule>) {
+    let mut set = RuleSet { rules: std::mem::take(rules).into_values().map(Arc::new).collect(), ..RuleSet::default() };
+    set.keep_required(out.into_iter().map(Arc::new));
+    *rules = set.rules.into_iter().map(|rule| (rule.id.clone(), Arc::unwrap_or_clone(rule))).collect();
 }

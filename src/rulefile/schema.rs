@@ -16,6 +16,10 @@ pub(super) struct RawFile {
     #[serde(default, rename = "betterleaksMinVersion")]
     _betterleaks_min_version: Option<String>,
     #[serde(default)]
+    pub prefilter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub filter: Option<Spanned<String>>,
+    #[serde(default)]
     pub extend: RawExtend,
     #[serde(default)]
     pub rules: Vec<RawRule>,
@@ -64,7 +68,16 @@ pub(super) struct RawRule {
     #[serde(default, alias = "allowLists")]
     pub allowlists: Vec<Spanned<RawAllowlist>>,
     #[serde(default)]
-    pub required: Vec<Spanned<RawRequired>>,
+    pub required: Vec<RawRequired>,
+    // Those of betterleaks alone.
+    #[serde(default)]
+    pub filter: Option<Spanned<String>>,
+    #[serde(default)]
+    pub validate: Option<Spanned<String>>,
+    #[serde(default)]
+    pub specificity: Option<Spanned<i64>>,
+    #[serde(default, rename = "tokenEfficiency", alias = "tokenefficiency")]
+    pub token_efficiency: Option<Spanned<bool>>,
     // Ours.
     #[serde(default)]
     pub provider: Option<String>,
@@ -90,16 +103,14 @@ pub(super) struct RawRule {
     pub clean: Option<Vec<String>>,
 }
 
-/// Read so that a mistake in it is told apart from the key itself, which cannot be honoured yet.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRequired {
-    #[serde(rename = "id")]
-    _id: String,
+    pub id: Spanned<String>,
     #[serde(default, rename = "withinLines", alias = "withinlines")]
-    _within_lines: Option<u64>,
+    pub within_lines: Option<u64>,
     #[serde(default, rename = "withinColumns", alias = "withincolumns")]
-    _within_columns: Option<u64>,
+    pub within_columns: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -100,7 +100,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (rule("secretGroup = -1"), "own.toml:4:15: invalid value: integer `-1`"),
         (rule("proof = 'crc'"), "own.toml:4:9: proof cannot be `crc`. Use one of: github-crc32,"),
         (rule("confidence = 'High'"), "own.toml:4:14: confidence cannot be `High`"),
-        (rule("[[rules.required]]\nid = 'b'"), "own.toml:4:1: `required` cannot be honoured"),
+        (rule("[[rules.required]]\nid = 'b'"), "own.toml:5:6: there is no rule `b`"),
         (rule("[[rules.allowlists]]"), "own.toml:4:1: this allowlist allows nothing"),
         (rule("[[rules.allowlists]]\npaths = ['a']\ncondition = 'xor'"), "own.toml:6:13: condition cannot be `xor`"),
         (rule("[[rules.allowlists]]\npaths = ['a', 'b(']"), "own.toml:5:16: this regex cannot be used: unclosed group"),
@@ -162,7 +162,7 @@ fn extending_the_default_means_our_rules() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("g.toml");
     std::fs::write(&path, text).unwrap();
-    let loaded = load(&path, ready).unwrap();
+    let loaded = load(&path, ready, false).unwrap();
     assert!(loaded.rules.get("github-pat").is_none());
     assert_eq!(loaded.notes.len(), 3, "{:?}", loaded.notes);
     // A list whose rules are all unknown must not become one for all rules.
@@ -184,18 +184,18 @@ fn files_extend_files_next_to_them_two_deep() {
     write(directory.path(), "sub/b.toml", &rule("b", "../c.toml"));
     let last =
         write(directory.path(), "c.toml", "[[rules]]\nid='c'\nregex='c'\n[[rules]]\nid='a'\nregex='z'\ntags=['t']");
-    let loaded = load(&first, ready).unwrap();
+    let loaded = load(&first, ready, false).unwrap();
     let ids: Vec<_> = loaded.rules.rules.iter().map(|rule| (rule.id.as_str(), rule.regex.as_str())).collect();
     assert_eq!(ids, [("a", "a"), ("b", "b"), ("c", "c")]);
     assert_eq!(loaded.rules.get("a").unwrap().tags, ["t"]);
 
     write(directory.path(), "c.toml", &rule("c", "a.toml"));
-    assert!(matches!(load(&first, ready), Err(Error::ExtendCycle { .. })));
+    assert!(matches!(load(&first, ready, false), Err(Error::ExtendCycle { .. })));
     write(directory.path(), "c.toml", &rule("c", "d.toml"));
     write(directory.path(), "d.toml", "[[rules]]\nid='d'\nregex='d'");
-    assert!(matches!(load(&first, ready), Err(Error::ExtendDepth { .. })));
+    assert!(matches!(load(&first, ready, false), Err(Error::ExtendDepth { .. })));
     std::fs::remove_file(last).unwrap();
-    assert!(matches!(load(&first, ready), Err(Error::Read { .. })));
+    assert!(matches!(load(&first, ready, false), Err(Error::Read { .. })));
 }
 
 #[test]
@@ -206,10 +206,10 @@ fn a_file_lies_over_the_rules_it_is_added_to() {
         "more.toml",
         "[[rules]]\nid='own'\nregex='own'\n[[rules]]\nid='github-pat'\ntags=['t']",
     );
-    let both = extend(with_examples(), &path).unwrap();
+    let both = extend(with_examples(), &path, false).unwrap();
     assert_eq!(both.rules.rules.len(), with_examples().rules.len() + 1);
     assert!(both.rules.get("github-pat").unwrap().tags.contains(&"t".to_owned()));
-    assert!(matches!(load(&path, ready), Err(Error::EmptyRule { .. })));
+    assert!(matches!(load(&path, ready, false), Err(Error::EmptyRule { .. })));
 }
 
 #[test]

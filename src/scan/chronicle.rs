@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::compose::Kinship;
 use super::filter::masked;
 use super::history::{Found, Request};
 use super::suspect::{Place, Suspect};
@@ -77,17 +78,19 @@ impl<'s> Chronicle<'s> {
             })
             .collect();
         all.sort_by(|one, other| one.0.cmp(&other.0));
+        let kinship = Kinship::of(&plan.rules);
         for (origin, provenance, suspects) in all {
             let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
             let places = places(&provenance, &commits);
-            for suspect in suspects {
+            let applies = |suspect: &Suspect| {
                 let wanted = suspect.rule.path.as_ref();
                 let is_at =
                     |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
-                if wanted.is_none() || places.iter().any(is_at) {
-                    tell(suspect.finding(plan, origin.clone(), &places, Some(provenance.clone())));
-                }
-            }
+                wanted.is_none() || places.iter().any(is_at)
+            };
+            let finding = |suspect: Suspect| suspect.finding(plan, origin.clone(), &places, Some(provenance.clone()));
+            let findings = suspects.into_iter().filter(applies).map(finding).collect();
+            kinship.whole(findings).into_iter().for_each(&mut *tell);
         }
     }
 

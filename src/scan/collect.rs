@@ -44,6 +44,15 @@ impl Collector {
         std::mem::take(&mut self.limited)
     }
 
+    /// Up to where everything was found once the chunk was searched: the end of what it answers for, or where a text begins
+    /// that is kept.
+    pub(super) fn pending(&self, chunk: &Chunk<'_>) -> Position {
+        match &self.held {
+            Some(held) if !held.given_up => forward(held.start, held.encoding, &held.bytes[..held.lead]),
+            _ => forward(chunk.start, chunk.encoding, &chunk.bytes[..chunk.own.end]),
+        }
+    }
+
     /// Takes in a chunk, in which texts begin at `cut` that need their rest; gives what was found in one that ends in it.
     pub(super) fn chunk<'d>(
         &mut self,
@@ -119,7 +128,6 @@ impl Held {
         let packed = |one: &&Candidate<'_>| {
             (self.lead..end).contains(&one.span.start)
                 && one.wrapping.layers.iter().any(|layer| matches!(layer, Layer::Gzip | Layer::Zlib))
-                && !one.rule.skip_report
         };
         let mut suspects = Vec::new();
         for one in candidates.iter().filter(packed) {

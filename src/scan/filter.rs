@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::compose::Kinship;
 use super::snippet::redacted;
 use crate::detect::open::{Open, Openings};
 use crate::detect::{Candidate, Detector, Scratch, Where, pattern, settle};
@@ -18,6 +19,8 @@ pub struct Filter<'d> {
     scratch: Scratch,
     openings: Openings,
     confidence: Confidence,
+    /// A stream does not wait for the other half of a key: each half is replaced wherever it stands.
+    kinship: Kinship,
     /// What was passed on last, and what waits.
     buffer: Vec<u8>,
     /// Up to here the buffer was passed on.
@@ -32,7 +35,9 @@ impl<'d> Filter<'d> {
     /// Replaces what `detector`'s rules find with at least this confidence.
     pub fn new(detector: &'d Detector, confidence: Confidence) -> Result<Self, pattern::Error> {
         let (scratch, openings) = (detector.scratch(), Openings::new(detector.rules())?);
-        Ok(Filter { detector, scratch, openings, confidence, buffer: Vec::new(), passed: 0, decided: 0, replaced: 0 })
+        let kinship = Kinship::of(detector.rules());
+        let buffer = Vec::new();
+        Ok(Filter { detector, scratch, openings, confidence, kinship, buffer, passed: 0, decided: 0, replaced: 0 })
     }
 
     /// Takes what came next in the stream, and passes on what is decided.
@@ -61,7 +66,7 @@ impl<'d> Filter<'d> {
         let mut candidates =
             self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Passing);
         candidates.retain(|one| one.span.end > self.passed);
-        candidates.retain(|one| one.confidence >= self.confidence && !one.rule.skip_report);
+        candidates.retain(|one| one.confidence >= self.confidence && self.kinship.wants(one.rule));
         // A match may be final while another one around it is open: then it waits, and so does its secret.
         let waiting = candidates.iter().filter(|one| one.matched.start >= open.decided).map(|one| one.span.start);
         let mut limit = waiting.fold(open.held, usize::min);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{Cache, Recalled};
 use super::chronicle::Chronicle;
+use super::compose::Kinship;
 use super::object::{Searcher, too_much};
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan, Watch, scan_files};
@@ -261,11 +262,10 @@ fn scan_names(
     let origin = Origin::Stream { name };
     let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), Some(text.len() as u64));
     let places = [Place { path: None, commit: None }];
-    for suspect in suspects.expect("reading from memory does not fail") {
-        if suspect.rule.path.is_none() {
-            tell(suspect.finding(plan, origin.clone(), &places, None));
-        }
-    }
+    let suspects = suspects.expect("reading from memory does not fail").into_iter();
+    let anywhere = suspects.filter(|suspect| suspect.rule.path.is_none());
+    let findings = anywhere.map(|suspect| suspect.finding(plan, origin.clone(), &places, None)).collect();
+    Kinship::of(&plan.rules).whole(findings).into_iter().for_each(tell);
     Coverage { bytes: text.len() as u64, skips: names.skips, ..Coverage::default() }
 }
 

@@ -26,6 +26,7 @@ use crate::summary::{Note, Summary};
 mod cache;
 mod chronicle;
 mod collect;
+mod compose;
 pub mod filter;
 pub mod history;
 mod known;

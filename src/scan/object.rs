@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, sync_ch
 use std::time::Duration;
 
 use super::collect::Collector;
+use super::compose::{Composer, Kinship};
 use super::log::{self, Log};
 use super::packed::Ears;
 use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
 use super::told::Told;
 use super::{Outcome, Plan, Watch};
-use crate::chunk::{Chunk, MARGIN};
+use crate::chunk::{Chunk, MARGIN, Position};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::decode::{Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, settle};
@@ -47,6 +48,7 @@ pub(super) struct Searcher<'p> {
     scratch: Scratch,
     /// Rules that speak of files by their path alone.
     by_path: Vec<Arc<Rule>>,
+    kinship: Arc<Kinship>,
     buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
@@ -66,6 +68,7 @@ impl<'p> Searcher<'p> {
             watch,
             scratch: detector.scratch(),
             by_path,
+            kinship: Kinship::of(&plan.rules).into(),
             buffer: Buffer::default(),
             log: None,
             collector: Collector::default(),
@@ -158,7 +161,8 @@ impl<'p> Searcher<'p> {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
         self.collector = Collector::default();
-        let mut told = Told::default();
+        let kinship = self.kinship.clone();
+        let (mut told, mut composer) = (Told::default(), Composer::new(&kinship));
         let path = path(origin);
         let path = path.as_deref();
         let named = self.named(origin);
@@ -172,7 +176,9 @@ impl<'p> Searcher<'p> {
             let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
-            let mut findings: Vec<Finding> = made.collect();
+            let made = made.collect();
+            let mut findings =
+                composer.take(made, before(chunk, chunk.own.start).offset, || self.collector.pending(chunk));
             self.log = log;
             self.watch.bytes.fetch_add(told.fresh(chunk), Relaxed);
             findings.retain(|finding| told.is_new(finding));
@@ -181,6 +187,11 @@ impl<'p> Searcher<'p> {
             }
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        let mut rest = composer.finish();
+        rest.retain(|finding| told.is_new(finding));
+        if !rest.is_empty() {
+            emit(Outcome { findings: rest, ..Outcome::default() });
+        }
         self.buffer = buffer;
         ended
     }
@@ -210,6 +221,7 @@ impl<'p> Searcher<'p> {
             self.detector.candidates(&mut self.scratch, bytes, &(0..0), place);
             self.detector.unwrapped(&mut self.scratch, bytes, place, true)
         });
+        suspects.retain(|suspect| self.kinship.wants(&suspect.rule));
         self.limited |= self.collector.limited();
         if let Some(log) = log {
             let normalised = log.normaliser.normalised();
@@ -231,7 +243,7 @@ impl<'p> Searcher<'p> {
         join(&mut candidates, wrapped.candidates);
         let mut so_far = (0, chunk.start);
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
-            if candidate.rule.skip_report {
+            if !self.kinship.wants(candidate.rule) {
                 continue;
             }
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
@@ -268,8 +280,14 @@ impl<'p> Searcher<'p> {
             ControlFlow::Continue(())
         });
         self.buffer = buffer;
+        self.kinship.prune(&mut suspects);
         ended.map(|_| suspects)
     }
+}
+
+/// Where the chunk's byte `at` stands.
+fn before(chunk: &Chunk<'_>, at: usize) -> Position {
+    forward(chunk.start, chunk.encoding, &chunk.bytes[..at])
 }
 
 /// The path that rules and allowlists ask about: of a member, behind its archive's.

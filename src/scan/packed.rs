@@ -8,8 +8,9 @@ use super::Outcome;
 use super::object::{Searcher, unread};
 use super::suspect::Suspect;
 use crate::coverage::{Coverage, Skip, Why};
+use crate::finding::Fact;
 use crate::origin::Origin;
-use crate::source::unpack::{self, HEAD, Packing};
+use crate::source::unpack::{self, HEAD, Images, LIST, Packing};
 
 /// What was found in a member of an archive in a git object, by the member's name.
 pub(super) type InMember = (String, Vec<Suspect>);
@@ -37,9 +38,11 @@ impl Searcher<'_> {
             (Ok(_), Some(packing)) => match file.seek(SeekFrom::Start(0)) {
                 Ok(_) => {
                     let (depth, name) = (self.depth(), member_of(origin));
+                    let mut archive = Archive::new(ears);
                     let unpacked = unpack::contents(packing, file, size, depth, &mut |member, content| {
-                        self.member(&name, member, content, ears)
+                        self.member(&name, member, content, &mut archive)
                     });
+                    archive.finish();
                     return self.failed(origin, unpacked, ears);
                 }
                 Err(error) => (Err(error), None),
@@ -75,8 +78,11 @@ impl Searcher<'_> {
         ears: &mut Ears<'_>,
     ) {
         let depth = self.depth().max(1);
-        let unpacked =
-            unpack::streamed(packing, input, depth, &mut |member, content| self.member(name, member, content, ears));
+        let mut archive = Archive::new(ears);
+        let unpacked = unpack::streamed(packing, input, depth, &mut |member, content| {
+            self.member(name, member, content, &mut archive)
+        });
+        archive.finish();
         self.failed(origin, unpacked, ears);
     }
 
@@ -85,11 +91,16 @@ impl Searcher<'_> {
         name: &dyn Fn(&str) -> Origin,
         member: &str,
         content: io::Result<&mut dyn Read>,
-        ears: &mut Ears<'_>,
+        archive: &mut Archive<'_, '_>,
     ) -> ControlFlow<()> {
         let origin = name(member);
-        let ended = content.and_then(|content| self.read(&origin, content, None, ears.emit));
-        self.account(&origin, ended, None, ears.coverage);
+        let mut list = archive.images.see(member).then(Vec::new);
+        let ended = content.and_then(|content| {
+            let mut content = Copied { content, copy: &mut list };
+            self.read(&origin, &mut content, None, &mut |outcome| archive.take(member, outcome))
+        });
+        list.iter().for_each(|list| archive.images.read(member, list));
+        self.account(&origin, ended, None, archive.ears.coverage);
         if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -103,17 +114,78 @@ impl Searcher<'_> {
     pub(super) fn packed_suspects(&mut self, packing: Packing, object: &[u8]) -> (Vec<InMember>, Vec<(String, Skip)>) {
         let (mut found, mut skips) = (Vec::new(), Vec::new());
         let nowhere = Origin::Stream { name: String::new() };
-        let mut file = io::Cursor::new(object);
+        let (mut file, mut images) = (io::Cursor::new(object), Images::default());
         let read = unpack::contents(packing, &mut file, object.len() as u64, self.depth(), &mut |name, content| {
-            match content.and_then(|content| self.suspects(content, None)) {
+            let mut list = images.see(name).then(Vec::new);
+            let searched = content.and_then(|content| self.suspects(&mut Copied { content, copy: &mut list }, None));
+            list.iter().for_each(|list| images.read(name, list));
+            match searched {
                 Ok(suspects) if suspects.is_empty() => {}
                 Ok(suspects) => found.push((name.to_owned(), suspects)),
                 Err(error) => skips.push((name.to_owned(), super::object::unread(&nowhere, &error))),
             }
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
+        for (name, suspects) in &mut found {
+            let facts = facts(&images, name);
+            suspects.iter_mut().for_each(|suspect| suspect.facts.extend(facts.iter().cloned()));
+        }
         skips.extend(read.err().map(|error| (String::new(), super::object::unread(&nowhere, &error))));
         (found, skips)
+    }
+}
+
+/// Keeps what was found in layers of images until it is known what they are.
+struct Archive<'a, 'e> {
+    ears: &'a mut Ears<'e>,
+    images: Images,
+    held: Vec<(String, Outcome)>,
+}
+
+impl<'a, 'e> Archive<'a, 'e> {
+    fn new(ears: &'a mut Ears<'e>) -> Self {
+        Archive { ears, images: Images::default(), held: Vec::new() }
+    }
+
+    fn take(&mut self, member: &str, outcome: Outcome) {
+        match self.held.is_empty() && !Images::may_be_in_layer(member) {
+            true => (self.ears.emit)(outcome),
+            false => self.held.push((member.to_owned(), outcome)),
+        }
+    }
+
+    fn finish(self) {
+        for (member, mut outcome) in self.held {
+            let facts = facts(&self.images, &member);
+            outcome.findings.iter_mut().for_each(|finding| finding.facts.extend(facts.iter().cloned()));
+            (self.ears.emit)(outcome);
+        }
+    }
+}
+
+/// What a place in an image tells.
+fn facts(images: &Images, member: &str) -> Vec<Fact> {
+    let Some(layer) = images.layer(member) else { return Vec::new() };
+    let deleted = layer.deleted_in.map(|layer| Fact { name: "image.deleted_in", value: layer });
+    [Fact { name: "image.layer", value: layer.name }].into_iter().chain(deleted).collect()
+}
+
+/// Copies what is read, as long as it may be a list of layers.
+struct Copied<'c> {
+    content: &'c mut dyn Read,
+    copy: &'c mut Option<Vec<u8>>,
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = self.content.read(space)?;
+        if let Some(copy) = self.copy {
+            copy.extend_from_slice(&space[..len]);
+            if copy.len() > LIST || !matches!(copy.first(), None | Some(b'{' | b'[')) {
+                *self.copy = None;
+            }
+        }
+        Ok(len)
     }
 }
 

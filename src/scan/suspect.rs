@@ -130,6 +130,7 @@ impl Suspect {
             verdict,
             facts: self.facts,
             evidence: self.judgement.map_or_else(Vec::new, |judgement| judgement.evidence),
+            companions: Vec::new(),
             inspected: None,
         }
     }

@@ -13,9 +13,13 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 mod archive;
 mod contents;
+mod image;
 mod pdf;
+mod pyc;
+mod sqlite;
 
 pub use contents::{Show, contents, streamed};
+pub use image::{Images, LIST};
 
 use super::remote::Unread;
 
@@ -63,6 +67,10 @@ pub enum Packing {
     Rpm,
     /// Compressed streams in a document.
     Pdf,
+    /// A database of SQLite: rows of values.
+    Sqlite,
+    /// Compiled Python: constants between the bytes that say what they are.
+    Pyc,
     /// A format whose members are not read.
     Foreign(&'static str),
 }
@@ -75,7 +83,7 @@ impl Packing {
 }
 
 /// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 15] = [
+const MAGIC: [(&[u8], Packing); 16] = [
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
     (b"\xfd7zXZ\0", Packing::Xz),
@@ -89,6 +97,8 @@ const MAGIC: [(&[u8], Packing); 15] = [
     (b"070707", Packing::Cpio),
     (b"\xed\xab\xee\xdb", Packing::Rpm),
     (b"%PDF-", Packing::Pdf),
+    (b"SQLite format 3\0", Packing::Sqlite),
+    // sevenz-rust2 takes as much memory as a header says (0.20.2), and its newer versions need Rust 1.93.
     (b"7z\xbc\xaf\x27\x1c", Packing::Foreign("7z")),
     (b"Rar!\x1a\x07", Packing::Foreign("rar")),
 ];
@@ -100,6 +110,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         // These begin as text may.
         Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
         Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
+        None if pyc::is_pyc(head) => Some(Packing::Pyc),
         None => archive::is_tar(head).then_some(Packing::Tar),
         found => found,
     }

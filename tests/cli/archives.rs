@@ -244,3 +244,117 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
         assert!(by_path(&report).contains_key(path), "{path}: {:?}", found(&report));
     }
 }
+
+/// A container image of three layers: the first has three secrets, the second deletes one file, the third hides a directory.
+/// Each with the names of its layers.
+fn images(token: &dyn Fn(u64) -> String) -> Vec<(&'static str, Vec<u8>, [String; 3])> {
+    let line = |seed: u64| format!("key = {}\n", token(seed)).into_bytes();
+    let first = tar(&[("etc/app.conf", &line(1)), ("srv/old/a.conf", &line(2)), ("etc/kept.conf", &line(3))]);
+    let layers = [first, tar(&[("etc/.wh.app.conf", b""), ("x", &line(4))]), tar(&[("srv/old/.wh..wh..opq", b"")])];
+    let digest = |content: &[u8]| Fingerprint::of_strong(content).to_string().repeat(2);
+    let blob = |content: &[u8]| format!("blobs/sha256/{}", digest(content));
+    let packed = [gzip(&layers[0]), zstd(&layers[1]), layers[2].clone()];
+    let digests = [0, 1, 2].map(|at| format!("sha256:{}", digest(&packed[at])));
+    let oci = serde_json::json!({ "schemaVersion": 2, "config": { "digest": "sha256:00" },
+        "layers": digests.iter().map(|digest| serde_json::json!({ "digest": digest, "size": 1 })).collect::<Vec<_>>() });
+    let oci = oci.to_string();
+    let index =
+        serde_json::json!({ "manifests": [{ "digest": format!("sha256:{}", digest(oci.as_bytes())) }] }).to_string();
+    // The blobs stand before what says what they are, the upper layers first.
+    let names = [0, 1, 2].map(|at| blob(&packed[at]));
+    let oci = tar(&[
+        (&names[2], &packed[2]),
+        (&names[1], &packed[1]),
+        (&names[0], &packed[0]),
+        (&blob(oci.as_bytes()), oci.as_bytes()),
+        ("index.json", index.as_bytes()),
+    ]);
+    let saved = serde_json::json!([{ "Config": "c.json", "RepoTags": ["app:1"], "Layers": &names }]).to_string();
+    let newer = tar(&[
+        (&names[0], &packed[0]),
+        (&names[1], &packed[1]),
+        (&names[2], &packed[2]),
+        ("manifest.json", saved.as_bytes()),
+    ]);
+    let older = ["aa", "bb", "cc"].map(|name| format!("{name}/layer.tar"));
+    let saved = serde_json::json!([{ "Config": "c.json", "RepoTags": null, "Layers": &older }]).to_string();
+    let legacy = tar(&[
+        ("manifest.json", saved.as_bytes()),
+        (&older[0], &layers[0]),
+        (&older[1], &layers[1]),
+        (&older[2], &layers[2]),
+    ]);
+    vec![
+        ("oci.tar", oci.clone(), digests.clone()),
+        ("oci.tgz", gzip(&oci), digests.clone()),
+        ("saved.tar", newer, digests),
+        ("legacy.tar", legacy, older),
+    ]
+}
+
+#[test]
+fn what_is_in_an_image_names_its_layer_and_the_one_that_deletes_it() {
+    let all = images(&pat);
+    let (tree, _) = Tree::git(&[]);
+    for (name, bytes, _) in &all {
+        tree.write(name, bytes);
+    }
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
+        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
+    };
+    git(&["add", "."]);
+    git(&["commit", "-qm", "add"]);
+    for report in [tree.json(&[]), tree.json(&["--history"])] {
+        assert_eq!(skips(&report), []);
+        for (name, _, layers) in &all {
+            let expected = [
+                ("etc/app.conf", 1, &layers[0], Some(&layers[1])),
+                ("srv/old/a.conf", 2, &layers[0], Some(&layers[2])),
+                ("etc/kept.conf", 3, &layers[0], None),
+                ("x", 4, &layers[1], None),
+            ];
+            for (path, seed, layer, deleted) in expected {
+                let is_it = |finding: &&Value| {
+                    let place = finding["path"].as_str().unwrap();
+                    place.starts_with(name)
+                        && place.ends_with(&format!("!/{path}"))
+                        && finding["fingerprint"] == fingerprint(&pat(seed))
+                };
+                let found: Vec<&Value> = findings(&report).iter().filter(is_it).collect();
+                assert_eq!(found.len(), 1, "{name} {path}: {:?}", self::found(&report));
+                assert_eq!(found[0]["properties"]["image.layer"], **layer, "{name} {path}");
+                let by = &found[0]["properties"]["image.deleted_in"];
+                assert_eq!(by.as_str(), deleted.map(String::as_str), "{name} {path}");
+            }
+        }
+    }
+    let [first, second, _] = &all[3].2;
+    tree.scan(&["legacy.tar"]).exits(1).prints(&format!("image: in layer {first}; layer {second} deletes the file"));
+    let stream = tree.with_stdin(&["scan", "--format", "json", "-"], &all[0].1).json();
+    let of_stream = findings(&stream).iter().filter(|finding| finding["properties"]["image.deleted_in"].is_string());
+    assert_eq!(of_stream.count(), 2);
+}
+
+#[test]
+fn what_is_in_a_7z_is_not_read_and_never_clean() {
+    let seven = b"7z\xbc\xaf\x27\x1c\0\x04and so on";
+    let (tree, _) = Tree::git(&[]);
+    tree.write("a.7z", seven);
+    tree.write("b.zip", zip(&[("in/c.7z", seven), ("d", b"nothing")]));
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
+        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
+    };
+    git(&["add", "."]);
+    git(&["commit", "-qm", "add"]);
+    let named = |ran: Ran| skips(&ran.json()).into_iter().filter(|(_, why)| why == "unknown-packing").count();
+    let args = ["scan", "--format", "json"];
+    assert_eq!(named(tree.run(&args).exits(3)), 2);
+    assert_eq!(named(tree.run(&[&args[..], &["--history"]].concat()).exits(3)), 2);
+    assert_eq!(named(tree.with_stdin(&[&args[..], &["-"]].concat(), seven).exits(3)), 1);
+    tree.scan(&["a.7z"]).exits(3).prints("7z archives are not read");
+    tree.scan(&["--accept-skip", "unknown-packing"]).exits(0);
+}

@@ -112,7 +112,9 @@ fn what_of_gitleaks_cannot_be_honoured_is_an_error() {
         (".gitleaks.toml", "[[rules]]\nid = 'a'\nregex = 'a_[0-9]{9}'\n[[rules.required]]\nid = 'b'\n"),
         ("leak", "x"),
     ]);
-    tree.scan(&["."]).exits(2).says(".gitleaks.toml:4:");
+    tree.scan(&["."]).exits(2).says(".gitleaks.toml:5:6: there is no rule `b`");
+    tree.write(".gitleaks.toml", "[extend]\nurl = 'https://example.org/rules.toml'\n");
+    tree.scan(&["."]).exits(2).says(".gitleaks.toml:2:7: `extend.url` cannot be honoured");
 }
 
 #[test]
@@ -160,4 +162,53 @@ fn a_generic_rule_yields_to_one_that_knows_the_token() {
     let found = tree.json(&["a"]);
     let rules: Vec<_> = findings(&found).iter().map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect();
     assert_eq!(rules, ["own"]);
+}
+
+const BETTERLEAKS: &str = r#"
+betterleaksMinVersion = "1.0.0"
+prefilter = '''matchesAny(get(attributes, "path", ""), [`(?:^|/)vendor/`])'''
+
+[[rules]]
+id = "acme-key"
+regex = '''\b(acme_[0-9a-f]{8})\b'''
+keywords = ["acme_"]
+filter = '''
+entropy(finding["secret"]) <= 3.0
+|| containsAny(finding["secret"], ["0000"])
+|| matchesAny(finding["line"], [`# made up$`])
+'''
+"#;
+
+#[test]
+fn filters_of_betterleaks_say_what_they_say() {
+    let tree = Tree::with(&[
+        (".betterleaks.toml", BETTERLEAKS),
+        ("found", "acme_0123abcd"),
+        ("dull", "acme_aaaaaaaa"),
+        ("zeros", "acme_0000bd1f"),
+        ("line", "acme_0123abcd # made up"),
+        ("vendor/a", "acme_0123abcd"),
+    ]);
+    assert_eq!(by_path(&tree.json(&["."])), [("found".to_owned(), 1)].into());
+}
+
+#[test]
+fn what_of_betterleaks_cannot_be_honoured_is_an_error_or_passed_over_on_request() {
+    for (key, said) in [
+        ("filter = '''\nfinding[\"secret\"] == \"x\"'''", "`filter` of rule `acme-key` cannot be honoured"),
+        ("validate = 'http.get(\"https://example.org\")'", "`validate` of rule `acme-key` cannot be honoured"),
+        ("specificity = 3", "`specificity` of rule `acme-key`"),
+        ("tokenEfficiency = true", "`tokenEfficiency` of rule `acme-key`"),
+    ] {
+        let rules = format!("[[rules]]\nid = 'acme-key'\nregex = 'acme_[0-9a-f]{{8}}'\nkeywords = ['acme_']\n{key}\n");
+        let tree = Tree::with(&[("rules.toml", &rules), ("leak", "acme_0123abcd")]);
+        tree.scan(&["--rules", "rules.toml", "leak"]).exits(2).says("rules.toml:5:").says(said).says("--lenient");
+        let name = key.split(' ').next().unwrap();
+        let ran = tree.scan(&["--rules", "rules.toml", "--lenient", "leak"]).exits(1);
+        ran.says(&format!("rules.toml: `{name}` is ignored (--lenient) in 1 rules: acme-key"));
+    }
+    let tree =
+        Tree::with(&[(".betterleaks.toml", "filter = 'true'\n[extend]\nuseDefault = true\n"), ("leak", &pat(1))]);
+    tree.scan(&["."]).exits(2).says(".betterleaks.toml:1:10: `filter` of the file cannot be honoured");
+    tree.scan(&["--lenient", "."]).exits(1).says("`filter` of the file is ignored (--lenient)");
 }

@@ -7,7 +7,8 @@ use super::*;
 fn every_leak_of_every_rule_is_found_in_a_tree() {
     let tree = Tree::new();
     let mut wanted = Vec::new();
-    for rule in &RULES.rules {
+    // Those that need another rule nearby are in `composite`.
+    for rule in RULES.rules.iter().filter(|rule| !rule.is_apart()) {
         let press = Press::new(rule).unwrap();
         for (number, leak) in (0..).zip(&rule.leaks) {
             let name = format!("{}/{number}", rule.id);

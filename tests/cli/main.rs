@@ -3,6 +3,8 @@
 
 mod archives;
 mod bad_input;
+mod carriers;
+mod composite;
 mod config;
 mod cutting;
 mod docs;

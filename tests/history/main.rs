@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod cache;
+mod composite;
 mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};

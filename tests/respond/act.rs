@@ -139,8 +139,74 @@ fn one_bad_token_does_not_save_the_others() {
     forge.trouble("/credentials/revoke", Reply::json(422, r#"{"message":"Validation Failed"}"#), false, 1);
     let (_, ends) = respond(&to("github", &forge.server), cases, &policy(""), &path, &mut |_, _| ());
     assert!(ends.iter().all(|(_, end)| matches!(end, End::Closed(_))), "{ends:?}");
-    assert_eq!(forge.server.count("POST /credentials/revoke"), 4);
+    // All, which is refused, then one half after the other.
+    assert_eq!(forge.server.count("POST /credentials/revoke"), 3);
     assert!(tokens.iter().all(|token| forge.ended(token) == 1));
+}
+
+#[test]
+fn the_bad_token_is_found_by_halves_and_not_by_asking_for_each() {
+    let (_dir, path) = temp();
+    let cases: Vec<Incident> = (0..16).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+    let tokens: Vec<String> = cases.iter().map(text).collect();
+    let (bad, forge) = (tokens[5].clone(), Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (inner, spoils) = (forge.clone(), bad.clone());
+    let server = crate::server::Server::start(move |got| match got.path() {
+        "/credentials/revoke" if got.body.contains(&spoils) => Reply::json(422, "{}"),
+        _ => inner.serve(got),
+    });
+    let (_, ends) = respond(&to("github", &server), cases, &policy(""), &path, &mut |_, _| ());
+    let failed: Vec<_> = ends.iter().filter(|(_, end)| !matches!(end, End::Closed(_))).collect();
+    assert!(matches!(&failed[..], [(_, End::Failed(why))] if why.contains("422")), "{failed:?}");
+    // Of 16: four refusals on the way to the bad one, itself, and the four other halves.
+    assert_eq!(server.count("POST /credentials/revoke"), 9);
+    assert!(tokens.iter().filter(|token| **token != bad).all(|token| forge.ended(token) == 1));
+    assert!(forge.is_live(&bad));
+}
+
+#[test]
+fn a_token_that_worked_elsewhere_is_not_dead_because_somebody_else_does_not_know_it() {
+    let (_dir, path) = temp();
+    let case = incident(&github_token("ghp_"), Kind::GithubPat);
+    let forge = Forge::with(&[&text(&case)]);
+    forge.trouble("/credentials/revoke", Reply::json(403, "{}"), false, usize::MAX);
+    assert!(matches!(run(&to("github", &forge.server), &case, &path), End::Failed(_)));
+    // The same ledger, but another configuration: who is asked now never saw it.
+    let other = Forge::with(&[]);
+    for _ in 0..2 {
+        let end = run(&to("github", &other.server), &case, &path);
+        assert!(
+            matches!(&end, End::Left(why) if why.contains("where it worked") && why.contains(&forge.server.url)),
+            "{end:?}"
+        );
+    }
+    let rows = ledger(&path).rows(None).unwrap();
+    assert!(!rows.iter().any(|row| row.event == "closed"));
+    // Where both may be asked, it is found again.
+    forge.trouble("nothing", Reply::json(403, "{}"), false, 0);
+    let both = door(&(host("github", &other.server.url, "") + &host("github", &forge.server.url, "")));
+    assert!(matches!(run(&both, &case, &path), End::Closed(_)));
+    assert_eq!(forge.ended(&text(&case)), 1);
+}
+
+#[test]
+fn a_rule_that_holds_back_holds_what_nobody_can_tell_the_scopes_of() {
+    let case = incident(&github_token("ghp_"), Kind::GithubPat);
+    let http = to("github", &Forge::with(&[]).server);
+    let verb = |said: Inspection, rest: &str| {
+        let policy = policy(&format!("[[respond.rule]]\nscope = \"admin:org\"\n{rest}"));
+        let cases = [plan::Case { incident: case.clone(), said }];
+        let step = plan::make(&cases, &policy, &http.hosts).steps.remove(0);
+        (matches!(step.verb, Verb::Revoke(_)), step.confirm)
+    };
+    let (person, ignore) = ("action = \"revoke\"\nconfirm = \"person\"", "action = \"ignore\"");
+    for said in [Inspection::unknown("a timeout"), Inspection::limited("may not ask")] {
+        assert_eq!(verb(said.clone(), person), (true, plan::Confirm::Person));
+        assert!(!verb(said, ignore).0);
+    }
+    // Who tells what it may do, and does not name the scope, is believed.
+    assert_eq!(verb(Inspection::live(), person), (true, plan::Confirm::Option));
+    assert!(verb(Inspection::live(), ignore).0);
 }
 
 #[test]

@@ -165,6 +165,22 @@ fn tokens_come_by_standard_input_and_never_as_arguments() {
             assert!(output.status.code() == Some(2) && said.contains("stanch revoke -"), "{words:?} {said}");
         }
     }
+    // Whatever it was meant for, and whoever would repeat it: the parser, or the message of a file that is not there.
+    let inline = format!("--kind={token}");
+    for words in [
+        &[token.as_str()][..],
+        &["inspect", "--config", &token],
+        &["inspect", &inline],
+        &["revoke", "--ledger", &token, "-"],
+        &["rotate", "--successor-file", &token, "."],
+        &["task", &token],
+        &["incidents", "show", &token],
+        &["incidents", "settle", &token, "--reason", "x"],
+        &["scan", &token],
+    ] {
+        let output = home.run(words, "");
+        assert!(output.status.code() == Some(2) && text(&output).contains("looks like a token"), "{words:?}");
+    }
     home.holds_nothing_of(&token);
     home.holds_nothing_of(&long);
 }

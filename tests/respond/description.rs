@@ -48,11 +48,16 @@ impl Description {
 }
 
 fn valid(schema: &Value, value: &Value, story: &str) {
+    if let Err(error) = fits(schema, value) {
+        panic!("{story}: {error}");
+    }
+}
+
+/// Whether a value is as a JSON schema wants it; what is wrong if it is not.
+pub fn fits(schema: &Value, value: &Value) -> Result<(), String> {
     let mut compiler = boon::Compiler::new();
     compiler.add_resource("mem://schema", schema.clone()).unwrap();
     let mut schemas = boon::Schemas::new();
     let index = compiler.compile("mem://schema", &mut schemas).unwrap();
-    if let Err(error) = schemas.validate(value, index) {
-        panic!("{story}: {error}");
-    }
+    schemas.validate(value, index).map_err(|error| error.to_string())
 }

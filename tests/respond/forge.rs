@@ -67,6 +67,11 @@ impl Forge {
         self.state.lock().unwrap().lag = questions;
     }
 
+    /// Answers for a server that stands in front of this one.
+    pub fn serve(&self, got: &Got) -> Reply {
+        self.state.lock().unwrap().serve(got)
+    }
+
     /// How often a token was ended.
     pub fn ended(&self, token: &str) -> usize {
         self.state.lock().unwrap().ended.iter().filter(|it| *it == token).count()

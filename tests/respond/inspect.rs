@@ -344,6 +344,26 @@ fn runners_jobs_oauth_and_deploy_tokens_have_their_own_questions() {
 }
 
 #[test]
+fn a_deploy_token_is_not_dead_because_a_name_beside_it_is_not_its_own() {
+    let server = Server::start(|got| match got.headers["authorization"].trim_start_matches("Basic ") {
+        // `ci-bot:` and so on, in base64.
+        coded if coded.starts_with("Y2ktYm90O") => Reply::json(200, r#"{"token":"eyJ"}"#),
+        _ => Reply::json(401, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#),
+    });
+    let state = |users: &[&str]| {
+        let mut case = incident(&format!("gldt-{}", noise(20)), Kind::GitlabDeploy);
+        case.hints.users = users.iter().map(|&user| user.to_owned()).collect();
+        ask(&to("gitlab", &server), &case).liveness.as_str()
+    };
+    assert_eq!(state(&["jane"]), "dead");
+    assert_eq!(state(&["jane", "joe"]), "unknown");
+    assert_eq!(state(&["jane", "ci-bot"]), "live");
+    let before = server.log().len();
+    assert_eq!(state(&["a", "b", "c", "d", "e"]), "unknown");
+    assert_eq!(server.log().len() - before, 3, "failures are counted by whoever guards the registry");
+}
+
+#[test]
 fn an_administrator_is_asked_about_what_cannot_tell_of_itself() {
     let server = Server::start(|got| match got.line().as_str() {
         "POST /api/v4/admin/token" => {

@@ -143,6 +143,22 @@ fn beside_a_living_token_nothing_is_ended_before_the_new_one_is_there() {
 }
 
 #[test]
+fn a_successor_that_the_next_run_finds_is_not_rotated() {
+    for (case, how) in cases() {
+        let mut scene = Scene::new(case);
+        assert!(matches!(scene.run(), End::Closed(_)), "{how}");
+        let new = scene.house.living().remove(0);
+        scene.case = Incident { hints: scene.case.hints.clone(), ..incident(&new, scene.case.kind.unwrap()) };
+        scene.policy = rotates(&scene.house, &scene.case, scene.dir.path());
+        for _ in 0..2 {
+            let end = scene.run();
+            assert!(matches!(&end, End::Left(why) if why.contains("successor that was made for")), "{how}: {end:?}");
+        }
+        assert!(scene.house.is_live(&new) && scene.made() == 1, "{how}");
+    }
+}
+
+#[test]
 fn files_and_programs_take_it_too() {
     let mut scene = Scene::new(cases().remove(0).0);
     let (file, copy) = (scene.dir.path().join("token"), scene.dir.path().join("copy"));
@@ -385,8 +401,15 @@ fn what_got_lost_is_open_until_a_person_settles_it() {
     assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 1);
     let id = Fingerprint::of_strong(token.as_bytes()).to_string();
     assert!(home.incidents(&["list"]).1.starts_with("open"));
-    assert_eq!(home.incidents(&["settle", "00", "--reason", "x"]).0, 2);
-    assert_eq!(home.incidents(&["settle", &id, "--reason", "made another by hand"]).0, 0);
+    for none in ["zz", "../evil"] {
+        assert_eq!(home.incidents(&["settle", none, "--reason", "x"]).0, 2);
+    }
+    assert!(!home.path(".local/state/stanch/evil").exists(), "what is no incident makes no file");
+    let reason = format!("made '{}' by hand", gitlab_token());
+    let (code, said) = home.incidents(&["settle", &id, "--reason", &reason]);
+    assert!(code == 2 && said.contains("looks like a token") && !said.contains("glpat-"), "{said}");
+    assert_eq!(home.incidents(&["settle", &id[..8], "--reason", "made another by hand"]).0, 0);
+    assert!(home.incidents(&["show", &id]).1.contains("settled by a person: made another by hand"));
     let (code, said) = home.stanch("rotate", &words);
     assert_eq!(code, 0, "{said}");
     assert!(home.incidents(&["list"]).1.starts_with("closed"));

@@ -372,6 +372,37 @@ fn a_webhook_is_sent_once_and_its_address_stays_secret() {
 }
 
 #[test]
+fn a_chat_is_called_by_nobody_who_names_a_file() {
+    let desk = Server::start(|_| Reply::json(200, "{}"));
+    let config = host("webhook", &desk.url, "credential = { env = \"HOOK\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\n", desk.url);
+    let (setup, mut case) = (Setup::new(&config), case());
+    case.incident.places[0].origin = "<!channel> <https://evil.test|here> @all".to_owned();
+    case.said.holder = Some("<!here>".to_owned());
+    setup.open(&case).unwrap();
+    let message: Value = serde_json::from_str(&desk.log()[0].body).unwrap();
+    let text = message["text"].as_str().unwrap();
+    assert!(!text.contains(['<', '>']) && !text.contains("@all") && text.contains("&lt;!here&gt;"), "{text}");
+}
+
+#[test]
+fn a_task_that_was_opened_again_is_closed_again() {
+    let (desk, case) = (Desk::new(), case());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    let id = case.incident.id.to_string();
+    for _ in 0..2 {
+        setup.open(&case).unwrap();
+        assert!(desk.issues()[0].open);
+        let mut ledger = ledger(&setup.path());
+        ledger.note(&id, stanch::ledger::Event::Closed, &json!({})).unwrap();
+        let mut sync = || once::sync(&setup.board(), &mut ledger, &id, None).unwrap().closed;
+        assert_eq!((sync(), sync()), (1, 0));
+        assert!(!desk.issues()[0].open);
+    }
+    assert_eq!(desk.issues().len(), 1);
+}
+
+#[test]
 fn a_tracker_in_trouble_is_named() {
     for (reply, expected) in [
         (Reply::json(401, "{}"), "not accepted"),

@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path, places: &Places) -> Result<Read, Error> {
         return Ok(Read { known, foreign: Some(tool) });
     }
     let name = path.display().to_string();
-    Ok(Read { known: parse(&Source { name: &name, text, ours: false })?, foreign: None })
+    Ok(Read { known: parse(&Source { name: &name, text, ours: false, lenient: false })?, foreign: None })
 }
 
 fn parse(source: &Source<'_>) -> Result<Vec<Known>, Error> {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn parsed(text: &str) -> Result<Vec<Known>, Error> {
-        parse(&Source { name: "b.toml", text, ours: false })
+        parse(&Source { name: "b.toml", text, ours: false, lenient: false })
     }
 
     proptest! {

@@ -15,7 +15,7 @@ fn tree(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn load_text(name: &str, text: &str) -> Result<Config, Error> {
-    load(&tree(&[(name, text)]).path().join(name))
+    load(&tree(&[(name, text)]).path().join(name), false)
 }
 
 fn ids(config: &Config) -> Vec<&str> {
@@ -50,7 +50,7 @@ fingerprints = ["ba7816bf8f01cfea414140de5dae2223"]
 #[test]
 fn every_key_reaches_the_run() {
     let root = tree(&[(".stanch.toml", EVERY_KEY), ("own.toml", "[[rules]]\nid='own'\nregex='own'")]);
-    let config = load(&root.path().join(".stanch.toml")).unwrap();
+    let config = load(&root.path().join(".stanch.toml"), false).unwrap();
     assert_eq!(
         config.scan,
         ScanDefaults {
@@ -131,7 +131,7 @@ fn the_nearest_directory_wins_and_ours_within_one() {
 fn a_link_that_leads_nowhere_is_not_passed_over() {
     let root = tree(&[(".git", "")]);
     std::os::unix::fs::symlink("nowhere", root.path().join(".stanch.toml")).unwrap();
-    assert!(matches!(for_target(root.path(), None), Err(Error::Read { .. })));
+    assert!(matches!(for_target(root.path(), None, false), Err(Error::Read { .. })));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_gitleaks_file_without_rules_does_not_search_for_nothing() {
 #[test]
 fn without_files_the_built_in_rules_are_used() {
     let root = tree(&[(".git", "")]);
-    let config = for_target(root.path(), None).unwrap();
+    let config = for_target(root.path(), None, false).unwrap();
     assert_eq!(config.rules.rules.len(), builtin::ready().rules.len());
     assert_eq!((config.source, config.rules.ignores.len()), (None, 0));
 }
@@ -179,7 +179,7 @@ fn ignore_files_beside_the_target_and_in_the_root_are_read() {
     let all = ignores(&root.path().join("a/b/f.txt")).unwrap();
     let expected = [Ignore::Fingerprint(Fingerprint::of_strong(b"abc")), place("x", 1), place("src/a.rs", 3)];
     assert_eq!(all, expected);
-    assert_eq!(for_target(root.path(), None).unwrap().rules.ignores, [place("src/a.rs", 3)]);
+    assert_eq!(for_target(root.path(), None, false).unwrap().rules.ignores, [place("src/a.rs", 3)]);
 }
 
 #[test]
@@ -203,9 +203,9 @@ fn ignore_lines_are_read_or_refused() {
 #[test]
 fn rules_of_the_command_line_are_added_and_chosen() {
     let root = tree(&[(".git", ""), ("own.toml", "[[rules]]\nid='own'\nregex='own'")]);
-    let mut config = for_target(root.path(), None).unwrap();
+    let mut config = for_target(root.path(), None, false).unwrap();
     config.keep_rules(&[]).unwrap();
-    config.add_rules(&root.path().join("own.toml")).unwrap();
+    config.add_rules(&root.path().join("own.toml"), false).unwrap();
     assert_eq!(config.rules.rules.len(), builtin::ready().rules.len() + 1);
     let said = config.keep_rules(&["onw".into()]).unwrap_err().to_string();
     assert!(said.starts_with("there is no rule `onw`"), "{said}");
@@ -238,7 +238,7 @@ proptest! {
     fn a_file_with_one_byte_changed_never_panics(at in 0..EVERY_KEY.len(), byte in 32u8..127) {
         let mut text = EVERY_KEY.as_bytes().to_vec();
         text[at] = byte;
-        if let Ok(text) = String::from_utf8(text) && let Err(error) = load_ours(Path::new("c.toml"), &text) {
+        if let Ok(text) = String::from_utf8(text) && let Err(error) = load_ours(Path::new("c.toml"), &text, false) {
             let said = error.to_string();
             prop_assert!(said.starts_with("c.toml:") || said.contains("cannot read this rule file"), "{said}");
         }

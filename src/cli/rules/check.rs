@@ -18,6 +18,7 @@ use crate::report::escape::terminal;
 use crate::rule::{Confidence, Rule, RuleSet};
 use crate::rulefile;
 use crate::secret::Fingerprint;
+use crate::shape::{self, Dear};
 
 /// Seeds that every example is tried with.
 const SEEDS: u64 = 3;
@@ -28,6 +29,9 @@ pub(in crate::cli) struct Args {
     /// Rule files, each with what it extends; without any, the built-in rules
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
@@ -36,9 +40,12 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         sets.push(("built-in".to_owned(), builtin::with_examples()));
     }
     for path in &args.paths {
-        let loaded = rulefile::load(path, builtin::with_examples)?;
+        let loaded = rulefile::load(path, builtin::with_examples, args.lenient)?;
         loaded.notes.iter().for_each(|note| message::warning(note));
-        sets.push((path.display().to_string(), loaded.rules));
+        let shown = path.display().to_string();
+        let notes = notes(&loaded.rules).into_iter();
+        notes.for_each(|note| message::warning(&format!("{}: {}", terminal(&shown), terminal(&note))));
+        sets.push((shown, loaded.rules));
     }
     let mut exit = Exit::Clean;
     for (name, rules) in sets {
@@ -54,6 +61,23 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
         exit = exit.and(if faults.is_empty() { Exit::Clean } else { Exit::Found });
     }
     Ok(exit)
+}
+
+/// What makes rules slower than they need be: no fault, but worth a change.
+fn notes(rules: &RuleSet) -> Vec<String> {
+    let text = |rule: &Rule| match shape::dear(&rule.regex, &rule.keywords)? {
+        Dear::Unanchored => Some(
+            "not every match has one of its keywords in it, so it is tried on every byte of everything. Give each \
+             alternative a keyword, or make it a rule of its own"
+                .to_owned(),
+        ),
+        Dear::Alternative(number) => Some(format!(
+            "alternative {number} of its regex has no run of 18 letters and digits near its keyword, so the keyword is looked for \
+             everywhere. Make it a rule of its own"
+        )),
+    };
+    let rules = rules.rules.iter().filter(|rule| !rule.regex.is_empty());
+    rules.filter_map(|rule| Some(format!("{}: {}", rule.id, text(rule)?))).collect()
 }
 
 /// What is wrong with the rules, one sentence each. No sentence holds a token, or an example: a user's may be live.
@@ -106,9 +130,11 @@ fn wrong_paths(rule: &Rule) -> Vec<String> {
         .collect()
 }
 
-/// Something found, as far as it matters here.
+/// Something found, as far as it matters here. What a rule requires is not asked for: each is proven on its own regex.
 struct Hit {
     rule: String,
+    /// It is judged together with something else.
+    apart: bool,
     confidence: Confidence,
     span: Range<usize>,
 }
@@ -139,8 +165,12 @@ impl Bench {
             (candidate.span.start as u64..candidate.span.end as u64, candidate.rule, &candidate.proof)
         });
         found.retain(|candidate| !self.allows(candidate, bytes));
-        let hit =
-            |found: Candidate<'_>| Hit { rule: found.rule.id.clone(), confidence: found.confidence, span: found.span };
+        let hit = |found: Candidate<'_>| Hit {
+            apart: found.rule.is_apart(),
+            rule: found.rule.id.clone(),
+            confidence: found.confidence,
+            span: found.span,
+        };
         found.into_iter().map(hit).collect()
     }
 
@@ -178,7 +208,7 @@ fn leaks(all: &Bench, alone: &Bench, press: &Press<'_>, rule: &Rule, example: &s
     for seed in 0..SEEDS {
         let text = expanded(press, example, seed)?;
         for (bench, company) in [(alone, "by the rule alone"), (all, "in the company of all rules")] {
-            let hits = bench.hits(&text);
+            let hits = together(bench.hits(&text), rule);
             let sure = hits.iter().filter(|hit| hit.confidence >= due(rule)).count();
             if sure != wanted {
                 let due = due(rule);
@@ -187,6 +217,16 @@ fn leaks(all: &Bench, alone: &Bench, press: &Press<'_>, rule: &Rule, example: &s
         }
     }
     Ok(())
+}
+
+/// The hits without those that stand beside others in the same place.
+fn together(mut hits: Vec<Hit>, rule: &Rule) -> Vec<Hit> {
+    hits.retain(|hit| !hit.apart || hit.rule == rule.id);
+    let own = hits.iter().filter(|hit| hit.rule == rule.id).map(|hit| hit.span.clone());
+    let own: Vec<Range<usize>> = own.filter(|_| rule.is_apart()).collect();
+    let meets = |hit: &Hit| own.iter().any(|span| span.start < hit.span.end && hit.span.start < span.end);
+    hits.retain(|hit| hit.rule == rule.id || !meets(hit));
+    hits
 }
 
 /// Nothing is reported by the rule. A proof that fails makes a look-alike, which is low.

@@ -71,6 +71,9 @@ pub(in crate::cli) struct Search {
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     pub(super) rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long, help_heading = "What is found")]
+    pub(super) lenient: bool,
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     pub(in crate::cli) config: Option<PathBuf>,

@@ -347,7 +347,8 @@ fn once(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
     let (mut kept, mut by_token): (Vec<Candidate<'_>>, HashMap<Fingerprint, Vec<usize>>) = Default::default();
     for one in candidates {
         let known = by_token.entry(Fingerprint::of_strong(&one.token)).or_default();
-        if !known.iter().any(|at| meet(&kept[*at].span, &one.span)) {
+        let is_same = |other: &Candidate<'_>| meet(&other.span, &one.span) && compete(other, &one);
+        if !known.iter().any(|at| is_same(&kept[*at])) {
             known.push(kept.len());
             kept.push(one);
         }
@@ -357,6 +358,11 @@ fn once(mut candidates: Vec<Candidate<'_>>) -> Vec<Candidate<'_>> {
 
 fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start < other.end && other.start < one.end
+}
+
+/// Whether only one of both may be kept: what is judged together with something else stands beside other rules' candidates.
+fn compete(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
+    one.rule.id == other.rule.id || !(one.rule.is_apart() || other.rule.is_apart())
 }
 
 /// Adds what was wrapped to what stands there as it is (already settled): each token in a place once, and of two
@@ -374,9 +380,10 @@ pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
         let met = from..from + plain[from..].iter().take_while(|other| other.span.start < one.span.end).count();
         let known = plain[met.clone()]
             .iter()
+            .filter(|other| compete(other, &one))
             .any(|other| other.token == one.token || (other.rule.id == one.rule.id && rank(other) >= rank(&one)));
         if !known {
-            met.for_each(|at| yields[at] |= rank(&one) > rank(&plain[at]));
+            met.for_each(|at| yields[at] |= compete(&one, &plain[at]) && rank(&one) > rank(&plain[at]));
             added.push(one);
         }
     }

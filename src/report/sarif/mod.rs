@@ -16,6 +16,7 @@ use crate::summary::Summary;
 use self::model::*;
 use self::place::{SRCROOT, artifact};
 use super::common::{self, Results, most_important, short_hash};
+use super::companion::{self, Companion};
 use super::history::date;
 use super::{Header, Out, Report, Style, escape};
 use crate::place::Places;
@@ -227,7 +228,8 @@ fn message(finding: &Finding) -> Text {
     let what = what.trim_end_matches('.');
     let remedy = finding.rule.remedy.trim();
     let said = finding.inspected.as_ref().map(|it| format!(" Inspected: {}.", common::inspected(it)));
-    let said = said.unwrap_or_default();
+    let with = companion::named(finding).map(|with| format!(" With {with}."));
+    let said = said.unwrap_or_default() + &with.unwrap_or_default();
     let text = format!("{what}: {}. {why}{said} {remedy}", finding.redacted);
     let (what, shown) = (escape::markdown(what), escape::code(&finding.redacted));
     let why = escape::markdown(&format!("{why}{said}"));
@@ -284,6 +286,7 @@ fn properties(finding: &Finding) -> ResultProperties {
         secret: finding.redacted.clone(),
         evidence: finding.evidence.iter().map(|one| (one.name, one.weight)).collect(),
         decoded: finding.decoded.clone(),
+        companions: finding.companions.iter().map(Companion::from).collect(),
         liveness: finding.inspected.as_ref().map(|it| it.state.as_str()),
         inspected: finding.inspected.as_ref().map(common::inspected),
         facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),

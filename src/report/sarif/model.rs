@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::super::companion::Companion;
+
 #[derive(Serialize)]
 pub(super) struct Log {
     #[serde(rename = "$schema")]
@@ -182,6 +184,8 @@ pub(super) struct ResultProperties {
     pub secret: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decoded: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<Companion>,
     /// `live`, `live-limited`, `dead` or `unknown`, if somebody was asked, and what was said besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness: Option<&'static str>,

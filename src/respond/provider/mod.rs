@@ -46,6 +46,10 @@ pub fn inspect(http: &Http, incident: &Incident, earlier: Option<&Inspection>) -
         return Inspection::unknown("a refresh token is not asked about, because asking consumes it");
     }
     let hosts = hosts_for(http, incident, kind, earlier);
+    if let (true, Some(url)) = (hosts.is_empty(), earlier.and_then(|it| it.host.as_deref())) {
+        let line = format!("[[host]] provider = \"{}\" base_url = \"{url}\"", kind.services()[0].as_str());
+        return Inspection::unknown(format!("{url}, where it worked, may not be asked any more: allow it with {line}"));
+    }
     if hosts.is_empty() {
         return Inspection::unknown(no_host(kind, &incident.hints));
     }
@@ -74,8 +78,12 @@ pub fn inspect(http: &Http, incident: &Incident, earlier: Option<&Inspection>) -
 }
 
 fn hosts_for<'a>(http: &'a Http, incident: &Incident, kind: Kind, earlier: Option<&Inspection>) -> Vec<&'a Host> {
-    if let Some(host) = earlier.and_then(|it| it.host.as_deref()).and_then(|url| http.hosts.by_base_url(url)) {
-        return vec![host];
+    let before = earlier.and_then(|it| it.host.as_deref().map(|url| (url, it.liveness.is_live())));
+    match before.map(|(url, was_live)| (http.hosts.by_base_url(url), was_live)) {
+        Some((Some(host), _)) => return vec![host],
+        // Whoever else is asked does not know it, which would look like its death.
+        Some((None, true)) => return Vec::new(),
+        _ => {}
     }
     kind.services().iter().flat_map(|&service| http.hosts.of(service, &incident.hints.hosts)).collect()
 }

@@ -131,6 +131,7 @@ impl<'a> Board<'a> {
         match self.host.service {
             Service::Jira => draft::Style::Plain,
             Service::JiraDataCenter => draft::Style::Wiki,
+            Service::Webhook => draft::Style::Chat,
             _ => draft::Style::Markdown,
         }
     }
@@ -207,7 +208,7 @@ impl<'a> Board<'a> {
         };
         // `text` is what Slack and those like it show; the rest is for programs.
         let message = json!({
-            "text": format!("{}\n\n{}", draft.title, draft.body),
+            "text": format!("{}\n\n{}", draft::chat(&draft.title), draft.body),
             "title": draft.title,
             "incident": draft.marker,
             "labels": draft.labels,

@@ -62,7 +62,8 @@ pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Opti
     let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };
     let dead = is_closed(&rows);
     let news = rows[told..].iter().any(|row| row.event == Event::Outcome.as_str() && !is_task(row));
-    let was_closed = rows.iter().any(|row| row.event == Event::Task.as_str() && detail(row)["closed"] == json!(true));
+    // A task that was opened again since is not closed any more.
+    let was_closed = detail(&rows[told])["closed"] == json!(true);
     let mut synced = Synced::default();
     if dead && !was_closed {
         let evidence = rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default();

@@ -21,7 +21,7 @@ pub(super) struct Member {
 /// Is shown a member and its content.
 type Visit<'v> = dyn FnMut(&Member, io::Result<&mut dyn Read>) -> ControlFlow<()> + 'v;
 
-fn corrupt(what: &str) -> io::Error {
+pub(super) fn corrupt(what: &str) -> io::Error {
     io::Error::other(Error::Corrupt(what.to_owned()))
 }
 

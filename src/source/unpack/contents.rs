@@ -1,10 +1,11 @@
 //! Everything that something packed holds, however deep, one stream after the other.
 
-use std::io::{self, Cursor, Read, Seek};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
 use super::archive::{self, Member};
-use super::{Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, stream};
+use super::sqlite::{Database, Pages, View};
+use super::{Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, pyc, stream};
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
@@ -35,6 +36,7 @@ pub fn contents(
             meter.read.set(size);
             unpacker.zip(file, "", depth)
         }
+        Packing::Sqlite => unpacker.sqlite(file, ""),
         _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
     };
     flow.or_else(|error| {
@@ -103,9 +105,14 @@ impl Unpacker<'_, '_> {
             }
             Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
             Packing::Pdf => self.pdf(&kept(input)?, name),
-            Packing::Foreign(format) => {
-                Err(io::Error::other(Error::Unsupported(format!("members of {format} archives are not read"))))
+            Packing::Pyc => {
+                self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
+                Ok(())
             }
+            Packing::Sqlite => self.sqlite(&mut Cursor::new(kept(input)?), name),
+            Packing::Foreign(format) => Err(io::Error::other(Error::Unsupported(format!(
+                "{format} archives are not read; unpack it and scan what is in it"
+            )))),
             _ => {
                 let mut content = self.guarded(decoder(packing, input)?);
                 self.stream(&mut content, name, depth);
@@ -157,6 +164,24 @@ impl Unpacker<'_, '_> {
             let name = if name.is_empty() { stream } else { format!("{name}!/{stream}") };
             self.show(&name, Ok(&mut content));
         }
+        Ok(())
+    }
+}
+
+impl Unpacker<'_, '_> {
+    /// The values of a database, and what no row of it holds.
+    fn sqlite(&mut self, file: &mut dyn Disk, name: &str) -> io::Result<()> {
+        let mut database = match Database::new(file) {
+            Ok(database) => database,
+            Err(error) => {
+                file.seek(SeekFrom::Start(0))?;
+                self.show(name, Ok(&mut &mut *file));
+                return Err(error);
+            }
+        };
+        let values = if name.is_empty() { "values".to_owned() } else { format!("{name}!/values") };
+        self.show(&values, Ok(&mut Pages::new(&mut database, View::Values)));
+        self.show(name, Ok(&mut Pages::new(&mut database, View::Rest)));
         Ok(())
     }
 }
