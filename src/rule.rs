@@ -80,6 +80,8 @@ pub enum ProofKind {
     DataCenter,
     /// A JSON Web Token that decodes somewhere in the token; `exp`, `iss` and others are read.
     Jwt,
+    /// A private key that parses: PEM, OpenPGP, OpenSSH, PuTTY, PKCS#12, age; type, encryption and public half are read.
+    PrivateKey,
 }
 
 impl ProofKind {
@@ -91,6 +93,7 @@ impl ProofKind {
         ProofKind::AtlassianCrc32,
         ProofKind::DataCenter,
         ProofKind::Jwt,
+        ProofKind::PrivateKey,
     ];
 
     /// The word that a rule file says.
@@ -102,6 +105,7 @@ impl ProofKind {
             ProofKind::AtlassianCrc32 => "atlassian-crc32",
             ProofKind::DataCenter => "data-center",
             ProofKind::Jwt => "jwt",
+            ProofKind::PrivateKey => "private-key",
         }
     }
 }
