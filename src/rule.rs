@@ -175,9 +175,9 @@ pub struct Rule {
     pub keywords: Vec<String>,
     /// Least Shannon entropy of the secret in bits per character.
     pub entropy: Option<f64>,
-    /// A secret without a digit is none. Promises that the secret is one run of `[A-Za-z0-9_-]`, which the prefilter
-    /// uses: a rule that goes by its context is tried only near runs with a digit. Of 20 random letters and digits,
-    /// 3 in 100 have no digit, of 40 random hex digits none.
+    /// A secret without a digit is none. Where its pattern shows that a secret is one run of `[A-Za-z0-9_-]`, the
+    /// prefilter uses that: a rule that goes by its context is tried only near runs with a digit. Of 20 random letters
+    /// and digits, 3 in 100 have no digit, of 40 random hex digits none.
     pub requires_digit: bool,
     /// The rule is tried only in files whose path matches.
     pub path: Option<Pattern>,

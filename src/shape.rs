@@ -85,6 +85,9 @@ pub struct Shape {
     pub(crate) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
+    /// Every group is a run of its own, of at least [`RUN`] bytes, and the run that is looked for stands behind the anchor:
+    /// what is asked of the secret may be asked of that run.
+    pub one_run: bool,
 }
 
 /// The syntax tree of a pattern as rules mean it: over bytes, Unicode off.
@@ -131,7 +134,39 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         anchor: anchor.from,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
+        one_run: secrets(hir).iter().all(|secret| is_one_run(secret))
+            && guaranteed_run(&parts).is_some_and(|run| anchor.to < run.from),
     })
+}
+
+fn is_one_run(secret: &Hir) -> bool {
+    secret.properties().minimum_len().is_some_and(|len| len >= RUN) && is_of_run_bytes(secret)
+}
+
+/// What may be the secret of a match: its groups, or all of it.
+fn secrets(hir: &Hir) -> Vec<&Hir> {
+    fn groups<'h>(hir: &'h Hir, out: &mut Vec<&'h Hir>) {
+        match hir.kind() {
+            HirKind::Capture(capture) => out.push(&capture.sub),
+            HirKind::Repetition(repetition) => groups(&repetition.sub, out),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().for_each(|part| groups(part, out)),
+            HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => {}
+        }
+    }
+    let mut out = Vec::new();
+    groups(hir, &mut out);
+    if out.is_empty() { vec![hir] } else { out }
+}
+
+fn is_of_run_bytes(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.iter().all(|byte| is_run_byte(*byte)),
+        HirKind::Class(_) => bytes_of(hir).is_some_and(|bytes| bytes.iter().all(|byte| is_run_byte(*byte))),
+        HirKind::Repetition(repetition) => is_of_run_bytes(&repetition.sub),
+        HirKind::Capture(capture) => is_of_run_bytes(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_of_run_bytes),
+        HirKind::Empty | HirKind::Look(_) => true,
+    }
 }
 
 /// Parts `from..=to` of a concatenation; what is meant begins at most `slack` bytes into part `from`.
@@ -370,7 +405,8 @@ mod tests {
                 run: Some(Near { lead: 0, len: 40, rest: 40 }),
                 lower_case: true,
                 anchor: 0,
-                stencil: None
+                stencil: None,
+                one_run: false,
             }
         );
     }
@@ -394,9 +430,19 @@ mod tests {
                 run: Some(Near { lead: 10, len: 20, rest: 6 }),
                 lower_case: true,
                 anchor: 1,
-                stencil: None
+                stencil: None,
+                one_run: true,
             }
         );
+    }
+
+    #[test]
+    fn a_secret_that_may_have_its_digit_elsewhere_is_not_one_run() {
+        let one = |pattern: &str| of(pattern, &["key"]).unwrap().one_run;
+        assert!(one("key[ =]{1,4}([0-9a-z]{20})") && one("key=(?:([a-f0-9]{18}|[a-z-]{30,40}))"));
+        assert!(!one("key[ =]{1,4}([0-9a-z]{4,12}:[A-Za-z]{32})"), "not of run bytes alone");
+        assert!(!one("key=([0-9a-z]{4,12}) [A-Za-z]{32}"), "the run is another");
+        assert!(!one("key_of_somebody_else=([0-9a-z]{20})"), "the run may be that of the anchor");
     }
 
     #[test]

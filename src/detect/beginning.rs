@@ -34,11 +34,7 @@ impl Beginning {
             return Beginning { lead: 0, first: first_bytes(hir).0 };
         };
         // Without a group that always takes part, the whole match may be the secret.
-        let certain = parts.iter().any(|part| {
-            matches!(part.kind(), HirKind::Capture(capture)
-            if capture.sub.properties().minimum_len().is_some_and(|len| len > 0))
-        });
-        if group == 0 && !certain {
+        if group == 0 && !parts.iter().any(has_group) {
             return Beginning::default();
         }
         let lead = parts[..at].iter().map(|part| part.properties().minimum_len().unwrap_or(0)).sum();
@@ -53,6 +49,17 @@ impl Beginning {
     pub fn at_or_after(&self, bytes: &[u8], start: usize) -> usize {
         let from = bytes.len().min(start + self.lead);
         bytes[from..].iter().position(|&byte| self.first[usize::from(byte)]).map_or(bytes.len(), |at| from + at)
+    }
+}
+
+/// Whether a group takes part in every match, and is not empty.
+fn has_group(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Capture(capture) => capture.sub.properties().minimum_len().is_some_and(|len| len > 0),
+        HirKind::Repetition(repetition) => repetition.min > 0 && has_group(&repetition.sub),
+        HirKind::Concat(parts) => parts.iter().any(has_group),
+        HirKind::Alternation(branches) => branches.iter().all(has_group),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
     }
 }
 

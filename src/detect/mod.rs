@@ -111,7 +111,7 @@ impl Detector {
                     text: text.clone(),
                     lower_case: shape.lower_case,
                     near: shape.run,
-                    digit: rule.requires_digit,
+                    digit: rule.requires_digit && shape.one_run,
                 };
                 let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
                 // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.

@@ -252,4 +252,15 @@ mod tests {
         let of = |text| open(r"(?s)-----BEGIN.{4,200}?END", "-----begin", text);
         assert_eq!(of("x\n-----BEGIN\nxyz\n"), 2);
     }
+
+    /// Who reads a filtered stream sees a line, and a prompt, as soon as it has come.
+    #[test]
+    fn no_rule_of_ours_holds_back_what_is_plain() {
+        for rule in &crate::builtin::ready().rules {
+            let mut openings = Openings::new(&RuleSet { rules: vec![rule.clone()], ..RuleSet::default() }).unwrap();
+            for text in ["all is well here\n> ", "and so it is.\n"] {
+                assert_eq!(openings.look(text.as_bytes(), 0).held, text.len(), "{}: {text:?}", rule.id);
+            }
+        }
+    }
 }
