@@ -15,7 +15,7 @@ use crate::shape::Shape;
 pub enum Confidence {
     /// The checksum fails, or only the context speaks for it.
     Low,
-    /// The shape is right, for kinds that have no checksum.
+    /// The shape is right, for kinds that have no checksum; or a passphrase guards what a proof holds for.
     #[default]
     Medium,
     /// A proof holds.

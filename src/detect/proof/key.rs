@@ -113,7 +113,7 @@ fn looks_made(digits: &[u8]) -> bool {
         && part(u8::is_ascii_uppercase) > 0.25
         && part(u8::is_ascii_lowercase) > 0.2
         && part(u8::is_ascii_digit) > 0.06
-        && rows * 6 < digits.len()
+        && rows * 4 < digits.len()
         && places.len() * 10 > digits.len() * 7
 }
 
