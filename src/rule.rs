@@ -15,7 +15,7 @@ use crate::shape::Shape;
 pub enum Confidence {
     /// The checksum fails, or only the context speaks for it.
     Low,
-    /// The shape is right, for kinds that have no checksum.
+    /// The shape is right, for kinds that have no checksum; or a passphrase guards what a proof holds for.
     #[default]
     Medium,
     /// A proof holds.
@@ -80,6 +80,8 @@ pub enum ProofKind {
     DataCenter,
     /// A JSON Web Token that decodes somewhere in the token; `exp`, `iss` and others are read.
     Jwt,
+    /// A private key that parses: PEM, OpenPGP, OpenSSH, PuTTY, PKCS#12, age; type, encryption and public half are read.
+    PrivateKey,
 }
 
 impl ProofKind {
@@ -91,6 +93,7 @@ impl ProofKind {
         ProofKind::AtlassianCrc32,
         ProofKind::DataCenter,
         ProofKind::Jwt,
+        ProofKind::PrivateKey,
     ];
 
     /// The word that a rule file says.
@@ -102,6 +105,7 @@ impl ProofKind {
             ProofKind::AtlassianCrc32 => "atlassian-crc32",
             ProofKind::DataCenter => "data-center",
             ProofKind::Jwt => "jwt",
+            ProofKind::PrivateKey => "private-key",
         }
     }
 }

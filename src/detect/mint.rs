@@ -10,7 +10,7 @@ use regex_syntax::hir::Hir;
 
 use crate::detect::escape::unescape;
 use crate::detect::evidence::is_credible;
-use crate::detect::proof::{atlassian, github, gitlab, jwt, prove};
+use crate::detect::proof::{atlassian, github, gitlab, jwt, key, prove};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
 use crate::secret::entropy;
@@ -149,6 +149,7 @@ fn seal(rule: &Rule, kind: ProofKind, drawn: &[u8], random: &mut Random) -> Opti
             let signature = token.iter().rposition(|&byte| byte == b'.')? + 1;
             return Some(jwt::make(&token[..prefix], random.below(u64::MAX), &token[signature..]));
         }
+        ProofKind::PrivateKey => return Some(key::make(&token, &mut || random.below(256) as u8)),
     }
     Some(token)
 }

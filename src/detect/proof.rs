@@ -8,9 +8,11 @@ pub(super) mod gitlab;
 
 pub(super) mod jwt;
 
+pub(super) mod key;
+
 pub use super::escape::unescape;
 use crate::finding::{Fact, Proof};
-use crate::rule::ProofKind;
+use crate::rule::{Confidence, ProofKind};
 
 /// What a proof found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +40,18 @@ impl Proven {
     }
 }
 
+impl Proven {
+    /// How sure that makes of it; `None` where nothing is decided. What a passphrase guards is no use without it.
+    pub(super) fn confidence(&self) -> Option<Confidence> {
+        let guarded = || self.facts.iter().any(|fact| fact.name == key::ENCRYPTED && fact.value == "yes");
+        match self.proof {
+            Proof::Holds(_) => Some(if guarded() { Confidence::Medium } else { Confidence::High }),
+            Proof::Fails(_) => Some(Confidence::Low),
+            Proof::Absent => None,
+        }
+    }
+}
+
 /// Proves `token`, escapes already undone. `now` is in seconds since 1970 (UTC), for "expired".
 pub fn prove(kind: ProofKind, token: &[u8], now: i64) -> Proven {
     match kind {
@@ -47,6 +61,7 @@ pub fn prove(kind: ProofKind, token: &[u8], now: i64) -> Proven {
         ProofKind::AtlassianCrc32 => atlassian::crc32(token),
         ProofKind::DataCenter => atlassian::data_center(token),
         ProofKind::Jwt => jwt::web_token(token, now),
+        ProofKind::PrivateKey => key::private_key(token),
     }
 }
 

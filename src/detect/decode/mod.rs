@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{Candidate, Detector, Scratch, Where, settle};
 use crate::finding::Proof;
+use crate::rule::ProofKind;
 use crate::secret::Fingerprint;
 
 mod digits;
@@ -378,10 +379,12 @@ pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
     for one in wrapped {
         let from = plain.partition_point(|other| other.span.end <= one.span.start);
         let met = from..from + plain[from..].iter().take_while(|other| other.span.start < one.span.end).count();
-        let known = plain[met.clone()]
-            .iter()
-            .filter(|other| compete(other, &one))
-            .any(|other| other.token == one.token || (other.rule.id == one.rule.id && rank(other) >= rank(&one)));
+        let known = plain[met.clone()].iter().filter(|other| compete(other, &one)).any(|other| {
+            // A key that a rule reads in base64 is the key in it.
+            let key = other.rule.proof == Some(ProofKind::PrivateKey) && one.rule.proof == other.rule.proof;
+            let same = other.rule.id == one.rule.id || key;
+            other.token == one.token || (same && rank(other) >= rank(&one))
+        });
         if !known {
             met.for_each(|at| yields[at] |= compete(&one, &plain[at]) && rank(&one) > rank(&plain[at]));
             added.push(one);

@@ -20,7 +20,7 @@ mod value;
 pub use sign::{Class, Sign, THRESHOLD};
 
 use crate::finding::Evidence;
-use crate::rule::{Confidence, Rule};
+use crate::rule::{Confidence, ProofKind, Rule};
 use context::Setting;
 
 /// What was found out about a candidate so far, without its path.
@@ -93,7 +93,8 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
 
 /// Whether nothing in the value itself speaks against it, and for a generic rule something for it: so an example must be.
 pub(super) fn is_credible(rule: &Rule, token: &[u8]) -> bool {
-    let Some(class) = class(rule) else { return true };
+    // The lines around a key are prose; one that reads to its end is never weighed.
+    let Some(class) = class(rule).filter(|_| rule.proof != Some(ProofKind::PrivateKey)) else { return true };
     let (mut sum, mut least) = (0, 0);
     value::signs(body(rule, token), &mut |sign, _| {
         sum += sign.weight(class);
