@@ -25,6 +25,9 @@ pub const MAX_MATCH: usize = 8192;
 /// A rule whose anchor may stand further than this before its run is not worth a run: its anchor is searched everywhere.
 const MAX_LEAD: usize = 256;
 
+/// Bytes that most lines do without, and that rules have.
+const RARE: &[u8] = b"@<>{}$%~^|";
+
 /// More spellings of one stretch of a pattern than these are not followed.
 const MAX_SPELLINGS: usize = 64;
 
@@ -85,6 +88,9 @@ pub struct Shape {
     pub(crate) anchor: usize,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
+    /// A byte that stands in every match behind its anchor, and how many bytes behind the first of the anchor's it ends at most.
+    /// Few places have such a byte so near, and looking for one byte is the cheapest search there is.
+    pub needs: Option<(u8, usize)>,
     /// Every group is a run of its own, of at least [`RUN`] bytes, and the run that is looked for stands behind the anchor:
     /// what is asked of the secret may be asked of that run.
     pub one_run: bool,
@@ -134,8 +140,23 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         anchor: anchor.from,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
+        needs: needed(&parts, &anchor),
         one_run: secrets(hir).iter().all(|secret| is_one_run(secret))
             && guaranteed_run(&parts).is_some_and(|run| anchor.to < run.from),
+    })
+}
+
+/// The first rare byte behind the anchor that no match does without.
+fn needed(parts: &[Hir], anchor: &Stretch) -> Option<(u8, usize)> {
+    let before =
+        parts[anchor.from..=anchor.to].iter().try_fold(anchor.slack, |sum, part| Some(sum + max_len(part)?))?;
+    let rests = parts[anchor.to + 1..].iter().scan(Some(before), |sum, part| {
+        *sum = sum.zip(max_len(part)).map(|(sum, len)| sum + len);
+        Some((part, *sum))
+    });
+    rests.map_while(|(part, end)| end.map(|end| (part, end))).find_map(|(part, end)| match bytes_of(part)?.as_slice() {
+        [byte] if RARE.contains(byte) => Some((*byte, end)),
+        _ => None,
     })
 }
 
@@ -434,6 +455,7 @@ mod tests {
                 lower_case: true,
                 anchor: 0,
                 stencil: None,
+                needs: None,
                 one_run: false,
             }
         );
@@ -459,9 +481,21 @@ mod tests {
                 lower_case: true,
                 anchor: 1,
                 stencil: None,
+                needs: None,
                 one_run: true,
             }
         );
+    }
+
+    #[test]
+    fn a_rare_byte_behind_the_anchor_is_needed() {
+        let needs = |pattern: &str| of(pattern, &["://"]).unwrap().needs;
+        assert_eq!(needs("[a-z]{1,9}://[^@ ]{1,60}@[a-z]"), Some((b'@', 64)));
+        assert_eq!(needs("://[^@ ]{1,60}@?[a-z]"), None, "not in every match");
+        assert_eq!(needs("://[^@ ]{1,60}(?:@|=)[a-z]"), None, "or another");
+        assert_eq!(needs("://[^@ ]{1,60}=[a-z]"), None, "not rare");
+        assert_eq!(needs("://[^@ ]+@[a-z]"), None, "anywhere");
+        assert_eq!(needs("@[a-z]{3}://x"), None, "before it");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use memchr::memchr;
 use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::util::syntax;
@@ -85,7 +86,9 @@ impl Pattern {
             true => self.hir().clone(),
             false => shorten(self.hir(), shape.anchor, before, after),
         };
-        let shape = Shape { before: shape.before.min(before), after: shape.after.min(after), ..shape.clone() };
+        // What a match needs may stand beyond.
+        let shape =
+            Shape { before: shape.before.min(before), after: shape.after.min(after), needs: None, ..shape.clone() };
         Pattern {
             hir: OnceLock::from(hir),
             rule: self.rule.clone(),
@@ -109,6 +112,9 @@ impl Pattern {
     pub fn around(&self, memory: &mut Option<Memory>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
         let shape = self.shape.as_ref()?;
         let end = bytes.len().min(at + shape.after);
+        if shape.needs.is_some_and(|(byte, within)| memchr(byte, &bytes[at..end.min(at + within)]).is_none()) {
+            return None;
+        }
         if shape.starts_with_anchor {
             return self.find(memory, bytes, at..end, Anchored::Yes);
         }
