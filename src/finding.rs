@@ -28,6 +28,13 @@ pub enum Proof {
     Absent,
 }
 
+impl Proof {
+    /// Whether it holds.
+    pub fn holds(&self) -> bool {
+        matches!(self, Proof::Holds(_))
+    }
+}
+
 /// One thing that speaks for or against a finding that no proof decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {

@@ -217,14 +217,15 @@ impl Detector {
             return None;
         }
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
-        let (proof, skip, facts) =
-            proven.map_or((Proof::Absent, 0, Vec::new()), |proven| (proven.proof, proven.skip, proven.facts));
+        let (proof, skip, facts, most) = proven.map_or((Proof::Absent, 0, Vec::new(), Confidence::High), |proven| {
+            (proven.proof, proven.skip, proven.facts, proven.most)
+        });
         let judgement = match proof {
             Proof::Holds(_) => None,
             Proof::Fails(_) | Proof::Absent => evidence::judge(rule, bytes, &hit.matched, &hit.secret, ahead),
         };
         let confidence = match proof {
-            Proof::Holds(_) => Confidence::High,
+            Proof::Holds(_) => most,
             Proof::Fails(_) => Confidence::Low,
             Proof::Absent => judgement.as_ref().map_or(rule.confidence, |one| one.confidence(rule.confidence)),
         };
