@@ -24,7 +24,7 @@ pub enum Proof {
     Holds(String),
     /// The kind has a checksum and this token's is wrong: a look-alike, a placeholder, a typing error.
     Fails(String),
-    /// The kind has nothing that could be checked offline.
+    /// Nothing in it proves it offline, and nothing that was looked for in it speaks against it.
     Absent,
 }
 

@@ -266,6 +266,11 @@ impl Rule {
     pub fn is_strong(&self) -> bool {
         self.random_bits >= STRONG_BITS
     }
+
+    /// The confidence of a finding at best: high where its proof can hold.
+    pub fn best(&self) -> Confidence {
+        if self.proof.is_some_and(ProofKind::can_hold) { Confidence::High } else { self.confidence }
+    }
 }
 
 /// How the conditions of an allowlist combine.

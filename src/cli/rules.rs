@@ -15,7 +15,7 @@ use crate::builtin;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
-use crate::rule::{Confidence, Rule};
+use crate::rule::Rule;
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -142,7 +142,7 @@ impl<'r> Shown<'r> {
             kind: &rule.kind,
             proof: rule.proof.map(|proof| proof.as_str()),
             confidence: rule.confidence.as_str(),
-            highest: if rule.proof.is_some() { Confidence::High } else { rule.confidence }.as_str(),
+            highest: rule.best().as_str(),
             severity: rule.severity.as_str(),
             random_bits: rule.random_bits,
             keywords: &rule.keywords,

@@ -24,7 +24,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 use stanch::builtin::with_examples;
 use stanch::detect::mint::Press;
-use stanch::rule::{Confidence, ProofKind, Rule, RuleSet};
+use stanch::rule::{Confidence, Rule, RuleSet};
 use stanch::secret::Fingerprint;
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ fn pat(number: u64) -> String {
 
 /// What a leak of the rule's is worth: a minted token's proof holds.
 fn due(rule: &Rule) -> Confidence {
-    if rule.proof.is_some_and(ProofKind::can_hold) { Confidence::High } else { rule.confidence }
+    rule.best()
 }
 
 fn fingerprint(token: &str) -> String {

@@ -15,7 +15,7 @@ use crate::detect::{Candidate, Detector, Scratch, Where, settle};
 use crate::exit::Exit;
 use crate::finding::Proof;
 use crate::report::escape::terminal;
-use crate::rule::{Confidence, ProofKind, Rule, RuleSet};
+use crate::rule::{Confidence, Rule, RuleSet};
 use crate::rulefile;
 use crate::secret::Fingerprint;
 
@@ -162,7 +162,7 @@ impl Bench {
 
 /// A minted token's proof holds.
 fn due(rule: &Rule) -> Confidence {
-    if rule.proof.is_some_and(ProofKind::can_hold) { Confidence::High } else { rule.confidence }
+    rule.best()
 }
 
 fn expanded(press: &Press<'_>, example: &str, seed: u64) -> Result<String, String> {

@@ -7,6 +7,8 @@ use super::{Proven, from_base64};
 const PREFIX: &[u8] = b"hvs.";
 /// Bytes of the signature, an HMAC of SHA-256.
 const SIGNED: usize = 32;
+/// A dot and the namespace's id, behind the random part of what is made.
+const NAMESPACE: &[u8] = b".n4mSp";
 /// Letters of the random part.
 const RANDOM: usize = 24;
 
@@ -41,13 +43,20 @@ pub(super) fn varint(rest: &mut &[u8]) -> Option<u64> {
     Some(bytes.iter().rev().fold(0, |number, byte| number << 7 | u64::from(byte & 0x7F)))
 }
 
-/// A signed token.
+/// A signed token of a namespace, as HCP's are: its inner part alone is no short form.
 pub(in crate::detect) fn make(signature: [u8; SIGNED], letters: [u8; RANDOM]) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let letters = letters.map(|byte| ALPHABET[usize::from(byte) % ALPHABET.len()]);
-    let length = (PREFIX.len() + RANDOM) as u8;
-    let raw =
-        [&[0x08, 1, 0x12, SIGNED as u8][..], &signature, &[0x1A, length + 2, 0x0A, length], PREFIX, &letters].concat();
+    let length = (PREFIX.len() + RANDOM + NAMESPACE.len()) as u8;
+    let raw = [
+        &[0x08, 1, 0x12, SIGNED as u8][..],
+        &signature,
+        &[0x1A, length + 2, 0x0A, length],
+        PREFIX,
+        &letters,
+        NAMESPACE,
+    ]
+    .concat();
     [PREFIX, BASE64URL_NOPAD.encode(&raw).as_bytes()].concat()
 }
 
