@@ -24,8 +24,15 @@ pub enum Proof {
     Holds(String),
     /// The kind has a checksum and this token's is wrong: a look-alike, a placeholder, a typing error.
     Fails(String),
-    /// The kind has nothing that could be checked offline.
+    /// Nothing in it proves it offline, and nothing that was looked for in it speaks against it.
     Absent,
+}
+
+impl Proof {
+    /// Whether it holds.
+    pub fn holds(&self) -> bool {
+        matches!(self, Proof::Holds(_))
+    }
 }
 
 /// One thing that speaks for or against a finding that no proof decides.

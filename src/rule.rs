@@ -82,6 +82,28 @@ pub enum ProofKind {
     Jwt,
     /// A private key that parses: PEM, OpenPGP, OpenSSH, PuTTY, PKCS#12, age; type, encryption and public half are read.
     PrivateKey,
+    /// CRC32 of the 37 characters before the last 6, base62: Polar's tokens.
+    PolarCrc32,
+    /// CRC32 of everything before the last `_`, base62, 6 digits: `syt_`, `syr_`; the user's name is read.
+    MatrixCrc32,
+    /// CRC32 of everything before the last `_`, hex, least significant byte first: `glsa_`.
+    GrafanaCrc32,
+    /// CRC32 of the 40 characters before the last 8, lower-case hex: `cfut_`, `cfat_`, `cfk_`.
+    CloudflareCrc32,
+    /// CRC16 (XMODEM) at the end of what base32 encodes: NATS' nkey seeds.
+    NatsCrc16,
+    /// Marvin32 at the end of what base64 encodes, with one of Azure's seeds: the seed tells what the key is for.
+    AzureMarvin32,
+    /// A part of the token is base64 of JSON or of text in a form that is known.
+    Base64,
+    /// Base64 of `user:password`: says what is none, and the user; the password is then judged by evidence.
+    Credentials,
+    /// A macaroon, version 2: PyPI's tokens; whom they are for is read.
+    PypiMacaroon,
+    /// A signed token in Protocol Buffers: Vault's `hvs.CAESI…`.
+    VaultProtobuf,
+    /// The account that an AWS key id belongs to: a fact, no proof.
+    AwsAccount,
 }
 
 impl ProofKind {
@@ -94,7 +116,28 @@ impl ProofKind {
         ProofKind::DataCenter,
         ProofKind::Jwt,
         ProofKind::PrivateKey,
+        ProofKind::PolarCrc32,
+        ProofKind::MatrixCrc32,
+        ProofKind::GrafanaCrc32,
+        ProofKind::CloudflareCrc32,
+        ProofKind::NatsCrc16,
+        ProofKind::AzureMarvin32,
+        ProofKind::Base64,
+        ProofKind::Credentials,
+        ProofKind::PypiMacaroon,
+        ProofKind::VaultProtobuf,
+        ProofKind::AwsAccount,
     ];
+
+    /// Whether it can hold; one that cannot only tells facts, and perhaps what is none.
+    pub fn can_hold(self) -> bool {
+        !matches!(self, ProofKind::Credentials | ProofKind::AwsAccount)
+    }
+
+    /// Whether it can fail, for some token of the kind; one that cannot never lowers the confidence.
+    pub fn can_fail(self) -> bool {
+        !matches!(self, ProofKind::GithubPatSha256 | ProofKind::VaultProtobuf | ProofKind::AwsAccount)
+    }
 
     /// The word that a rule file says.
     pub fn as_str(self) -> &'static str {
@@ -106,6 +149,17 @@ impl ProofKind {
             ProofKind::DataCenter => "data-center",
             ProofKind::Jwt => "jwt",
             ProofKind::PrivateKey => "private-key",
+            ProofKind::PolarCrc32 => "polar-crc32",
+            ProofKind::MatrixCrc32 => "matrix-crc32",
+            ProofKind::GrafanaCrc32 => "grafana-crc32",
+            ProofKind::CloudflareCrc32 => "cloudflare-crc32",
+            ProofKind::NatsCrc16 => "nats-crc16",
+            ProofKind::AzureMarvin32 => "azure-marvin32",
+            ProofKind::Base64 => "base64",
+            ProofKind::Credentials => "credentials",
+            ProofKind::PypiMacaroon => "pypi-macaroon",
+            ProofKind::VaultProtobuf => "vault-protobuf",
+            ProofKind::AwsAccount => "aws-account",
         }
     }
 }
@@ -235,6 +289,11 @@ impl Rule {
     /// Whether nobody could find the secret by trying hashes.
     pub fn is_strong(&self) -> bool {
         self.random_bits >= STRONG_BITS
+    }
+
+    /// The confidence of a finding at best: high where its proof can hold.
+    pub fn best(&self) -> Confidence {
+        if self.proof.is_some_and(ProofKind::can_hold) { Confidence::High } else { self.confidence }
     }
 }
 

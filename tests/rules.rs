@@ -66,7 +66,7 @@ fn generic(rule: &Rule) -> bool {
 
 /// What a leak is worth: a proof that can fail holds for what is minted.
 fn due(rule: &Rule) -> Confidence {
-    if rule.proof.is_some() { Confidence::High } else { rule.confidence }
+    rule.best()
 }
 
 #[test]

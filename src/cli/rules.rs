@@ -15,7 +15,7 @@ use crate::builtin;
 use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
-use crate::rule::{Confidence, ProofKind, Required, Rule};
+use crate::rule::{Required, Rule};
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -148,7 +148,7 @@ impl<'r> Shown<'r> {
             kind: &rule.kind,
             proof: rule.proof.map(|proof| proof.as_str()),
             confidence: rule.confidence.as_str(),
-            highest: if rule.proof.is_some() { Confidence::High } else { rule.confidence }.as_str(),
+            highest: rule.best().as_str(),
             severity: rule.severity.as_str(),
             random_bits: rule.random_bits,
             keywords: &rule.keywords,
@@ -183,10 +183,15 @@ fn table<const N: usize>(rows: Vec<[String; N]>) -> String {
 
 fn detail(rule: &Rule) -> String {
     let proof = match rule.proof {
-        Some(proof @ ProofKind::GithubPatSha256) => {
-            format!("{}; high if it holds, {} if it does not", proof.as_str(), rule.confidence)
+        Some(proof) => {
+            let word = proof.as_str();
+            match (proof.can_hold(), proof.can_fail()) {
+                (true, true) => format!("{word}; high if it holds, low if it fails"),
+                (true, false) => format!("{word}; high if it holds, {} if it does not", rule.confidence),
+                (false, true) => format!("{word}; low if it fails, else {} by its shape and context", rule.confidence),
+                (false, false) => format!("{word}, which only tells facts; {} by its shape", rule.confidence),
+            }
         }
-        Some(proof) => format!("{}; high if it holds, low if it fails", proof.as_str()),
         None => format!("nothing to check offline; {} by its shape and context", rule.confidence),
     };
     let strength = match (rule.random_bits, rule.is_strong()) {

@@ -4,13 +4,14 @@ mod sample;
 
 use std::ops::Range;
 
+use data_encoding::BASE64;
 use regex::bytes::Regex;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 
 use crate::detect::escape::unescape;
 use crate::detect::evidence::is_credible;
-use crate::detect::proof::{atlassian, github, gitlab, jwt, key, prove};
+use crate::detect::proof::{atlassian, azure, checksum, form, github, gitlab, jwt, key, macaroon, prove, vault};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
 use crate::secret::entropy;
@@ -47,8 +48,7 @@ impl<'r> Press<'r> {
         if rule.regex.is_empty() {
             return None;
         }
-        let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(&rule.regex).ok()?;
-        Some(Press { rule, hir, pattern: compile(&rule.regex).ok()? })
+        Some(Press { rule, hir: parse(&rule.regex)?, pattern: compile(&rule.regex).ok()? })
     }
 
     /// As [`mint`].
@@ -58,12 +58,13 @@ impl<'r> Press<'r> {
             let drawn = sample(&self.hir, self.rule.secret_group, &mut random)?;
             let token = match self.rule.proof {
                 Some(kind) => seal(self.rule, kind, &drawn, &mut random)?,
-                None => drawn,
+                None => drawn.clone(),
             };
             let good = holds(self.rule, &token)
                 && is_credible(self.rule, &token)
                 && credible(self.rule, &token)
-                && self.stands_alone(&token);
+                && self.stands_alone(&token)
+                && (self.pattern.is_match(&token) || !self.pattern.is_match(&drawn));
             if good { String::from_utf8(token).ok() } else { None }
         })
     }
@@ -150,8 +151,32 @@ fn seal(rule: &Rule, kind: ProofKind, drawn: &[u8], random: &mut Random) -> Opti
             return Some(jwt::make(&token[..prefix], random.below(u64::MAX), &token[signature..]));
         }
         ProofKind::PrivateKey => return Some(key::make(&token, &mut || random.below(256) as u8)),
+        ProofKind::PolarCrc32 => checksum::POLAR.seal(&mut token)?,
+        ProofKind::MatrixCrc32 => checksum::MATRIX.seal(&mut token)?,
+        ProofKind::GrafanaCrc32 => checksum::GRAFANA.seal(&mut token)?,
+        ProofKind::CloudflareCrc32 => checksum::CLOUDFLARE.seal(&mut token)?,
+        ProofKind::NatsCrc16 => checksum::seal_nats(&mut token)?,
+        ProofKind::AzureMarvin32 => azure::seal(&mut token)?,
+        ProofKind::Base64 => {
+            let inner = sample(&parse(&format!("({})", form::pattern(&token)?))?, 1, random)?;
+            return form::make(&token, &inner);
+        }
+        ProofKind::Credentials => {
+            let inner = sample(&parse("[a-z]{6}:[0-9A-Za-z]{16}")?, 0, random)?;
+            return Some(BASE64.encode(&inner).into_bytes());
+        }
+        ProofKind::PypiMacaroon => {
+            let test = token.starts_with(b"pypi-AgEN");
+            return Some(macaroon::make(if test { "test.pypi.org" } else { "pypi.org" }, random.bytes()));
+        }
+        ProofKind::VaultProtobuf => return Some(vault::make(random.bytes(), random.bytes())),
+        ProofKind::AwsAccount => {}
     }
     Some(token)
+}
+
+fn parse(pattern: &str) -> Option<Hir> {
+    ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).ok()
 }
 
 /// What stands before the payload: everything up to the kind's prefix, which is the keyword, and a runner's `t1_`.
@@ -170,7 +195,11 @@ fn find(text: &[u8], needle: &[u8]) -> Option<Range<usize>> {
 }
 
 fn holds(rule: &Rule, token: &[u8]) -> bool {
-    rule.proof.is_none_or(|kind| matches!(prove(kind, token, 0).proof, Proof::Holds(_)))
+    rule.proof.is_none_or(|kind| match prove(kind, token, 0).proof {
+        Proof::Holds(_) => true,
+        Proof::Absent => !kind.can_hold(),
+        Proof::Fails(_) => false,
+    })
 }
 
 /// Whether nobody would take the token for a placeholder: no filler, nothing that the rule's own lists allow.

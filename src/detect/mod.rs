@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::finding::{Fact, Proof};
-use crate::rule::{Confidence, Rule, RuleSet};
+use crate::rule::{Confidence, ProofKind, Rule, RuleSet};
 use crate::secret::entropy;
 
 pub mod beginning;
@@ -217,17 +217,20 @@ impl Detector {
             return None;
         }
         let proven = rule.proof.map(|kind| proof::prove(kind, &token, self.now));
-        let decided = proven.as_ref().and_then(proof::Proven::confidence);
-        let (proof, skip, facts) =
-            proven.map_or((Proof::Absent, 0, Vec::new()), |proven| (proven.proof, proven.skip, proven.facts));
+        let (proof, skip, facts, most) = proven.map_or((Proof::Absent, 0, Vec::new(), Confidence::High), |proven| {
+            (proven.proof, proven.skip, proven.facts, proven.most)
+        });
         let judgement = match proof {
             Proof::Holds(_) => None,
             // A proof that read the structure has seen more of it than evidence can.
-            Proof::Absent if !facts.is_empty() => None,
+            Proof::Absent if rule.proof == Some(ProofKind::PrivateKey) && !facts.is_empty() => None,
             Proof::Fails(_) | Proof::Absent => evidence::judge(rule, bytes, &hit.matched, &hit.secret, ahead),
         };
-        let confidence = decided
-            .unwrap_or_else(|| judgement.as_ref().map_or(rule.confidence, |one| one.confidence(rule.confidence)));
+        let confidence = match proof {
+            Proof::Holds(_) => most,
+            Proof::Fails(_) => Confidence::Low,
+            Proof::Absent => judgement.as_ref().map_or(rule.confidence, |one| one.confidence(rule.confidence)),
+        };
         let token = match token {
             Cow::Borrowed(all) => Cow::Borrowed(&all[skip..]),
             Cow::Owned(all) => Cow::Owned(all[skip..].to_vec()),

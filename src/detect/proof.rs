@@ -2,6 +2,16 @@
 
 pub(super) mod atlassian;
 
+mod aws;
+
+pub(super) mod azure;
+
+pub(super) mod checksum;
+
+pub(super) mod credentials;
+
+pub(super) mod form;
+
 pub(super) mod github;
 
 pub(super) mod gitlab;
@@ -9,6 +19,11 @@ pub(super) mod gitlab;
 pub(super) mod jwt;
 
 pub(super) mod key;
+pub(super) mod macaroon;
+
+pub(super) mod vault;
+
+use data_encoding::BASE64_NOPAD;
 
 pub use super::escape::unescape;
 use crate::finding::{Fact, Proof};
@@ -24,31 +39,22 @@ pub struct Proven {
     pub skip: usize,
     /// What the token tells of itself.
     pub facts: Vec<Fact>,
+    /// How sure it makes us at most where it holds: a token may be one, and be of no use.
+    pub most: Confidence,
 }
 
 impl Proven {
     fn holds(why: &str, facts: Vec<Fact>) -> Self {
-        Proven { proof: Proof::Holds(why.to_owned()), skip: 0, facts }
+        Proven { proof: Proof::Holds(why.to_owned()), skip: 0, facts, most: Confidence::High }
     }
 
     fn fails(why: &str) -> Self {
-        Proven { proof: Proof::Fails(why.to_owned()), skip: 0, facts: Vec::new() }
+        Proven { proof: Proof::Fails(why.to_owned()), skip: 0, facts: Vec::new(), most: Confidence::Low }
     }
 
-    fn absent() -> Self {
-        Proven { proof: Proof::Absent, skip: 0, facts: Vec::new() }
-    }
-}
-
-impl Proven {
-    /// How sure that makes of it; `None` where nothing is decided. What a passphrase guards is no use without it.
-    pub(super) fn confidence(&self) -> Option<Confidence> {
-        let guarded = || self.facts.iter().any(|fact| fact.name == key::ENCRYPTED && fact.value == "yes");
-        match self.proof {
-            Proof::Holds(_) => Some(if guarded() { Confidence::Medium } else { Confidence::High }),
-            Proof::Fails(_) => Some(Confidence::Low),
-            Proof::Absent => None,
-        }
+    /// Nothing is proven, but told.
+    fn absent(facts: Vec<Fact>) -> Self {
+        Proven { proof: Proof::Absent, skip: 0, facts, most: Confidence::High }
     }
 }
 
@@ -62,7 +68,41 @@ pub fn prove(kind: ProofKind, token: &[u8], now: i64) -> Proven {
         ProofKind::DataCenter => atlassian::data_center(token),
         ProofKind::Jwt => jwt::web_token(token, now),
         ProofKind::PrivateKey => key::private_key(token),
+        ProofKind::PolarCrc32 => checksum::POLAR.prove(token),
+        ProofKind::MatrixCrc32 => checksum::matrix(token),
+        ProofKind::GrafanaCrc32 => checksum::GRAFANA.prove(token),
+        ProofKind::CloudflareCrc32 => checksum::cloudflare(token),
+        ProofKind::NatsCrc16 => checksum::nats(token),
+        ProofKind::AzureMarvin32 => azure::marvin32(token),
+        ProofKind::Base64 => form::base64(token, now),
+        ProofKind::Credentials => credentials::pair(token),
+        ProofKind::PypiMacaroon => macaroon::pypi(token),
+        ProofKind::VaultProtobuf => vault::protobuf(token),
+        ProofKind::AwsAccount => aws::account(token),
     }
+}
+
+const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What `text` writes in base64, with the letters of either alphabet, padded or not.
+pub(super) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let end = text.iter().rposition(|&byte| byte != b'=')? + 1;
+    let letter = |&byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    let letters: Vec<u8> = text[..end].iter().map(letter).collect();
+    BASE64_NOPAD.decode(&letters).ok()
+}
+
+/// Facts are shown up to this many characters: what tells an owner apart is shorter.
+const LONGEST_FACT: usize = 200;
+
+/// The fact of that name, unless its value is no line of plain text.
+fn fact(name: &'static str, value: &str) -> Option<Fact> {
+    let plain = !value.is_empty() && !value.chars().any(char::is_control);
+    plain.then(|| Fact { name, value: value.chars().take(LONGEST_FACT).collect() })
 }
 
 /// `value` in `digits`, most significant first, padded on the left with the first digit to `width`; only the lowest
@@ -108,7 +148,7 @@ mod tests {
 
         #[test]
         fn nothing_near_a_token_makes_a_proof_panic(
-            token in r"(gh[pos]_|github_pat_|glpat-|ATATT3|BBDC-|ghs_1_eyJ)?[A-Za-z0-9_=.-]{0,120}(\.01\.[0-9a-z]{9})?",
+            token in r"(gh[pos]_|github_pat_|glpat-|ATATT3|BBDC-|ghs_1_eyJ|glsa_|syt_|pypi-Ag|hvs\.CAESI|sk\.eyJ|p\.eyJ|S[AU]|AKIAQ)?[A-Za-z0-9_=.-]{0,120}(\.01\.[0-9a-z]{9})?",
             now: i64,
         ) {
             for &kind in ProofKind::ALL {

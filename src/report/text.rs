@@ -311,7 +311,7 @@ fn why(finding: &Finding) -> String {
         Proof::Holds(why) => why.as_str(),
         Proof::Fails(why) => why.as_str(),
         Proof::Absent if finding.rule.regex.is_empty() => "by its name, which the rule asks for",
-        Proof::Absent => "by its shape and what stands around it; this kind has nothing to check offline",
+        Proof::Absent => "by its shape and what stands around it; nothing in it proves it offline",
     };
     format!("{sentence} ({} confidence)", finding.confidence)
 }

@@ -38,8 +38,8 @@ fn derived(page: &str, name: &str, text: &str) {
 fn kinds() -> String {
     let mut providers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for rule in &RULES.rules {
-        // The proof of a fine-grained token only ever raises the confidence.
-        let tells = rule.proof.is_some_and(|proof| proof != ProofKind::GithubPatSha256);
+        // Some proofs only ever raise the confidence.
+        let tells = rule.proof.is_some_and(ProofKind::can_fail);
         let mark = if tells { " ✓" } else { "" };
         providers.entry(&rule.provider).or_default().push(format!("{}{mark}", rule.kind));
     }

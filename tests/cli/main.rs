@@ -51,7 +51,7 @@ fn pat(number: u64) -> String {
 
 /// What a leak of the rule's is worth: a minted token's proof holds.
 fn due(rule: &Rule) -> Confidence {
-    if rule.proof.is_some() { Confidence::High } else { rule.confidence }
+    rule.best()
 }
 
 fn fingerprint(token: &str) -> String {

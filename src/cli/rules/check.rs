@@ -192,7 +192,7 @@ impl Bench {
 
 /// A minted token's proof holds.
 fn due(rule: &Rule) -> Confidence {
-    if rule.proof.is_some() { Confidence::High } else { rule.confidence }
+    rule.best()
 }
 
 fn expanded(press: &Press<'_>, example: &str, seed: u64) -> Result<String, String> {

@@ -6,6 +6,7 @@
 //! object was cut. What stands behind a match only ever takes points away, so that a stream that is judged before all
 //! of it has come hides nothing.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub mod context;
@@ -19,6 +20,8 @@ mod value;
 
 pub use sign::{Class, Sign, THRESHOLD};
 
+use super::escape::unescape;
+use super::proof::credentials;
 use crate::finding::Evidence;
 use crate::rule::{Confidence, ProofKind, Rule};
 use context::Setting;
@@ -60,20 +63,25 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     let to = if ahead { bytes.len().min(matched.end + context::AROUND) } else { matched.end };
     let shift = |range: &Range<usize>| range.start - from..range.end - from;
     let setting = Setting { bytes: &bytes[from..to], matched: shift(matched), span: shift(span) };
+    let (read, repeats) = readable(rule, setting.value());
     let mut given: Vec<Evidence> = Vec::new();
     let mut give = |sign: &'static Sign, detail: String| {
         let weight = sign.weight(class);
         if weight != 0 && !given.iter().any(|one| one.name == sign.name) {
             // Details are made of numbers and of words of ours; nothing keeps a secret from being one of them.
-            let shown = memchr::memmem::find(detail.as_bytes(), setting.value()).is_some();
+            let shown =
+                [setting.value(), &read].iter().any(|part| memchr::memmem::find(detail.as_bytes(), part).is_some());
             given.push(Evidence { name: sign.name, weight, detail: if shown { String::new() } else { detail } });
         }
     };
     give(&sign::RULE, String::new());
     match class {
-        Class::Prefixed => value::signs(body(rule, setting.value()), &mut give),
+        Class::Prefixed => value::signs(body(rule, &read), &mut give),
         Class::Context | Class::Generic => {
-            value::signs(setting.value(), &mut give);
+            value::signs(&read, &mut give);
+            if repeats {
+                give(&sign::SAME_AS_NAME, "the user's name".to_owned());
+            }
             context::surroundings(&setting, class, &mut give);
         }
     }
@@ -96,11 +104,23 @@ pub(super) fn is_credible(rule: &Rule, token: &[u8]) -> bool {
     // The lines around a key are prose; one that reads to its end is never weighed.
     let Some(class) = class(rule).filter(|_| rule.proof != Some(ProofKind::PrivateKey)) else { return true };
     let (mut sum, mut least) = (0, 0);
-    value::signs(body(rule, token), &mut |sign, _| {
+    value::signs(body(rule, &readable(rule, token).0), &mut |sign, _| {
         sum += sign.weight(class);
         least = least.min(sign.weight(class));
     });
     least == 0 && (class != Class::Generic || sum > 0)
+}
+
+/// What of a value there is to judge: of credentials in base64 the password, and whether it repeats the user.
+fn readable<'v>(rule: &Rule, value: &'v [u8]) -> (Cow<'v, [u8]>, bool) {
+    let parts = || credentials::parts(&unescape(value));
+    match if rule.proof == Some(ProofKind::Credentials) { parts() } else { None } {
+        Some(parts) => {
+            let repeats = parts.secret == parts.user;
+            (Cow::Owned(parts.secret), repeats)
+        }
+        None => (Cow::Borrowed(value), false),
+    }
 }
 
 /// A token without the prefix that its rule knows.

@@ -3,9 +3,8 @@
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-use super::{Proven, in_base};
+use super::{BASE62, Proven, in_base};
 
-const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// Characters of a classic token's body that the checksum covers.
 const BODY: usize = 30;
 /// Characters of its checksum.
@@ -39,7 +38,7 @@ pub(super) fn pat_sha256(token: &[u8]) -> Proven {
     if token.len() == PAT_LENGTH && pat_sha256_of(&token[..PAT_COVERED]) == token[PAT_COVERED..][..PAT_CHECK] {
         Proven::holds("characters 78 to 85 are the base32 SHA-256 of the 77 before them", Vec::new())
     } else {
-        Proven::absent()
+        Proven::absent(Vec::new())
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Proven, gitlab};
 use crate::finding::Fact;
+use crate::rule::Confidence;
 
 /// Claims are shown up to this many characters: an issuer or a subject has no need of more.
 const LONGEST_VALUE: usize = 200;
@@ -28,8 +29,30 @@ pub(super) fn web_token(token: &[u8], now: i64) -> Proven {
         let claim = |key: &str| gitlab::fact(key.as_bytes(), payload.get(key)?.as_str()?.as_bytes());
         facts.extend(["g", "o", "p", "u"].into_iter().filter_map(claim));
     }
-    Proven::holds("header and payload decode as a JSON Web Token", facts)
+    let (most, why) = worth(&header, &payload, now);
+    Proven { most, ..Proven::holds(why, facts) }
 }
+
+/// How sure a token that decodes makes us at most, and why. The example of <https://jwt.io> is in every tutorial, its
+/// names are nobody's; without a signature (RFC 7519 section 6) nobody made it; an expired one opens nothing.
+fn worth(header: &Claims, payload: &Claims, now: i64) -> (Confidence, &'static str) {
+    let says = |claims: &Claims, claim: &str, values: &[&str]| {
+        claims.get(claim).and_then(Value::as_str).is_some_and(|text| values.contains(&text))
+    };
+    if says(payload, "sub", &["1234567890"]) && payload.get("name").is_none_or(|_| says(payload, "name", NOBODIES)) {
+        return (Confidence::Low, "it decodes as a JSON Web Token, the example of jwt.io");
+    }
+    if header.get("alg").and_then(Value::as_str).is_some_and(|name| name.eq_ignore_ascii_case("none")) {
+        return (Confidence::Low, "it decodes as a JSON Web Token, which says that it has no signature");
+    }
+    if payload.get("exp").and_then(Value::as_f64).is_some_and(|exp| exp <= now as f64) {
+        return (Confidence::Medium, "it decodes as a JSON Web Token, which has expired");
+    }
+    (Confidence::High, "header and payload decode as a JSON Web Token")
+}
+
+/// Names in examples.
+const NOBODIES: &[&str] = &["John Doe", "Jane Doe", "John", "Alice", "Test User"];
 
 type Claims = Map<String, Value>;
 
@@ -59,7 +82,7 @@ fn prefix_facts(prefix: &[u8]) -> Vec<Fact> {
 }
 
 /// `exp` counts seconds since 1970 and may have a fraction (RFC 7519 section 2, NumericDate).
-fn expiry(exp: f64, now: i64) -> Vec<Fact> {
+pub(super) fn expiry(exp: f64, now: i64) -> Vec<Fact> {
     let Ok(expires) = jiff::Timestamp::from_second(exp.floor() as i64) else { return Vec::new() };
     let expired = exp <= now as f64;
     vec![Fact { name: "expires", value: expires.to_string() }, Fact { name: "expired", value: expired.to_string() }]
@@ -102,6 +125,18 @@ mod tests {
         assert_eq!(fact(&before, "jwt.issuer"), Some("me"));
         assert_eq!(fact(&before, "jwt.algorithm"), Some("RS256"));
         assert_eq!(fact(&web_token(&token, 1_000_000_000), "expired"), Some("true"));
+    }
+
+    #[test]
+    fn examples_and_what_has_expired_are_worth_less() {
+        let most = |payload: Value, now| web_token(&token("", &payload), now).most;
+        assert_eq!(most(json!({ "sub": "1234567890", "name": "John Doe", "iat": 1_516_239_022 }), 0), Confidence::Low);
+        assert_eq!(most(json!({ "sub": "1234567890" }), 0), Confidence::Low);
+        assert_eq!(most(json!({ "sub": "1234567890", "name": "Ada L." }), 0), Confidence::High);
+        assert_eq!(most(json!({ "exp": 7 }), 6), Confidence::High);
+        assert_eq!(most(json!({ "exp": 7 }), 7), Confidence::Medium);
+        let unsigned = format!("{}.e30.c2ln", BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#));
+        assert_eq!(web_token(unsigned.as_bytes(), 0).most, Confidence::Low);
     }
 
     #[test]

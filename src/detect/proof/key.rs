@@ -13,11 +13,12 @@ use zeroize::Zeroizing;
 
 use super::Proven;
 use crate::finding::Fact;
+use crate::rule::Confidence;
 pub(in crate::detect) use make::make;
 use text::Body;
 
 /// The fact that tells whether a passphrase guards the key.
-pub(super) const ENCRYPTED: &str = "key.encrypted";
+const ENCRYPTED: &str = "key.encrypted";
 
 /// Fewer digits of base64 than an Ed25519 key has (64) tell nothing.
 const LEAST_DRAWN: usize = 64;
@@ -57,14 +58,18 @@ type Read<T> = Result<T, Bad>;
 /// until a person says otherwise.
 pub(super) fn private_key(token: &[u8]) -> Proven {
     match read(token) {
-        Ok(key) => Proven::holds(&format!("it reads to its end as {}", key.format), key.facts()),
+        Ok(key) => {
+            // What a passphrase guards is no use without it.
+            let most = if key.encrypted == Some(true) { Confidence::Medium } else { Confidence::High };
+            Proven { most, ..Proven::holds(&format!("it reads to its end as {}", key.format), key.facts()) }
+        }
         Err(Bad::Cut { there, stated }) if there >= stated.div_ceil(2) => {
             let cut = Fact { name: "key.cut_short", value: format!("{there} of {stated} bytes") };
-            Proven { facts: vec![cut], ..Proven::absent() }
+            Proven::absent(vec![cut])
         }
         Err(Bad::Scrambled) => {
             let spoilt = Fact { name: "key.structure", value: "spoilt".to_owned() };
-            Proven { facts: vec![spoilt], ..Proven::absent() }
+            Proven::absent(vec![spoilt])
         }
         Err(Bad::Cut { .. }) => Proven::fails("only the beginning of a private key is there"),
         Err(Bad::Wrong(why) | Bad::Public(why)) => Proven::fails(why),

@@ -31,7 +31,7 @@ pub(super) fn level(confidence: Confidence) -> &'static str {
 
 fn descriptor(rule: &Rule) -> Descriptor {
     let description = description(rule);
-    let best = if rule.proof.is_some() { Confidence::High } else { rule.confidence };
+    let best = rule.best();
     Descriptor {
         id: rule.id.clone(),
         name: clip(&name(&rule.id), NAME),
@@ -59,7 +59,7 @@ fn score(severity: Severity) -> &'static str {
 }
 
 fn precision(rule: &Rule) -> &'static str {
-    match (rule.proof, rule.confidence) {
+    match (rule.proof.filter(|proof| proof.can_hold()), rule.confidence) {
         (Some(_), _) => "very-high",
         (None, Confidence::High) => "high",
         (None, Confidence::Medium) => "medium",

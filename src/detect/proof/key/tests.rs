@@ -185,9 +185,9 @@ fn a_passphrase_makes_less_sure() {
         let proven = private_key(text.as_bytes());
         assert!(matches!(proven.proof, Proof::Holds(_)), "{text}: {proven:?}");
         assert_eq!(fact(text, ENCRYPTED).as_deref(), Some("yes"), "{text}");
-        assert_eq!(proven.confidence(), Some(crate::rule::Confidence::Medium));
+        assert_eq!(proven.most, crate::rule::Confidence::Medium);
     }
-    assert_eq!(private_key(block("EC").as_bytes()).confidence(), Some(crate::rule::Confidence::High));
+    assert_eq!(private_key(block("EC").as_bytes()).most, crate::rule::Confidence::High);
 }
 
 #[test]
