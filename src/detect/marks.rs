@@ -55,7 +55,7 @@ impl Detector {
         }
     }
 
-    fn is_marked(&self, memories: &mut [Option<Memory>], bytes: &[u8], anchor: &Anchor) -> bool {
+    fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {
         let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
         let (len, owners) = &self.anchors[anchor.keyword];
         owners.iter().any(|&index| {

@@ -90,8 +90,8 @@ pub struct Detector {
 pub struct Scratch {
     anchors: Vec<Anchor>,
     spots: Vec<Spot>,
-    memories: Vec<Option<Memory>>,
-    short_memories: Vec<Option<Memory>>,
+    memories: Vec<Option<Box<Memory>>>,
+    short_memories: Vec<Option<Box<Memory>>>,
 }
 
 impl Detector {

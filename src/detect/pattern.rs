@@ -109,7 +109,7 @@ impl Pattern {
     }
 
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
-    pub fn around(&self, memory: &mut Option<Memory>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
+    pub fn around(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
         let shape = self.shape.as_ref()?;
         let end = bytes.len().min(at + shape.after);
         if shape.needs.is_some_and(|(byte, within)| memchr(byte, &bytes[at..end.min(at + within)]).is_none()) {
@@ -133,7 +133,7 @@ impl Pattern {
     }
 
     /// Every match in `bytes`, from the left, without overlaps.
-    pub fn everywhere(&self, memory: &mut Option<Memory>, bytes: &[u8], mut each: impl FnMut(Hit)) {
+    pub fn everywhere(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], mut each: impl FnMut(Hit)) {
         let mut from = 0;
         while let Some(hit) = self.find(memory, bytes, from..bytes.len(), Anchored::No) {
             from = hit.matched.end.max(hit.matched.start + 1);
@@ -146,10 +146,16 @@ impl Pattern {
         }
     }
 
-    fn find(&self, memory: &mut Option<Memory>, bytes: &[u8], window: Range<usize>, anchored: Anchored) -> Option<Hit> {
+    fn find(
+        &self,
+        memory: &mut Option<Box<Memory>>,
+        bytes: &[u8],
+        window: Range<usize>,
+        anchored: Anchored,
+    ) -> Option<Hit> {
         let regex = self.regex();
-        let memory =
-            memory.get_or_insert_with(|| Memory { cache: regex.create_cache(), captures: regex.create_captures() });
+        let memory = memory
+            .get_or_insert_with(|| Box::new(Memory { cache: regex.create_cache(), captures: regex.create_captures() }));
         let input = Input::new(bytes).range(window).anchored(anchored);
         // Most anchors lead nowhere, and a plain search says so faster than one with groups.
         regex.search_half_with(&mut memory.cache, &input)?;
