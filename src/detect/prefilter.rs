@@ -79,8 +79,8 @@ struct Windows {
     tail: usize,
 }
 
-/// An automaton over some of the keywords, with their indices: six times slower than [`Grams`], which are no use for keywords
-/// that are shorter than most of a gram.
+/// An automaton over some of the keywords, with their indices: for those that are shorter than most of a gram, for which
+/// [`Grams`] are no use. It takes longer over every byte.
 #[derive(Debug)]
 struct Automaton {
     automaton: AhoCorasick,
