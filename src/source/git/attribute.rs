@@ -69,8 +69,12 @@ impl Attribution<'_> {
 
     /// Whether the tree of a commit holds a target. False for commits that are not in the stores.
     pub fn holds(&self, commit: &ObjectId, target: &ObjectId) -> bool {
-        let tree = self.numbers.get(commit).and_then(|commit| self.trees.get(&commit));
-        tree.is_some_and(|tree| self.has(*tree, target))
+        self.numbers.get(commit).is_some_and(|commit| self.holds_numbered(commit, target))
+    }
+
+    /// [`Attribution::holds`] of the commit with this number.
+    pub(super) fn holds_numbered(&self, commit: u32, target: &ObjectId) -> bool {
+        self.trees.get(&commit).is_some_and(|tree| self.has(*tree, target))
     }
 
     /// Whether a tree, or one in it, holds a target. False for trees that are not in the stores.

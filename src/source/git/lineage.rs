@@ -1,6 +1,6 @@
 //! Turns objects with a history into the references that lead to them, and the commits that took them away.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::attribute::Attribution;
 use super::edges::{Commit, Numbers};
@@ -78,31 +78,62 @@ impl Attribution<'_> {
                 left.extend(&lines.children[commit as usize]);
             }
         }
+        // Tips share most of their commits: what is known of one is known for all.
+        let mut fates = vec![None; descends.len()];
         let about = |tip: &ObjectId| match lines.index(&self.numbers, tip) {
-            Some(at) if descends[at as usize] => self.tip(at, tip, target, &descends),
+            Some(at) if descends[at as usize] => match self.fate(at, target, &descends, &mut fates) {
+                Fate::Holds => Tip::Holds,
+                Fate::Removed { by, .. } => {
+                    self.numbers.id(self.lines.numbers[by as usize]).map_or(Tip::Lost, Tip::Removed)
+                }
+                Fate::Lost => Tip::Lost,
+            },
             _ => Tip::Unrelated,
         };
         tips.iter().map(about).collect()
     }
 
-    fn tip(&self, at: u32, tip: &ObjectId, target: &ObjectId, descends: &[bool]) -> Tip {
-        if self.holds(tip, target) {
-            return Tip::Holds;
-        }
-        let id = |at: u32| self.numbers.id(self.lines.numbers[at as usize]);
-        let holds = |at: u32| id(at).is_some_and(|id| self.holds(&id, target));
-        let mut seen = vec![false; descends.len()];
-        let mut left = VecDeque::from([at]);
-        while let Some(commit) = left.pop_front() {
-            if std::mem::replace(&mut seen[commit as usize], true) {
-                continue;
-            }
+    /// What became of a target in the history of the commit `at`, with what is found out on the way kept in `fates`.
+    fn fate(&self, at: u32, target: &ObjectId, descends: &[bool], fates: &mut [Option<Fate>]) -> Fate {
+        let holds = |at: u32| self.holds_numbered(self.lines.numbers[at as usize], target);
+        let mut left = vec![at];
+        while let Some(&commit) = left.last() {
             let parents = &self.lines.parents[commit as usize];
-            if parents.iter().any(|&parent| holds(parent)) {
-                return id(commit).map_or(Tip::Lost, Tip::Removed);
-            }
-            left.extend(parents.iter().filter(|&&parent| descends[parent as usize]));
+            let open = parents.iter().filter(|&&parent| descends[parent as usize] && fates[parent as usize].is_none());
+            let fate = match () {
+                () if fates[commit as usize].is_some() => None,
+                () if holds(commit) => Some(Fate::Holds),
+                () if parents.iter().any(|&parent| holds(parent)) => Some(Fate::Removed { by: commit, steps: 0 }),
+                () if open.clone().next().is_some() => {
+                    left.extend(open);
+                    continue;
+                }
+                () => Some(nearest(parents.iter().filter_map(|&parent| fates[parent as usize]))),
+            };
+            fates[commit as usize] = fates[commit as usize].or(fate);
+            left.pop();
         }
-        Tip::Lost
+        fates[at as usize].unwrap_or(Fate::Lost)
     }
+}
+
+/// What became of a target on the way to a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Holds,
+    /// The nearest commit that has it no longer, so many steps back.
+    Removed {
+        by: u32,
+        steps: u32,
+    },
+    Lost,
+}
+
+/// The removal that is fewest steps away, of several the one by the first parent, seen from a commit one step on.
+fn nearest(parents: impl Iterator<Item = Fate>) -> Fate {
+    let removals = parents.filter_map(|fate| match fate {
+        Fate::Removed { by, steps } => Some((steps + 1, by)),
+        Fate::Holds | Fate::Lost => None,
+    });
+    removals.min_by_key(|(steps, _)| *steps).map_or(Fate::Lost, |(steps, by)| Fate::Removed { by, steps })
 }
