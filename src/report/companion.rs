@@ -2,7 +2,31 @@
 
 use serde::Serialize;
 
-use crate::finding::{self, Finding};
+use crate::finding::{self, Finding, Region};
+
+/// Where in its object a secret stands, as both write it.
+#[derive(Serialize)]
+pub(super) struct Span {
+    line: u64,
+    column: u64,
+    end_line: u64,
+    end_column: u64,
+    byte_offset: u64,
+    byte_length: u64,
+}
+
+impl From<Region> for Span {
+    fn from(Region { start, end }: Region) -> Self {
+        Span {
+            line: start.line,
+            column: start.column,
+            end_line: end.line,
+            end_column: end.column,
+            byte_offset: start.offset,
+            byte_length: end.offset.saturating_sub(start.offset),
+        }
+    }
+}
 
 /// One companion. The fields mean what those of a finding in `json` mean.
 #[derive(Serialize)]
@@ -11,29 +35,19 @@ pub(super) struct Companion {
     description: String,
     secret: String,
     fingerprint: String,
-    line: u64,
-    column: u64,
-    end_line: u64,
-    end_column: u64,
-    byte_offset: u64,
-    byte_length: u64,
+    #[serde(flatten)]
+    span: Span,
     decoded: Vec<&'static str>,
 }
 
 impl From<&finding::Companion> for Companion {
     fn from(companion: &finding::Companion) -> Self {
-        let (start, end) = (companion.region.start, companion.region.end);
         Companion {
             rule: companion.rule.id.clone(),
             description: companion.rule.description.clone(),
             secret: companion.redacted.clone(),
             fingerprint: companion.fingerprint.to_string(),
-            line: start.line,
-            column: start.column,
-            end_line: end.line,
-            end_column: end.column,
-            byte_offset: start.offset,
-            byte_length: end.offset.saturating_sub(start.offset),
+            span: companion.region.into(),
             decoded: companion.decoded.clone(),
         }
     }

@@ -14,7 +14,7 @@ use crate::finding::{self, Proof, Verdict};
 use crate::origin::{self, Origin};
 use crate::summary;
 
-use super::companion::Companion;
+use super::companion::{Companion, Span};
 use super::escape;
 use super::history::{self, Groups};
 use super::{Header, Out, Report, Style};
@@ -59,12 +59,8 @@ struct Finding {
     fingerprint: String,
     #[serde(flatten)]
     origin: Place,
-    line: u64,
-    column: u64,
-    end_line: u64,
-    end_column: u64,
-    byte_offset: u64,
-    byte_length: u64,
+    #[serde(flatten)]
+    span: Span,
     decoded: Vec<&'static str>,
     snippet: Snippet,
     verdict: State,
@@ -183,7 +179,7 @@ struct State {
 
 impl From<&finding::Finding> for Finding {
     fn from(finding: &finding::Finding) -> Self {
-        let (rule, start, end) = (&finding.rule, finding.region.start, finding.region.end);
+        let rule = &finding.rule;
         Finding {
             rule: rule.id.clone(),
             description: rule.description.clone(),
@@ -195,12 +191,7 @@ impl From<&finding::Finding> for Finding {
             secret: finding.redacted.clone(),
             fingerprint: finding.fingerprint.to_string(),
             origin: (&finding.origin).into(),
-            line: start.line,
-            column: start.column,
-            end_line: end.line,
-            end_column: end.column,
-            byte_offset: start.offset,
-            byte_length: end.offset.saturating_sub(start.offset),
+            span: finding.region.into(),
             decoded: finding.decoded.clone(),
             snippet: (&finding.snippet).into(),
             verdict: (&finding.verdict).into(),

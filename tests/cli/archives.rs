@@ -180,11 +180,7 @@ fn what_is_packed_in_a_history_is_read_too() {
     for (name, bytes, _) in &all {
         tree.write(name, bytes);
     }
-    let git = |args: &[&str]| {
-        let mut git = Command::new("git");
-        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
-        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
-    };
+    let git = |args: &[&str]| tree.run_git(args);
     git(&["add", "."]);
     let staged = tree.json(&["--staged"]);
     git(&["commit", "-qm", "add"]);
@@ -299,11 +295,7 @@ fn what_is_in_an_image_names_its_layer_and_the_one_that_deletes_it() {
     for (name, bytes, _) in &all {
         tree.write(name, bytes);
     }
-    let git = |args: &[&str]| {
-        let mut git = Command::new("git");
-        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
-        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
-    };
+    let git = |args: &[&str]| tree.run_git(args);
     git(&["add", "."]);
     git(&["commit", "-qm", "add"]);
     for report in [tree.json(&[]), tree.json(&["--history"])] {
@@ -343,11 +335,7 @@ fn what_is_in_a_7z_is_not_read_and_never_clean() {
     let (tree, _) = Tree::git(&[]);
     tree.write("a.7z", seven);
     tree.write("b.zip", zip(&[("in/c.7z", seven), ("d", b"nothing")]));
-    let git = |args: &[&str]| {
-        let mut git = Command::new("git");
-        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
-        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
-    };
+    let git = |args: &[&str]| tree.run_git(args);
     git(&["add", "."]);
     git(&["commit", "-qm", "add"]);
     let named = |ran: Ran| skips(&ran.json()).into_iter().filter(|(_, why)| why == "unknown-packing").count();

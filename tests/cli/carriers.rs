@@ -168,11 +168,7 @@ fn every_carrier_gives_its_token_away() {
     for carrier in &all {
         tree.write(carrier.name, &carrier.content);
     }
-    let git = |args: &[&str]| {
-        let mut git = Command::new("git");
-        git.current_dir(tree.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
-        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
-    };
+    let git = |args: &[&str]| tree.run_git(args);
     git(&["add", "."]);
     git(&["commit", "-qm", "add"]);
     git(&["repack", "-adfq"]);

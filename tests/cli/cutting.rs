@@ -1,11 +1,6 @@
 //! Cutting does not matter: the same findings from chunks of any size.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
-use stanch::finding::Finding;
-use stanch::scan::{self, Plan, Watch};
-use stanch::source::files::Target;
 
 use super::*;
 
@@ -17,28 +12,8 @@ fn shown(finding: &Finding) -> String {
 }
 
 fn scanned(path: &Path, chunk: usize) -> Vec<String> {
-    let plan = Plan {
-        baseline: None,
-        targets: vec![Target::Path(path.to_owned())],
-        history: None,
-        staged: None,
-        remote: None,
-        files: Default::default(),
-        log: None,
-        rules: Arc::new(RULES.clone()),
-        jobs: 1,
-        confidence: Confidence::Low,
-        accept: Vec::new(),
-        fingerprint_key: None,
-        places: Default::default(),
-        now: 0,
-        decode: 3,
-        unpack: 8,
-        chunk,
-    };
     let mut all = Vec::new();
-    let summary = scan::run(&plan, &Watch::default(), &mut |finding| all.push(shown(&finding))).unwrap();
-    assert!(summary.coverage.skips.is_empty());
+    scan_cut(path, Arc::new(RULES.clone()), chunk, &mut |finding| all.push(shown(&finding)));
     all
 }
 

@@ -26,8 +26,11 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 use stanch::builtin::with_examples;
 use stanch::detect::mint::Press;
+use stanch::finding::Finding;
 use stanch::rule::{Confidence, Rule, RuleSet};
+use stanch::scan::{self, Plan, Watch};
 use stanch::secret::Fingerprint;
+use stanch::source::files::Target;
 use tempfile::TempDir;
 
 /// Every format of a report, by the name that `--format` takes.
@@ -79,6 +82,13 @@ impl Tree {
         let tree = Tree::with(files);
         let repository = git2::Repository::init(tree.root()).unwrap();
         (tree, repository)
+    }
+
+    /// Real git, in this directory.
+    fn run_git(&self, args: &[&str]) {
+        let mut git = Command::new("git");
+        git.current_dir(self.root()).args(["-c", "user.name=A", "-c", "user.email=a@b.c"]).args(args);
+        assert!(git.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success(), "{args:?}");
     }
 
     fn root(&self) -> &Path {
@@ -224,4 +234,29 @@ fn hides(text: &str, secret: &str) {
     for disguise in disguises(secret) {
         assert!(!text.contains(&disguise), "{disguise} stands in\n{text}");
     }
+}
+
+/// A scan of one file by the library, cut into pieces of `chunk` bytes; each finding goes to `each`.
+fn scan_cut(path: &Path, rules: Arc<RuleSet>, chunk: usize, each: &mut dyn FnMut(Finding)) {
+    let plan = Plan {
+        baseline: None,
+        targets: vec![Target::Path(path.to_owned())],
+        history: None,
+        staged: None,
+        remote: None,
+        files: Default::default(),
+        log: None,
+        rules,
+        jobs: 1,
+        confidence: Confidence::Low,
+        accept: Vec::new(),
+        fingerprint_key: None,
+        places: Default::default(),
+        now: 0,
+        decode: 3,
+        unpack: 8,
+        chunk,
+    };
+    let summary = scan::run(&plan, &Watch::default(), each).unwrap();
+    assert!(summary.coverage.skips.is_empty());
 }
