@@ -10,7 +10,7 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::{Detector, Scratch};
+use super::{Detector, Scratch, Where};
 use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -18,6 +18,9 @@ pub const BEFORE: usize = 64;
 
 /// How far behind an anchor's first byte a mark looks, in bytes. Longer patterns are tried as far as they fit.
 pub const AFTER: usize = 192;
+
+/// How far around a mark its anchors are looked for again: more than the prefilter ever looks, in bytes.
+const NEAR: usize = 512;
 
 /// What decides marks: for each rule its pattern, cut to the window.
 #[derive(Debug)]
@@ -53,6 +56,36 @@ impl Detector {
             out.sort_unstable();
             out.dedup();
         }
+    }
+
+    /// Whether a search of `bytes`, a whole object, finds something, going by their marks alone: all of them, ascending.
+    /// What lies between marks is not searched. `true` may be wrong, `false` is not.
+    pub fn may_hold(&self, scratch: &mut Scratch, bytes: &[u8], marks: &[u32]) -> bool {
+        let mut encoded = Vec::new();
+        let near = |one: &u32, next: &u32| (*next - *one) as usize <= 2 * NEAR;
+        for together in marks.chunk_by(near) {
+            let (first, last) = (together[0] as usize, together[together.len() - 1] as usize);
+            let start = first.saturating_sub(NEAR);
+            let is_mark = |at: usize| together.binary_search(&((start + at) as u32)).is_ok();
+            self.look(scratch, &bytes[start..bytes.len().min(last + NEAR)]);
+            let spots = scratch.spots.iter().filter(|spot| is_mark(spot.at));
+            encoded.extend(spots.map(|spot| spot.behind(start)));
+            let mut anchors = scratch.anchors.iter().filter(|anchor| is_mark(anchor.at));
+            let held = anchors.any(|anchor| {
+                let (len, owners) = &self.anchors[anchor.keyword];
+                owners.iter().any(|&index| {
+                    let memory = &mut scratch.memories[index];
+                    let hit = self.patterns[index].around(memory, bytes, start + anchor.at, *len);
+                    hit.is_some_and(|hit| self.judge(&self.rules.rules[index], bytes, hit, true).is_some())
+                })
+            });
+            if held {
+                return true;
+            }
+        }
+        scratch.spots = encoded;
+        let decoded = self.unwrapped(scratch, bytes, Where::Unknown, true);
+        decoded.limited || !decoded.candidates.is_empty() || !decoded.cut.is_empty()
     }
 
     fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {
@@ -110,7 +143,11 @@ pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> 
 /// As many of the parts as fit in `room` bytes, and whether that is all of them.
 fn fit_all(parts: &[Hir], mut room: usize) -> (Vec<Hir>, bool) {
     let mut fitting = Vec::new();
-    for part in parts {
+    for (at, part) in parts.iter().enumerate() {
+        if let Some(both) = ends_or_goes_on(part, &parts[at + 1..], room) {
+            fitting.push(both);
+            return (fitting, false);
+        }
         let (part, whole) = fit(part, room, true);
         room -= max_len(&part).unwrap_or(0);
         fitting.push(part);
@@ -119,6 +156,27 @@ fn fit_all(parts: &[Hir], mut room: usize) -> (Vec<Hir>, bool) {
         }
     }
     (fitting, true)
+}
+
+/// Of something repeated that may not fit, and what follows it, which would: either it ends early enough for that, or it
+/// goes on. `None` if it is not so.
+fn ends_or_goes_on(part: &Hir, rest: &[Hir], room: usize) -> Option<Hir> {
+    let part = match part.kind() {
+        HirKind::Capture(capture) => &capture.sub,
+        _ => part,
+    };
+    let HirKind::Repetition(repetition) = part.kind() else { return None };
+    let behind = rest.iter().try_fold(0, |sum, part| Some(sum + max_len(part)?))?;
+    let len = max_len(&repetition.sub).filter(|len| *len > 0)?;
+    let most = room.checked_sub(behind)? / len;
+    let fits = max_len(part).is_some_and(|len| len <= room);
+    if fits || (most + 1) * len > room || most < repetition.min as usize {
+        return None;
+    }
+    let times = |min, max| Hir::repetition(Repetition { min, max: Some(max), ..repetition.clone() });
+    let most = most as u32;
+    let ends = [times(repetition.min, most)].into_iter().chain(rest.iter().cloned()).collect();
+    Some(Hir::alternation(vec![Hir::concat(ends), times(most + 1, most + 1)]))
 }
 
 /// What every match of a part begins with (or ends with, unless `forward`), in at most `room` bytes, and whether that
@@ -135,6 +193,8 @@ fn fit(part: &Hir, room: usize, forward: bool) -> (Hir, bool) {
             }
             _ => Hir::empty(),
         },
+        HirKind::Capture(capture) => fit(&capture.sub, room, forward).0,
+        HirKind::Concat(_) if forward => Hir::concat(fit_all(&flatten(part), room).0),
         HirKind::Alternation(branches) if forward => {
             Hir::alternation(branches.iter().map(|branch| Hir::concat(fit_all(&flatten(branch), room).0)).collect())
         }
@@ -163,9 +223,15 @@ mod tests {
     /// What is encoded is seen from so many bytes on.
     const SHORT: usize = 32;
 
-    /// How many candidates a search of the whole gives.
+    fn may_hold(detector: &Detector, bytes: &[u8]) -> bool {
+        detector.may_hold(&mut detector.scratch(), bytes, &marks(detector, bytes))
+    }
+
+    /// How many candidates a search of the whole gives, decoded ones too.
     fn found(detector: &Detector, bytes: &[u8]) -> usize {
-        detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere).len()
+        let scratch = &mut detector.scratch();
+        let plain = detector.candidates(scratch, bytes, &(0..bytes.len()), Where::Unknown).len();
+        plain + detector.unwrapped(scratch, bytes, Where::Unknown, true).candidates.len()
     }
 
     const WAYS: usize = 5;
@@ -191,11 +257,14 @@ mod tests {
             for (seed, leak) in rule.leaks.iter().enumerate() {
                 let text = press.expand(leak, seed as u64).unwrap();
                 assert!(!marks(&detector, text.as_bytes()).is_empty(), "{}: leak {seed}", rule.id);
+                assert!(may_hold(&detector, text.as_bytes()), "{}: leak {seed}", rule.id);
                 for way in 0..WAYS {
                     let wrapped = wrapped(way, &text);
                     let marked = !marks(&detector, wrapped.as_bytes()).is_empty();
                     let place = || format!("{}: leak {seed} by {way}", rule.id);
                     assert!(marked || found(&detector, wrapped.as_bytes()) == 0, "{}", place());
+                    let holds = may_hold(&detector, wrapped.as_bytes());
+                    assert!(holds || found(&detector, wrapped.as_bytes()) == 0, "{}", place());
                     // A password is short, and what is short is not always taken for encoded.
                     assert!(marked || (rule.provider == "generic" && text.len() < SHORT), "{}", place());
                 }
@@ -224,6 +293,27 @@ mod tests {
                 let here = (at - window.start) as u32;
                 prop_assert!(marks(&detector, &text[window]).contains(&here), "{} at {at}", rule.id);
             }
+        }
+
+        #[test]
+        fn what_may_hold_nothing_holds_nothing(
+            rules in prop::collection::vec((0usize..1000, any::<u64>(), 0..=WAYS), 1..5),
+            cut in 0usize..400,
+            between in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-<>".to_vec()), 0..3000),
+        ) {
+            let detector = Detector::new(Arc::new(with_examples()), 0).unwrap().with_depth(3);
+            let all = &detector.rules().rules;
+            let mut text = between.clone();
+            for (number, seed, way) in rules {
+                let rule = &all[number % all.len()];
+                let leak = &rule.leaks[seed as usize % rule.leaks.len()];
+                let leak = Press::new(rule).unwrap().expand(leak, seed).unwrap();
+                let leak = if way < WAYS { wrapped(way, &leak) } else { leak };
+                // Often cut short, so that there is a mark and nothing behind it.
+                text.extend(&leak.as_bytes()[..leak.len().saturating_sub(cut % (leak.len() + 1))]);
+                text.extend(&between);
+            }
+            prop_assert!(may_hold(&detector, &text) || found(&detector, &text) == 0);
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Where the objects with findings were, who brought them and what still leads to them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rayon::prelude::*;
 
 use super::compose::Kinship;
 use super::filter::masked;
@@ -61,22 +66,24 @@ impl<'s> Chronicle<'s> {
         self.attribution.skips.iter().chain(&self.references.skips).cloned()
     }
 
-    pub(super) fn tell(&self, plan: &Plan, found: Vec<Found>, tell: &mut dyn FnMut(Finding)) {
-        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
-            .into_iter()
-            .map(|found| {
-                let mut provenance = self.provenance(&found.object);
-                if let Some(member) = &found.member {
-                    if provenance.paths.is_empty() {
-                        provenance.paths.push(found.object.id.to_string().into());
-                    }
-                    provenance.paths.iter_mut().for_each(|path| *path = inside(path, member));
-                }
-                let path = provenance.paths.first().cloned();
-                let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
-                (origin, Arc::new(provenance), found.suspects)
-            })
-            .collect();
+    /// Once `interrupt` is set, findings come without what is not known of them yet.
+    ///
+    /// # Errors
+    /// If the system has no threads left.
+    pub(super) fn tell(
+        &self,
+        plan: &Plan,
+        found: Vec<Found>,
+        interrupt: &AtomicBool,
+        tell: &mut dyn FnMut(Finding),
+    ) -> io::Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.jobs).build().map_err(io::Error::other)?;
+        let placed = found.into_par_iter().map(|found| {
+            let stopped = interrupt.load(Relaxed).then(|| Provenance { incomplete: true, ..Provenance::default() });
+            let provenance = stopped.unwrap_or_else(|| self.provenance(&found.object));
+            placed(found, provenance)
+        });
+        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = pool.install(|| placed.collect());
         all.sort_by(|one, other| one.0.cmp(&other.0));
         let kinship = Kinship::of(&plan.rules);
         for (origin, provenance, suspects) in all {
@@ -92,6 +99,7 @@ impl<'s> Chronicle<'s> {
             let findings = suspects.into_iter().filter(applies).map(finding).collect();
             kinship.whole(findings).into_iter().for_each(&mut *tell);
         }
+        Ok(())
     }
 
     fn provenance(&self, object: &Object) -> Provenance {
@@ -142,20 +150,30 @@ impl<'s> Chronicle<'s> {
 
     /// For what is in no tree: a commit or a tag.
     fn of_commit(&self, id: &ObjectId) -> Provenance {
-        let tips: Vec<&str> = self
-            .references
-            .all
-            .iter()
-            .filter(|reference| reference.commit.is_some_and(|tip| self.attribution.descends(&tip, id)))
-            .map(|reference| reference.name.as_str())
-            .collect();
+        let named: Vec<(&str, ObjectId)> =
+            self.references.all.iter().filter_map(|one| Some((one.name.as_str(), one.commit?))).collect();
+        let tips: Vec<ObjectId> = named.iter().map(|one| one.1).chain(self.references.head).collect();
+        let descend = self.attribution.descend(id, &tips);
+        let leads = named.iter().zip(&descend).filter(|(_, descends)| **descends);
         Provenance {
             introduced: self.commits.get(id).cloned().into_iter().collect(),
-            references: tips.into_iter().map(str::to_owned).collect(),
-            in_head: self.references.head.is_some_and(|head| self.attribution.descends(&head, id)),
+            references: leads.map(|(one, _)| one.0.to_owned()).collect(),
+            in_head: self.references.head.is_some() && descend.last() == Some(&true),
             ..Provenance::default()
         }
     }
+}
+
+fn placed(found: Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>, Vec<Suspect>) {
+    if let Some(member) = &found.member {
+        if provenance.paths.is_empty() {
+            provenance.paths.push(found.object.id.to_string().into());
+        }
+        provenance.paths.iter_mut().for_each(|path| *path = inside(path, member));
+    }
+    let path = provenance.paths.first().cloned();
+    let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
+    (origin, Arc::new(provenance), found.suspects)
 }
 
 /// Every path with every commit that brought the object.

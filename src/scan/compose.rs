@@ -58,6 +58,11 @@ impl Kinship {
         !rule.skip_report || self.requires(rule)
     }
 
+    /// Whether what the rule finds is judged together with what others find.
+    pub(super) fn concerns(&self, rule: &Rule) -> bool {
+        self.patience.contains_key(&rule.id)
+    }
+
     /// Drops what only helps where there is nothing that it could help.
     pub(super) fn prune(&self, suspects: &mut Vec<Suspect>) {
         let by = suspects.iter().flat_map(|suspect| &suspect.rule.required).map(|required| required.rule.clone());

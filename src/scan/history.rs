@@ -207,10 +207,13 @@ fn scan_objects(
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
+    let kinship = Kinship::of(&plan.rules);
+    let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
+    below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if !found.is_empty() {
         let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
         coverage.skips.extend(chronicle.skips());
-        chronicle.tell(plan, found, tell);
+        chronicle.tell(plan, found, &watch.interrupt, tell)?;
     }
     Ok(coverage)
 }
@@ -291,6 +294,22 @@ pub(super) struct Found {
     /// Where in it, if it is an archive.
     pub member: Option<String>,
     pub suspects: Vec<Suspect>,
+}
+
+impl Found {
+    /// Whether nothing in it will be reported, wherever it was: there are many of these, and to find out where they were
+    /// costs more than the search.
+    fn is_below(&self, plan: &Plan, kinship: &Kinship) -> bool {
+        self.suspects.iter().all(|suspect| suspect.is_below(plan.confidence) && !kinship.concerns(&suspect.rule))
+    }
+
+    /// The findings without their places, for the count.
+    fn placeless(self, plan: &Plan) -> impl Iterator<Item = Finding> {
+        let Object { id, kind, .. } = self.object;
+        let origin = Origin::Object { path: None, id, kind: Some(kind) };
+        let places = [Place { path: None, commit: None }];
+        self.suspects.into_iter().map(move |suspect| suspect.finding(plan, origin.clone(), &places, None))
+    }
 }
 
 /// Searches what the walker shows.
@@ -407,9 +426,14 @@ impl Lens for Scanner<'_> {
         self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.packing(head).is_some()
     }
 
-    fn object(&mut self, object: &Object, mut bytes: &[u8], _: &[u32]) {
+    fn object(&mut self, object: &Object, mut bytes: &[u8], marks: &[u32]) {
         if let Some(packing) = self.packing(bytes) {
             return self.unpack(object, packing, bytes);
+        }
+        let at_once = !self.detector.needs_whole_objects() && bytes.len() <= self.searcher.at_once();
+        let by_marks = at_once && sniff(bytes).0 == Encoding::Bytes;
+        if by_marks && guarded(|| self.detector.may_hold(&mut self.scratch, bytes, marks)) == Some(false) {
+            return;
         }
         self.search(object, &mut bytes).expect("reading from memory does not fail");
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Plan;
 use crate::baseline::{Baseline, Key, Known, Matcher};
-use crate::finding::Finding;
+use crate::finding::{Finding, Verdict};
 use crate::source::files::{Excludes, Target};
 use crate::summary::Summary;
 
@@ -13,17 +13,22 @@ use crate::summary::Summary;
 pub(super) struct Applied<'p> {
     plan: &'p Plan,
     matcher: Option<Matcher<'p>>,
+    /// Rules of look-alikes in a history of which it was not looked up where they were.
+    unplaced: HashSet<String>,
 }
 
 impl<'p> Applied<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
-        Applied { plan, matcher: plan.baseline.as_ref().map(Baseline::matcher) }
+        Applied { plan, matcher: plan.baseline.as_ref().map(Baseline::matcher), unplaced: HashSet::new() }
     }
 
     /// The finding with its verdict.
     pub(super) fn settle(&mut self, mut finding: Finding) -> Finding {
         if let Some(matcher) = &mut self.matcher {
             matcher.settle(&mut finding);
+            if finding.verdict == Verdict::Hidden && self.plan.history.is_some() && finding.provenance.is_none() {
+                self.unplaced.insert(finding.rule.id.clone());
+            }
         }
         finding
     }
@@ -38,7 +43,9 @@ impl<'p> Applied<'p> {
             || self.plan.history.as_ref().is_some_and(|it| it.scope.is_some());
         if !summary.interrupted && !is_part {
             let Some(judge) = Judge::new(self.plan, baseline, summary) else { return };
-            summary.stale = matcher.unmet().filter(|entry| judge.would_have_met(entry)).cloned().collect();
+            let placed = |entry: &&Known| !self.unplaced.contains(&entry.rule);
+            let stale = matcher.unmet().filter(|entry| judge.would_have_met(entry));
+            summary.stale = stale.filter(placed).cloned().collect();
         }
     }
 }

@@ -81,6 +81,11 @@ impl<'p> Searcher<'p> {
         self.plan.unpack
     }
 
+    /// How much of an object is searched at once, in bytes.
+    pub(super) fn at_once(&self) -> usize {
+        self.plan.chunk
+    }
+
     pub(super) fn interrupted(&self) -> bool {
         self.watch.interrupt.load(Relaxed)
     }

@@ -93,6 +93,11 @@ impl Suspect {
         }
     }
 
+    /// Whether it is less sure than `least` wherever it is: paths only ever speak against a candidate.
+    pub(super) fn is_below(&self, least: Confidence) -> bool {
+        self.rule.path.is_none() && self.confidence < least
+    }
+
     /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
         mut self,

@@ -19,6 +19,13 @@ pub struct Spot {
     pub(super) hint: Hint,
 }
 
+impl Spot {
+    /// The same in bytes of which those it was found in begin at `start`.
+    pub(in crate::detect) fn behind(self, start: usize) -> Spot {
+        Spot { at: start + self.at, ..self }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hint {
     /// Decodes to text by this way of writing.

@@ -90,7 +90,21 @@ pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::detect::evidence::Class;
+
+    /// A scan of a history does not look up where something was that is not worth reporting without its path.
+    #[test]
+    fn no_path_speaks_for_a_candidate() {
+        let all = ["test/docs/vendor/lang/yarn.lock", "a.min.js", "a.py"].map(|path| signs(path.as_bytes(), true));
+        let all: BTreeMap<_, _> = all.into_iter().flatten().map(|sign| (sign.name, sign)).collect();
+        assert_eq!(all.len(), 7);
+        for class in [Class::Generic, Class::Context, Class::Prefixed] {
+            assert!(all.values().all(|sign| sign.weight(class) <= 0));
+        }
+    }
 
     #[test]
     fn paths_say_what_they_are() {

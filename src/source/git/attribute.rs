@@ -69,12 +69,21 @@ impl Attribution<'_> {
 
     /// Whether the tree of a commit holds a target. False for commits that are not in the stores.
     pub fn holds(&self, commit: &ObjectId, target: &ObjectId) -> bool {
-        self.numbers.get(commit).is_some_and(|commit| self.holds_numbered(commit, target))
+        let tree = self.numbers.get(commit).and_then(|commit| self.trees.get(&commit));
+        tree.is_some_and(|tree| self.has(*tree, target))
     }
 
-    /// [`Attribution::holds`] of the commit with this number.
-    pub(super) fn holds_numbered(&self, commit: u32, target: &ObjectId) -> bool {
-        self.trees.get(&commit).is_some_and(|tree| self.has(*tree, target))
+    /// For each commit, by its index in the lines, whether its tree holds a target.
+    pub(super) fn holding(&self, target: &ObjectId) -> Vec<bool> {
+        let mut holding = vec![false; self.lines.trees.len()];
+        let Ok(at) = self.targets.binary_search(target) else { return holding };
+        let mut holders = self.holders[at / GROUP].iter().filter(|holder| holder.1 >> (at % GROUP) & 1 == 1).peekable();
+        // Both lists are ascending.
+        for (tree, commit) in &self.lines.trees {
+            while holders.next_if(|holder| holder.0 < *tree).is_some() {}
+            holding[*commit as usize] = holders.peek().is_some_and(|holder| holder.0 == *tree);
+        }
+        holding
     }
 
     /// Whether a tree, or one in it, holds a target. False for trees that are not in the stores.

@@ -6,33 +6,67 @@ use super::attribute::Attribution;
 use super::edges::{Commit, Numbers};
 use crate::origin::ObjectId;
 
-/// Commits by index, and who descends from whom.
+/// Commits by index, and who descends from whom. Parents come before their children.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     /// Index of each commit by its number.
     at: HashMap<u32, u32>,
     numbers: Vec<u32>,
-    parents: Vec<Vec<u32>>,
-    children: Vec<Vec<u32>>,
+    /// Where each commit's parents begin in `parents`; the last is where they end.
+    starts: Vec<u32>,
+    /// Indices; without what is not in the stores.
+    parents: Vec<u32>,
+    /// The tree of each commit, and the commit's index; ascending.
+    pub(super) trees: Vec<(u32, u32)>,
 }
 
 impl Lines {
     pub(super) fn new(commits: &[Commit], parents: &[u32]) -> Self {
         let at: HashMap<u32, u32> = (0..).zip(commits).map(|(at, commit)| (commit.number, at)).collect();
-        let mut lines = Lines { children: vec![Vec::new(); commits.len()], ..Lines::default() };
+        let mut lines = Lines { starts: vec![0], ..Lines::default() };
         for (child, commit) in (0..).zip(commits) {
             let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
-            let known: Vec<u32> =
-                parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied()).collect();
-            known.iter().for_each(|parent| lines.children[*parent as usize].push(child));
-            lines.parents.push(known);
+            let known = parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied());
+            // What hangs on a circle has no order.
+            lines.parents.extend(known.filter(|parent| *parent < child));
+            lines.starts.push(lines.parents.len() as u32);
             lines.numbers.push(commit.number);
         }
+        lines.trees = (0..).zip(commits).map(|(at, commit)| (commit.tree, at)).collect();
+        lines.trees.sort_unstable();
         Lines { at, ..lines }
     }
 
     fn index(&self, numbers: &Numbers<'_>, commit: &ObjectId) -> Option<u32> {
         self.at.get(&numbers.get(commit)?).copied()
+    }
+
+    fn parents(&self, at: usize) -> &[u32] {
+        &self.parents[self.starts[at] as usize..self.starts[at + 1] as usize]
+    }
+
+    /// For each commit whether it is one of `from`, or descends from one.
+    fn descendants(&self, from: impl Iterator<Item = u32>) -> Vec<bool> {
+        let mut descends = vec![false; self.numbers.len()];
+        from.for_each(|at| descends[at as usize] = true);
+        for at in 0..descends.len() {
+            descends[at] |= self.parents(at).iter().any(|&parent| descends[parent as usize]);
+        }
+        descends
+    }
+
+    /// What became of a target on the way to each commit. `holds` tells which commits have it.
+    fn fates(&self, holds: &[bool]) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(holds.len());
+        for at in 0..holds.len() {
+            let parents = self.parents(at);
+            fates.push(match () {
+                () if holds[at] => Fate::Holds,
+                () if parents.iter().any(|&parent| holds[parent as usize]) => Fate::Removed { by: at as u32, steps: 0 },
+                () => nearest(parents.iter().map(|&parent| fates[parent as usize])),
+            });
+        }
+        fates
     }
 }
 
@@ -50,70 +84,30 @@ pub enum Tip {
 }
 
 impl Attribution<'_> {
-    /// Whether a commit is another one, or one of its descendants.
-    pub fn descends(&self, commit: &ObjectId, from: &ObjectId) -> bool {
-        let lines = &self.lines;
-        let (Some(commit), Some(from)) = (lines.index(&self.numbers, commit), lines.index(&self.numbers, from)) else {
-            return false;
-        };
-        let mut seen = vec![false; lines.numbers.len()];
-        let mut left = vec![commit];
-        while let Some(at) = left.pop() {
-            // Parents come before their children, so nothing older than `from` can lead to it.
-            if at >= from && !std::mem::replace(&mut seen[at as usize], true) {
-                left.extend(&lines.parents[at as usize]);
-            }
-        }
-        seen[from as usize]
+    /// Which of `commits` are a commit or descend from it.
+    pub fn descend(&self, from: &ObjectId, commits: &[ObjectId]) -> Vec<bool> {
+        let index = |commit: &ObjectId| self.lines.index(&self.numbers, commit);
+        let descends = self.lines.descendants(index(from).into_iter());
+        commits.iter().map(|commit| index(commit).is_some_and(|at| descends[at as usize])).collect()
     }
 
     /// What each of `tips`, ids of commits, has to do with a target.
     pub fn tips(&self, target: &ObjectId, tips: &[ObjectId]) -> Vec<Tip> {
-        let lines = &self.lines;
+        let index = |commit: &ObjectId| self.lines.index(&self.numbers, commit);
         let brought = self.history(target).map_or(&[][..], |history| &history.introduced);
-        let mut descends = vec![false; lines.numbers.len()];
-        let mut left: Vec<u32> = brought.iter().filter_map(|one| lines.index(&self.numbers, &one.commit)).collect();
-        while let Some(commit) = left.pop() {
-            if !std::mem::replace(&mut descends[commit as usize], true) {
-                left.extend(&lines.children[commit as usize]);
-            }
-        }
-        // Tips share most of their commits: what is known of one is known for all.
-        let mut fates = vec![None; descends.len()];
-        let about = |tip: &ObjectId| match lines.index(&self.numbers, tip) {
-            Some(at) if descends[at as usize] => match self.fate(at, target, &descends, &mut fates) {
+        let descends = self.lines.descendants(brought.iter().filter_map(|one| index(&one.commit)));
+        let fates = self.lines.fates(&self.holding(target));
+        let about = |tip: &ObjectId| match index(tip).filter(|&at| descends[at as usize]) {
+            None => Tip::Unrelated,
+            Some(at) => match fates[at as usize] {
                 Fate::Holds => Tip::Holds,
                 Fate::Removed { by, .. } => {
                     self.numbers.id(self.lines.numbers[by as usize]).map_or(Tip::Lost, Tip::Removed)
                 }
                 Fate::Lost => Tip::Lost,
             },
-            _ => Tip::Unrelated,
         };
         tips.iter().map(about).collect()
-    }
-
-    /// What became of a target in the history of the commit `at`, with what is found out on the way kept in `fates`.
-    fn fate(&self, at: u32, target: &ObjectId, descends: &[bool], fates: &mut [Option<Fate>]) -> Fate {
-        let holds = |at: u32| self.holds_numbered(self.lines.numbers[at as usize], target);
-        let mut left = vec![at];
-        while let Some(&commit) = left.last() {
-            let parents = &self.lines.parents[commit as usize];
-            let open = parents.iter().filter(|&&parent| descends[parent as usize] && fates[parent as usize].is_none());
-            let fate = match () {
-                () if fates[commit as usize].is_some() => None,
-                () if holds(commit) => Some(Fate::Holds),
-                () if parents.iter().any(|&parent| holds(parent)) => Some(Fate::Removed { by: commit, steps: 0 }),
-                () if open.clone().next().is_some() => {
-                    left.extend(open);
-                    continue;
-                }
-                () => Some(nearest(parents.iter().filter_map(|&parent| fates[parent as usize]))),
-            };
-            fates[commit as usize] = fates[commit as usize].or(fate);
-            left.pop();
-        }
-        fates[at as usize].unwrap_or(Fate::Lost)
     }
 }
 
