@@ -100,8 +100,10 @@ impl Pattern {
 
     fn regex(&self) -> &Regex {
         self.compiled.get_or_init(|| {
+            // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
+            let config = Regex::config().onepass(false).auto_prefilter(false);
             Regex::builder()
-                .configure(Regex::config().utf8_empty(false).hybrid_cache_capacity(2 << 20))
+                .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
                 .syntax(syntax::Config::new().unicode(false).utf8(false))
                 .build_from_hir(self.hir())
                 .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
