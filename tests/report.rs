@@ -290,10 +290,18 @@ fn text_tells_the_history_of_a_finding_and_of_a_secret() {
         "= now: unreachable: only an object id away",
         "2 places, first seen 2021-05-03, still in HEAD\n",
         "1 place, unreachable: only an object id away\n",
-        "3 secrets found in 35,888 objects and 3 files (4.20 MB)",
+        "2 secrets found at 3 places in 35,888 objects and 3 files (4.20 MB)",
     ] {
         assert!(report.contains(part), "{part} is not in\n{report}");
     }
+    // A version of a file that has what another has.
+    findings[1].origin = findings[0].origin.clone();
+    let frames = |findings: &[Finding]| {
+        let report = render(Format::Text, findings, &summary);
+        (report.matches(" --> ").count(), report.contains("1 finding in other versions of the same files"))
+    };
+    assert_eq!(frames(&findings[..1]), (1, false));
+    assert_eq!(frames(&findings), (2, true));
     for (at, name) in NAMES.iter().enumerate() {
         let hostile = [historic(name, &token(at as u64), &String::from_utf8_lossy(name))];
         let report = render(Format::Text, &hostile, &summary);

@@ -126,19 +126,22 @@ impl Mask {
         }
     }
 
-    fn provenance(&self, provenance: &Provenance) -> Provenance {
+    /// `names` has the names of references that were masked before, as thousands of objects have the same.
+    fn provenance<'p>(&self, provenance: &'p Provenance, names: &mut HashMap<&'p str, String>) -> Provenance {
         let commit = |commit: &Commit| Commit {
             author: commit.author.as_deref().map(|text| self.text(text)),
             email: commit.email.as_deref().map(|text| self.text(text)),
             subject: self.text(&commit.subject),
             ..commit.clone()
         };
-        let removed = |it: &Removed| Removed { reference: self.text(&it.reference), commit: it.commit };
+        let mut name = |name: &'p str| names.entry(name).or_insert_with(|| self.text(name)).clone();
+        let removed = provenance.removed.iter();
+        let removed = removed.map(|it| Removed { reference: name(&it.reference), commit: it.commit }).collect();
         Provenance {
             paths: provenance.paths.iter().map(|path| self.path(path)).collect(),
             introduced: provenance.introduced.iter().map(commit).collect(),
-            references: provenance.references.iter().map(|name| self.text(name)).collect(),
-            removed: provenance.removed.iter().map(removed).collect(),
+            references: provenance.references.iter().map(|reference| name(reference)).collect(),
+            removed,
             in_head: provenance.in_head,
             truncated: provenance.truncated,
             incomplete: provenance.incomplete,
@@ -155,7 +158,13 @@ impl Mask {
 
     /// The finding as a format may have it: without its secret, and without any other.
     pub(super) fn finding(&self, finding: &Finding) -> Finding {
-        let mut finding = finding.clone();
+        let provenance = finding.provenance.as_ref().map(|it| self.provenance(it, &mut HashMap::new()).into());
+        Finding { provenance, ..self.but_history(finding) }
+    }
+
+    /// The same, but for its history, which is left out.
+    fn but_history(&self, finding: &Finding) -> Finding {
+        let mut finding = Finding { provenance: None, ..finding.clone() };
         finding.secret = Secret::new(Vec::new());
         finding.origin = self.origin(&finding.origin);
         finding.snippet = self.snippet(&finding.snippet);
@@ -166,9 +175,6 @@ impl Mask {
             for text in [&mut it.detail, &mut it.holder, &mut it.host].into_iter().flatten() {
                 *text = self.text(text);
             }
-        }
-        if let Some(provenance) = &mut finding.provenance {
-            *provenance = Arc::new(self.provenance(provenance));
         }
         if let Proof::Holds(why) | Proof::Fails(why) = &mut finding.proof {
             *why = self.text(why);
@@ -267,8 +273,16 @@ impl Report for Masked {
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {
-        for finding in self.held.take().unwrap_or_default() {
-            self.inner.finding(&self.mask.finding(&finding))?;
+        // All secrets are known by now, so what is masked once stays so; the findings of an object share its history.
+        let held = self.held.take().unwrap_or_default();
+        let mut masked: HashMap<*const Provenance, Arc<Provenance>> = HashMap::new();
+        let mut names = HashMap::new();
+        for finding in &held {
+            let mut shown = self.mask.but_history(finding);
+            shown.provenance = finding.provenance.as_ref().map(|it| {
+                masked.entry(Arc::as_ptr(it)).or_insert_with(|| self.mask.provenance(it, &mut names).into()).clone()
+            });
+            self.inner.finding(&shown)?;
         }
         self.inner.finish(&self.mask.summary(summary))
     }

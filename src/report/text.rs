@@ -3,10 +3,11 @@
 //! The frame is drawn here and not by `annotate-snippets`, which shows the place as it counts it in the text it is
 //! given; ours is cut, masked and escaped, so its columns are not the file's.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style as Ansi};
 use indicatif::{DecimalBytes, HumanCount};
@@ -38,11 +39,15 @@ pub(super) struct Text {
     /// Where each secret was met first.
     first: HashMap<Fingerprint, String>,
     groups: Groups,
+    /// Of findings in objects of git: which secret was drawn at which path.
+    drawn: HashSet<(Fingerprint, Option<PathBuf>)>,
+    /// Findings that were not drawn, as another version of the file has the same.
+    repeated: u64,
 }
 
 impl Text {
     pub(super) fn new(out: Out, style: Style) -> Self {
-        Text { out, style, first: HashMap::new(), groups: Groups::default() }
+        Text { out, style, first: HashMap::new(), groups: Groups::default(), drawn: HashSet::new(), repeated: 0 }
     }
 
     fn escaped(&self, text: &str) -> String {
@@ -114,6 +119,12 @@ impl Text {
                 finding.fingerprint.to_string()
             }
         }
+    }
+
+    /// Whether the same secret at the same path was drawn before, from another version of the file. `-v` draws all.
+    fn is_repeated(&mut self, finding: &Finding) -> bool {
+        let Origin::Object { path: path @ Some(_), .. } = &finding.origin else { return false };
+        !self.drawn.insert((finding.fingerprint, path.clone())) && !self.style.verbose
     }
 
     /// The finding as `rustc` draws an error.
@@ -229,6 +240,10 @@ impl Report for Text {
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         self.groups.add(finding);
+        if self.is_repeated(finding) {
+            self.repeated += 1;
+            return Ok(());
+        }
         let frame = self.frame(finding);
         writeln!(self.out, "{frame}")
     }
@@ -239,8 +254,12 @@ impl Report for Text {
             1 => AnsiColor::Red.on_default(),
             _ => AnsiColor::Yellow.on_default(),
         };
+        if self.repeated > 0 {
+            let noun = some(self.repeated, "finding");
+            writeln!(self.out, "{noun} in other versions of the same files, with the same secrets (-v draws them)\n")?;
+        }
         write!(self.out, "{}", self.secrets())?;
-        let outcome = self.painted(&outcome(summary), ansi.bold());
+        let outcome = self.painted(&outcome(summary, self.groups.all().len() as u64), ansi.bold());
         writeln!(self.out, "{outcome}{}", counted(summary))?;
         let skips = &summary.coverage.skips;
         if !skips.is_empty() {
@@ -258,8 +277,9 @@ fn some(count: u64, noun: &str) -> String {
     format!("{} {noun}{s}", HumanCount(count))
 }
 
-/// What was found in what. Says "clean" only of what was read.
-fn outcome(summary: &Summary) -> String {
+/// What was found in what. Says "clean" only of what was read. In a history, where each of so many `secrets` has many places,
+/// they are counted.
+fn outcome(summary: &Summary, secrets: u64) -> String {
     let coverage = &summary.coverage;
     let counts = [(coverage.objects, "object"), (coverage.files, "file"), (coverage.streams, "stream")];
     let mut read: Vec<String> =
@@ -275,6 +295,10 @@ fn outcome(summary: &Summary) -> String {
     });
     let found = match summary.reported {
         0 => "nothing found".to_owned(),
+        places if (1..places).contains(&secrets) => {
+            let (secrets, places) = (some(secrets, "secret"), HumanCount(places));
+            format!("{secrets} found at {places} places{}", asked.unwrap_or_default())
+        }
         count => format!("{} found{}", some(count, "secret"), asked.unwrap_or_default()),
     };
     match (summary.interrupted, summary.unaccepted()) {
