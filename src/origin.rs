@@ -229,10 +229,14 @@ pub struct Provenance {
     pub paths: Vec<PathBuf>,
     /// The commits that brought it: their tree holds it, that of no parent does. No commit comes before its ancestors.
     pub introduced: Vec<Commit>,
-    /// The references that lead to it, in full; sorted.
+    /// References that lead to it, in full; sorted. All, or the first [`NAMED`] branches, then tags, then others.
     pub references: Vec<String>,
-    /// The references whose newest commit no longer holds it, with the commit that took it away; sorted.
+    /// References whose newest commit no longer holds it, with the commit that took it away; sorted. As many as of `references`.
     pub removed: Vec<Removed>,
+    /// How many references lead to it beside those that are named.
+    pub more_references: u64,
+    /// From how many references it was removed beside those that are named.
+    pub more_removed: u64,
     /// The commit that is checked out holds it.
     pub in_head: bool,
     /// There are more paths than were followed.
@@ -242,9 +246,61 @@ pub struct Provenance {
     pub incomplete: bool,
 }
 
+/// What people look for first.
+fn rank(reference: &str) -> u8 {
+    match () {
+        () if reference == "HEAD" || reference.starts_with("refs/heads/") => 0,
+        () if reference.starts_with("refs/tags/") => 1,
+        () => 2,
+    }
+}
+
+/// References that are named for one object: a server has tens of thousands, of merge requests, that lead to everything.
+pub const NAMED: usize = 100;
+
 impl Provenance {
+    /// Sorts what it names, and keeps [`NAMED`] of each kind of list.
+    pub fn limit(&mut self) {
+        self.references.sort_by_cached_key(|name| (rank(name), name.clone()));
+        self.references.dedup();
+        self.removed.sort_by_cached_key(|it| (rank(&it.reference), it.reference.clone()));
+        self.more_references += self.references.len().saturating_sub(NAMED) as u64;
+        self.more_removed += self.removed.len().saturating_sub(NAMED) as u64;
+        self.references.truncate(NAMED);
+        self.removed.truncate(NAMED);
+        self.references.sort();
+        self.references.shrink_to_fit();
+        self.removed.sort_by(|one, other| one.reference.cmp(&other.reference));
+        self.removed.shrink_to_fit();
+    }
+
     /// No reference leads to it, and no commit that is checked out: only an object id away.
     pub fn is_unreachable(&self) -> bool {
         self.references.is_empty() && !self.in_head && !self.incomplete
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_named_before_what_servers_keep_and_the_rest_is_counted() {
+        let pulls = (0..300).map(|number| format!("refs/pull/{number}/head"));
+        let references =
+            pulls.chain(["refs/tags/v1", "refs/heads/main", "refs/heads/main"].map(str::to_owned)).collect();
+        let removed = |reference: &str| Removed {
+            reference: reference.to_owned(),
+            commit: ObjectId::from_bytes(&[7; 20]).unwrap(),
+        };
+        let mut provenance =
+            Provenance { references, removed: vec![removed("refs/heads/side")], ..Provenance::default() };
+        provenance.limit();
+        assert_eq!((provenance.references.len(), provenance.more_references), (NAMED, 202));
+        assert!(
+            ["refs/heads/main", "refs/tags/v1"].iter().all(|name| provenance.references.iter().any(|it| it == name))
+        );
+        assert!(provenance.references.is_sorted());
+        assert_eq!((provenance.removed.len(), provenance.more_removed), (1, 0));
     }
 }

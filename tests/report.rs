@@ -266,6 +266,8 @@ fn historic(name: &[u8], secret: &str, text: &str) -> Finding {
         introduced: vec![commit(b"one", 1_620_000_000), commit(b"two", i64::MAX)],
         references: vec![format!("refs/heads/{text}"), "refs/heads/main".to_owned(), "refs/tags/v1".to_owned()],
         removed: vec![Removed { reference: format!("refs/heads/{text}"), commit: object(b"three") }],
+        more_references: 0,
+        more_removed: 0,
         in_head: true,
         truncated: true,
         incomplete: false,

@@ -74,7 +74,11 @@ fn now(provenance: &Provenance) -> String {
         .map(|it| format!("{} by {}", short(&it.reference), &it.commit.to_string()[..SHORT]))
         .collect();
     if !removed.is_empty() {
-        parts.push(format!("removed from {}", listed(&removed)));
+        let more = match provenance.more_removed {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        parts.push(format!("removed from {}{more}", listed(&removed)));
     }
     parts.extend(reached(provenance));
     if parts.is_empty() {
@@ -101,7 +105,11 @@ fn reached(provenance: &Provenance) -> Option<String> {
             format!("{} {noun} ({shown}{})", names.len(), if names.len() > NAMED { ", …" } else { "" })
         })
         .collect();
-    (!said.is_empty()).then(|| format!("reached by {}", said.join(", ")))
+    let more = match provenance.more_references {
+        0 => String::new(),
+        more => format!(" and {more} more references"),
+    };
+    (!said.is_empty()).then(|| format!("reached by {}{more}", said.join(", ")))
 }
 
 fn short(reference: &str) -> &str {

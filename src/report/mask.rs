@@ -142,6 +142,8 @@ impl Mask {
             introduced: provenance.introduced.iter().map(commit).collect(),
             references: provenance.references.iter().map(|reference| name(reference)).collect(),
             removed,
+            more_references: provenance.more_references,
+            more_removed: provenance.more_removed,
             in_head: provenance.in_head,
             truncated: provenance.truncated,
             incomplete: provenance.incomplete,

@@ -28,6 +28,8 @@ pub(super) struct Chronicle<'s> {
     attribution: Attribution<'s>,
     references: References,
     commits: BTreeMap<ObjectId, Commit>,
+    /// Where the references lead that lead to a commit.
+    tips: Vec<Option<u32>>,
     /// Stands before the paths: where the repository is in the one that was asked for.
     within: PathBuf,
     /// Objects were asked for by their names: a push that is not through yet will give them references.
@@ -59,7 +61,9 @@ impl<'s> Chronicle<'s> {
         }
         let named = request.scope.iter().flat_map(|scope| &scope.revisions);
         let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
-        Ok(Chronicle { attribution, references, commits, within: layout.within.clone(), is_under_way })
+        let tips: Vec<ObjectId> = references.all.iter().filter_map(|reference| reference.commit).collect();
+        let tips = attribution.indices(&tips);
+        Ok(Chronicle { attribution, references, commits, tips, within: layout.within.clone(), is_under_way })
     }
 
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
@@ -113,8 +117,7 @@ impl<'s> Chronicle<'s> {
             reference.leads_to.contains(&object.id) || (reference.commit.is_none() && in_tree())
         };
         provenance.references.extend(self.references.all.iter().filter(leads).map(|reference| reference.name.clone()));
-        provenance.references.sort();
-        provenance.references.dedup();
+        provenance.limit();
         provenance.incomplete =
             self.is_under_way || !self.references.skips.is_empty() || !self.attribution.skips.is_empty();
         provenance
@@ -122,7 +125,6 @@ impl<'s> Chronicle<'s> {
 
     /// For what is in trees.
     fn of_content(&self, history: &History, id: &ObjectId) -> Provenance {
-        let tips: Vec<ObjectId> = self.references.all.iter().filter_map(|reference| reference.commit).collect();
         let named = self.references.all.iter().filter(|reference| reference.commit.is_some());
         let mut provenance = Provenance {
             // The top of a work tree has no name.
@@ -137,7 +139,7 @@ impl<'s> Chronicle<'s> {
             truncated: history.truncated,
             ..Provenance::default()
         };
-        for (reference, tip) in named.zip(self.attribution.tips(id, &tips)) {
+        for (reference, tip) in named.zip(self.attribution.tips(id, &self.tips)) {
             if tip != Tip::Unrelated {
                 provenance.references.push(reference.name.clone());
             }

@@ -91,13 +91,18 @@ impl Attribution<'_> {
         commits.iter().map(|commit| index(commit).is_some_and(|at| descends[at as usize])).collect()
     }
 
-    /// What each of `tips`, ids of commits, has to do with a target.
-    pub fn tips(&self, target: &ObjectId, tips: &[ObjectId]) -> Vec<Tip> {
+    /// Numbers by which [`Attribution::tips`] knows commits; `None` for what is none, or is not in the stores.
+    pub fn indices(&self, commits: &[ObjectId]) -> Vec<Option<u32>> {
+        commits.iter().map(|commit| self.lines.index(&self.numbers, commit)).collect()
+    }
+
+    /// What each of `tips` ([`Attribution::indices`]) has to do with a target.
+    pub fn tips(&self, target: &ObjectId, tips: &[Option<u32>]) -> Vec<Tip> {
         let index = |commit: &ObjectId| self.lines.index(&self.numbers, commit);
         let brought = self.history(target).map_or(&[][..], |history| &history.introduced);
         let descends = self.lines.descendants(brought.iter().filter_map(|one| index(&one.commit)));
         let fates = self.lines.fates(&self.holding(target));
-        let about = |tip: &ObjectId| match index(tip).filter(|&at| descends[at as usize]) {
+        let about = |tip: &Option<u32>| match tip.filter(|&at| descends[at as usize]) {
             None => Tip::Unrelated,
             Some(at) => match fates[at as usize] {
                 Fate::Holds => Tip::Holds,
