@@ -304,6 +304,9 @@ fn text_tells_the_history_of_a_finding_and_of_a_secret() {
     };
     assert_eq!(frames(&findings[..1]), (1, false));
     assert_eq!(frames(&findings), (2, true));
+    let (rules, style) = (rules(), Style { verbose: true, ..Style::default() });
+    let all = render_with(Format::Text, &header(&rules), style, &findings, &summary);
+    assert_eq!(String::from_utf8(all).unwrap().matches(" --> ").count(), 3);
     for (at, name) in NAMES.iter().enumerate() {
         let hostile = [historic(name, &token(at as u64), &String::from_utf8_lossy(name))];
         let report = render(Format::Text, &hostile, &summary);

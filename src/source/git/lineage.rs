@@ -86,9 +86,8 @@ pub enum Tip {
 impl Attribution<'_> {
     /// Which of `commits` are a commit or descend from it.
     pub fn descend(&self, from: &ObjectId, commits: &[ObjectId]) -> Vec<bool> {
-        let index = |commit: &ObjectId| self.lines.index(&self.numbers, commit);
-        let descends = self.lines.descendants(index(from).into_iter());
-        commits.iter().map(|commit| index(commit).is_some_and(|at| descends[at as usize])).collect()
+        let descends = self.lines.descendants(self.indices(&[*from]).into_iter().flatten());
+        self.indices(commits).into_iter().map(|at| at.is_some_and(|at| descends[at as usize])).collect()
     }
 
     /// Numbers by which [`Attribution::tips`] knows commits; `None` for what is none, or is not in the stores.
