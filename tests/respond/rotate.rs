@@ -193,6 +193,17 @@ fn what_cannot_be_delivered_is_not_rotated() {
             #[cfg(unix)]
             std::fs::set_permissions(it.spare(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
         }),
+        ("is no plain file", |it| {
+            let target = it.dir.path().join("elsewhere");
+            std::fs::write(&target, "").unwrap();
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(target, it.spare()).unwrap();
+        }),
+        ("is no plain file", |it| {
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(it.dir.path().join("not there"), it.spare()).unwrap();
+        }),
+        ("is no plain file", |it| std::fs::create_dir(it.spare()).unwrap()),
         ("successor-file", |it| it.policy.successor_file = None),
         ("no [[respond.deliver]]", |it| {
             (it.policy.successor_file, it.policy.deliver) = (None, Vec::new());
@@ -228,6 +239,32 @@ fn what_cannot_be_delivered_is_not_rotated() {
     let with = way(&scene.house.hosts());
     assert_eq!(with, "POST /api/v4/personal_access_tokens/7/rotate with the configured credential");
     assert!(way(&host("gitlab", &scene.house.server.url, "")).contains("do not let it rotate itself"));
+}
+
+/// Only root can give a file away; whoever is not root has nothing to test here.
+#[cfg(unix)]
+#[test]
+fn a_successor_does_not_go_into_a_file_of_another_user() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let scene = Scene::new(cases().remove(0).0);
+    std::fs::write(scene.spare(), "").unwrap();
+    std::fs::set_permissions(scene.spare(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    if chown(scene.spare(), Some(12_345), None).is_err() {
+        return;
+    }
+    let end = scene.run();
+    assert!(matches!(&end, End::Failed(why) if why.contains("belongs to another user")), "{end:?}");
+    assert!(scene.house.is_live(&text(&scene.case)) && scene.made() == 0);
+    // One of our own, with what an earlier run left in it, is added to.
+    chown(
+        scene.spare(),
+        Some(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(scene.dir.path()).unwrap())),
+        None,
+    )
+    .unwrap();
+    std::fs::write(scene.spare(), "before\n").unwrap();
+    assert!(matches!(scene.run(), End::Closed(_)));
+    assert_eq!(std::fs::read_to_string(scene.spare()).unwrap(), "before\n");
 }
 
 #[test]

@@ -99,22 +99,22 @@ pub struct Spare {
 }
 
 impl Spare {
-    /// Opens the file, or makes it, readable by its owner alone.
+    /// Makes the file, readable by its owner alone, or opens one that is like that already.
     pub fn open(path: &Path) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-        let fresh = std::fs::symlink_metadata(path).is_err();
         let mut options = OpenOptions::new();
-        options.append(true).create(true);
+        options.append(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(failed)?;
+        let (file, fresh) = match options.open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (ours(path)?, false),
+            Err(error) => return Err(failed(error)),
+        };
         let found = file.metadata().map_err(failed)?;
         #[cfg(unix)]
         if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
             return Err(format!("{} can be read by others than its owner: chmod 600", path.display()));
-        }
-        if !found.is_file() {
-            return Err(format!("{} is no plain file", path.display()));
         }
         Ok(Spare { path: path.to_owned(), file, fresh })
     }
@@ -136,4 +136,31 @@ impl Drop for Spare {
             drop(std::fs::remove_file(&self.path));
         }
     }
+}
+
+/// Opens a file that is there, if it is a plain one of ours: whoever owns it could read what comes in, whatever its mode
+/// is, and a link may lead to one of somebody else's choice.
+fn ours(path: &Path) -> Result<File, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let seen = std::fs::symlink_metadata(path).map_err(failed)?;
+    if !seen.is_file() {
+        return Err(format!("{} is no plain file (a link is none): name the file itself", path.display()));
+    }
+    let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let found = file.metadata().map_err(failed)?;
+        if (found.dev(), found.ino()) != (seen.dev(), seen.ino()) {
+            return Err(format!("{} was replaced while it was opened", path.display()));
+        }
+        // What we make is ours, whoever we are.
+        if found.uid() != tempfile::tempfile().and_then(|own| own.metadata()).map_err(failed)?.uid() {
+            return Err(format!(
+                "{} belongs to another user, who could read it: name a file of your own",
+                path.display()
+            ));
+        }
+    }
+    Ok(file)
 }
