@@ -86,7 +86,7 @@ impl<'a> Call<'a> {
             if !each(list) {
                 return Ok(());
             }
-            let next = answer.header("link").and_then(linked).or(value["next"].as_str());
+            let next = answer.next_page().or(value["next"].as_str());
             match next {
                 Some(next) => {
                     let Some((path, query)) = self.host.page(next) else {
@@ -101,12 +101,6 @@ impl<'a> Call<'a> {
         }
         Err(not(self.host, "gives a list without end"))
     }
-}
-
-/// The next page of a `Link` header (RFC 8288), as GitHub and GitLab write it.
-fn linked(header: &str) -> Option<&str> {
-    let link = header.split(',').find(|link| link.contains("rel=\"next\""))?;
-    link.trim().strip_prefix('<')?.split('>').next()
 }
 
 /// Bitbucket's pipelines have no `next`, but say how many there are.

@@ -108,6 +108,12 @@ impl Answer {
             || self.header("link").is_some_and(|link| link.contains("rel=\"next\""))
     }
 
+    /// Where a list goes on, as its `Link` header (RFC 8288) names it: an address that is not checked yet.
+    pub fn next_page(&self) -> Option<&str> {
+        let link = self.header("link")?.split(',').find(|link| link.contains("rel=\"next\""))?;
+        link.trim().strip_prefix('<')?.split('>').next()
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()

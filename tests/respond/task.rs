@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use stanch::http::Http;
+use stanch::ledger::{Event, Intent, Row};
 use stanch::respond::act::{Actor, Moment};
 use stanch::respond::config::File;
 use stanch::respond::incident::{Brought, Incident, Place};
@@ -15,7 +16,7 @@ use stanch::respond::task::{Board, Error, Opened, once};
 use crate::act::{PATIENCE, ledger, policy};
 use crate::forge::Forge;
 use crate::server::{Got, Reply, Server};
-use crate::support::{door, github_token, host, incident};
+use crate::support::{door, github_token, host, hurried, incident, together};
 
 #[derive(Clone, Default)]
 pub struct Issue {
@@ -24,6 +25,7 @@ pub struct Issue {
     labels: Vec<String>,
     pub open: bool,
     confidential: bool,
+    assignee: Value,
     comments: Vec<String>,
 }
 
@@ -31,12 +33,19 @@ pub struct Issue {
 #[derive(Default)]
 struct State {
     issues: Vec<Issue>,
-    /// Drops labels without a word, as GitHub does without push access.
-    drops_labels: bool,
+    /// Drops labels and assignees without a word, as GitHub does without push access.
+    drops: bool,
     /// Loses the answer to the next creation.
     loses: bool,
     /// The secrets of open alerts.
     alerts: Vec<String>,
+    /// So many alerts, or issues at GitHub, come in an answer, which names the next one; 0: all.
+    page: usize,
+    /// Where the next page is said to be, if not here.
+    next_at: Option<String>,
+    /// After so many requests one is answered so, after it was done or not.
+    trouble: Option<(usize, Reply, bool)>,
+    served: usize,
 }
 
 #[derive(Clone)]
@@ -60,6 +69,18 @@ impl Desk {
 
 impl State {
     fn serve(&mut self, got: &Got) -> Reply {
+        self.served += 1;
+        match self.trouble.clone().filter(|(after, ..)| self.served == after + 1) {
+            Some((_, reply, false)) => reply,
+            Some((_, reply, true)) => {
+                self.well(got);
+                reply
+            }
+            None => self.well(got),
+        }
+    }
+
+    fn well(&mut self, got: &Got) -> Reply {
         let line = got.line();
         let body: Value = serde_json::from_str(&got.body).unwrap_or(Value::Null);
         let number = || got.path().split('/').rev().find_map(|it| it.trim_start_matches("SEC-").parse::<usize>().ok());
@@ -68,8 +89,11 @@ impl State {
                 let label = got.target.split(['?', '&']).find_map(|pair| pair.strip_prefix("labels="));
                 let list: Vec<Value> = self.with(label).map(|(at, issue)| shown(at, issue)).collect();
                 // The one word that the two have differently.
-                let opened = if line.contains("/api/v4/") { "\"opened\"" } else { "\"open\"" };
-                Reply::json(200, json!(list).to_string().replace("\"open\"", opened))
+                let gitlab = line.contains("/api/v4/");
+                let opened = if gitlab { "\"opened\"" } else { "\"open\"" };
+                let (list, next) = if gitlab { (list, None) } else { self.paged(got, list) };
+                let reply = Reply::json(200, json!(list).to_string().replace("\"open\"", opened));
+                next.map_or(reply.clone(), |link| reply.with("link", link))
             }
             "GET /api/v4/users" => Reply::json(200, r#"[{"id":42,"username":"jane"}]"#),
             "POST /repos/acme/site/issues" | "POST /api/v4/projects/acme%2Fsite/issues" => self.create(&body, "body"),
@@ -78,7 +102,9 @@ impl State {
             "POST /rest/api/3/issue" | "POST /rest/api/2/issue" => self.create(&body["fields"], "description"),
             "GET /repos/acme/site/secret-scanning/alerts" => {
                 let alert = |(at, secret): (usize, &String)| json!({ "number": at + 1, "secret": secret });
-                Reply::json(200, json!(self.alerts.iter().enumerate().map(alert).collect::<Vec<_>>()))
+                let (list, next) = self.paged(got, self.alerts.iter().enumerate().map(alert).collect());
+                let reply = Reply::json(200, json!(list));
+                next.map_or(reply.clone(), |link| reply.with("link", link))
             }
             line if line.starts_with("PATCH /repos/acme/site/secret-scanning/alerts/") => {
                 assert_eq!(body["resolution"], "revoked");
@@ -104,10 +130,24 @@ impl State {
                 Reply::json(200, "{}")
             }
             line if line.starts_with("GET /rest/api/") => {
-                Reply::json(200, json!({ "fields": { "labels": self.issues[number().unwrap() - 1].labels } }))
+                let issue = &self.issues[number().unwrap() - 1];
+                Reply::json(200, json!({ "fields": { "labels": issue.labels, "assignee": issue.assignee } }))
             }
             other => panic!("{other}"),
         }
+    }
+
+    /// The page of a list that is asked for, and where the next one is.
+    fn paged(&self, got: &Got, list: Vec<Value>) -> (Vec<Value>, Option<String>) {
+        let page = got.target.split(['?', '&']).find_map(|pair| pair.strip_prefix("page="));
+        let (page, size) = (page.map_or(1, |page| page.parse::<usize>().unwrap()), self.page);
+        if size == 0 || list.len() <= page * size {
+            return (list.into_iter().skip((page - 1) * size).collect(), None);
+        }
+        let here = format!("http://{}{}", got.headers["host"], got.path());
+        let next = self.next_at.as_ref().unwrap_or(&here);
+        let link = format!("<{here}?page=1>; rel=\"first\", <{next}?state=open&page={}>; rel=\"next\"", page + 1);
+        (list.into_iter().skip((page - 1) * size).take(size).collect(), Some(link))
     }
 
     fn with<'a>(&'a self, label: Option<&'a str>) -> impl Iterator<Item = (usize, &'a Issue)> {
@@ -121,10 +161,13 @@ impl State {
             Value::String(list) => list.split(',').map(str::to_owned).collect(),
             list => list.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
         };
+        // Jira Cloud is told an account by `id`, and shows it by `accountId`; Data Center has names.
+        let assignee = json!({ "accountId": fields["assignee"]["id"], "name": fields["assignee"]["name"] });
         self.issues.push(Issue {
             title: text("title") + &text("summary"),
             body: if fields[body].is_string() { text(body) } else { fields["description"].to_string() },
-            labels: if self.drops_labels { Vec::new() } else { labels },
+            labels: if self.drops { Vec::new() } else { labels },
+            assignee: if self.drops { Value::Null } else { assignee },
             open: true,
             confidential: fields["confidential"] == json!(true),
             comments: Vec::new(),
@@ -153,7 +196,8 @@ fn shown(at: usize, issue: &Issue) -> Value {
         "number": at + 1, "iid": at + 1, "key": format!("SEC-{}", at + 1),
         "html_url": format!("https://t/{}", at + 1), "web_url": format!("https://t/{}", at + 1),
         "state": if issue.open { "open" } else { "closed" },
-        "body": issue.body, "labels": issue.labels, "assignees": [{ "id": 42, "login": "jane" }],
+        "body": issue.body, "description": issue.body, "labels": issue.labels,
+        "assignees": [{ "id": 42, "login": "jane" }],
         "confidential": issue.confidential,
     })
 }
@@ -208,13 +252,17 @@ impl Setup {
     }
 
     fn open(&self, case: &Case) -> Result<Opened, Error> {
+        self.open_with(case, &[])
+    }
+
+    fn open_with(&self, case: &Case, rows: &[Row]) -> Result<Opened, Error> {
         let (board, mut ledger) = (self.board(), ledger(&self.path()));
         let id = case.incident.id.to_string();
         let brief = Brief {
             target: self.file.respond.task.as_ref().unwrap(),
             style: board.style(),
             person: None,
-            rows: &[],
+            rows,
             assignees: vec!["jane".to_owned()],
             today: jiff::civil::date(2026, 11, 21),
         };
@@ -281,14 +329,50 @@ fn a_lost_answer_makes_no_second_task() {
 }
 
 #[test]
-fn labels_that_github_drops_are_noticed_and_not_needed() {
-    let desk = Desk::new();
-    desk.state.lock().unwrap().drops_labels = true;
-    let (setup, case) = (Setup::new(&config("github", "acme/site", &desk)), case());
-    let opened = setup.open(&case).unwrap();
-    assert!(opened.dropped.contains(&"leaked-secret".to_owned()), "{opened:?}");
-    assert_eq!(setup.open(&case).unwrap().how, "there already");
-    assert_eq!(desk.issues().len(), 1);
+fn what_a_tracker_drops_is_noticed_and_not_needed() {
+    for (provider, project) in TRACKERS {
+        let desk = Desk::new();
+        desk.state.lock().unwrap().drops = true;
+        let (setup, case) = (Setup::new(&config(provider, project, &desk)), case());
+        let opened = setup.open(&case).unwrap();
+        assert!(opened.dropped.contains(&"leaked-secret".to_owned()), "{provider}: {opened:?}");
+        if provider.starts_with("jira") {
+            // Jira refuses what it does not know; only there the label alone leads back.
+            assert!(opened.dropped.contains(&"jane".to_owned()), "{provider}: {opened:?}");
+            continue;
+        }
+        // Newer ones, page after page, stand before it.
+        desk.state.lock().unwrap().page = 1;
+        let ours = desk.state.lock().unwrap().issues.remove(0);
+        desk.state.lock().unwrap().issues = vec![Issue::default(), Issue::default(), ours];
+        assert_eq!(setup.open(&case).unwrap().how, "there already", "{provider}");
+        assert_eq!(desk.issues().len(), 3, "{provider}");
+    }
+}
+
+#[test]
+fn an_alert_is_resolved_on_whatever_page_it_stands() {
+    let (desk, case, canary) = (Desk::new(), case(), Server::canary());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    let token = String::from_utf8(case.incident.secret.expose().to_vec()).unwrap();
+    let resolve = || setup.board().resolve_alerts(&case.incident.secret, "dead");
+    let lists = || desk.server.lines().iter().filter(|line| line.starts_with("GET")).count();
+    let fill = |before: usize| {
+        let mut state = desk.state.lock().unwrap();
+        state.alerts = (0..before).map(|at| format!("another {at}")).chain([token.clone()]).collect();
+        (state.page, state.next_at) = (2, None);
+    };
+    fill(6);
+    assert_eq!((resolve().unwrap(), lists()), (1, 4));
+    assert!(!desk.state.lock().unwrap().alerts.contains(&token));
+    // A list without end is read to a bound, and what was not seen is said.
+    fill(1_000);
+    let said = resolve().unwrap_err().to_string();
+    assert!(said.contains("more entries") && lists() == 54, "{said}");
+    // Nobody is followed to another host, whose next page would get our credential.
+    fill(6);
+    desk.state.lock().unwrap().next_at = Some(format!("{}/repos/acme/site/secret-scanning/alerts", canary.url));
+    assert!(resolve().is_err() && canary.log().is_empty());
 }
 
 #[test]
@@ -400,6 +484,94 @@ fn a_task_that_was_opened_again_is_closed_again() {
         assert!(!desk.issues()[0].open);
     }
     assert_eq!(desk.issues().len(), 1);
+}
+
+/// A task is opened, opened again, and closed; each is tried until it is done.
+fn life(desk: &Desk, setup: &Setup, case: &Case) -> Option<()> {
+    let done = |attempt: &mut dyn FnMut() -> bool| (0..3).any(|_| attempt()).then_some(());
+    done(&mut || setup.open(case).is_ok())?;
+    desk.state.lock().unwrap().issues[0].open = false;
+    done(&mut || setup.open(case).is_ok())?;
+    let id = case.incident.id.to_string();
+    ledger(&setup.path()).note(&id, Event::Closed, &json!({})).unwrap();
+    let secret = Some(&case.incident.secret);
+    done(&mut || once::sync(&setup.board(), &mut ledger(&setup.path()), &id, secret).is_ok())
+}
+
+#[test]
+fn every_fault_of_every_request_of_a_task_leaves_one_task() {
+    let faults = [
+        Reply::Silence,
+        Reply::Reset,
+        Reply::Truncated,
+        Reply::Drip,
+        Reply::Html(200),
+        Reply::json(403, "{}"),
+        Reply::json(429, "{}").with("retry-after", "3600"),
+        Reply::json(500, "{}"),
+        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
+    ];
+    let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
+    for (provider, project) in TRACKERS {
+        let desk = Desk::new();
+        life(&desk, &Setup::new(&config(provider, project, &desk)), &case()).unwrap();
+        for (at, line) in desk.server.lines().into_iter().enumerate() {
+            for fault in &faults {
+                for done in [false, true].into_iter().filter(|done| !done || !line.starts_with("GET")) {
+                    let (fault, line) = (fault.clone(), line.clone());
+                    jobs.push(Box::new(move || {
+                        let (desk, case) = (Desk::new(), case());
+                        let token = String::from_utf8(case.incident.secret.expose().to_vec()).unwrap();
+                        let mut setup = Setup::new(&config(provider, project, &desk));
+                        setup.http = hurried(setup.http);
+                        {
+                            let mut state = desk.state.lock().unwrap();
+                            (state.trouble, state.alerts) = (Some((at, fault.clone(), done)), vec![token]);
+                        }
+                        let story = format!("{provider}: {line} with {fault:?}, done {done}");
+                        assert!(life(&desk, &setup, &case).is_some(), "{story}: never done");
+                        let issues = desk.issues();
+                        assert_eq!((issues.len(), issues[0].open), (1, false), "{story}");
+                        let alerts = desk.state.lock().unwrap().alerts.len();
+                        assert_eq!(alerts, usize::from(provider != "github"), "{story}");
+                    }));
+                }
+            }
+        }
+    }
+    together(jobs);
+}
+
+#[test]
+fn a_task_is_told_once_what_happened_and_shows_the_evidence() {
+    let (desk, case) = (Desk::new(), case());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    let id = case.incident.id.to_string();
+    setup.open(&case).unwrap();
+    let mut ledger = ledger(&setup.path());
+    let intent = [Intent { incident: id.clone(), step: "revoke: POST /credentials/revoke".to_owned() }];
+    ledger.around(&intent, || (json!({ "accepted": false, "status": 503, "request_id": "AB:1" }), ())).unwrap();
+    let mut commented = || once::sync(&setup.board(), &mut ledger, &id, None).unwrap().commented;
+    assert_eq!((commented(), commented()), (1, 0));
+    assert!(desk.issues()[0].open && desk.issues()[0].comments[0].contains("not proven dead"));
+    let rows = ledger.rows(Some(&id)).unwrap();
+    desk.state.lock().unwrap().issues.clear();
+    setup.open_with(&case, &rows).unwrap();
+    let body = &desk.issues()[0].body;
+    for part in ["What was done", "credentials", "status 503, request AB:1", "What is left"] {
+        assert!(body.contains(part), "{part} is missing in {body}");
+    }
+}
+
+#[test]
+fn a_message_that_may_have_been_sent_is_not_sent_again() {
+    let desk = Server::start(|_| Reply::json(200, "{}"));
+    let config = host("webhook", &desk.url, "") + &format!("[respond.task]\nhost = \"{}\"\n", desk.url);
+    let (setup, case) = (Setup::new(&config), case());
+    let step = format!("task: {}", setup.board().name());
+    ledger(&setup.path()).intend(&[Intent { incident: case.incident.id.to_string(), step }]).unwrap();
+    assert!(setup.open(&case).unwrap().how.starts_with("sent perhaps"));
+    assert!(desk.log().is_empty());
 }
 
 #[test]

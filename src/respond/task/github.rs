@@ -6,6 +6,12 @@ use super::{Created, Desk, Draft, Error, Found, Tracker, dropped, text};
 use crate::http::Method;
 use crate::secret::Secret;
 
+/// Pages of alerts that are read, of 100 each.
+const MOST_PAGES: usize = 50;
+
+/// Pages of issues in which a marker is looked for that no label has: the newest come first.
+const NEWEST_PAGES: usize = 5;
+
 pub(super) struct Issues<'a>(pub(super) Desk<'a>);
 
 impl Issues<'_> {
@@ -21,8 +27,7 @@ impl Issues<'_> {
         if let Some(label) = label {
             request = request.query("labels", label);
         }
-        let list = self.0.ask(&request, "list issues")?;
-        list.as_array().cloned().ok_or_else(|| self.0.unexpected("list issues"))
+        Ok(self.0.list(request, NEWEST_PAGES, "list issues")?.0)
     }
 
     /// Resolves the open alerts for this very secret as revoked.
@@ -30,14 +35,18 @@ impl Issues<'_> {
     pub(super) fn resolve_alerts(&self, secret: &Secret, comment: &str) -> Result<usize, Error> {
         let path = self.path("/secret-scanning/alerts");
         let request = self.0.request(Method::GET, path)?.query("state", "open").query("per_page", "100");
-        let alerts = self.0.ask(&request, "list secret scanning alerts")?;
+        // All are read before one is resolved, which moves those behind it to other pages.
+        let what = "list secret scanning alerts";
+        let (alerts, more) = self.0.list(request, MOST_PAGES, what)?;
         let same = |alert: &&Value| alert["secret"].as_str().is_some_and(|it| it.as_bytes() == secret.expose());
-        let numbers: Vec<String> =
-            alerts.as_array().into_iter().flatten().filter(same).filter_map(|alert| text(alert, "/number")).collect();
+        let numbers: Vec<String> = alerts.iter().filter(same).filter_map(|alert| text(alert, "/number")).collect();
         for number in &numbers {
             let body = json!({ "state": "resolved", "resolution": "revoked", "resolution_comment": comment });
             let path = self.path(&format!("/secret-scanning/alerts/{number}"));
             self.0.act(Method::PATCH, path, &body, "resolve an alert")?;
+        }
+        if more && numbers.is_empty() {
+            return Err(Error::TooMany { host: self.0.host.name(), what });
         }
         Ok(numbers.len())
     }

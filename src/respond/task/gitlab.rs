@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Created, Desk, Draft, Error, Found, Tracker, dropped, text};
-use crate::http::{Method, segment};
+use crate::http::{Method, Request, segment};
+
+/// Pages of issues with one marker that are read, of 100 each.
+const MOST_PAGES: usize = 5;
 
 pub(super) struct Issues<'a>(pub(super) Desk<'a>);
 
@@ -27,11 +30,19 @@ fn found(issue: &Value) -> Option<Found> {
 }
 
 impl Tracker for Issues<'_> {
+    /// By label; and, because a label is dropped without the right to set it, by the text.
     fn find(&self, marker: &str) -> Result<Vec<Found>, Error> {
-        let request = self.0.request(Method::GET, self.path("/issues"))?;
-        let request = request.query("labels", marker).query("scope", "all").query("per_page", "100");
-        let list = self.0.ask(&request, "list issues")?;
-        let list = list.as_array().ok_or_else(|| self.0.unexpected("list issues"))?;
+        let request = |name: &'static str| -> Result<Request<'_>, Error> {
+            let request = self.0.request(Method::GET, self.path("/issues"))?;
+            Ok(request.query(name, marker).query("scope", "all").query("per_page", "100"))
+        };
+        let what = "list issues";
+        let (mut list, _) = self.0.list(request("labels")?, MOST_PAGES, what)?;
+        if list.is_empty() {
+            let hidden = super::draft::hidden(marker);
+            (list, _) = self.0.list(request("search")?.query("in", "description"), MOST_PAGES, what)?;
+            list.retain(|issue| issue["description"].as_str().is_some_and(|text| text.contains(&hidden)));
+        }
         let mut found: Vec<Found> = list.iter().filter_map(found).collect();
         found.sort_by_key(|task| task.id.parse::<u64>().unwrap_or(u64::MAX));
         Ok(found)

@@ -59,10 +59,13 @@ impl Tracker for Issues<'_> {
         }
         let issue = self.0.act(Method::POST, self.path("/issue"), &json!({ "fields": fields }), "open an issue")?;
         let key = text(&issue, "/key").ok_or_else(|| self.0.unexpected("open an issue"))?;
-        // The answer does not tell what was dropped: one more look.
+        // The answer does not tell what was dropped: one more look. And an issue has one assignee.
         let request = self.0.request(Method::GET, self.path(&format!("/issue/{}", segment(&key))))?;
-        let seen = self.0.ask(&request.query("fields", "labels"), "look at an issue")?;
-        let lost = dropped(&draft.labels, seen.pointer("/fields/labels"), "/name");
+        let seen = self.0.ask(&request.query("fields", "labels,assignee"), "look at an issue")?;
+        let mut lost = dropped(&draft.labels, seen.pointer("/fields/labels"), "/name");
+        let name = if self.is_cloud() { "/accountId" } else { "/name" };
+        let assigned = seen.pointer("/fields/assignee").map(|one| json!([one]));
+        lost.extend(dropped(&draft.assignees, assigned.as_ref(), name));
         Ok(Created { task: self.found(key, true), dropped: lost })
     }
 

@@ -47,6 +47,14 @@ pub enum Error {
         /// What was wanted.
         what: &'static str,
     },
+    /// A list has no end.
+    #[error("{host} has more entries than are read when asked to {what}; what is behind them was not seen")]
+    TooMany {
+        /// Who.
+        host: String,
+        /// What was wanted.
+        what: &'static str,
+    },
     /// The template of the user's is wrong.
     #[error("the template of [respond.task]: {0}")]
     Template(String),
@@ -252,6 +260,21 @@ impl Desk<'_> {
     /// A question.
     fn ask(&self, request: &Request<'_>, what: &'static str) -> Result<Value, Error> {
         self.understand(&self.http.read(self.host, request)?, what)
+    }
+
+    /// A list, as many as `most` pages of it, and whether there are more. Pages are followed as the host names them, and
+    /// at this host only.
+    fn list(&self, first: Request<'_>, most: usize, what: &'static str) -> Result<(Vec<Value>, bool), Error> {
+        let (mut all, mut request) = (Vec::new(), first);
+        for _ in 0..most {
+            let answer = self.http.read(self.host, &request)?;
+            let Value::Array(page) = self.understand(&answer, what)? else { return Err(self.unexpected(what)) };
+            all.extend(page);
+            let Some(next) = answer.next_page() else { return Ok((all, false)) };
+            let (path, query) = self.host.page(next).ok_or_else(|| self.unexpected(what))?;
+            request = Request { query, ..self.request(Method::GET, path)? };
+        }
+        Ok((all, true))
     }
 
     /// An act. `body` is JSON.
