@@ -141,7 +141,8 @@ pub struct Inspection {
     pub reach: Vec<Reach>,
     /// Whether there is more than `reach` names.
     pub reaches_more: bool,
-    /// The provider's numbers: `token`, `project`, `group`, `user`, `agent`, `account`, `job`. For revoking by number.
+    /// The provider's numbers: `token`, `project`, `group`, `user`, `agent`, `account`, `job`; and `admin`,
+    /// `impersonation`, … where a token has or is that. For revoking by number.
     pub ids: BTreeMap<&'static str, String>,
     /// The e-mail address with which it was asked about, where one is needed.
     pub asked_as: Option<String>,
@@ -173,6 +174,11 @@ impl Inspection {
             disowned: false,
             evidence: Vec::new(),
         }
+    }
+
+    /// Whether it is a token of GitLab's by which an administrator acts as somebody else.
+    pub fn is_impersonation(&self) -> bool {
+        self.ids.contains_key("impersonation")
     }
 
     /// What a report shows of it.

@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use stanch::http::Http;
@@ -16,8 +18,8 @@ use stanch::respond::plan::{self, Effect, Plan, Policy, Verb};
 use stanch::secret::Fingerprint;
 
 use crate::forge::Forge;
-use crate::server::Reply;
-use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, to, together};
+use crate::server::{Reply, Server};
+use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
 
 pub fn ledger(path: &Path) -> Ledger {
     Ledger::open(path, Arc::new(|| "2026-11-21T00:00:00Z".to_owned())).unwrap()
@@ -98,6 +100,54 @@ fn a_live_token_is_ended_proven_dead_and_closed() {
     }
 }
 
+/// GitLab with one impersonation token, which may not end itself; `off`: impersonation is switched off.
+fn impersonating(off: bool) -> Server {
+    let live = AtomicBool::new(true);
+    Server::start(move |got| {
+        let number = "/api/v4/users/42/impersonation_tokens/4711";
+        let ours = got.token().as_deref() == Some(crate::house::OURS);
+        match (got.method.as_str(), got.path()) {
+            ("POST", "/api/v4/admin/token") | ("GET" | "DELETE", "/api/v4/users/42/impersonation_tokens/4711")
+                if !ours =>
+            {
+                panic!("{} without our credential", got.line())
+            }
+            ("POST", "/api/v4/admin/token") => reply(200, "gitlab/self.json"),
+            ("GET", path) if path == number => Reply::json(200, r#"{"id":4711,"impersonation":true}"#),
+            ("DELETE", path) if path == number => {
+                live.store(false, SeqCst);
+                Reply::json(204, "")
+            }
+            ("DELETE", "/api/v4/personal_access_tokens/self") => Reply::json(400, r#"{"message":"400 Bad request"}"#),
+            _ if !live.load(SeqCst) => reply(401, "gitlab/revoked.json"),
+            _ if off => reply(401, "gitlab/impersonation_disabled.json"),
+            ("GET", "/api/v4/personal_access_tokens/self") => reply(200, "gitlab/self.json"),
+            ("GET", "/api/v4/user") => reply(200, "gitlab/user.json"),
+            _ => reply(200, "gitlab/associations.json"),
+        }
+    })
+}
+
+#[test]
+fn an_impersonation_token_is_ended_by_an_administrator() {
+    for off in [false, true] {
+        let (_dir, path) = temp();
+        let case = incident(&gitlab_token(), Kind::GitlabPat);
+        let server = impersonating(off);
+        let with = door(&host("gitlab", &server.url, "credential = { env = \"OURS\" }"));
+        let end = run(&with, &case, &path);
+        assert_eq!(end, End::Closed("revoked".to_owned()), "off {off}");
+        assert_eq!(server.count("DELETE /api/v4/users/42/impersonation_tokens/4711"), 1);
+        assert_eq!(server.count("DELETE /api/v4/personal_access_tokens/self"), 0);
+        // Nobody here is an administrator: a person is told where to go, and the incident stays open.
+        let (_dir, path) = temp();
+        let server = impersonating(off);
+        let end = run(&to("gitlab", &server), &case, &path);
+        let (End::Left(said) | End::Failed(said)) = &end else { panic!("off {off}: {end:?}") };
+        assert!(said.contains(if off { "/admin/users" } else { "/-/user_settings/" }), "off {off}: {said}");
+    }
+}
+
 #[test]
 fn an_accepted_revocation_is_not_believed_but_proven() {
     let (_dir, path) = temp();
@@ -151,7 +201,7 @@ fn the_bad_token_is_found_by_halves_and_not_by_asking_for_each() {
     let tokens: Vec<String> = cases.iter().map(text).collect();
     let (bad, forge) = (tokens[5].clone(), Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>()));
     let (inner, spoils) = (forge.clone(), bad.clone());
-    let server = crate::server::Server::start(move |got| match got.path() {
+    let server = Server::start(move |got| match got.path() {
         "/credentials/revoke" if got.body.contains(&spoils) => Reply::json(422, "{}"),
         _ => inner.serve(got),
     });
@@ -374,6 +424,27 @@ fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
         ("github", OURS, Kind::GithubOauth, &[("client", "Iv1")], "DELETE /applications/Iv1/token as our application"),
         ("gitlab", "", Kind::GitlabPat, &[TOKEN], "DELETE /api/v4/personal_access_tokens/self as the token itself"),
         ("gitlab", OURS, Kind::GitlabPat, &[TOKEN, ("admin", "yes")], "DELETE /api/v4/personal_access_tokens/5 WITH"),
+        (
+            "gitlab",
+            OURS,
+            Kind::GitlabPat,
+            &[TOKEN, ("project", "9")],
+            "DELETE /api/v4/personal_access_tokens/self as the token itself",
+        ),
+        (
+            "gitlab",
+            OURS,
+            Kind::GitlabPat,
+            &[TOKEN, ("user", "42"), ("admin", "yes"), ("impersonation", "yes")],
+            "DELETE /api/v4/users/42/impersonation_tokens/5 WITH",
+        ),
+        (
+            "gitlab",
+            "",
+            Kind::GitlabPat,
+            &[TOKEN, ("user", "42"), ("impersonation", "yes")],
+            "person https://h.test/admin/users",
+        ),
         ("gitlab", "", Kind::GitlabRunner, &[], "POST /api/v4/runners/reset_authentication_token without a credential"),
         ("gitlab", OURS, Kind::GitlabOauth, &[], "POST /oauth/revoke as our application"),
         ("gitlab", "", Kind::GitlabOauth, &[], "person https://h.test/-/user_settings/applications"),

@@ -39,6 +39,20 @@ pub(super) fn inspect(ask: &Ask<'_>) -> Inspection {
     // An administrator may look up any token; worth it where the token could not tell of itself.
     match said.liveness {
         Liveness::Unknown(_) => as_administrator(ask).unwrap_or(said),
+        Liveness::Live { limited: Some(_) } if !said.ids.contains_key("token") => with_number(ask, said),
+        _ => said,
+    }
+}
+
+/// What an administrator knows of a token that works, but may not tell of itself: its number among that.
+fn with_number(ask: &Ask<'_>, said: Inspection) -> Inspection {
+    match as_administrator(ask) {
+        Some(known) if known.liveness.is_live() => {
+            let ids = known.ids.iter().map(|(name, id)| (*name, id.clone())).chain(said.ids.clone()).collect();
+            Inspection { liveness: said.liveness, kind: said.kind, ids, ..known }
+        }
+        // Whoever was told what keeps it from working is known there.
+        Some(known) if known.liveness != Liveness::Dead(Death::UnknownToProvider) => known,
         _ => said,
     }
 }
@@ -56,8 +70,28 @@ fn access_token(ask: &Ask<'_>) -> Inspection {
     let mut said = described(token);
     if said.liveness.is_live() {
         who_and_where(ask, own, &mut said);
+        impersonation(ask, &mut said);
     }
     said
+}
+
+/// An impersonation token looks like any other of its user, but may not end itself
+/// (`app/policies/personal_access_token_policy.rb`). An administrator sees which it is.
+fn impersonation(ask: &Ask<'_>, said: &mut Inspection) {
+    let (Some(user), Some(token), true) = (said.ids.get("user"), said.ids.get("token"), ask.host.has_credential())
+    else {
+        return;
+    };
+    let path = format!("/api/v4/users/{}/impersonation_tokens/{}", segment(user), segment(token));
+    let found = ask.host.sign_in().ok().and_then(|ours| ask.also(&Request::get(path, ours)));
+    if found.is_some_and(|found| text(&found, "id").as_ref() == Some(token)) {
+        impersonates(said);
+    }
+}
+
+fn impersonates(said: &mut Inspection) {
+    said.kind = Some("impersonation token".to_owned());
+    said.ids.insert("impersonation", "yes".to_owned());
 }
 
 /// What the object that describes a token says.
@@ -359,7 +393,10 @@ fn refused(ask: &Ask<'_>, answer: &Answer, body: Option<&Value>) -> Inspection {
         (401, "invalid_token") if why.contains("revoked") => Inspection::dead(Death::Revoked),
         (401, "invalid_token") if why.contains("expired") => Inspection::dead(Death::Expired),
         (401, "invalid_token") if why.contains("impersonation was disabled") => {
-            Inspection::limited("an impersonation token, and impersonation is switched off there at the moment")
+            let mut said =
+                Inspection::limited("an impersonation token, and impersonation is switched off there at the moment");
+            impersonates(&mut said);
+            said
         }
         (401, "invalid_token") if why.starts_with("Bad Access Token") || why.contains("is invalid") => {
             Inspection::dead(Death::UnknownToProvider)

@@ -197,9 +197,16 @@ fn gitlab(kind: Kind, said: &Inspection, host: &Host, call: &Make<'_>) -> Option
     let id = |name: &str| said.ids.get(name).map(|id| segment(id));
     let ours = host.has_credential();
     match kind {
-        Kind::GitlabPat => match id("token").filter(|_| ours && said.ids.contains_key("admin")) {
-            Some(token) => api(format!("personal_access_tokens/{token}"), By::Ours),
-            None => api("personal_access_tokens/self".to_owned(), By::Token),
+        // That of a project or group is its bot's own, and ends itself like a person's.
+        Kind::GitlabPat => match (id("user"), id("token")) {
+            (Some(user), Some(token)) if ours && said.is_impersonation() => {
+                api(format!("users/{user}/impersonation_tokens/{token}"), By::Ours)
+            }
+            _ if said.is_impersonation() => None,
+            (_, Some(token)) if ours && said.ids.contains_key("admin") => {
+                api(format!("personal_access_tokens/{token}"), By::Ours)
+            }
+            _ => api("personal_access_tokens/self".to_owned(), By::Token),
         },
         Kind::GitlabRunner => {
             let path = "/api/v4/runners/reset_authentication_token".to_owned();
@@ -304,11 +311,18 @@ pub fn by_hand(kind: Kind, said: &Inspection, host: &Host) -> Person {
 
 /// The page, the steps and the check for a kind. `web` may be empty where no host is known.
 fn person(kind: Kind, web: &str, said: &Inspection) -> Person {
-    let (page, steps) = page(kind, web);
+    let (page, steps) = match said.is_impersonation() {
+        true => impersonation(web),
+        false => page(kind, web),
+    };
     let mut steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
     steps.extend(said.name.as_ref().map(|name| format!("Its name there: {name}.")));
     let check = vec!["Run stanch again: the incident closes when the provider says that the token is dead.".to_owned()];
     Person { page, steps, check }
+}
+
+fn impersonation(web: &str) -> (String, &'static [&'static str]) {
+    (format!("{web}/admin/users"), &["As an administrator, open the user, then Impersonation Tokens, and revoke it."])
 }
 
 fn page(kind: Kind, web: &str) -> (String, &'static [&'static str]) {
