@@ -26,7 +26,7 @@ fn what_is_asked_and_done_is_described() {
         respond(&http, vec![incident(&token, kind)], &policy(""), &dir.path().join("l.db"), &mut |_, _| ());
         check(&forge.server);
     }
-    check(&crate::task::whole_life_at_github());
+    check(&crate::task::whole_life_at("github"));
     let application = Server::start(|got| match got.method.as_str() {
         "POST" => Reply::json(200, r#"{"hashed_token":"x","scopes":["repo"],"user":{"login":"octocat"}}"#),
         _ => Reply::json(204, ""),

@@ -175,7 +175,10 @@ fn beside(kind: Kind, said: &Inspection, host: &Host, id_of_old: Fingerprint) ->
             let owner = id("project").map(|it| format!("projects/{it}"));
             let owner = owner.or_else(|| id("group").map(|it| format!("groups/{it}")))?;
             // With the same user name nothing but the password changes for whoever uses it.
-            let mut fields = json!({ "name": name, "scopes": scopes, "username": said.holder });
+            let mut fields = json!({ "name": name, "scopes": scopes });
+            if let Some(user) = &said.holder {
+                fields["username"] = json!(user);
+            }
             if let Some(expires) = &said.expires {
                 fields["expires_at"] = json!(expires);
             }
