@@ -71,7 +71,7 @@ impl Input {
             gathered = self.tokens(std::io::stdin().lock())?;
         }
         if args.targets.len() == dash || !args.targets.is_empty() {
-            gathered.incidents.extend(incident::gather(&scan(&args)?));
+            join(&mut gathered.incidents, incident::gather(&scan(&args)?));
         }
         Ok(gathered)
     }
@@ -114,6 +114,16 @@ impl Input {
 fn add(incidents: &mut Vec<Incident>, incident: Incident) {
     if !incidents.iter().any(|known| known.secret == incident.secret) {
         incidents.push(incident);
+    }
+}
+
+/// Adds what was found in its places; what was handed to us without one is the same incident.
+fn join(incidents: &mut Vec<Incident>, found: Vec<Incident>) {
+    for mut one in found {
+        if let Some(at) = incidents.iter().position(|known| known.secret == one.secret) {
+            one.kind = one.kind.or(incidents.remove(at).kind);
+        }
+        incidents.push(one);
     }
 }
 

@@ -222,6 +222,26 @@ fn programs_get_one_document_and_the_plan_on_standard_error() {
 }
 
 #[test]
+fn one_secret_is_one_incident_in_however_many_places() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let home = Home::with(&token, &host("gitlab", &forge.server.url, ""));
+    home.leak(&format!("token = \"{token}\"\nagain = \"{token}\"\n"));
+    std::fs::create_dir(home.path("tree/deep")).unwrap();
+    std::fs::write(home.path("tree/deep/settings.ini"), format!("url = https://oauth2:{token}@gitlab.com/a/b.git\n"))
+        .unwrap();
+    let config = home.path("stanch.toml");
+    // Standard input and a scan name the same one.
+    let words = ["revoke", "--yes", "--format", "json", "--config", config.to_str().unwrap(), "-", "."];
+    let output = home.run(&words, &format!("{token}\n{token}\n"));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let incidents = document["incidents"].as_array().unwrap();
+    assert_eq!((incidents.len(), incidents[0]["places"].as_array().unwrap().len()), (1, 3), "{document:#}");
+    assert_eq!((forge.server.count("DELETE /api/v4/personal_access_tokens/self"), output.status.code()), (1, Some(0)));
+    home.holds_nothing_of(&token);
+}
+
+#[test]
 fn a_terminal_obeys_nothing_that_a_provider_says() {
     let evil = Server::start(|got| match got.path() {
         "/user" => Reply::json(200, r#"{"login":"a\u001b[2J\nplan: ok","id":1}"#).with("x-oauth-scopes", "repo"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{Gathered, Scan, Search, add};
+use super::{Gathered, Scan, Search, add, join};
 use crate::cli::message;
 use crate::finding::Finding;
 use crate::respond::incident::{self, Incident};
@@ -118,7 +118,7 @@ fn from_alerts(list: &[Value], search: &Search, scan: &Scan<'_>) -> Result<Gathe
     let again = if places.is_empty() { Vec::new() } else { scan_again(&named, search, scan)? };
     let again: Vec<_> = again.into_iter().filter(|it| at(it).is_some()).collect();
     gathered.missing += places.len() - again.iter().filter_map(at).collect::<BTreeSet<_>>().len();
-    gathered.incidents.extend(incident::gather(&again));
+    join(&mut gathered.incidents, incident::gather(&again));
     if gathered.missing > 0 {
         message::warning(&format!(
             "{} alerts hold no secret of a known kind, and none was found again in the place that they name",
