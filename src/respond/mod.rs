@@ -28,10 +28,9 @@ pub fn inspect(http: &Http, incidents: Vec<Incident>, tell: &mut dyn FnMut(&Case
     let mut cases: Vec<Case> = Vec::with_capacity(incidents.len());
     for incident in incidents {
         // Every dead token is a failed login for GitHub, and several in a short time lock everybody out.
-        let failed = cases
-            .last()
-            .is_some_and(|case| case.incident.kind.is_some_and(kind::Kind::is_github) && case.said.liveness.is_dead());
-        if failed && incident.kind.is_some_and(kind::Kind::is_github) {
+        let is_github = |it: &Incident| it.kind.is_some_and(kind::Kind::is_github);
+        let before = cases.iter().rfind(|case| is_github(&case.incident));
+        if is_github(&incident) && before.is_some_and(|case| case.said.liveness.is_dead()) {
             std::thread::sleep(http.pace.pause);
         }
         let said = provider::inspect(http, &incident, None);

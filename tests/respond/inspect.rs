@@ -51,12 +51,46 @@ fn a_live_token_of_github_tells_holder_scopes_expiry_and_reach() {
 }
 
 #[test]
+fn a_token_without_the_organizations_sso_is_live_and_limited() {
+    let server = Server::start(|got| match got.path() {
+        "/user" => github(got).with("x-github-sso", "partial-results; organizations=21955855,20582480"),
+        _ => github(got),
+    });
+    let said = ask(&to("github", &server), &incident(&github_token("ghp_"), Kind::GithubPat));
+    let why = "not authorized for SSO of organizations 21955855,20582480".to_owned();
+    assert_eq!(said.liveness, Liveness::Live { limited: Some(why) });
+    assert_eq!(said.holder.as_deref(), Some("octocat"));
+}
+
+#[test]
 fn an_installation_is_asked_what_it_reaches() {
-    let server = Server::start(github);
-    let said = ask(&to("github", &server), &incident(&github_token("ghs_"), Kind::GithubInstallation));
-    assert!(said.liveness.is_live());
-    assert_eq!(said.owners, ["acme"]);
-    assert_eq!(server.lines(), ["GET /installation/repositories"]);
+    // In the form of before 2026, and in the stateless one.
+    for token in [github_token("ghs_"), format!("ghs_123456_eyJ{}.eyJ{}.{}", noise(60), noise(300), noise(86))] {
+        let server = Server::start(github);
+        let kind = Kind::of_prefix(token.as_bytes()).unwrap();
+        let said = ask(&to("github", &server), &incident(&token, kind));
+        assert!(kind == Kind::GithubInstallation && said.liveness.is_live());
+        assert_eq!(said.owners, ["acme"]);
+        assert_eq!(server.lines(), ["GET /installation/repositories"]);
+    }
+}
+
+#[test]
+fn dead_tokens_of_github_are_asked_about_slowly() {
+    let server = Server::start(|got| match got.path() {
+        "/user" => reply(401, "github/bad_credentials.json"),
+        _ => reply(401, "gitlab/revoked.json"),
+    });
+    let mut http = door(&(host("github", &server.url, "") + &host("gitlab", &format!("{}/2nd", server.url), "")));
+    http.pace.pause = std::time::Duration::from_millis(300);
+    let github = || incident(&github_token("ghp_"), Kind::GithubPat);
+    let start = std::time::Instant::now();
+    let all = vec![github(), incident(&gitlab_token(), Kind::GitlabPat), github(), github()];
+    let cases = stanch::respond::inspect(&http, all, &mut |_| std::ops::ControlFlow::Continue(()));
+    assert!(cases.iter().all(|case| case.said.liveness.is_dead()));
+    // Each is a failed login, and several in a short time lock everybody out: a pause before the second and the third.
+    assert!(start.elapsed() >= std::time::Duration::from_millis(600), "{:?}", start.elapsed());
+    assert_eq!(server.count("GET /user"), 3);
 }
 
 #[test]
@@ -416,6 +450,7 @@ fn bitbucket_and_the_data_centers() {
             r#"{"id":"1","name":"ci","permissions":["REPO_READ","REPO_WRITE"],"createdDate":1767225600000}"#,
         ),
         "GET /rest/api/2/myself" => reply(200, "atlassian/dc_myself.json"),
+        "GET /rest/api/user/current" => Reply::json(200, r#"{"type":"known","username":"jane"}"#),
         "GET /rest/pat/latest/tokens" => Reply::json(200, r#"[{"id":12,"name":"ci","createdAt":"2026-01-01"}]"#),
         other => panic!("{other}"),
     });
@@ -426,7 +461,9 @@ fn bitbucket_and_the_data_centers() {
     assert_eq!(said.holder.as_deref(), Some("jane"));
     let mut case = incident(&noise(44), Kind::AtlassianDataCenter);
     case.facts = vec![stanch::finding::Fact { name: "data_center.id", value: "000000000012".to_owned() }];
-    let said = ask(&only("jira-data-center", &server), &case);
-    assert_eq!(said.name.as_deref(), Some("ci"));
-    assert_eq!(said.ids["token"], "12");
+    for provider in ["jira-data-center", "confluence-data-center"] {
+        let said = ask(&only(provider, &server), &case);
+        assert!(said.liveness.is_live() && said.holder.is_some(), "{provider}");
+        assert_eq!((said.name.as_deref(), said.ids["token"].as_str()), (Some("ci"), "12"), "{provider}");
+    }
 }
