@@ -121,7 +121,10 @@ impl Actor<'_> {
                 // Not before the others: a successor is worth a whole run of its own, and a step that ends it all.
                 Verb::Rotate(rotation) => rotations.push((case, rotation)),
                 Verb::Hold(why) => ends.push((step.incident, self.held(case, why)?)),
-                Verb::Person(person) => ends.push((step.incident, End::Left(format!("see {}", person.page)))),
+                Verb::Person(person) => {
+                    let what = if person.page.is_empty() { &person.steps[0] } else { &person.page };
+                    ends.push((step.incident, End::Left(format!("see {what}"))));
+                }
                 Verb::Task => {}
             }
         }

@@ -8,7 +8,7 @@ use super::deliver::Sink;
 use super::incident::Incident;
 use super::inspection::{Inspection, Liveness};
 use super::kind::Kind;
-use super::provider::{Beside, Call, Person, Renewal, Route, renew, route};
+use super::provider::{Beside, Call, Person, Renewal, Route, for_person, renew, route};
 use crate::http::{Host, Hosts};
 use crate::secret::Fingerprint;
 
@@ -251,7 +251,7 @@ fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Ver
         Action::Revoke | Action::Rotate => {}
     }
     let Some(kind) = case.incident.kind else {
-        return hold(format!("no provider is known for it. {}", case.incident.remedy).trim_end().to_owned());
+        return (Verb::Person(for_person(&case.incident.provider, &case.incident.remedy)), Confirm::Option);
     };
     if let Some(why) = not_ours(&case.said, policy) {
         return if policy.tasks { (Verb::Task, Confirm::Option) } else { hold(why) };

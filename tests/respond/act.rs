@@ -517,6 +517,76 @@ fn every_kind_that_an_api_can_end_is_ended_by_that_api() {
 }
 
 #[test]
+fn what_no_provider_is_known_for_is_a_persons_with_a_task() {
+    let http = door("");
+    let secret = stanch::secret::Secret::new(noise(40));
+    let mut case = Incident { kind: None, secret, ..incident(&noise(40), Kind::GithubPat) };
+    case.provider = "private-key".to_owned();
+    case.remedy = "Whatever trusts it must stop.".to_owned();
+    let cases = stanch::respond::inspect(&http, vec![case], &mut |_| ControlFlow::Continue(()));
+    let automatic = "[respond.task]\nhost = \"https://t.test\"\nautomatic = true";
+    let plan = plan::make(&cases, &policy(automatic), &http.hosts);
+    let [first, second] = &plan.steps[..] else { panic!("{plan:?}") };
+    let Verb::Person(person) = &first.verb else { panic!("{first:?}") };
+    assert_eq!((person.steps[0].as_str(), &second.verb), ("Whatever trusts it must stop.", &Verb::Task));
+    assert!(person.steps[1].contains("GitHub App") && person.steps[1].contains("https://github.com/settings/apps"));
+    assert!(person.check[0].contains("Nobody can be asked"));
+}
+
+#[test]
+fn a_run_has_so_many_irreversible_steps_and_no_more() {
+    let (_dir, path) = temp();
+    let cases: Vec<Incident> = (0..3).map(|_| incident(&github_token("ghp_"), Kind::GithubPat)).collect();
+    let tokens: Vec<String> = cases.iter().map(text).collect();
+    let forge = Forge::with(&tokens.iter().map(String::as_str).collect::<Vec<_>>());
+    let two = policy("[respond]\nmax_irreversible = 2");
+    let ended = || tokens.iter().filter(|token| !forge.is_live(token)).count();
+    let (_, ends) = respond(&to("github", &forge.server), cases.clone(), &two, &path, &mut |_, _| ());
+    let left = ends.iter().filter(|(_, end)| matches!(end, End::Left(why) if why.contains("max_irreversible")));
+    assert_eq!((left.count(), ended()), (1, 2), "{ends:?}");
+    let (_, ends) = respond(&to("github", &forge.server), cases, &two, &path, &mut |_, _| ());
+    assert!(ends.iter().all(|(_, end)| matches!(end, End::Closed(_))) && ended() == 3, "{ends:?}");
+    assert_eq!(policy("").max_irreversible, 20);
+}
+
+/// An administrator of an Atlassian organisation ends the token of a managed account by its number.
+#[test]
+fn a_managed_account_loses_one_token_and_never_all_of_its_organization() {
+    let live = AtomicBool::new(true);
+    let server = Server::start(move |got| match got.line().as_str() {
+        "GET /users/a%3A1/manage/api-tokens" => reply(200, "atlassian/api_tokens.json"),
+        "DELETE /users/a%3A1/manage/api-tokens/tok-1" => {
+            assert_eq!(got.token().as_deref(), Some(crate::house::OURS));
+            live.store(false, SeqCst);
+            Reply::json(204, "")
+        }
+        "GET /rest/api/3/myself" if live.load(SeqCst) => {
+            Reply::json(200, r#"{"accountId":"a:1","displayName":"Jane"}"#)
+        }
+        line if line.ends_with("/myself") => {
+            Reply::json(401, r#"{"message":"Client must be authenticated"}"#).with("x-arequestid", "1")
+        }
+        "GET /_edge/tenant_info" => Reply::json(200, r#"{"cloudId":"c-1"}"#),
+        "GET /2.0/user" => Reply::json(401, r#"{"error":{"message":"no"}}"#),
+        other => panic!("{other}"),
+    });
+    let at = |path: &str| format!("{}{path}", server.url);
+    let http = door(
+        &(host("jira", &at(""), "")
+            + &host("bitbucket", &at("/2nd"), "")
+            + &host("atlassian", &at("/3rd"), "credential = { env = \"OURS\" }")),
+    );
+    let (_dir, path) = temp();
+    let mut case = incident(&format!("ATATT3xFfGF0{}", noise(60)), Kind::AtlassianApi);
+    // The owner's address is known from the text around the token.
+    case.hints = stanch::respond::incident::Hints::read("curl -u jane@corp.test:**** https://acme.atlassian.net/");
+    case.hints.hosts.clear();
+    assert!(matches!(run(&http, &case, &path), End::Closed(_)));
+    assert_eq!(server.lines().iter().filter(|line| line.starts_with("DELETE")).count(), 1);
+    assert!(server.lines().iter().all(|line| !line.contains("/orgs/")));
+}
+
+#[test]
 fn a_token_that_nobody_owns_up_to_is_not_sent_around_to_be_revoked() {
     let forge = Forge::with(&[]);
     let http = to("github", &forge.server);

@@ -125,7 +125,8 @@ pub(in crate::cli) fn plan(plan: &Plan, cases: &[Case]) -> String {
             Verb::Task => lines.push("  task     is opened (reversible)".to_owned()),
             Verb::Hold(why) => lines.push(format!("  hold     {why}")),
             Verb::Person(person) => {
-                lines.push(format!("  person   no request can do it: {}", person.page));
+                let page = if person.page.is_empty() { String::new() } else { format!(": {}", person.page) };
+                lines.push(format!("  person   no request can do it{page}"));
                 lines.extend(person.steps.iter().map(|step| format!("           - {step}")));
                 lines.extend(person.check.iter().map(|check| format!("           then: {check}")));
             }

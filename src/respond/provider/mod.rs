@@ -18,7 +18,7 @@ mod renew;
 mod route;
 
 pub use renew::{Beside, Made, Renewal, made, orphans, renew};
-pub use route::{By, Call, Carries, Person, Route, by_hand, perform, route};
+pub use route::{By, Call, Carries, Person, Route, by_hand, for_person, perform, route};
 
 /// One token at one host.
 struct Ask<'a> {

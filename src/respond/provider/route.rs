@@ -77,7 +77,7 @@ impl std::fmt::Display for Call {
 /// What a person has to do, because no request can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// Where to go.
+    /// Where to go; empty where that is not known.
     pub page: String,
     /// What to do there.
     pub steps: Vec<String>,
@@ -307,6 +307,22 @@ fn web(host: &Host) -> String {
 /// What a person does where the request is refused.
 pub fn by_hand(kind: Kind, said: &Inspection, host: &Host) -> Person {
     person(kind, &web(host), said)
+}
+
+/// What a person does about a secret for which no request of ours is known: what its rule (of `provider`) says.
+pub fn for_person(provider: &str, remedy: &str) -> Person {
+    // docs.github.com, managing private keys for GitHub Apps: no request makes or deletes one.
+    const APP: &str = "If it is the key of a GitHub App: at https://github.com/settings/apps (of an organization: \
+        https://github.com/organizations/ORG/settings/apps) open the App, make another key, and delete this one.";
+    const CHECK: &str = "Nobody can be asked whether it works: see that whatever used it works with another, and look in \
+        the provider's log for uses of this one since it leaked.";
+    let steps = match remedy {
+        "" => "End it where it was made, and make another where one is needed.",
+        remedy => remedy,
+    };
+    let app = (provider == "private-key").then_some(APP);
+    let steps = std::iter::once(steps).chain(app).map(str::to_owned).collect();
+    Person { page: String::new(), steps, check: vec![CHECK.to_owned()] }
 }
 
 /// The page, the steps and the check for a kind. `web` may be empty where no host is known.

@@ -200,12 +200,14 @@ fn done(row: &Row) -> Option<String> {
 fn left(case: &Case, person: Option<&Person>) -> Vec<String> {
     let mut list = Vec::new();
     if let Some(person) = person {
-        list.push(format!("Go to {}", person.page));
+        if !person.page.is_empty() {
+            list.push(format!("Go to {}", person.page));
+        }
         list.extend(person.steps.iter().cloned());
     } else if !case.said.liveness.is_dead() {
         list.push("Revoke the token: stanch revoke".to_owned());
     }
-    if !case.incident.remedy.is_empty() {
+    if !case.incident.remedy.is_empty() && !list.contains(&case.incident.remedy) {
         list.push(case.incident.remedy.clone());
     }
     list.push("Make a new token where one is needed, and keep it out of the repository".to_owned());
