@@ -155,3 +155,20 @@ impl Answer {
         self.status == 429 || (self.status == 403 && self.stay_away().is_some())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_the_one_that_says_so() {
+        let next = |link: &str| {
+            let headers = BTreeMap::from([("link".to_owned(), link.to_owned())]);
+            let answer = Answer { status: 200, headers, body: Zeroizing::new(Vec::new()) };
+            answer.next_page().map(str::to_owned)
+        };
+        let link = "<https://h/a?page=1>; rel=\"prev\", <https://h/a?page=3>; rel=\"next\", <https://h/a?page=9>; rel=\"last\"";
+        assert_eq!(next(link).as_deref(), Some("https://h/a?page=3"));
+        assert_eq!(next("<https://h/a?page=1>; rel=\"prev\""), None);
+    }
+}

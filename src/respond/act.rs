@@ -444,3 +444,33 @@ pub(super) fn state(said: &Inspection) -> String {
         None => said.liveness.as_str().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Method;
+    use crate::respond::incident::Incident;
+    use crate::respond::kind::Kind;
+    use crate::respond::provider::{By, Carries};
+
+    #[test]
+    fn no_call_holds_more_tokens_than_github_takes() {
+        let case = Case {
+            incident: Incident::bare(Secret::new("x"), Kind::GithubPat),
+            said: Inspection::unknown("nobody was asked"),
+        };
+        let call = |carries| Call {
+            host: String::new(),
+            method: Method::POST,
+            path: String::new(),
+            by: By::Nobody,
+            carries,
+            done: &[202],
+            remains: None,
+        };
+        let (many, one) = (call(Carries::Credentials), call(Carries::Form));
+        let batch = |call, cases: usize| Batch { call, cases: vec![&case; cases] };
+        assert!(batch(&many, 999).takes(&many) && !batch(&many, 1000).takes(&many));
+        assert!(!batch(&one, 1).takes(&one) && !batch(&many, 1).takes(&one));
+    }
+}

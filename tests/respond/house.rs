@@ -30,6 +30,9 @@ pub struct State {
     pub sealed: Option<Vec<u8>>,
     /// The request that ends so is answered so, before or after it was done, so often.
     pub trouble: Option<(&'static str, Reply, bool, usize)>,
+    /// The request that comes after so many others is answered so, before or after it was done.
+    pub trouble_after: Option<(usize, Reply, bool)>,
+    served: usize,
     /// The scopes of the tokens.
     pub scopes: Vec<&'static str>,
 }
@@ -58,6 +61,8 @@ impl House {
             capabilities: vec!["read", "update"],
             sealed: None,
             trouble: None,
+            trouble_after: None,
+            served: 0,
             scopes: vec!["api"],
         };
         let state = Arc::new(Mutex::new(state));
@@ -110,6 +115,13 @@ impl House {
 impl State {
     fn serve(&mut self, got: &Got) -> Reply {
         let line = got.line();
+        self.served += 1;
+        if let Some((_, reply, done)) = self.trouble_after.clone().filter(|(after, ..)| self.served == after + 1) {
+            if done {
+                self.well(got);
+            }
+            return reply;
+        }
         let now = self.trouble.clone().filter(|(end, _, _, times)| *times > 0 && line.ends_with(end));
         let Some((_, reply, done, _)) = now else { return self.well(got) };
         if let Some((_, _, _, times)) = &mut self.trouble {

@@ -62,10 +62,28 @@ fn fits(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::respond::incident::Place;
 
     fn people(path: &str) -> Vec<String> {
         let text = "# who\n* @ada\n/docs/ @bob @acme/writers # note\n*.tf @eve mail@example.org\n/src/**/net @joe\n";
         last(&parse(text), path).cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_configuration_outranks_codeowners_and_both_the_default() {
+        let target: TaskTarget =
+            toml::from_str("host = 'h'\nassignees = ['default']\nowners = [{ path = '/infra/', assignees = ['joe'] }]")
+                .unwrap();
+        let assigned = |paths: &[&str]| {
+            let kind = crate::respond::kind::Kind::GithubPat;
+            let mut incident = Incident::bare(crate::secret::Secret::new("x"), kind);
+            let place = |path: &&str| Place { origin: (*path).to_owned(), line: 1, brought: None };
+            incident.places = paths.iter().map(place).collect();
+            assignees(&incident, &target, Some("/infra/ @ada\n/docs/ @bob @acme/team\n"))
+        };
+        assert_eq!(assigned(&["infra/main.tf"]), ["joe"]);
+        assert_eq!(assigned(&["./docs/a.md", "infra/b.tf", "docs/c.md"]), ["bob", "joe"]);
+        assert_eq!(assigned(&["src/a.rs"]), ["default"]);
     }
 
     #[test]
