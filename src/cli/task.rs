@@ -12,9 +12,10 @@ use super::respond::{Input, Scan, clock, default_ledger, door};
 use crate::exit::Exit;
 use crate::http::Http;
 use crate::ledger::Ledger;
-use crate::respond::act::{self, End};
+use crate::respond::act::{self, Actor, End, Patience};
 use crate::respond::config::{File, TaskTarget};
-use crate::respond::plan::{Case, Verb, make};
+use crate::respond::incident::Incident;
+use crate::respond::plan::{Case, Confirm, Plan, Step, Verb, is_ignored, make};
 use crate::respond::provider::Person;
 use crate::respond::task::draft::{self, Brief};
 use crate::respond::task::{Board, Error, once, owners};
@@ -33,7 +34,8 @@ pub(super) struct Args {
 enum What {
     /// Open a task for every token that is not proven dead, unless there is one
     Open(Common),
-    /// Close the tasks of tokens that are proven dead, tell the others what happened
+    /// Close the tasks of tokens that are proven dead, tell the others what happened. Tokens that are given are asked
+    /// about first; without any the ledger alone decides
     Sync(Common),
 }
 
@@ -76,7 +78,8 @@ fn open_all(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     Board::new(&http, target(&file)?)?;
     let gathered = args.input.gather(scan)?;
     let cases = crate::respond::inspect(&http, gathered.incidents, &mut |_| ControlFlow::Continue(()));
-    let plan = make(&cases, &file.policy(false)?, &http.hosts);
+    let policy = file.policy(false)?;
+    let plan = make(&cases, &policy, &http.hosts);
     let mut out = std::io::stdout().lock();
     let mut exit = if gathered.missing > 0 { Exit::Unread } else { Exit::Clean };
     for case in cases.iter().filter(|case| !case.said.liveness.is_dead()) {
@@ -84,7 +87,9 @@ fn open_all(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
             Verb::Person(person) if step.incident == case.incident.id => Some(person),
             _ => None,
         });
-        let end = if args.dry_run {
+        let end = if is_ignored(case, &policy) {
+            End::Left("ignored by [[respond.rule]]".to_owned())
+        } else if args.dry_run {
             End::Left("a task would be opened, unless there is one".to_owned())
         } else {
             open(&http, &file, &mut args.ledger()?, case, person)?
@@ -137,6 +142,16 @@ fn codeowners() -> Option<String> {
     CODEOWNERS.iter().find_map(|path| std::fs::read_to_string(path).ok())
 }
 
+/// Closes what a person has ended since: those tokens at hand that their providers call dead.
+fn close_dead(http: &Http, ledger: &mut Ledger, incidents: Vec<Incident>) -> Result<()> {
+    let cases = crate::respond::inspect(http, incidents, &mut |_| ControlFlow::Continue(()));
+    let dead = cases.iter().filter(|case| case.said.liveness.is_dead()).map(|case| case.incident.id);
+    let close = |incident| Step { incident, verb: Verb::Close, confirm: Confirm::Option };
+    let plan = Plan { steps: dead.map(close).collect() };
+    Actor { http, ledger, patience: Patience::default(), tell: &mut |_, _| () }.run(&cases, &plan)?;
+    Ok(())
+}
+
 fn sync(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     let file = args.input.file()?;
     let http = door(&file, args.input.offline)?;
@@ -147,6 +162,10 @@ fn sync(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     let incidents = if given { args.input.gather(scan)?.incidents } else { Vec::new() };
     let mut ledger = args.ledger()?;
     let known: BTreeSet<String> = ledger.rows(None)?.into_iter().map(|row| row.incident).collect();
+    if !args.dry_run {
+        let known = incidents.iter().filter(|it| known.contains(&it.id.to_string()));
+        close_dead(&http, &mut ledger, known.cloned().collect())?;
+    }
     let mut out = std::io::stdout().lock();
     let mut exit = Exit::Clean;
     for id in known {

@@ -226,6 +226,12 @@ pub fn make(cases: &[Case], policy: &Policy, hosts: &Hosts) -> Plan {
     plan
 }
 
+/// Whether the user's own policy wants nothing done about it, tasks included. A file in the scanned tree silences nobody.
+pub fn is_ignored(case: &Case, policy: &Policy) -> bool {
+    let choice = policy.choices.iter().find(|choice| choice.fits(case));
+    policy.in_tree.is_none() && choice.is_some_and(|choice| choice.action == Action::Ignore)
+}
+
 fn decide(case: &Case, policy: &Policy, hosts: &Hosts, left: &mut usize) -> (Verb, Confirm) {
     let hold = |why: String| (Verb::Hold(why), Confirm::Option);
     if case.said.liveness.is_dead() {

@@ -403,6 +403,34 @@ fn tasks_are_opened_by_policy_and_closed_by_sync() {
 }
 
 #[test]
+fn a_task_is_closed_when_a_person_has_ended_the_token() {
+    let token = gitlab_token();
+    let forge = Forge::with(&[&token]);
+    let desk = crate::task::Desk::new();
+    let config = |rule: &str| {
+        host("gitlab", &forge.server.url, "")
+            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+    };
+    let home = Home::with(&token, &config("[[respond.rule]]\naction = \"ignore\"\n"));
+    let (code, said) = home.stanch_task("open", &["."]);
+    assert!(code == 1 && said.contains("ignored by") && desk.issues().is_empty(), "{said}");
+    std::fs::write(home.path("stanch.toml"), config("")).unwrap();
+    assert!(home.stanch_task("open", &["."]).1.contains("task opened"));
+    for words in [&[][..], &["."]] {
+        let (code, said) = home.stanch_task("sync", words);
+        assert!(code == 0 && said.contains("0 tasks closed") && desk.issues()[0].open, "{said}");
+    }
+    forge.end_by_hand(&token);
+    let (_, said) = home.stanch_task("sync", &["--dry-run", "."]);
+    assert!(desk.issues()[0].open && home.incidents(&["list"]).1.starts_with("open"), "{said}");
+    let (code, said) = home.stanch_task("sync", &["."]);
+    assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{said}");
+    assert!(home.incidents(&["list"]).1.starts_with("closed"));
+    home.holds_nothing_of(&token);
+}
+
+#[test]
 fn what_wants_a_person_is_not_done_without_one() {
     let token = gitlab_token();
     let forge = Forge::with(&[&token]);

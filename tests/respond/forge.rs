@@ -67,6 +67,11 @@ impl Forge {
         self.state.lock().unwrap().lag = questions;
     }
 
+    /// Its owner ends it by hand.
+    pub fn end_by_hand(&self, token: &str) {
+        self.state.lock().unwrap().tokens.insert(token.to_owned(), false);
+    }
+
     /// Answers for a server that stands in front of this one.
     pub fn serve(&self, got: &Got) -> Reply {
         self.state.lock().unwrap().serve(got)

@@ -8,6 +8,7 @@ use stanch::ledger::{Event, Intent, Row};
 use stanch::respond::act::{Actor, Moment};
 use stanch::respond::config::File;
 use stanch::respond::incident::{Brought, Incident, Place};
+use stanch::respond::inspection::{Reach, Scope};
 use stanch::respond::kind::Kind;
 use stanch::respond::plan::{self, Case};
 use stanch::respond::task::draft::{self, Brief};
@@ -229,6 +230,8 @@ fn case() -> Case {
     }];
     let mut said = stanch::respond::inspection::Inspection::live();
     said.holder = Some("octo<b>cat".to_owned());
+    said.scopes = vec![Scope { name: "workflow".to_owned(), dangerous: true }];
+    said.reach = vec![Reach { what: "repository", name: "acme/site".to_owned(), access: "admin".to_owned() }];
     Case { incident, said }
 }
 
@@ -300,9 +303,19 @@ fn a_task_says_all_but_the_secret() {
         setup.open(&case).unwrap();
         let issue = desk.issues().remove(0);
         assert_eq!(issue.title, "Leaked GitHub personal access token in src/a b.rs");
-        for expected in
-            ["blob/c0ffee/src/a%20b.rs#L7", "of Jane", "Due 2026-11-24", "audit log", &case.incident.id.to_string()]
-        {
+        for expected in [
+            "blob/c0ffee/src/a%20b.rs#L7",
+            "2026-05-01T00:00:00Z by commit",
+            "of Jane",
+            "(dangerous)",
+            "acme/site admin",
+            "Due 2026-11-24",
+            "audit log",
+            &case.incident.id.to_string(),
+        ] {
+            // What a Markdown reader takes for a sign stands behind a backslash.
+            let body = issue.body.replace('\\', "");
+            let issue = Issue { body, ..issue.clone() };
             assert!(issue.body.contains(expected), "{provider}: {expected} is missing in {}", issue.body);
         }
         assert!(!issue.body.contains("octo<b>") || provider.starts_with("jira"), "{}", issue.body);
@@ -314,6 +327,17 @@ fn a_task_says_all_but_the_secret() {
             assert!(!String::from_utf8_lossy(&got.raw).contains(&secret[4..20]), "{provider}: {}", got.line());
         }
     }
+}
+
+#[test]
+fn a_task_is_written_as_the_users_template_says() {
+    let desk = Desk::new();
+    let template = "template = \"\"\"{{ kind }} of {{ holder }}:{% for one in left %}\n* {{ one }}{% endfor %}\"\"\"\n";
+    let setup = Setup::new(&(config("github", "acme/site", &desk) + template));
+    setup.open(&case()).unwrap();
+    let body = desk.issues().remove(0).body;
+    assert!(body.starts_with("GitHub personal access token of octo") && !body.contains("<b>"), "{body}");
+    assert!(body.contains("\n* Revoke the token") && body.contains("<!-- stanch-"), "{body}");
 }
 
 #[test]

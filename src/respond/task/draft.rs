@@ -215,7 +215,11 @@ fn left(case: &Case, person: Option<&Person>) -> Vec<String> {
     list.push(
         "Take the token out of the files; its history stays readable, which is harmless once it is dead".to_owned(),
     );
-    list.push("Run stanch task sync: it closes this task when the token is proven dead".to_owned());
+    list.push(
+        "Run stanch task sync where the token still stands, or with - and the token on standard input: it closes this \
+         task when the provider says that the token is dead"
+            .to_owned(),
+    );
     list
 }
 
