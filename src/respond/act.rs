@@ -123,7 +123,7 @@ impl Actor<'_> {
                 Verb::Hold(why) => ends.push((step.incident, self.held(case, why)?)),
                 Verb::Person(person) => {
                     let what = if person.page.is_empty() { &person.steps[0] } else { &person.page };
-                    ends.push((step.incident, End::Left(format!("see {what}"))));
+                    ends.push((step.incident, self.left(case, &format!("see {what}"))?));
                 }
                 Verb::Task => {}
             }
@@ -137,6 +137,15 @@ impl Actor<'_> {
         Ok(ends)
     }
 
+    /// A person is to end it. That it works is noted: where a refusal alone proves nothing, it does after that.
+    fn left(&mut self, case: &Case, why: &str) -> Result<End, ledger::Error> {
+        if case.said.liveness.is_live() {
+            let _turn = self.turn(&[case.incident.id])?;
+            self.begin(case)?;
+        }
+        self.held(case, why)
+    }
+
     /// Nothing is done. Where nobody can tell whether a token works, what earlier runs did and saw may tell.
     fn held(&mut self, case: &Case, why: &str) -> Result<End, ledger::Error> {
         let rows = self.ledger.rows(Some(&case.incident.id.to_string()))?;
@@ -146,7 +155,7 @@ impl Actor<'_> {
         if is_closed(&rows) {
             return Ok(End::Closed("proven dead by an earlier run".to_owned()));
         }
-        if rows.iter().any(tried) {
+        if rows.iter().any(tried) || known_before(case, &rows).liveness.is_live() {
             let _turn = self.turn(&[case.incident.id])?;
             let said = self.until_dead(case, Duration::ZERO)?;
             if said.liveness.is_dead() {

@@ -533,6 +533,38 @@ fn what_no_provider_is_known_for_is_a_persons_with_a_task() {
     assert!(person.check[0].contains("Nobody can be asked"));
 }
 
+/// Of a guessed address a refusal proves nothing; of one with which the token worked it does.
+#[test]
+fn what_a_person_has_ended_is_proven_by_what_was_noted_before() {
+    let live = std::sync::Arc::new(AtomicBool::new(true));
+    let shared = live.clone();
+    let server = Server::start(move |got| match got.line().as_str() {
+        "GET /rest/api/3/myself" if shared.load(SeqCst) => reply(200, "atlassian/myself.json"),
+        "GET /rest/api/3/myself" => Reply::json(401, r#"{"message":"no"}"#).with("x-arequestid", "1"),
+        "GET /_edge/tenant_info" => Reply::json(404, "{}"),
+        "GET /2.0/user" => Reply::json(401, r#"{"error":{"message":"no"}}"#),
+        other => panic!("{other}"),
+    });
+    let http = door(
+        &(host("jira", &server.url, "emails = [\"jane@corp.test\"]")
+            + &host("bitbucket", &format!("{}/2nd", server.url), "")
+            + &host("atlassian", &format!("{}/3rd", server.url), "")),
+    );
+    let (_dir, path) = temp();
+    let case = incident(&format!("ATATT3xFfGF0{}", noise(60)), Kind::AtlassianApi);
+    for _ in 0..2 {
+        let end = run(&http, &case, &path);
+        assert!(matches!(&end, End::Left(why) if why.contains("id.atlassian.com")), "{end:?}");
+    }
+    live.store(false, SeqCst);
+    // Whoever never saw it work cannot tell.
+    let (_other, fresh) = temp();
+    assert!(matches!(run(&http, &case, &fresh), End::Left(_)));
+    for _ in 0..2 {
+        assert!(matches!(run(&http, &case, &path), End::Closed(_)));
+    }
+}
+
 #[test]
 fn a_run_has_so_many_irreversible_steps_and_no_more() {
     let (_dir, path) = temp();

@@ -7,6 +7,7 @@ mod crash;
 mod description;
 mod door;
 mod enterprise;
+mod flows;
 mod forge;
 mod house;
 mod inspect;
