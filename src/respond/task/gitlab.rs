@@ -49,13 +49,11 @@ impl Tracker for Issues<'_> {
     }
 
     fn create(&self, draft: &Draft) -> Result<Created, Error> {
-        let (mut ids, mut lost) = (Vec::new(), Vec::new());
+        let mut users = Vec::new();
         for name in &draft.assignees {
-            match self.user(name)? {
-                Some(id) => ids.push(id),
-                None => lost.push(name.clone()),
-            }
+            users.push((name, self.user(name)?));
         }
+        let ids: Vec<u64> = users.iter().filter_map(|(_, id)| *id).collect();
         let body = json!({
             "title": draft.title,
             "description": draft.body,
@@ -66,9 +64,10 @@ impl Tracker for Issues<'_> {
         });
         let issue = self.0.act(Method::POST, self.path("/issues"), &body, "open an issue")?;
         let task = found(&issue).ok_or_else(|| self.0.unexpected("open an issue"))?;
-        lost.extend(dropped(&draft.labels, issue.get("labels"), "/name"));
-        let wanted: Vec<String> = ids.iter().map(u64::to_string).collect();
-        lost.extend(dropped(&wanted, issue.get("assignees"), "/id"));
+        let mut lost = dropped(&draft.labels, issue.get("labels"), "/name");
+        let assigned = |id: &u64| dropped(&[id.to_string()], issue.get("assignees"), "/id").is_empty();
+        let others = users.iter().filter(|(_, id)| !id.as_ref().is_some_and(assigned));
+        lost.extend(others.map(|(name, _)| (*name).clone()));
         if issue["confidential"] != json!(true) {
             lost.push("confidential".to_owned());
         }
