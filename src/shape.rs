@@ -5,6 +5,10 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
+mod context;
+
+pub use context::Context;
+
 /// Bytes a *run* is made of.
 pub fn is_run_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
@@ -86,6 +90,8 @@ pub struct Shape {
     pub lower_case: bool,
     /// The anchor begins in this part of the flattened pattern.
     pub(crate) anchor: usize,
+    /// It begins where that part does.
+    pub(crate) exact: bool,
     /// What to look for in runs; only for a pattern that has no keywords.
     pub stencil: Option<Stencil>,
     /// A byte that stands in every match behind its anchor, and how many bytes behind the first of the anchor's it ends at most.
@@ -94,6 +100,8 @@ pub struct Shape {
     /// Every group is a run of its own, of at least [`RUN`] bytes, and the run that is looked for stands behind the anchor:
     /// what is asked of the secret may be asked of that run.
     pub one_run: bool,
+    /// What stands around each keyword, in their order; none for a stencil.
+    pub contexts: Vec<Context>,
 }
 
 /// The syntax tree of a pattern as rules mean it: over bytes, Unicode off.
@@ -138,11 +146,13 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         after,
         run,
         anchor: anchor.from,
+        exact: anchor.slack == 0,
         lower_case: parts[anchor.from..=anchor.to].iter().all(is_lower_case),
         stencil,
         needs: needed(&parts, &anchor),
         one_run: secrets(hir).iter().all(|secret| is_one_run(secret))
             && guaranteed_run(&parts).is_some_and(|run| anchor.to < run.from),
+        contexts: context::contexts(&parts, keywords),
     })
 }
 
@@ -457,6 +467,8 @@ mod tests {
                 stencil: None,
                 needs: None,
                 one_run: false,
+                contexts: vec![Context::default()],
+                exact: true,
             }
         );
     }
@@ -483,6 +495,8 @@ mod tests {
                 stencil: None,
                 needs: None,
                 one_run: true,
+                contexts: shape.contexts.clone(),
+                exact: true,
             }
         );
     }

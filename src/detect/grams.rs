@@ -180,11 +180,14 @@ pub(super) fn beginning(text: &[u8], then: &[u8]) -> [Vec<u8>; GRAM] {
     std::array::from_fn(|at| text.get(at).map_or_else(|| then.to_vec(), |byte| vec![*byte]))
 }
 
-fn folded(mut set: Vec<u8>) -> Vec<u8> {
-    set.iter_mut().for_each(|byte| *byte |= FOLD as u8);
-    set.sort_unstable();
-    set.dedup();
-    set
+fn folded(set: Vec<u8>) -> Vec<u8> {
+    if let [byte] = *set {
+        return vec![byte | FOLD as u8];
+    }
+    // A sort, for every short keyword, would be a twentieth of a short run.
+    let mut has = [false; 1 << u8::BITS];
+    set.iter().for_each(|byte| has[usize::from(byte | FOLD as u8)] = true);
+    (0..=u8::MAX).filter(|byte| has[usize::from(*byte)]).collect()
 }
 
 /// The bytes at a place; behind the end there are zeros.

@@ -10,7 +10,7 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::{Detector, Scratch, Where};
+use super::{Detector, Owner, Scratch, Where};
 use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -73,10 +73,10 @@ impl Detector {
             let mut anchors = scratch.anchors.iter().filter(|anchor| is_mark(anchor.at));
             let held = anchors.any(|anchor| {
                 let (len, owners) = &self.anchors[anchor.keyword];
-                owners.iter().any(|&index| {
-                    let memory = &mut scratch.memories[index];
-                    let hit = self.patterns[index].around(memory, bytes, start + anchor.at, *len);
-                    hit.is_some_and(|hit| self.judge(&self.rules.rules[index], bytes, hit, true).is_some())
+                let at = start + anchor.at;
+                owners.iter().filter(|owner| self.may_match(owner, bytes, at)).any(|&Owner { rule, .. }| {
+                    let hit = self.patterns[rule].around(&mut scratch.memories[rule], bytes, at, *len);
+                    hit.is_some_and(|hit| self.judge(&self.rules.rules[rule], bytes, hit, true).is_some())
                 })
             });
             if held {
@@ -91,12 +91,12 @@ impl Detector {
     fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {
         let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
         let (len, owners) = &self.anchors[anchor.keyword];
-        owners.iter().any(|&index| {
-            let pattern = &self.patterns[index];
-            let short = || self.marker.short[index].get_or_init(|| Some(pattern.shortened(pattern.shape.as_ref()?)));
+        owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)).any(|&Owner { rule, .. }| {
+            let pattern = &self.patterns[rule];
+            let short = || self.marker.short[rule].get_or_init(|| Some(pattern.shortened(pattern.shape.as_ref()?)));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
-            is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[index].requires_digit)
-                && short.around(&mut memories[index], bytes, anchor.at, *len).is_some()
+            is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[rule].requires_digit)
+                && short.around(&mut memories[rule], bytes, anchor.at, *len).is_some()
         })
     }
 }
@@ -122,8 +122,8 @@ fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
 }
 
 /// The pattern of all that a match of `hir` begins with, in at most `after` bytes from its anchor's part on, and ends
-/// with, in at most `before` bytes up to there. Whatever `hir` matches, this does.
-pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> Hir {
+/// with, in at most `before` bytes up to there, and in which part of that the anchor is. Whatever `hir` matches, this does.
+pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> (Hir, usize) {
     let parts = flatten(hir);
     let mut short: Vec<Hir> = Vec::new();
     let mut left = before;
@@ -135,9 +135,9 @@ pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> 
             break;
         }
     }
-    let (behind, _) = fit_all(&parts[anchor..], after);
-    short.extend(behind);
-    Hir::concat(short)
+    let before = flatten(&Hir::concat(short.clone())).len();
+    short.extend(fit_all(&parts[anchor..], after).0);
+    (Hir::concat(short), before)
 }
 
 /// As many of the parts as fit in `room` bytes, and whether that is all of them.

@@ -74,8 +74,8 @@ pub struct Detector {
     rules: Arc<RuleSet>,
     patterns: Vec<Pattern>,
     prefilter: Prefilter,
-    /// For each anchor of the prefilter: its least length, and the rules it belongs to.
-    anchors: Vec<(usize, Vec<usize>)>,
+    /// For each anchor of the prefilter: its least length, and whose it is.
+    anchors: Vec<(usize, Vec<Owner>)>,
     /// Rules that have to be tried on everything, because no keyword need be in their matches.
     unanchored: Vec<usize>,
     marker: Marker,
@@ -83,6 +83,14 @@ pub struct Detector {
     /// Encodings inside each other that are undone; 0: none.
     depth: u8,
     encoded: spots::Finder,
+}
+
+/// A rule that has an anchor.
+#[derive(Clone, Copy, Debug)]
+struct Owner {
+    rule: usize,
+    /// Which of its keywords the anchor is.
+    keyword: usize,
 }
 
 /// What one thread needs to search; made once, used for every object.
@@ -98,7 +106,7 @@ impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
         let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
-        let mut keywords: BTreeMap<&str, (Keyword, Vec<usize>)> = BTreeMap::new();
+        let mut keywords: BTreeMap<&str, (Keyword, Vec<Owner>)> = BTreeMap::new();
         let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
             let Some(shape) = &patterns[index].shape else {
@@ -106,7 +114,7 @@ impl Detector {
                 continue;
             };
             stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
-            for text in &rule.keywords {
+            for (nth, text) in rule.keywords.iter().enumerate() {
                 let needed = Keyword {
                     text: text.clone(),
                     lower_case: shape.lower_case,
@@ -118,7 +126,7 @@ impl Detector {
                 keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
                 keyword.lower_case &= needed.lower_case;
                 keyword.digit &= needed.digit;
-                owners.push(index);
+                owners.push(Owner { rule: index, keyword: nth });
             }
         }
         let prefilter = Prefilter::new(
@@ -126,7 +134,8 @@ impl Detector {
             stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
         );
         let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
-        let anchors = keywords.chain(stencils.into_iter().map(|(_, index)| (1, vec![index]))).collect();
+        let anchors =
+            keywords.chain(stencils.into_iter().map(|(_, rule)| (1, vec![Owner { rule, keyword: 0 }]))).collect();
         let marker = Marker::new(&patterns);
         let encoded = spots::Finder::new();
         Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now, depth: 0, encoded })
@@ -149,7 +158,8 @@ impl Detector {
         Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none() }
     }
 
-    /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once.
+    /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once. Where
+    /// `own` is empty, only what may be encoded is looked for.
     /// `place` is for rules that ask for a path.
     pub fn candidates<'c>(
         &'c self,
@@ -158,6 +168,10 @@ impl Detector {
         own: &Range<usize>,
         place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
+        if own.is_empty() {
+            self.look_for_spots(scratch, bytes);
+            return Vec::new();
+        }
         let ahead = place != Where::Passing;
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
         let mut keep = |index: usize, hit: Hit| {
@@ -171,10 +185,12 @@ impl Detector {
         self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
-            for &index in owners.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
-                let memory = &mut scratch.memories[index];
-                if let Some(hit) = self.patterns[index].around(memory, bytes, anchor.at, *len) {
-                    keep(index, hit);
+            for owner in owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)) {
+                if applies(&self.rules.rules[owner.rule], place)
+                    && let memory = &mut scratch.memories[owner.rule]
+                    && let Some(hit) = self.patterns[owner.rule].around(memory, bytes, anchor.at, *len)
+                {
+                    keep(owner.rule, hit);
                 }
             }
         }
@@ -190,6 +206,12 @@ impl Detector {
         found.into_values().collect()
     }
 
+    /// Whether what stands around an anchor is what every match of the rule has there.
+    fn may_match(&self, owner: &Owner, bytes: &[u8], at: usize) -> bool {
+        let contexts = self.patterns[owner.rule].shape.as_ref().map(|shape| &shape.contexts);
+        contexts.and_then(|contexts| contexts.get(owner.keyword)).is_none_or(|context| context.fits(bytes, at))
+    }
+
     /// Finds the anchors in `bytes`, and the spots where something may be encoded.
     fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();
@@ -198,6 +220,15 @@ impl Detector {
         }
         self.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
         self.encoded.everywhere(bytes, &mut scratch.spots);
+    }
+
+    /// Finds the spots alone, at half the cost.
+    fn look_for_spots(&self, scratch: &mut Scratch, bytes: &[u8]) {
+        scratch.spots.clear();
+        if self.depth > 0 {
+            prefilter::for_each_run(bytes, |run, _| spots::at_run(bytes, &run, &mut scratch.spots));
+            self.encoded.everywhere(bytes, &mut scratch.spots);
+        }
     }
 
     /// gitleaks' meaning of keywords where they need not be in the match: one of them stands somewhere.

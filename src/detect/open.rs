@@ -57,7 +57,8 @@ impl Openings {
         let (mut hirs, mut reach, mut short, mut long) = (Vec::new(), 0, Vec::new(), Vec::new());
         for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
             let hir = super::pattern::parse(rule)?;
-            let span = shape(&hir, &rule.keywords).map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
+            let shape = rule.shape.clone().or_else(|| shape(&hir, &rule.keywords).map(Into::into));
+            let span = shape.map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
             let secret = Beginning::of(&hir, rule.secret_group);
             let alone = Follower::new(std::slice::from_ref(&hir), span, MatchKind::LeftmostFirst)?;
             if span <= SHORT {

@@ -12,7 +12,7 @@ use regex_syntax::hir::Hir;
 
 use super::marks::{AFTER, BEFORE, shorten};
 use crate::rule::Rule;
-use crate::shape::{self, MAX_MATCH, Shape, shape};
+use crate::shape::{self, MAX_MATCH, Shape, flatten, shape};
 
 /// A pattern that does not compile. Cannot happen to rules that were loaded through `rulefile`.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +41,10 @@ pub struct Pattern {
     rule: Arc<Rule>,
     group: usize,
     compiled: OnceLock<Regex>,
+    /// What a match looks like from its anchor on, if that can be told from the pattern.
+    rest: OnceLock<Option<Regex>>,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
-    pub shape: Option<Shape>,
+    pub shape: Option<Arc<Shape>>,
 }
 
 /// A match and the secret in it, as ranges of the searched bytes.
@@ -54,25 +56,42 @@ pub struct Hit {
     pub secret: Range<usize>,
 }
 
-/// What one thread needs to search with one pattern.
-#[derive(Debug)]
+/// What one thread needs to search with one pattern; made on first need.
+#[derive(Debug, Default)]
 pub struct Memory {
-    cache: Cache,
-    captures: Captures,
+    whole: Option<(Cache, Captures)>,
+    rest: Option<Cache>,
+}
+
+fn compile(hir: &Hir) -> Option<Regex> {
+    // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
+    let config = Regex::config().onepass(false).auto_prefilter(false);
+    Regex::builder()
+        .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .build_from_hir(hir)
+        .ok()
 }
 
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
     pub fn new(rule: &Arc<Rule>) -> Result<Self, Error> {
         let (hir, shape) = match &rule.shape {
-            Some(shape) => (OnceLock::new(), Some(Shape::clone(shape))),
+            Some(shape) => (OnceLock::new(), Some(shape.clone())),
             None => {
                 let hir = parse(rule)?;
-                let shape = shape(&hir, &rule.keywords);
+                let shape = shape(&hir, &rule.keywords).map(Arc::new);
                 (OnceLock::from(hir), shape)
             }
         };
-        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled: OnceLock::new(), shape })
+        Ok(Pattern {
+            hir,
+            rule: rule.clone(),
+            group: rule.secret_group,
+            compiled: OnceLock::new(),
+            rest: OnceLock::new(),
+            shape,
+        })
     }
 
     fn hir(&self) -> &Hir {
@@ -82,32 +101,37 @@ impl Pattern {
     /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does.
     pub(super) fn shortened(&self, shape: &Shape) -> Self {
         let (before, after) = (BEFORE - 1, AFTER - 1);
-        let hir = match shape.before <= before && shape.after <= after {
-            true => self.hir().clone(),
+        let (hir, anchor) = match shape.before <= before && shape.after <= after {
+            true => (self.hir().clone(), shape.anchor),
             false => shorten(self.hir(), shape.anchor, before, after),
         };
         // What a match needs may stand beyond.
-        let shape =
-            Shape { before: shape.before.min(before), after: shape.after.min(after), needs: None, ..shape.clone() };
+        let (before, after) = (shape.before.min(before), shape.after.min(after));
+        let shape = Shape { before, after, needs: None, anchor, contexts: Vec::new(), ..shape.clone() };
         Pattern {
             hir: OnceLock::from(hir),
             rule: self.rule.clone(),
             group: 0,
             compiled: OnceLock::new(),
-            shape: Some(shape),
+            rest: OnceLock::new(),
+            shape: Some(shape.into()),
         }
     }
 
     fn regex(&self) -> &Regex {
         self.compiled.get_or_init(|| {
-            // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
-            let config = Regex::config().onepass(false).auto_prefilter(false);
-            Regex::builder()
-                .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
-                .syntax(syntax::Config::new().unicode(false).utf8(false))
-                .build_from_hir(self.hir())
-                .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
+            let regex = compile(self.hir());
+            regex.expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
         })
+    }
+
+    /// Whether what stands at an anchor and behind it is what a match has there. A search that has to find the beginning of a
+    /// match, too, goes on to the end of its window; this one ends with the first byte that does not fit.
+    fn goes_on(&self, memory: &mut Option<Cache>, bytes: &[u8], window: Range<usize>, shape: &Shape) -> bool {
+        let rest = || compile(&Hir::concat(flatten(self.hir()).split_off(shape.anchor)));
+        let Some(rest) = self.rest.get_or_init(|| shape.exact.then(rest).flatten()) else { return true };
+        let input = Input::new(bytes).range(window).anchored(Anchored::Yes).earliest(true);
+        rest.search_half_with(memory.get_or_insert_with(|| rest.create_cache()), &input).is_some()
     }
 
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
@@ -119,6 +143,9 @@ impl Pattern {
         }
         if shape.starts_with_anchor {
             return self.find(memory, bytes, at..end, Anchored::Yes);
+        }
+        if !self.goes_on(&mut memory.get_or_insert_default().rest, bytes, at..end, shape) {
+            return None;
         }
         let mut from = at.saturating_sub(shape.before);
         while from <= at {
@@ -156,18 +183,18 @@ impl Pattern {
         anchored: Anchored,
     ) -> Option<Hit> {
         let regex = self.regex();
-        let memory = memory
-            .get_or_insert_with(|| Box::new(Memory { cache: regex.create_cache(), captures: regex.create_captures() }));
+        let whole = &mut memory.get_or_insert_default().whole;
+        let (cache, captures) = whole.get_or_insert_with(|| (regex.create_cache(), regex.create_captures()));
         let input = Input::new(bytes).range(window).anchored(anchored);
         // Most anchors lead nowhere, and a plain search says so faster than one with groups.
-        regex.search_half_with(&mut memory.cache, &input)?;
-        regex.search_captures_with(&mut memory.cache, &input, &mut memory.captures);
-        let matched = memory.captures.get_match()?.range();
+        regex.search_half_with(cache, &input)?;
+        regex.search_captures_with(cache, &input, captures);
+        let matched = captures.get_match()?.range();
         let secret = match self.group {
-            0 => (1..memory.captures.group_len())
-                .find_map(|group| memory.captures.get_group(group).filter(|span| !span.is_empty()))
+            0 => (1..captures.group_len())
+                .find_map(|group| captures.get_group(group).filter(|span| !span.is_empty()))
                 .map_or(matched.clone(), |span| span.range()),
-            group => memory.captures.get_group(group)?.range(),
+            group => captures.get_group(group)?.range(),
         };
         (!secret.is_empty()).then_some(Hit { matched, secret })
     }
