@@ -18,7 +18,7 @@ struct Part<R> {
     done: bool,
 }
 
-/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), `size` of them at a time, and calls
+/// Lets `produce` give jobs, does `work` on each in one of `threads` threads (each with a state of its own), at most `size` of them at a time, and calls
 /// `consume` on this thread with the results in the order of the jobs. Urgent results of the earliest unfinished batch are
 /// handed over at once, others with the next urgent one or the end of their batch.
 pub fn in_order<J: Send, R: Send, S>(
@@ -31,6 +31,7 @@ pub fn in_order<J: Send, R: Send, S>(
     mut consume: impl FnMut(R),
 ) {
     let (give, take) = bounded::<(usize, Vec<J>)>(2 * threads);
+    let waiting = give.clone();
     let (report, reports) = bounded::<Part<R>>(8 * threads);
     // A ticket for each batch that is under way.
     let (enter, leave) = bounded::<()>(IN_FLIGHT);
@@ -44,7 +45,9 @@ pub fn in_order<J: Send, R: Send, S>(
             };
             produce(&mut |job| {
                 batch.push(job);
-                if batch.len() < size || send(std::mem::replace(&mut batch, Vec::with_capacity(size))) {
+                // Few files may be large ones: nobody waits for work while it is put together.
+                let wanted = batch.len() == size || waiting.len() < threads;
+                if !wanted || send(std::mem::replace(&mut batch, Vec::with_capacity(size))) {
                     ControlFlow::Continue(())
                 } else {
                     ControlFlow::Break(())

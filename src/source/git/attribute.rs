@@ -2,14 +2,14 @@
 //!
 //! One pass over all trees and commits tells which tree holds which; whatever holds a target is found by walking up
 //! from it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the
-//! cost does not depend on the number of targets. A second pass over the trees that hold a target tells the names.
+//! cost does not depend on the number of targets.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 
 use rayon::prelude::*;
 
-use super::edges::{Commit, Edges, Filter, Names, Numbers};
+use super::edges::{Commit, Edges, Filter, Holder, Names, Numbers};
 use super::fault::Fault;
 use super::lineage::Lines;
 use super::store::Stores;
@@ -110,16 +110,15 @@ pub fn attribute<'s>(
     let numbers = Numbers::new(stores)?;
     let mut targets: Vec<ObjectId> = targets.iter().copied().collect();
     targets.sort_unstable();
-    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
+    let Graph { mut held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
     let trees: HashMap<u32, u32> = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
     let masks: Vec<Vec<u64>> = targets.chunks(GROUP).map(|group| held.masks(&numbers, group)).collect();
-    drop(held);
+    held.sort(|number| masks.iter().any(|masks| masks.get(number).is_some_and(|mask| *mask != 0)));
     let lines = Lines::new(&commits, &parents);
     let introduced = introduced(&commits, &parents, &trees, &masks, targets.len());
-    let named = Named::read(&numbers, &masks, options)?;
     let roots: HashSet<u32> = trees.values().copied().collect();
     let histories = targets.par_iter().zip(introduced).map(|(target, commits)| {
-        numbers.get(target).map_or_else(History::default, |number| named.history(number, &roots, &commits, &numbers))
+        numbers.get(target).map_or_else(History::default, |number| held.history(number, &roots, &commits, &numbers))
     });
     let histories = pool(options.threads)?.install(|| histories.collect());
     let sparse = |masks: Vec<u64>| (0..).zip(masks).filter(|holder| holder.1 != 0).collect();
@@ -146,19 +145,21 @@ impl Graph {
         let options = Options { kinds, only: None, links: false, ..options };
         let walked = walk(numbers.stores, || Edges::new(numbers, &filter, targets), options)?;
         let mut graph = Graph { held: Held::default(), commits: Vec::new(), parents: Vec::new(), skips: walked.skips };
-        let mut pairs = Vec::new();
-        for lens in walked.lenses {
+        let (mut pairs, mut names) = (Vec::new(), Names::default());
+        for mut lens in walked.lenses {
             let shift = graph.parents.len() as u32;
             graph.parents.extend(lens.parents);
             let commits = lens.commits.into_iter();
             graph.commits.extend(
                 commits.map(|commit| Commit { parents: (commit.parents.0 + shift, commit.parents.1), ..commit }),
             );
+            let renamed = names.add(&lens.names);
+            lens.held.iter_mut().for_each(|(_, holder)| holder.name = renamed[holder.name as usize]);
             pairs.push(lens.held);
             let what = Fault::Corrupt("is not what a tree or commit looks like");
             graph.skips.extend(lens.broken.into_iter().map(|(id, kind)| what.skip(id, Some(kind))));
         }
-        graph.held = Held::new(pairs, numbers.len());
+        graph.held = Held::new(pairs, names, numbers.len());
         order(&mut graph.commits, &graph.parents);
         Ok(graph)
     }
@@ -197,15 +198,16 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
     commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
 }
 
-/// Who holds what: for each number the trees that hold it.
+/// Who holds what: for each number the trees that hold it, and under which names.
 #[derive(Default)]
 struct Held {
     starts: Vec<u32>,
-    holders: Vec<u32>,
+    holders: Vec<Holder>,
+    names: Names,
 }
 
 impl Held {
-    fn new(pairs: Vec<Vec<(u32, u32)>>, len: usize) -> Held {
+    fn new(pairs: Vec<Vec<(u32, Holder)>>, names: Names, len: usize) -> Held {
         let mut starts = vec![0u32; len + 2];
         for (child, _) in pairs.iter().flatten() {
             starts[*child as usize + 2] += 1;
@@ -213,20 +215,27 @@ impl Held {
         for at in 2..starts.len() {
             starts[at] += starts[at - 1];
         }
-        let mut holders = vec![0; starts[starts.len() - 1] as usize];
+        let mut holders = vec![Holder::default(); starts[starts.len() - 1] as usize];
         // Each part is released when it is done: these lists are what attribution needs most memory for.
         for part in pairs {
-            for (child, parent) in part {
+            for (child, holder) in part {
                 let slot = &mut starts[child as usize + 1];
-                holders[*slot as usize] = parent;
+                holders[*slot as usize] = holder;
                 *slot += 1;
             }
         }
-        Held { starts, holders }
+        Held { starts, holders, names }
     }
 
-    fn holders(&self, number: u32) -> &[u32] {
+    fn holders(&self, number: u32) -> &[Holder] {
         &self.holders[self.starts[number as usize] as usize..self.starts[number as usize + 1] as usize]
+    }
+
+    /// Puts the holders of what matters in an order that does not depend on which thread came first.
+    fn sort(&mut self, matters: impl Fn(usize) -> bool) {
+        for (_, span) in self.starts.windows(2).enumerate().filter(|(number, _)| matters(*number)) {
+            self.holders[span[0] as usize..span[1] as usize].sort_unstable();
+        }
     }
 
     /// Which of a group each object is or, over any number of steps, holds.
@@ -241,14 +250,54 @@ impl Held {
         }
         while let Some(child) = left.pop() {
             let mask = masks[child as usize];
-            for &parent in self.holders(child) {
-                if masks[parent as usize] | mask != masks[parent as usize] {
-                    masks[parent as usize] |= mask;
-                    left.push(parent);
+            for &Holder { tree, .. } in self.holders(child) {
+                if masks[tree as usize] | mask != masks[tree as usize] {
+                    masks[tree as usize] |= mask;
+                    left.push(tree);
                 }
             }
         }
         masks
+    }
+
+    /// Follows a target up to the trees of commits, with all paths on the way.
+    fn history(&self, target: u32, roots: &HashSet<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
+        let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
+        let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
+        let (mut steps, mut seen) = (HashMap::new(), HashSet::from([(target, 0)]));
+        let mut left = vec![(target, 0u32)];
+        let mut at_roots: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut truncated = false;
+        while let Some((node, path)) = left.pop() {
+            if roots.contains(&node) {
+                at_roots.entry(node).or_default().push(path);
+            }
+            for &Holder { tree, name } in self.holders(node) {
+                let next = *steps.entry((name, path)).or_insert_with(|| {
+                    let longer = join(self.names.name(name), &paths[path as usize]);
+                    *ids.entry(longer).or_insert_with_key(|longer| {
+                        paths.push(longer.clone());
+                        paths.len() as u32 - 1
+                    })
+                });
+                truncated |= seen.len() >= MAX_STEPS;
+                if !truncated && seen.insert((tree, next)) {
+                    left.push((tree, next));
+                }
+            }
+        }
+        let text = |ids: &[u32]| {
+            let mut texts: Vec<Vec<u8>> = ids.iter().map(|id| paths[*id as usize].clone()).collect();
+            texts.sort();
+            texts
+        };
+        let all: HashSet<u32> = at_roots.values().flatten().copied().collect();
+        let introduced = commits.iter().filter_map(|commit| {
+            let paths = text(at_roots.get(&commit.tree).map_or(&[], Vec::as_slice));
+            Some(Introduced { commit: numbers.id(commit.number)?, time: commit.time, paths })
+        });
+        let introduced = introduced.collect();
+        History { paths: text(&all.into_iter().collect::<Vec<_>>()), introduced, truncated }
     }
 }
 
@@ -279,79 +328,6 @@ fn introduced(
         }
     }
     found
-}
-
-/// Under which names trees hold what leads to a target.
-struct Named {
-    /// What is held, by which tree, under which name; sorted.
-    held: Vec<(u32, u32, u32)>,
-    names: Vec<Vec<u8>>,
-}
-
-impl Named {
-    fn read(numbers: &Numbers<'_>, masks: &[Vec<u64>], options: Options<'_>) -> io::Result<Named> {
-        let mut matters = vec![false; numbers.len()];
-        for masks in masks {
-            matters.iter_mut().zip(masks).for_each(|(matters, mask)| *matters |= *mask != 0);
-        }
-        let only: HashSet<ObjectId> =
-            (0..).zip(&matters).filter(|number| *number.1).filter_map(|(number, _)| numbers.id(number)).collect();
-        let filter = Filter::new(only.iter());
-        let options = Options { kinds: &[ObjectKind::Tree], only: Some(&only), links: false, ..options };
-        let walked = walk(numbers.stores, || Names::new(numbers, &filter, &matters), options)?;
-        let (mut held, mut names) = (Vec::new(), Vec::new());
-        for lens in walked.lenses {
-            let shift = names.len() as u32;
-            names.extend(lens.names);
-            held.extend(lens.held.into_iter().map(|(child, parent, name)| (child, parent, name + shift)));
-        }
-        held.sort_unstable();
-        Ok(Named { held, names })
-    }
-
-    fn holders(&self, number: u32) -> &[(u32, u32, u32)] {
-        let start = self.held.partition_point(|held| held.0 < number);
-        let len = self.held[start..].partition_point(|held| held.0 == number);
-        &self.held[start..start + len]
-    }
-
-    /// Follows a target up to the trees of commits, with all paths on the way.
-    fn history(&self, target: u32, roots: &HashSet<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
-        let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
-        let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
-        let mut seen = HashSet::from([(target, 0)]);
-        let mut left = vec![(target, 0u32)];
-        let mut at_roots: HashMap<u32, Vec<u32>> = HashMap::new();
-        let mut truncated = false;
-        while let Some((node, path)) = left.pop() {
-            if roots.contains(&node) {
-                at_roots.entry(node).or_default().push(path);
-            }
-            for &(_, holder, name) in self.holders(node) {
-                let longer = join(&self.names[name as usize], &paths[path as usize]);
-                let next = *ids.entry(longer).or_insert_with_key(|longer| {
-                    paths.push(longer.clone());
-                    paths.len() as u32 - 1
-                });
-                truncated |= seen.len() >= MAX_STEPS;
-                if !truncated && seen.insert((holder, next)) {
-                    left.push((holder, next));
-                }
-            }
-        }
-        let text = |ids: &[u32]| {
-            let mut texts: Vec<Vec<u8>> = ids.iter().map(|id| paths[*id as usize].clone()).collect();
-            texts.sort();
-            texts
-        };
-        let all: HashSet<u32> = at_roots.values().flatten().copied().collect();
-        let introduced = commits.iter().filter_map(|commit| {
-            let paths = text(at_roots.get(&commit.tree).map_or(&[], Vec::as_slice));
-            Some(Introduced { commit: numbers.id(commit.number)?, time: commit.time, paths })
-        });
-        let introduced = introduced.collect();
-        History { paths: text(&all.into_iter().collect::<Vec<_>>()), introduced, truncated }
-    }
 }
 
 fn join(name: &[u8], path: &[u8]) -> Vec<u8> {

@@ -77,26 +77,72 @@ impl Filter {
     }
 }
 
-/// The numbers of ids asked for lately: neighbouring trees hold mostly the same.
+/// The numbers of ids asked for lately, and their names: neighbouring trees hold mostly the same.
 #[derive(Clone)]
-pub(super) struct Recent(Vec<([u64; 4], u32)>);
+struct Recent(Vec<Entry>);
+
+#[derive(Clone, Copy)]
+struct Entry {
+    key: [u64; 4],
+    number: u32,
+    name: u32,
+}
 
 impl Recent {
     /// Remembers up to so many.
-    pub(super) fn new(len: usize) -> Self {
+    fn new(len: usize) -> Self {
         // No object has the name of zeros.
-        Recent(vec![([0; 4], NONE); len])
+        Recent(vec![Entry { key: [0; 4], number: NONE, name: NONE }; len])
     }
 
-    pub(super) fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> u32 {
-        let Some(key) = key(raw) else { return NONE };
+    fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> Option<&mut Entry> {
+        let key = key(raw)?;
         let slot = usize::from(u16::from_be_bytes([raw[1], raw[2]])) % self.0.len();
-        if self.0[slot].0 != key {
-            let Some(id) = ObjectId::from_bytes(raw) else { return NONE };
-            self.0[slot] = (key, number(&id));
+        let entry = &mut self.0[slot];
+        if entry.key != key {
+            *entry = Entry { key, number: number(&ObjectId::from_bytes(raw)?), name: NONE };
         }
-        self.0[slot].1
+        Some(entry)
     }
+}
+
+/// Names, each once.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    numbers: HashMap<Vec<u8>, u32>,
+    all: Vec<Vec<u8>>,
+}
+
+impl Names {
+    /// The number of a name, which is most likely `guess`.
+    fn number(&mut self, name: &[u8], guess: u32) -> u32 {
+        if self.all.get(guess as usize).is_some_and(|guess| guess == name) {
+            return guess;
+        }
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.all.len() as u32;
+        self.all.push(name.to_vec());
+        self.numbers.insert(name.to_vec(), number);
+        number
+    }
+
+    pub(super) fn name(&self, number: u32) -> &[u8] {
+        &self.all[number as usize]
+    }
+
+    /// Takes in others, and says which number each of them has now.
+    pub(super) fn add(&mut self, others: &Names) -> Vec<u32> {
+        others.all.iter().map(|name| self.number(name, NONE)).collect()
+    }
+}
+
+/// A tree that holds something, and the number of the name under which it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Holder {
+    pub tree: u32,
+    pub name: u32,
 }
 
 /// The bytes of an id as words, which compare without a call.
@@ -127,7 +173,8 @@ pub(super) struct Edges<'a> {
     targets: &'a [ObjectId],
     recent: Recent,
     /// What is held, and by which tree.
-    pub held: Vec<(u32, u32)>,
+    pub held: Vec<(u32, Holder)>,
+    pub names: Names,
     pub commits: Vec<Commit>,
     pub parents: Vec<u32>,
     /// Trees and commits that are not what they should be.
@@ -138,19 +185,20 @@ impl<'a> Edges<'a> {
     /// `targets` must be sorted.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
         let recent = Recent::new(1 << 12);
-        let (held, commits, parents, broken) = Default::default();
-        Edges { numbers, filter, targets, recent, held, commits, parents, broken }
+        let (held, names, commits, parents, broken) = Default::default();
+        Edges { numbers, filter, targets, recent, held, names, commits, parents, broken }
     }
 
     fn tree(&mut self, object: &Object, bytes: &[u8]) {
-        let Some(parent) = self.numbers.get(&object.id) else { return };
+        let Some(tree) = self.numbers.get(&object.id) else { return };
         let mut entries = Entries::new(bytes, object.id.as_bytes().len());
         for entry in &mut entries {
             let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
             if entry.is_tree || self.filter.may_contain(entry.id) && target() {
                 let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
-                if child != NONE {
-                    self.held.push((child, parent));
+                if let Some(child) = child.filter(|child| child.number != NONE) {
+                    child.name = self.names.number(entry.name, child.name);
+                    self.held.push((child.number, Holder { tree, name: child.name }));
                 }
             }
         }
@@ -201,56 +249,6 @@ impl Reads for Edges<'_> {
         io::copy(content, &mut io::sink())?;
         self.broken.push((object.id, object.kind));
         Ok(())
-    }
-}
-
-/// The names by which trees hold what matters.
-pub(super) struct Names<'a> {
-    numbers: &'a Numbers<'a>,
-    filter: &'a Filter,
-    matters: &'a [bool],
-    recent: Recent,
-    ids: HashMap<Vec<u8>, u32>,
-    /// The names, by number.
-    pub names: Vec<Vec<u8>>,
-    /// What is held, by which tree, under which name.
-    pub held: Vec<(u32, u32, u32)>,
-}
-
-impl<'a> Names<'a> {
-    /// `matters` says of each number whether it is a target or a tree that leads to one; `filter` knows their ids.
-    pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, matters: &'a [bool]) -> Self {
-        let recent = Recent::new(1 << 12);
-        Names { numbers, filter, matters, recent, ids: HashMap::new(), names: Vec::new(), held: Vec::new() }
-    }
-}
-
-impl Reads for Names<'_> {
-    fn object(&mut self, object: &Object, bytes: &[u8]) {
-        let Some(parent) = self.numbers.get(&object.id) else { return };
-        for entry in Entries::new(bytes, object.id.as_bytes().len()) {
-            if !self.filter.may_contain(entry.id) {
-                continue;
-            }
-            let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
-            if self.matters.get(child as usize) != Some(&true) {
-                continue;
-            }
-            let name = match self.ids.get(entry.name) {
-                Some(name) => *name,
-                None => {
-                    let name = self.names.len() as u32;
-                    self.names.push(entry.name.to_vec());
-                    self.ids.insert(entry.name.to_vec(), name);
-                    name
-                }
-            };
-            self.held.push((child, parent, name));
-        }
-    }
-
-    fn stream(&mut self, _: &Object, content: &mut dyn Read) -> io::Result<()> {
-        io::copy(content, &mut io::sink()).map(drop)
     }
 }
 
