@@ -25,7 +25,7 @@ const NEAR: usize = 512;
 /// What decides marks: for each rule its pattern, cut to the window.
 #[derive(Debug)]
 pub(super) struct Marker {
-    short: Vec<OnceLock<Option<Pattern>>>,
+    short: Vec<OnceLock<Option<Box<Pattern>>>>,
 }
 
 impl Marker {
@@ -93,7 +93,8 @@ impl Detector {
         let (len, owners) = &self.anchors[anchor.keyword];
         owners.iter().any(|&index| {
             let pattern = &self.patterns[index];
-            let short = || self.marker.short[index].get_or_init(|| Some(pattern.shortened(pattern.shape.as_ref()?)));
+            let short =
+                || self.marker.short[index].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
             is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[index].requires_digit)
                 && short.around(&mut memories[index], bytes, anchor.at, *len).is_some()

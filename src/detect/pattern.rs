@@ -10,6 +10,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use super::loose::{self, Loose};
 use super::marks::{AFTER, BEFORE, shorten};
 use crate::rule::Rule;
 use crate::shape::{self, MAX_MATCH, Shape, shape};
@@ -41,8 +42,10 @@ pub struct Pattern {
     rule: Arc<Rule>,
     group: usize,
     compiled: OnceLock<Regex>,
+    /// Spares most runs the compiling of most patterns. `None`: there is no such form.
+    loose: OnceLock<Option<Box<Loose>>>,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
-    pub shape: Option<Shape>,
+    pub shape: Option<Arc<Shape>>,
 }
 
 /// A match and the secret in it, as ranges of the searched bytes.
@@ -55,24 +58,25 @@ pub struct Hit {
 }
 
 /// What one thread needs to search with one pattern.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Memory {
-    cache: Cache,
-    captures: Captures,
+    loose: Option<loose::Memory>,
+    exact: Option<(Cache, Captures)>,
 }
 
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
     pub fn new(rule: &Arc<Rule>) -> Result<Self, Error> {
         let (hir, shape) = match &rule.shape {
-            Some(shape) => (OnceLock::new(), Some(Shape::clone(shape))),
+            Some(shape) => (OnceLock::new(), Some(shape.clone())),
             None => {
                 let hir = parse(rule)?;
-                let shape = shape(&hir, &rule.keywords);
+                let shape = shape(&hir, &rule.keywords).map(Arc::new);
                 (OnceLock::from(hir), shape)
             }
         };
-        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled: OnceLock::new(), shape })
+        let (compiled, loose) = Default::default();
+        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled, loose, shape })
     }
 
     fn hir(&self) -> &Hir {
@@ -94,7 +98,8 @@ impl Pattern {
             rule: self.rule.clone(),
             group: 0,
             compiled: OnceLock::new(),
-            shape: Some(shape),
+            loose: OnceLock::new(),
+            shape: Some(shape.into()),
         }
     }
 
@@ -117,10 +122,16 @@ impl Pattern {
         if shape.needs.is_some_and(|(byte, within)| memchr(byte, &bytes[at..end.min(at + within)]).is_none()) {
             return None;
         }
-        if shape.starts_with_anchor {
-            return self.find(memory, bytes, at..end, Anchored::Yes);
+        let (mut from, anchored) = match shape.starts_with_anchor {
+            true => (at, Anchored::Yes),
+            false => (at.saturating_sub(shape.before), Anchored::No),
+        };
+        if !self.may_match(memory, &Input::new(bytes).range(from..end).anchored(anchored)) {
+            return None;
         }
-        let mut from = at.saturating_sub(shape.before);
+        if shape.starts_with_anchor {
+            return self.find(memory, bytes, at..end, anchored);
+        }
         while from <= at {
             let hit = self.find(memory, bytes, from..end, Anchored::No)?;
             if hit.matched.start > at {
@@ -132,6 +143,16 @@ impl Pattern {
             from = hit.matched.end.max(hit.matched.start + 1);
         }
         None
+    }
+
+    /// Whether a search is worth it. Once the pattern is compiled, that search itself says so as fast.
+    fn may_match(&self, memory: &mut Option<Box<Memory>>, input: &Input<'_>) -> bool {
+        if self.compiled.get().is_some() {
+            return true;
+        }
+        let loose = self.loose.get_or_init(|| Loose::new(self.hir()).map(Box::new));
+        let memory = &mut memory.get_or_insert_default().loose;
+        loose.as_ref().is_none_or(|loose| loose.may_match(memory, input))
     }
 
     /// Every match in `bytes`, from the left, without overlaps.
@@ -156,18 +177,18 @@ impl Pattern {
         anchored: Anchored,
     ) -> Option<Hit> {
         let regex = self.regex();
-        let memory = memory
-            .get_or_insert_with(|| Box::new(Memory { cache: regex.create_cache(), captures: regex.create_captures() }));
+        let memory = &mut memory.get_or_insert_default().exact;
+        let (cache, captures) = memory.get_or_insert_with(|| (regex.create_cache(), regex.create_captures()));
         let input = Input::new(bytes).range(window).anchored(anchored);
         // Most anchors lead nowhere, and a plain search says so faster than one with groups.
-        regex.search_half_with(&mut memory.cache, &input)?;
-        regex.search_captures_with(&mut memory.cache, &input, &mut memory.captures);
-        let matched = memory.captures.get_match()?.range();
+        regex.search_half_with(cache, &input)?;
+        regex.search_captures_with(cache, &input, captures);
+        let matched = captures.get_match()?.range();
         let secret = match self.group {
-            0 => (1..memory.captures.group_len())
-                .find_map(|group| memory.captures.get_group(group).filter(|span| !span.is_empty()))
+            0 => (1..captures.group_len())
+                .find_map(|group| captures.get_group(group).filter(|span| !span.is_empty()))
                 .map_or(matched.clone(), |span| span.range()),
-            group => memory.captures.get_group(group)?.range(),
+            group => captures.get_group(group)?.range(),
         };
         (!secret.is_empty()).then_some(Hit { matched, secret })
     }
