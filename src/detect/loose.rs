@@ -9,7 +9,7 @@ use regex_automata::Input;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, Hir, HirKind, Repetition};
 
 /// Repetitions are counted up to here: a value is told from the end of a line by its being there.
 const COUNTED: u32 = 8;
@@ -52,8 +52,22 @@ fn loosen(hir: &Hir) -> Hir {
         HirKind::Capture(capture) => loosen(&capture.sub),
         HirKind::Concat(parts) => Hir::concat(parts.iter().map(loosen).collect()),
         HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(loosen).collect()),
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => hir.clone(),
+        HirKind::Class(Class::Unicode(class)) => by_bytes(class),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(Class::Bytes(_)) | HirKind::Look(_) => hir.clone(),
     }
+}
+
+/// A class of characters without telling those apart that take several bytes: the automaton for these takes a table of 400 KB
+/// to make.
+fn by_bytes(class: &ClassUnicode) -> Hir {
+    let ascii = |end: char| u8::try_from(end).ok().filter(u8::is_ascii);
+    let narrow = class
+        .iter()
+        .filter_map(|range| Some(ClassBytesRange::new(ascii(range.start())?, ascii(range.end()).unwrap_or(0x7f))));
+    let narrow = Hir::class(Class::Bytes(ClassBytes::new(narrow)));
+    let wide = Hir::class(Class::Bytes(ClassBytes::new([ClassBytesRange::new(0x80, 0xff)])));
+    let wide = Hir::repetition(Repetition { min: 1, max: None, greedy: true, sub: Box::new(wide) });
+    if class.is_ascii() { narrow } else { Hir::alternation(vec![narrow, wide]) }
 }
 
 #[cfg(test)]
@@ -78,6 +92,8 @@ mod tests {
         assert!(loose("key=[0-9]{20}", "key=12345678"));
         assert!(!loose("key=[0-9]{20}", "key=1234567"));
         assert!(!loose(r"\bkey=(?:[0-9]{3}|[a-f]{3})?$", "monkey="));
+        assert!(loose("key=(?u:[^ü;]{3,5});", "key=日本語;") && loose("key=(?u:[^ü;]{3,5});", "key=日b語;"));
+        assert!(!loose("key=(?u:[^ü;]{3,5});", "key=;") && !loose("key=(?u:[a-z]{3,5});", "key=日本語;"));
     }
 
     proptest! {
