@@ -1,4 +1,4 @@
-//! A pattern with its counting left out, which says without the pattern that nothing matches.
+//! A pattern with its counting and its words left out, which says without the pattern that nothing matches.
 //!
 //! Compiling `[^"\r\n]{6,160}` takes 160 times as long as compiling `[^"\r\n]+`, and a start-up that meets a word such as `token` in
 //! one file compiles several such patterns, to find that not one of them matches there. Whatever a pattern matches, its
@@ -9,9 +9,9 @@ use regex_automata::Input;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
 
-/// Repetitions are counted up to here: a value is told from the end of a line by its being there.
+/// Repetitions are counted up to here: enough to tell a value from none.
 const COUNTED: u32 = 8;
 
 /// The loose form of a pattern.
@@ -46,39 +46,103 @@ impl Loose {
 fn loosen(hir: &Hir) -> Hir {
     match hir.kind() {
         HirKind::Repetition(repetition) => {
-            let (min, max) = (repetition.min.min(COUNTED), repetition.max.filter(|max| *max <= 1));
-            Hir::repetition(Repetition { min, max, greedy: true, sub: Box::new(loosen(&repetition.sub)) })
+            let max = repetition.max.filter(|max| *max <= 1);
+            repeated(loosen(&repetition.sub), repetition.min, max)
         }
         HirKind::Capture(capture) => loosen(&capture.sub),
         HirKind::Concat(parts) => Hir::concat(parts.iter().map(loosen).collect()),
-        HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(loosen).collect()),
-        HirKind::Class(Class::Unicode(class)) => by_bytes(class),
+        HirKind::Alternation(branches) => {
+            spelled(hir).unwrap_or_else(|| Hir::alternation(branches.iter().map(loosen).collect()))
+        }
+        HirKind::Class(Class::Unicode(_)) => spelled(hir).unwrap_or_else(|| hir.clone()),
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(Class::Bytes(_)) | HirKind::Look(_) => hir.clone(),
     }
 }
 
-/// A class of characters without telling those apart that take several bytes: the automaton for these takes a table of 400 KB
-/// to make.
-fn by_bytes(class: &ClassUnicode) -> Hir {
-    let ascii = |end: char| u8::try_from(end).ok().filter(u8::is_ascii);
-    let narrow = class
-        .iter()
-        .filter_map(|range| Some(ClassBytesRange::new(ascii(range.start())?, ascii(range.end()).unwrap_or(0x7f))));
-    let narrow = Hir::class(Class::Bytes(ClassBytes::new(narrow)));
-    let wide = Hir::class(Class::Bytes(ClassBytes::new([ClassBytesRange::new(0x80, 0xff)])));
-    let wide = Hir::repetition(Repetition { min: 1, max: None, greedy: true, sub: Box::new(wide) });
-    if class.is_ascii() { narrow } else { Hir::alternation(vec![narrow, wide]) }
+fn repeated(hir: Hir, min: u32, max: Option<u32>) -> Hir {
+    Hir::repetition(Repetition { min: min.min(COUNTED), max, greedy: true, sub: Box::new(hir) })
+}
+
+/// Of words, as keywords are, only which bytes they have and how many at least: the anchor is one of them, and it has been
+/// seen. Of characters beyond ASCII only that they are such: an automaton that tells them apart takes a table of 400 KB to
+/// make. `None` for what is neither.
+fn spelled(hir: &Hir) -> Option<Hir> {
+    let mut bytes = [false; 256];
+    let (least, most) = spell(hir, &mut bytes)?;
+    let ranges = (0..=u8::MAX).filter(|byte| bytes[usize::from(*byte)]).map(|byte| ClassBytesRange::new(byte, byte));
+    let class = Hir::class(Class::Bytes(ClassBytes::new(ranges)));
+    Some(if (least, most) == (1, 1) { class } else { repeated(class, least, None) })
+}
+
+/// Marks the bytes that words have; gives the least length and the greatest.
+fn spell(hir: &Hir, bytes: &mut [bool; 256]) -> Option<(u32, u32)> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            literal.0.iter().for_each(|byte| bytes[usize::from(*byte)] = true);
+            Some((literal.0.len() as u32, literal.0.len() as u32))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().for_each(|range| bytes[usize::from(range.start())..=usize::from(range.end())].fill(true));
+            Some((1, 1))
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let narrow = |end: char| (end as usize).min(0x7f);
+            let ascii = class.iter().filter(|range| range.start().is_ascii());
+            ascii.for_each(|range| bytes[narrow(range.start())..=narrow(range.end())].fill(true));
+            if class.is_ascii() {
+                return Some((1, 1));
+            }
+            bytes[0x80..].fill(true);
+            Some((1, 4))
+        }
+        HirKind::Concat(parts) => parts.iter().try_fold((0, 0), |(least, most), part| {
+            let more = spell(part, bytes)?;
+            Some((least + more.0, most + more.1))
+        }),
+        HirKind::Alternation(branches) => branches.iter().try_fold((u32::MAX, 0), |(least, most), branch| {
+            let other = spell(branch, bytes)?;
+            Some((least.min(other.0), most.max(other.1)))
+        }),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Capture(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, OnceLock};
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::builtin::with_examples;
+    use crate::builtin::{ready, with_examples};
     use crate::detect::mint::Press;
     use crate::detect::pattern::parse;
+    use crate::detect::{Detector, Where};
     use crate::rule::compile;
+
+    fn detector() -> Detector {
+        Detector::new(Arc::new(ready()), 0).unwrap().with_depth(3)
+    }
+
+    /// The oracle: it has compiled every pattern, so it asks no loose form.
+    fn compiled() -> &'static Detector {
+        static COMPILED: OnceLock<Detector> = OnceLock::new();
+        COMPILED.get_or_init(|| {
+            let detector = detector();
+            detector.patterns.iter().for_each(|pattern| {
+                pattern.regex();
+            });
+            detector
+        })
+    }
+
+    fn found(detector: &Detector, text: &[u8]) -> Vec<String> {
+        let scratch = &mut detector.scratch();
+        let plain = detector.candidates(scratch, text, &(0..text.len()), Where::Unknown);
+        let decoded = detector.unwrapped(scratch, text, Where::Unknown, true).candidates;
+        let all = plain.iter().chain(&decoded);
+        all.map(|one| format!("{} {:?} {:?} {:?}", one.rule.id, one.matched, one.span, one.confidence)).collect()
+    }
 
     #[test]
     fn counting_is_left_out_and_the_rest_is_not() {
@@ -92,8 +156,34 @@ mod tests {
         assert!(loose("key=[0-9]{20}", "key=12345678"));
         assert!(!loose("key=[0-9]{20}", "key=1234567"));
         assert!(!loose(r"\bkey=(?:[0-9]{3}|[a-f]{3})?$", "monkey="));
+        assert!(loose("(?:key|token)=[0-9]", "token=1") && !loose("(?:key|token)=[0-9]", "password=1"));
+        assert!(loose("[0-9](?:a|bc)[0-9]", "1bc2") && !loose("[0-9](?:a|bc)[0-9]", "12"));
         assert!(loose("key=(?u:[^ü;]{3,5});", "key=日本語;") && loose("key=(?u:[^ü;]{3,5});", "key=日b語;"));
         assert!(!loose("key=(?u:[^ü;]{3,5});", "key=;") && !loose("key=(?u:[a-z]{3,5});", "key=日本語;"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(80))]
+        #[test]
+        fn a_search_finds_the_same_whether_its_patterns_are_compiled_or_not(
+            leaks in prop::collection::vec((0usize..1000, 0usize..1000, any::<u64>()), 0..6),
+            between in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-<>".to_vec()), 0..100),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"ab1 :/@=\"\n-<".to_vec())), 0..9),
+        ) {
+            let rules = with_examples().rules;
+            let mut text = between.clone();
+            for (rule, leak, seed) in leaks {
+                let rule = &rules[rule % rules.len()];
+                let leak = &rule.leaks[leak % rule.leaks.len()];
+                text.extend(Press::new(rule).unwrap().expand(leak, seed).unwrap().into_bytes());
+                text.extend(&between);
+            }
+            for (at, byte) in changes.iter().filter(|_| !text.is_empty()) {
+                let at = at.index(text.len());
+                text[at] = *byte;
+            }
+            prop_assert_eq!(found(&detector(), &text), found(compiled(), &text));
+        }
     }
 
     proptest! {

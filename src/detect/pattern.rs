@@ -103,7 +103,8 @@ impl Pattern {
         }
     }
 
-    fn regex(&self) -> &Regex {
+    /// The pattern, compiled.
+    pub(super) fn regex(&self) -> &Regex {
         self.compiled.get_or_init(|| {
             // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
             let config = Regex::config().onepass(false).auto_prefilter(false);
