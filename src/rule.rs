@@ -1,10 +1,11 @@
 //! What a leaked token of one kind looks like, and what a set of such rules promises.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::{Regex, RegexBuilder};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::secret::Fingerprint;
 use crate::shape::Shape;
@@ -254,7 +255,7 @@ pub struct Rule {
     /// Texts in which it must report nothing.
     pub clean: Vec<String>,
     /// What is all right for this rule.
-    pub allowlists: Vec<Allowlist>,
+    pub allowlists: Allowlists,
     /// Found, but not reported by itself (gitleaks' `skipReport`): a part of a composite rule.
     pub skip_report: bool,
     /// Rules that must match near a match of this one, or it is not reported: with what they found it is one finding.
@@ -342,6 +343,64 @@ pub struct Allowlist {
     pub fingerprints: Vec<Fingerprint>,
     /// Part of our own rules and not said by the user: never drops a candidate whose proof holds.
     pub builtin: bool,
+}
+
+/// The allowlists of a rule. Those of the table that the program carries are read when somebody asks for them: their words are
+/// most of what is there, and only who has a candidate needs them.
+#[derive(Clone, Default)]
+pub struct Allowlists {
+    /// As the table has them; nothing for none.
+    packed: Box<[u8]>,
+    lists: OnceLock<Vec<Allowlist>>,
+}
+
+impl From<Vec<Allowlist>> for Allowlists {
+    fn from(lists: Vec<Allowlist>) -> Self {
+        Allowlists { packed: Box::default(), lists: lists.into() }
+    }
+}
+
+impl Allowlists {
+    fn read(&self) -> &Vec<Allowlist> {
+        let read =
+            || postcard::from_bytes(&self.packed).expect("build.rs wrote it from the same type, and tests read it");
+        self.lists.get_or_init(|| if self.packed.is_empty() { Vec::new() } else { read() })
+    }
+}
+
+impl Deref for Allowlists {
+    type Target = Vec<Allowlist>;
+
+    fn deref(&self) -> &Vec<Allowlist> {
+        self.read()
+    }
+}
+
+impl DerefMut for Allowlists {
+    fn deref_mut(&mut self) -> &mut Vec<Allowlist> {
+        self.read();
+        self.lists.get_mut().expect("they were read just now")
+    }
+}
+
+impl fmt::Debug for Allowlists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.read().fmt(f)
+    }
+}
+
+impl Serialize for Allowlists {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let pack = || postcard::to_allocvec(self.read()).map_err(serde::ser::Error::custom);
+        serializer.serialize_bytes(&if self.is_empty() { Vec::new() } else { pack()? })
+    }
+}
+
+impl<'de> Deserialize<'de> for Allowlists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let packed = <&[u8]>::deserialize(deserializer)?.into();
+        Ok(Allowlists { packed, lists: OnceLock::new() })
+    }
 }
 
 /// One line of an ignore file.

@@ -69,7 +69,7 @@ fn rule(id: &str, proof: Option<ProofKind>) -> Rule {
         references: vec!["a handbook".to_owned(), "https://example.org/docs?a=b".to_owned()],
         leaks: Vec::new(),
         clean: Vec::new(),
-        allowlists: Vec::new(),
+        allowlists: Default::default(),
         skip_report: false,
         required: Vec::new(),
         shape: None,

@@ -2,6 +2,7 @@
 
 mod args;
 
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,8 +65,10 @@ pub(super) fn perform(args: &Args, adjust: impl FnOnce(&mut Plan), seen: &mut dy
     };
     // Who is asked is asked about each secret once: when all its places are known.
     let mut held = Vec::new();
+    // The process is about to end then, and taking all rules to pieces before takes as long as searching a file.
+    let detector = ManuallyDrop::new(scan::detector(&plan)?);
     let mut summary = progress::during(&watch, !args.quiet && has_terminal(), || {
-        scan::run(&plan, &watch, &mut |finding| match inspector {
+        scan::run_with(&plan, &detector, &watch, &mut |finding| match inspector {
             None => tell(&finding),
             Some(_) => held.push(finding),
         })
@@ -253,7 +256,7 @@ fn on_interrupt(watch: &Arc<Watch>) -> Result<()> {
 pub(super) fn places(search: &Search) -> Places {
     let first = search.first();
     let base = std::env::current_dir().ok();
-    Places { root: first.as_deref().and_then(worktree::describe).map(|it| it.root).or_else(|| base.clone()), base }
+    Places { root: first.as_deref().and_then(worktree::root).or_else(|| base.clone()), base }
 }
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {

@@ -342,7 +342,8 @@ mod tests {
                 description: "rotated in May".to_owned(),
                 paths: regexes(&["src"]),
                 ..Allowlist::default()
-            }],
+            }]
+            .into(),
             ..rule("acme-pat")
         };
         let answer = allowed(&RuleSet::default(), &subject(&rule, b"")).unwrap();

@@ -25,7 +25,7 @@ const NEAR: usize = 512;
 /// What decides marks: for each rule its pattern, cut to the window.
 #[derive(Debug)]
 pub(super) struct Marker {
-    short: Vec<OnceLock<Option<Pattern>>>,
+    short: Vec<OnceLock<Option<Box<Pattern>>>>,
 }
 
 impl Marker {
@@ -93,7 +93,8 @@ impl Detector {
         let (len, owners) = &self.anchors[anchor.keyword];
         owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)).any(|&Owner { rule, .. }| {
             let pattern = &self.patterns[rule];
-            let short = || self.marker.short[rule].get_or_init(|| Some(pattern.shortened(pattern.shape.as_ref()?)));
+            let short =
+                || self.marker.short[rule].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
             is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[rule].requires_digit)
                 && short.around(&mut memories[rule], bytes, anchor.at, *len).is_some()

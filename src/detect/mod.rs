@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod allow;
 pub mod decode;
 mod grams;
+mod loose;
 pub mod marks;
 mod masks;
 pub mod mint;

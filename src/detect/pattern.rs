@@ -10,6 +10,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use super::loose::{self, Loose};
 use super::marks::{AFTER, BEFORE, shorten};
 use crate::rule::Rule;
 use crate::shape::{self, MAX_MATCH, Shape, flatten, shape};
@@ -41,8 +42,8 @@ pub struct Pattern {
     rule: Arc<Rule>,
     group: usize,
     compiled: OnceLock<Regex>,
-    /// What a match looks like from its anchor on, if that can be told from the pattern.
-    rest: OnceLock<Option<Regex>>,
+    /// Spares most runs the compiling of most patterns. `None`: there is no such form.
+    loose: OnceLock<Option<Box<Loose>>>,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
     pub shape: Option<Arc<Shape>>,
 }
@@ -56,21 +57,11 @@ pub struct Hit {
     pub secret: Range<usize>,
 }
 
-/// What one thread needs to search with one pattern; made on first need.
+/// What one thread needs to search with one pattern.
 #[derive(Debug, Default)]
 pub struct Memory {
-    whole: Option<(Cache, Captures)>,
-    rest: Option<Cache>,
-}
-
-fn compile(hir: &Hir) -> Option<Regex> {
-    // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
-    let config = Regex::config().onepass(false).auto_prefilter(false);
-    Regex::builder()
-        .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .build_from_hir(hir)
-        .ok()
+    loose: Option<loose::Memory>,
+    exact: Option<(Cache, Captures)>,
 }
 
 impl Pattern {
@@ -84,14 +75,8 @@ impl Pattern {
                 (OnceLock::from(hir), shape)
             }
         };
-        Ok(Pattern {
-            hir,
-            rule: rule.clone(),
-            group: rule.secret_group,
-            compiled: OnceLock::new(),
-            rest: OnceLock::new(),
-            shape,
-        })
+        let (compiled, loose) = Default::default();
+        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled, loose, shape })
     }
 
     fn hir(&self) -> &Hir {
@@ -113,25 +98,22 @@ impl Pattern {
             rule: self.rule.clone(),
             group: 0,
             compiled: OnceLock::new(),
-            rest: OnceLock::new(),
+            loose: OnceLock::new(),
             shape: Some(shape.into()),
         }
     }
 
-    fn regex(&self) -> &Regex {
+    /// The pattern, compiled.
+    pub(super) fn regex(&self) -> &Regex {
         self.compiled.get_or_init(|| {
-            let regex = compile(self.hir());
-            regex.expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
+            // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
+            let config = Regex::config().onepass(false).auto_prefilter(false);
+            Regex::builder()
+                .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
+                .syntax(syntax::Config::new().unicode(false).utf8(false))
+                .build_from_hir(self.hir())
+                .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
         })
-    }
-
-    /// Whether what stands at an anchor and behind it is what a match has there. A search that has to find the beginning of a
-    /// match, too, goes on to the end of its window; this one ends with the first byte that does not fit.
-    fn goes_on(&self, memory: &mut Option<Cache>, bytes: &[u8], window: Range<usize>, shape: &Shape) -> bool {
-        let rest = || compile(&Hir::concat(flatten(self.hir()).split_off(shape.anchor)));
-        let Some(rest) = self.rest.get_or_init(|| shape.exact.then(rest).flatten()) else { return true };
-        let input = Input::new(bytes).range(window).anchored(Anchored::Yes).earliest(true);
-        rest.search_half_with(memory.get_or_insert_with(|| rest.create_cache()), &input).is_some()
     }
 
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
@@ -141,11 +123,11 @@ impl Pattern {
         if shape.needs.is_some_and(|(byte, within)| memchr(byte, &bytes[at..end.min(at + within)]).is_none()) {
             return None;
         }
+        if !self.may_match(memory, bytes, at, shape) {
+            return None;
+        }
         if shape.starts_with_anchor {
             return self.find(memory, bytes, at..end, Anchored::Yes);
-        }
-        if !self.goes_on(&mut memory.get_or_insert_default().rest, bytes, at..end, shape) {
-            return None;
         }
         let mut from = at.saturating_sub(shape.before);
         while from <= at {
@@ -159,6 +141,26 @@ impl Pattern {
             from = hit.matched.end.max(hit.matched.start + 1);
         }
         None
+    }
+
+    /// Whether a search is worth it. What stands from the anchor on says so with the first byte that does not fit, where a
+    /// search that has to find the beginning, too, goes on to the end of its window. Otherwise, once the pattern is compiled,
+    /// that search itself says so as fast.
+    fn may_match(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, shape: &Shape) -> bool {
+        let cut = shape.exact && !shape.starts_with_anchor;
+        if !cut && self.compiled.get().is_some() {
+            return true;
+        }
+        let rest = || Hir::concat(flatten(self.hir()).split_off(shape.anchor));
+        let loose = || if cut { Loose::new(&rest()) } else { Loose::new(self.hir()) };
+        let loose = self.loose.get_or_init(|| loose().map(Box::new));
+        let (from, anchored) = match shape.exact || shape.starts_with_anchor {
+            true => (at, Anchored::Yes),
+            false => (at.saturating_sub(shape.before), Anchored::No),
+        };
+        let input = Input::new(bytes).range(from..bytes.len().min(at + shape.after)).anchored(anchored);
+        let memory = &mut memory.get_or_insert_default().loose;
+        loose.as_ref().is_none_or(|loose| loose.may_match(memory, &input))
     }
 
     /// Every match in `bytes`, from the left, without overlaps.
@@ -183,8 +185,8 @@ impl Pattern {
         anchored: Anchored,
     ) -> Option<Hit> {
         let regex = self.regex();
-        let whole = &mut memory.get_or_insert_default().whole;
-        let (cache, captures) = whole.get_or_insert_with(|| (regex.create_cache(), regex.create_captures()));
+        let memory = &mut memory.get_or_insert_default().exact;
+        let (cache, captures) = memory.get_or_insert_with(|| (regex.create_cache(), regex.create_captures()));
         let input = Input::new(bytes).range(window).anchored(anchored);
         // Most anchors lead nowhere, and a plain search says so faster than one with groups.
         regex.search_half_with(cache, &input)?;

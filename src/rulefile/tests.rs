@@ -225,7 +225,9 @@ fn the_built_in_rules_keep_their_promises() {
     }
     let rules = with_examples();
     assert!(rules.rules.is_sorted_by(|a, b| a.id < b.id));
-    assert!(rules.rules.iter().flat_map(|rule| &rule.allowlists).chain(&rules.allowlists).all(|list| list.builtin));
+    assert!(
+        rules.rules.iter().flat_map(|rule| rule.allowlists.iter()).chain(&rules.allowlists).all(|list| list.builtin)
+    );
 }
 
 #[test]

@@ -143,7 +143,21 @@ impl Outcome {
 /// Scans. Findings come to `sink` in an order that depends on the plan alone: the order of the targets, within a
 /// target by path, within an object by position.
 pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<Summary, Error> {
-    let detector = Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode);
+    run_with(plan, &detector(plan)?, watch, sink)
+}
+
+/// What [`run_with`] needs for this plan.
+pub fn detector(plan: &Plan) -> Result<Detector, Error> {
+    Ok(Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode))
+}
+
+/// As [`run`], for who decides what becomes of the detector.
+pub fn run_with(
+    plan: &Plan,
+    detector: &Detector,
+    watch: &Watch,
+    sink: &mut dyn FnMut(Finding),
+) -> Result<Summary, Error> {
     let mut summary = Summary { accepted: plan.accept.clone(), ..Summary::default() };
     let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     let mut known = known::Applied::new(plan);
@@ -155,12 +169,12 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
         sink(finding);
     };
     let coverage = match (&plan.history, &plan.staged, &plan.remote) {
-        (Some(request), ..) => history::run(plan, request, &detector, watch, &mut warnings, &mut tell)?,
-        (None, Some(request), _) => staged::run(plan, request, &detector, watch, &mut tell)?,
-        (None, None, Some(remote)) => remote::run(plan, &**remote, &detector, watch, &mut notes, &mut tell),
+        (Some(request), ..) => history::run(plan, request, detector, watch, &mut warnings, &mut tell)?,
+        (None, Some(request), _) => staged::run(plan, request, detector, watch, &mut tell)?,
+        (None, None, Some(remote)) => remote::run(plan, &**remote, detector, watch, &mut notes, &mut tell),
         (None, None, None) => {
             files::check(&plan.targets, &plan.files)?;
-            scan_files(plan, &plan.targets, &detector, watch, &mut notes, &mut tell)
+            scan_files(plan, &plan.targets, detector, watch, &mut notes, &mut tell)
         }
     };
     summary.coverage = coverage;

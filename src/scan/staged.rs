@@ -45,6 +45,22 @@ pub(super) fn run(
     let (excluded, changes): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| excludes.has(&to_path(&change.path)));
     let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
+    let worker = || Worker {
+        searcher: Searcher::new(plan, detector, watch),
+        reader: Reader::new(&stores, request.memory),
+        removed: &removed,
+        max_size: plan.files.max_size,
+    };
+    let mut take = |outcome: Outcome| {
+        outcome.findings.into_iter().for_each(&mut *tell);
+        coverage.add(outcome.coverage);
+    };
+    if changes.len() <= pool::FILES {
+        // One batch, which one thread would search: starting that takes longer than most of what is staged.
+        let mut worker = worker();
+        changes.iter().for_each(|change| take(worker.survive(change)));
+        return Ok(coverage);
+    }
     pool::in_order(
         plan.jobs.min(changes.len()).max(1),
         pool::FILES,
@@ -55,18 +71,10 @@ pub(super) fn run(
                 }
             }
         },
-        || Worker {
-            searcher: Searcher::new(plan, detector, watch),
-            reader: Reader::new(&stores, request.memory),
-            removed: &removed,
-            max_size: plan.files.max_size,
-        },
+        worker,
         |worker, change, emit| emit(worker.survive(change)),
         Outcome::is_urgent,
-        |outcome: Outcome| {
-            outcome.findings.into_iter().for_each(&mut *tell);
-            coverage.add(outcome.coverage);
-        },
+        take,
     );
     Ok(coverage)
 }

@@ -145,8 +145,11 @@ impl<'b> Cutter<'b> {
     }
 
     fn fill_plain(&mut self, input: &mut dyn Read) -> io::Result<bool> {
-        if self.buffer.text.len() < self.filled + PIECE {
-            self.buffer.text.resize(self.filled + PIECE, 0);
+        // One more than there should be: a read that falls short of that is the last.
+        let left = self.expected.map(|size| size.saturating_sub(self.read).saturating_add(1));
+        let piece = left.map_or(PIECE, |left| left.min(PIECE as u64) as usize);
+        if self.buffer.text.len() < self.filled + piece {
+            self.buffer.text.resize(self.filled + piece, 0);
         }
         let space = self.buffer.text.len() - self.filled;
         let got = read_some(input, &mut self.buffer.text[self.filled..])?;

@@ -79,6 +79,11 @@ pub fn user(path: &Path) -> Option<String> {
     value("user.email").or_else(|| value("user.name"))
 }
 
+/// The root of the work tree around `path`, if it is in one.
+pub fn root(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(Repository::discover(path).ok()?.workdir()?).ok()
+}
+
 /// The repository around `path`, if it is in a work tree.
 pub fn describe(path: &Path) -> Option<Description> {
     let repository = Repository::discover(path).ok()?;

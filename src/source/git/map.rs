@@ -1,4 +1,4 @@
-//! Files mapped into memory: packs and their indices.
+//! Files mapped into memory: packs and their indices, and the index of a work tree.
 
 use std::fs::File;
 use std::io;
@@ -31,7 +31,7 @@ impl Map {
 ///
 /// A mapping is sound as long as nobody changes the file below it. Git never does: it writes a pack and its index
 /// under another name, renames them into place with mode 0444 and from then on only unlinks them, which leaves a
-/// mapping whole. Who writes into a pack nevertheless can give us other bytes than before. All of them are untrusted
+/// mapping whole; the index of a work tree it writes as `index.lock`, and renames that. Who writes into a pack nevertheless can give us other bytes than before. All of them are untrusted
 /// anyway: every offset and length is checked where it is used, against slices whose length is fixed here, so other
 /// bytes lead to a named skip and not to a read out of bounds. Who *shortens* the file makes the next touch of the
 /// lost pages a SIGBUS, as in git, libgit2 and gix, which all map packs; the process ends with a signal, which no

@@ -1,10 +1,13 @@
 //! Turns an index file into its entries. Format: gitformat-index(5), versions 2 to 4, whole, split or sparse. Only read.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
+use super::map::Map;
 use crate::origin::ObjectId;
 
 /// Bytes of an entry before its object name: times, device, inode, mode, owner, size.
@@ -46,9 +49,9 @@ pub(super) enum What {
 
 /// An entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct Entry<'b> {
     /// From the top of the work tree.
-    pub path: Vec<u8>,
+    pub path: Cow<'b, [u8]>,
     pub id: ObjectId,
     pub what: What,
     /// 0, or in a conflict 1 (base), 2 (ours), 3 (theirs).
@@ -63,11 +66,18 @@ pub(super) struct Cached {
     pub below: BTreeMap<Vec<u8>, Cached>,
 }
 
+/// What index files hold, for as long as entries are looked at.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    own: OnceCell<Map>,
+    shared: OnceCell<Map>,
+}
+
 /// An index file.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
+pub(super) struct Stage<'b> {
     /// Sorted by path, then by stage.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Entry<'b>>,
     pub cached: Cached,
     link: Option<Link>,
 }
@@ -81,16 +91,21 @@ struct Link {
 }
 
 /// Reads an index, and the shared index in `git_dir` that it may be split from. There is none before the first `git add`.
-pub(super) fn read(path: &Path, git_dir: &Path, format: ObjectFormat) -> Result<Stage, StageError> {
-    let mut stage = match std::fs::read(path) {
-        Ok(bytes) => parse(path, &bytes, format)?,
+pub(super) fn read<'b>(
+    path: &Path,
+    git_dir: &Path,
+    format: ObjectFormat,
+    files: &'b Files,
+) -> Result<Stage<'b>, StageError> {
+    let mut stage = match Map::open(path) {
+        Ok(bytes) => parse(path, files.own.get_or_init(|| bytes), format)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Stage::default()),
         Err(error) => return Err(StageError::Io(path.to_owned(), error)),
     };
     if let Some(link) = stage.link.take() {
         let shared = git_dir.join(format!("sharedindex.{}", link.base));
-        let bytes = std::fs::read(&shared).map_err(|error| StageError::Io(shared.clone(), error))?;
-        let base = parse(&shared, &bytes, format)?;
+        let bytes = Map::open(&shared).map_err(|error| StageError::Io(shared.clone(), error))?;
+        let base = parse(&shared, files.shared.get_or_init(|| bytes), format)?;
         let entries = unite(base.entries, stage.entries, &link);
         stage.entries = entries.ok_or(StageError::Corrupt(path.to_owned(), "does not fit its shared index"))?;
     }
@@ -102,12 +117,12 @@ pub(super) fn read(path: &Path, git_dir: &Path, format: ObjectFormat) -> Result<
 }
 
 /// Puts a split index together. What is replaced comes first, in the order of the shared index, and without a path.
-fn unite(base: Vec<Entry>, mut own: Vec<Entry>, link: &Link) -> Option<Vec<Entry>> {
+fn unite<'b>(base: Vec<Entry<'b>>, mut own: Vec<Entry<'b>>, link: &Link) -> Option<Vec<Entry<'b>>> {
     if own.len() < link.replaced.len() {
         return None;
     }
     let added = own.split_off(link.replaced.len());
-    let mut base: Vec<Option<Entry>> = base.into_iter().map(Some).collect();
+    let mut base: Vec<Option<Entry<'b>>> = base.into_iter().map(Some).collect();
     for (at, entry) in link.replaced.iter().zip(own) {
         let slot = base.get_mut(*at)?;
         let path = slot.take()?.path;
@@ -116,7 +131,7 @@ fn unite(base: Vec<Entry>, mut own: Vec<Entry>, link: &Link) -> Option<Vec<Entry
     for at in &link.deleted {
         *base.get_mut(*at)? = None;
     }
-    let mut entries: Vec<Entry> = base.into_iter().flatten().chain(added).collect();
+    let mut entries: Vec<Entry<'b>> = base.into_iter().flatten().chain(added).collect();
     entries.sort_by(|one, other| (&one.path, one.stage).cmp(&(&other.path, other.stage)));
     Some(entries)
 }
@@ -166,7 +181,7 @@ impl<'b> Rest<'b> {
     }
 }
 
-fn parse(path: &Path, bytes: &[u8], format: ObjectFormat) -> Result<Stage, StageError> {
+fn parse<'b>(path: &Path, bytes: &'b [u8], format: ObjectFormat) -> Result<Stage<'b>, StageError> {
     let corrupt = |what| StageError::Corrupt(path.to_owned(), what);
     let end = bytes.len().checked_sub(format.width()).ok_or(corrupt("is too short"))?;
     let mut rest = Rest(&bytes[..end]);
@@ -175,10 +190,11 @@ fn parse(path: &Path, bytes: &[u8], format: ObjectFormat) -> Result<Stage, Stage
         return Err(corrupt("does not begin like an index of version 2, 3 or 4"));
     };
     let mut stage = Stage::default();
-    let mut last: Vec<u8> = Vec::new();
+    // Each takes so much at least, whatever the header claims.
+    stage.entries.reserve((count as usize).min(end / (STAT + format.width())));
     for _ in 0..count {
-        let entry = entry(&mut rest, version, &last, format).ok_or(corrupt("ends within an entry"))?;
-        last.clone_from(&entry.path);
+        let last = stage.entries.last().map_or(&[][..], |entry| &entry.path);
+        let entry = entry(&mut rest, version, last, format).ok_or_else(|| corrupt("ends within an entry"))?;
         stage.entries.push(entry);
     }
     while !rest.0.is_empty() {
@@ -196,7 +212,7 @@ fn parse(path: &Path, bytes: &[u8], format: ObjectFormat) -> Result<Stage, Stage
     Ok(stage)
 }
 
-fn entry(rest: &mut Rest<'_>, version: u32, last: &[u8], format: ObjectFormat) -> Option<Entry> {
+fn entry<'b>(rest: &mut Rest<'b>, version: u32, last: &[u8], format: ObjectFormat) -> Option<Entry<'b>> {
     let before = rest.0.len();
     let stat = rest.take(STAT)?;
     let mode = u32::from_be_bytes(*stat[24..].first_chunk()?);
@@ -205,13 +221,13 @@ fn entry(rest: &mut Rest<'_>, version: u32, last: &[u8], format: ObjectFormat) -
     let more = if version >= 3 && flags & 1 << 14 != 0 { rest.u16()? } else { 0 };
     let path = if version == 4 {
         let kept = last.len().checked_sub(rest.offset()?)?;
-        [&last[..kept], rest.until(0)?].concat()
+        Cow::Owned([&last[..kept], rest.until(0)?].concat())
     } else {
-        let path = rest.until(0)?.to_vec();
+        let path = rest.until(0)?;
         // Filled up with zeros to eight bytes, of which at least one was there.
         let len = before - rest.0.len();
         rest.take(len.next_multiple_of(8) - len)?;
-        path
+        Cow::Borrowed(path)
     };
     let what = match mode & 0o170_000 {
         _ if more & 1 << 13 != 0 => What::Intent,

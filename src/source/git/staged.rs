@@ -1,12 +1,12 @@
 //! Turns an index and `HEAD` into what the next commit would change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::layout::Layout;
 use super::read::Reader;
 use super::refs;
-use super::stage::{self, Cached, Entry, StageError, What};
+use super::stage::{self, Cached, Entry, Files, StageError, What};
 use super::store::Stores;
 use super::tree::Entries;
 use crate::coverage::Skip;
@@ -41,7 +41,8 @@ pub struct Staged {
 /// # Errors
 /// An index that cannot be read.
 pub fn staged(layout: &Layout, stores: &Stores, memory: u64) -> Result<Staged, StageError> {
-    let index = stage::read(&layout.index, &layout.git_dir, layout.format)?;
+    let files = Files::default();
+    let index = stage::read(&layout.index, &layout.git_dir, layout.format, &files)?;
     let mut reader = Reader::new(stores, memory);
     let mut staged = Staged::default();
     let tree = match refs::head(layout) {
@@ -85,8 +86,27 @@ enum Held {
     Tree(ObjectId),
 }
 
+impl Held {
+    fn tree(self) -> Option<ObjectId> {
+        match self {
+            Held::Tree(id) => Some(id),
+            Held::Blob(_) => None,
+        }
+    }
+}
+
+/// What stands under the names of a tree of `HEAD`'s, and whether the index has it, too.
+type Before<'b> = BTreeMap<&'b [u8], (Held, bool)>;
+
+/// What stood under a name, if it is of that kind; then it stays.
+fn stays(before: &mut Before<'_>, name: &[u8], is_tree: bool) -> Option<Held> {
+    let (held, stays) = before.get_mut(name).filter(|(held, _)| held.tree().is_some() == is_tree)?;
+    *stays = true;
+    Some(*held)
+}
+
 struct Comparison<'s> {
-    entries: &'s [Entry],
+    entries: &'s [Entry<'s>],
     reader: Reader<'s>,
     width: usize,
     staged: Staged,
@@ -100,68 +120,57 @@ impl Comparison<'_> {
         if tree.is_some() && cached.is_some_and(|cached| cached.tree == tree) {
             return;
         }
-        let mut before = tree.map(|tree| self.tree(tree)).unwrap_or_default();
+        let tree = tree.map(|tree| self.tree(tree)).unwrap_or_default();
+        let mut before: Before<'_> = names(&tree, self.width).map(|(name, held)| (name, (held, false))).collect();
         let entries = self.entries;
-        let (mut at, mut stayed) = (range.start, HashSet::new());
+        let mut at = range.start;
         while at < range.end {
             let entry = &entries[at];
             let name = &entry.path[prefix.min(entry.path.len())..];
             let slash = memchr::memchr(b'/', name).filter(|slash| *slash + 1 < name.len());
             let Some(slash) = slash else {
                 let (name, is_tree) = (name.strip_suffix(b"/").unwrap_or(name), entry.what == What::Tree);
-                let held = before.get(name).copied().filter(|held| matches!(held, Held::Tree(_)) == is_tree);
+                let held = stays(&mut before, name, is_tree);
                 if is_tree {
                     self.sparse(entry, held)
                 } else {
                     self.file(entry, held)
-                }
-                if held.is_some() {
-                    stayed.insert(name.to_vec());
                 }
                 at += 1;
                 continue;
             };
             let (name, whole) = (&name[..slash], &entry.path[..prefix + slash + 1]);
             let len = entries[at..range.end].partition_point(|entry| entry.path.starts_with(whole));
-            let tree = match before.get(name) {
-                Some(Held::Tree(tree)) => Some(*tree),
-                _ => None,
-            };
+            let tree = stays(&mut before, name, true).and_then(Held::tree);
             let below = cached.and_then(|cached| cached.below.get(name));
             self.directory(at..at + len, prefix + slash + 1, tree, below);
-            if tree.is_some() {
-                before.remove(name);
-            }
             at += len;
         }
-        self.gone.extend(before.into_iter().filter(|(name, _)| !stayed.contains(name)).map(|(_, held)| held));
+        self.gone.extend(before.into_values().filter(|(_, stays)| !stays).map(|(held, _)| held));
     }
 
-    fn file(&mut self, entry: &Entry, held: Option<Held>) {
+    fn file(&mut self, entry: &Entry<'_>, held: Option<Held>) {
         let before = match held {
             Some(Held::Blob(id)) => Some(id),
             _ => None,
         };
         if entry.what == What::Blob && before != Some(entry.id) {
-            self.staged.changes.push(Change { path: entry.path.clone(), id: entry.id, before, is_renamed: false });
+            self.staged.changes.push(Change { path: entry.path.to_vec(), id: entry.id, before, is_renamed: false });
         }
     }
 
     /// A directory that is one entry.
-    fn sparse(&mut self, entry: &Entry, held: Option<Held>) {
-        let before = match held {
-            Some(Held::Tree(id)) => Some(id),
-            _ => None,
-        };
-        let mut left = vec![(entry.path.clone(), entry.id, before)];
+    fn sparse(&mut self, entry: &Entry<'_>, held: Option<Held>) {
+        let mut left = vec![(entry.path.to_vec(), entry.id, held.and_then(Held::tree))];
         while let Some((path, tree, before)) = left.pop() {
             if before == Some(tree) {
                 continue;
             }
-            let mut known = before.map(|before| self.tree(before)).unwrap_or_default();
-            for (name, held) in self.tree(tree) {
-                let path = [&path[..], &name].concat();
-                match (held, known.remove(&name)) {
+            let (before, now) = (before.map(|before| self.tree(before)).unwrap_or_default(), self.tree(tree));
+            let mut known: BTreeMap<&[u8], Held> = names(&before, self.width).collect();
+            for (name, held) in names(&now, self.width).collect::<BTreeMap<_, _>>() {
+                let path = [&path[..], name].concat();
+                match (held, known.remove(name)) {
                     (Held::Blob(id), Some(Held::Blob(before))) if id == before => {}
                     (Held::Blob(id), Some(Held::Blob(before))) => {
                         self.staged.changes.push(Change { path, id, before: Some(before), is_renamed: false });
@@ -179,24 +188,24 @@ impl Comparison<'_> {
         }
     }
 
-    /// The entries of a tree. One that cannot be read is a skip, and what it holds is new.
-    fn tree(&mut self, tree: ObjectId) -> HashMap<Vec<u8>, Held> {
+    /// A tree. One that cannot be read is a skip, and what it holds is new.
+    fn tree(&mut self, tree: ObjectId) -> Vec<u8> {
         match self.reader.read(&tree) {
-            Ok(Some((ObjectKind::Tree, bytes))) => return held(&bytes, self.width),
+            Ok(Some((ObjectKind::Tree, bytes))) => return bytes,
             Ok(_) => self.staged.skips.push(super::fault::Fault::Absent.skip(tree, Some(ObjectKind::Tree))),
             Err(fault) => self.staged.skips.push(fault.skip(tree, Some(ObjectKind::Tree))),
         }
-        HashMap::new()
+        Vec::new()
     }
 }
 
-fn held(tree: &[u8], width: usize) -> HashMap<Vec<u8>, Held> {
+/// The names of a tree and what stands under them.
+fn names(tree: &[u8], width: usize) -> impl Iterator<Item = (&[u8], Held)> {
     let entries = Entries::new(tree, width).filter(|entry| !entry.is_module);
-    let held = entries.filter_map(|entry| {
+    entries.filter_map(|entry| {
         let id = ObjectId::from_bytes(entry.id)?;
-        Some((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }))
-    });
-    held.collect()
+        Some((entry.name, if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }))
+    })
 }
 
 /// All blobs that are, or are below of, what is given; sorted.
@@ -208,7 +217,8 @@ fn blobs(reader: &mut Reader<'_>, mut left: Vec<Held>, width: usize) -> Vec<Obje
             Held::Tree(id) if seen.insert(id) => {
                 // What cannot be read of a past that goes away hides nothing: what is new is reported.
                 let tree = reader.read(&id).ok().flatten().filter(|(kind, _)| *kind == ObjectKind::Tree);
-                left.extend(tree.map(|(_, bytes)| held(&bytes, width)).unwrap_or_default().into_values());
+                let tree = tree.map_or_else(Vec::new, |(_, bytes)| bytes);
+                left.extend(names(&tree, width).map(|(_, held)| held));
             }
             Held::Tree(_) => {}
         }

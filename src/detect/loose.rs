@@ -1,0 +1,213 @@
+//! A pattern with its counting and its words left out, which says without the pattern that nothing matches.
+//!
+//! Compiling `[^"\r\n]{6,160}` takes 160 times as long as compiling `[^"\r\n]+`, and a start-up that meets a word such as `token` in
+//! one file compiles several such patterns, to find that not one of them matches there. Whatever a pattern matches, its
+//! loose form does, as a repetition may only go on for longer; most of what it does not match, its loose form does not
+//! either.
+
+use regex_automata::Input;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
+
+/// Repetitions are counted up to here: enough to tell a value from none.
+const COUNTED: u32 = 8;
+
+/// The loose form of a pattern.
+#[derive(Debug)]
+pub(super) struct Loose(DFA);
+
+/// What one thread needs to search with one loose form.
+#[derive(Debug)]
+pub(super) struct Memory(Cache);
+
+impl Loose {
+    /// Of this pattern; `None` if it asks for something that such an automaton cannot do.
+    pub(super) fn new(hir: &Hir) -> Option<Self> {
+        let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&loosen(hir)).ok()?;
+        let automaton = DFA::builder()
+            .configure(DFA::config().skip_cache_capacity_check(true))
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build_from_nfa(nfa);
+        automaton.ok().map(Loose)
+    }
+
+    /// Whether the pattern may match. `true` may be wrong, `false` is not.
+    pub(super) fn may_match(&self, memory: &mut Option<Memory>, input: &Input<'_>) -> bool {
+        let Memory(cache) = memory.get_or_insert_with(|| Memory(self.0.create_cache()));
+        // One that gives up knows nothing.
+        !matches!(self.0.try_search_fwd(cache, &input.clone().earliest(true)), Ok(None))
+    }
+}
+
+/// What matches wherever `hir` does, and takes little to compile.
+fn loosen(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Repetition(repetition) => {
+            let max = repetition.max.filter(|max| *max <= 1);
+            repeated(loosen(&repetition.sub), repetition.min, max)
+        }
+        HirKind::Capture(capture) => loosen(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(loosen).collect()),
+        HirKind::Alternation(branches) => {
+            spelled(hir).unwrap_or_else(|| Hir::alternation(branches.iter().map(loosen).collect()))
+        }
+        HirKind::Class(Class::Unicode(_)) => spelled(hir).unwrap_or_else(|| hir.clone()),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(Class::Bytes(_)) | HirKind::Look(_) => hir.clone(),
+    }
+}
+
+fn repeated(hir: Hir, min: u32, max: Option<u32>) -> Hir {
+    Hir::repetition(Repetition { min: min.min(COUNTED), max, greedy: true, sub: Box::new(hir) })
+}
+
+/// Of words, as keywords are, only which bytes they have and how many at least: the anchor is one of them, and it has been
+/// seen. Of characters beyond ASCII only that they are such: an automaton that tells them apart takes a table of 400 KB to
+/// make. `None` for what is neither.
+fn spelled(hir: &Hir) -> Option<Hir> {
+    let mut bytes = [false; 256];
+    let (least, most) = spell(hir, &mut bytes)?;
+    let ranges = (0..=u8::MAX).filter(|byte| bytes[usize::from(*byte)]).map(|byte| ClassBytesRange::new(byte, byte));
+    let class = Hir::class(Class::Bytes(ClassBytes::new(ranges)));
+    Some(if (least, most) == (1, 1) { class } else { repeated(class, least, None) })
+}
+
+/// Marks the bytes that words have; gives the least length and the greatest.
+fn spell(hir: &Hir, bytes: &mut [bool; 256]) -> Option<(u32, u32)> {
+    match hir.kind() {
+        HirKind::Literal(literal) => {
+            literal.0.iter().for_each(|byte| bytes[usize::from(*byte)] = true);
+            Some((literal.0.len() as u32, literal.0.len() as u32))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().for_each(|range| bytes[usize::from(range.start())..=usize::from(range.end())].fill(true));
+            Some((1, 1))
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            let narrow = |end: char| (end as usize).min(0x7f);
+            let ascii = class.iter().filter(|range| range.start().is_ascii());
+            ascii.for_each(|range| bytes[narrow(range.start())..=narrow(range.end())].fill(true));
+            if class.is_ascii() {
+                return Some((1, 1));
+            }
+            bytes[0x80..].fill(true);
+            Some((1, 4))
+        }
+        HirKind::Concat(parts) => parts.iter().try_fold((0, 0), |(least, most), part| {
+            let more = spell(part, bytes)?;
+            Some((least + more.0, most + more.1))
+        }),
+        HirKind::Alternation(branches) => branches.iter().try_fold((u32::MAX, 0), |(least, most), branch| {
+            let other = spell(branch, bytes)?;
+            Some((least.min(other.0), most.max(other.1)))
+        }),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Capture(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, OnceLock};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::builtin::{ready, with_examples};
+    use crate::detect::mint::Press;
+    use crate::detect::pattern::parse;
+    use crate::detect::{Detector, Where};
+    use crate::rule::compile;
+
+    fn detector() -> Detector {
+        Detector::new(Arc::new(ready()), 0).unwrap().with_depth(3)
+    }
+
+    /// The oracle: it has compiled every pattern, so it asks no loose form.
+    fn compiled() -> &'static Detector {
+        static COMPILED: OnceLock<Detector> = OnceLock::new();
+        COMPILED.get_or_init(|| {
+            let detector = detector();
+            detector.patterns.iter().for_each(|pattern| {
+                pattern.regex();
+            });
+            detector
+        })
+    }
+
+    fn found(detector: &Detector, text: &[u8]) -> Vec<String> {
+        let scratch = &mut detector.scratch();
+        let plain = detector.candidates(scratch, text, &(0..text.len()), Where::Unknown);
+        let decoded = detector.unwrapped(scratch, text, Where::Unknown, true).candidates;
+        let all = plain.iter().chain(&decoded);
+        all.map(|one| format!("{} {:?} {:?} {:?}", one.rule.id, one.matched, one.span, one.confidence)).collect()
+    }
+
+    #[test]
+    fn counting_is_left_out_and_the_rest_is_not() {
+        let loose = |pattern: &str, text: &str| {
+            let hir = crate::shape::parse(pattern).unwrap();
+            Loose::new(&hir).unwrap().may_match(&mut None, &Input::new(text.as_bytes()))
+        };
+        assert!(loose("key=[0-9]{2,4};", "key=123456;"));
+        assert!(!loose("key=[0-9]{2,4};", "key=1;"));
+        assert!(!loose("key=[0-9]{2,4};", "key=12 ;"));
+        assert!(loose("key=[0-9]{20}", "key=12345678"));
+        assert!(!loose("key=[0-9]{20}", "key=1234567"));
+        assert!(!loose(r"\bkey=(?:[0-9]{3}|[a-f]{3})?$", "monkey="));
+        assert!(loose("(?:key|token)=[0-9]", "token=1") && !loose("(?:key|token)=[0-9]", "password=1"));
+        assert!(loose("[0-9](?:a|bc)[0-9]", "1bc2") && !loose("[0-9](?:a|bc)[0-9]", "12"));
+        assert!(loose("key=(?u:[^ü;]{3,5});", "key=日本語;") && loose("key=(?u:[^ü;]{3,5});", "key=日b語;"));
+        assert!(!loose("key=(?u:[^ü;]{3,5});", "key=;") && !loose("key=(?u:[a-z]{3,5});", "key=日本語;"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(80))]
+        #[test]
+        fn a_search_finds_the_same_whether_its_patterns_are_compiled_or_not(
+            leaks in prop::collection::vec((0usize..1000, 0usize..1000, any::<u64>()), 0..6),
+            between in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-<>".to_vec()), 0..100),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"ab1 :/@=\"\n-<".to_vec())), 0..9),
+        ) {
+            let rules = with_examples().rules;
+            let mut text = between.clone();
+            for (rule, leak, seed) in leaks {
+                let rule = &rules[rule % rules.len()];
+                let leak = &rule.leaks[leak % rule.leaks.len()];
+                text.extend(Press::new(rule).unwrap().expand(leak, seed).unwrap().into_bytes());
+                text.extend(&between);
+            }
+            // Something for the changes to change.
+            text.push(b' ');
+            for (at, byte) in changes {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            prop_assert_eq!(found(&detector(), &text), found(compiled(), &text));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn whatever_a_rule_matches_its_loose_form_does(
+            rule in 0usize..1000,
+            leak in 0usize..1000,
+            seed in any::<u64>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"ab1 :/@=\"\n-<".to_vec())), 0..4),
+        ) {
+            let rules = with_examples().rules;
+            let rule = &rules[rule % rules.len()];
+            let press = Press::new(rule).unwrap();
+            let mut text = press.expand(&rule.leaks[leak % rule.leaks.len()], seed).unwrap().into_bytes();
+            for (at, byte) in changes {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            let loose = Loose::new(&parse(rule).unwrap()).unwrap();
+            let matches = compile(&rule.regex).unwrap().is_match(&text);
+            prop_assert!(!matches || loose.may_match(&mut None, &Input::new(&text)), "{}", rule.id);
+        }
+    }
+}
