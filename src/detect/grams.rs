@@ -137,7 +137,7 @@ impl Grams {
 pub(super) fn either<'t>(
     texts: impl Iterator<Item = (usize, &'t [u8])>,
 ) -> impl Iterator<Item = (u32, [Vec<u8>; GRAM])> {
-    let any: Vec<u8> = (0..=u8::MAX).collect();
+    let any: Vec<u8> = (0..=u8::MAX).filter(|byte| byte | FOLD as u8 == *byte).collect();
     texts.flat_map(move |(number, text)| {
         let [one, two, three, four] = beginning(text, &any);
         let other = match text.get(1..=GRAM) {
@@ -180,14 +180,14 @@ pub(super) fn beginning(text: &[u8], then: &[u8]) -> [Vec<u8>; GRAM] {
     std::array::from_fn(|at| text.get(at).map_or_else(|| then.to_vec(), |byte| vec![*byte]))
 }
 
-fn folded(set: Vec<u8>) -> Vec<u8> {
-    if let [byte] = *set {
-        return vec![byte | FOLD as u8];
+fn folded(mut set: Vec<u8>) -> Vec<u8> {
+    set.iter_mut().for_each(|byte| *byte |= FOLD as u8);
+    // Most are; to sort them, for every short keyword, would be a twentieth of a short run.
+    if !set.is_sorted() {
+        set.sort_unstable();
     }
-    // A sort, for every short keyword, would be a twentieth of a short run.
-    let mut has = [false; 1 << u8::BITS];
-    set.iter().for_each(|byte| has[usize::from(byte | FOLD as u8)] = true);
-    (0..=u8::MAX).filter(|byte| has[usize::from(*byte)]).collect()
+    set.dedup();
+    set
 }
 
 /// The bytes at a place; behind the end there are zeros.
