@@ -430,6 +430,23 @@ fn a_task_is_closed_when_a_person_has_ended_the_token() {
     home.holds_nothing_of(&token);
 }
 
+/// Whose name stands in an address with another password is nobody's business: refused as he, the token is not dead.
+#[test]
+fn a_deploy_token_is_not_asked_about_as_whoever_has_another_password() {
+    let server = Server::start(|_| Reply::json(401, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#));
+    let token = format!("gldt-{}", noise(20));
+    let home = Home::with(&token, &host("gitlab", &server.url, ""));
+    for (line, code, asked) in [
+        (format!("T={token} git clone {}/a/b.git\n", server.url.replace("://", "://bob:$P@")), 3, 0),
+        (format!("git clone {}/a/b.git\n", server.url.replace("://", &format!("://bot:{token}@"))), 0, 1),
+    ] {
+        home.leak(&line);
+        let before = server.log().len();
+        let (is, said) = home.stanch("inspect", &["."]);
+        assert_eq!((is, server.log().len() - before), (code, asked), "{said}");
+    }
+}
+
 #[test]
 fn what_wants_a_person_is_not_done_without_one() {
     let token = gitlab_token();
