@@ -58,9 +58,25 @@ pub struct Synced {
 pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Option<&Secret>) -> Result<Synced, Error> {
     let _turn = ledger.turns(&[incident], &mut || ())?;
     let rows = ledger.rows(Some(incident))?;
-    let is_task = |row: &Row| row.event == Event::Task.as_str() || row.step.starts_with(TASK);
-    let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };
     let dead = is_closed(&rows);
+    let mut synced = match rows.iter().rposition(is_task) {
+        Some(told) => tell(board, ledger, incident, (&rows, told))?,
+        None => Synced::default(),
+    };
+    if let Some(secret) = secret.filter(|_| dead) {
+        synced.alerts = board.resolve_alerts(secret, "Revoked, and proven dead by inspection (stanch).")?;
+    }
+    Ok(synced)
+}
+
+/// The tasks of an incident, which were told last by the row `told`.
+fn tell(
+    board: &Board<'_>,
+    ledger: &mut Ledger,
+    incident: &str,
+    (rows, told): (&[Row], usize),
+) -> Result<Synced, Error> {
+    let dead = is_closed(rows);
     let news = rows[told..].iter().any(|row| row.event == Event::Outcome.as_str() && !is_task(row));
     // A task that was opened again since is not closed any more.
     let was_closed = detail(&rows[told])["closed"] == json!(true);
@@ -76,12 +92,13 @@ pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Opti
         synced.commented = board.report(&marker(incident), text, false)?;
         ledger.note(incident, Event::Task, &json!({ "commented": synced.commented }))?;
     }
-    if let Some(secret) = secret.filter(|_| dead) {
-        synced.alerts = board.resolve_alerts(secret, "Revoked, and proven dead by inspection (stanch).")?;
-    }
     Ok(synced)
 }
 
 fn detail(row: &Row) -> Value {
     serde_json::from_str(&row.detail).unwrap_or(Value::Null)
+}
+
+fn is_task(row: &Row) -> bool {
+    row.event == Event::Task.as_str() || row.step.starts_with(TASK)
 }
