@@ -14,7 +14,7 @@ use crate::http::{Answer, Host, Http};
 use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
 
-pub use super::past::{found, is_closed};
+pub use super::past::{found, is_closed, seen};
 
 /// GitHub's limit for one call of `credentials/revoke`.
 const MOST_IN_ONE_CALL: usize = 1000;

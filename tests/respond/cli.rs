@@ -430,6 +430,62 @@ fn a_task_is_closed_when_a_person_has_ended_the_token() {
     home.holds_nothing_of(&token);
 }
 
+/// A token of Atlassian's is refused in the same words whether it is dead or somebody else's: that it worked, and as
+/// whom, is what proves its death.
+#[test]
+fn a_task_for_what_only_a_person_can_end_is_closed_once_it_is_ended_and_stays_closed() {
+    let live = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let shared = live.clone();
+    let site = Server::start(move |got| match got.line().as_str() {
+        "GET /rest/api/3/myself" if shared.load(std::sync::atomic::Ordering::SeqCst) => {
+            crate::support::reply(200, "atlassian/myself.json")
+        }
+        "GET /2nd/2.0/user" => Reply::json(401, r#"{"error":{"message":"no"}}"#),
+        _ => Reply::json(401, r#"{"message":"no"}"#).with("x-arequestid", "1"),
+    });
+    for (verb, rule) in [("open", ""), ("revoke", ""), ("revoke", "[[respond.rule]]\naction = \"task\"\n")] {
+        live.store(true, std::sync::atomic::Ordering::SeqCst);
+        let desk = crate::task::Desk::new();
+        let config = host("jira", &site.url, "emails = [\"jane@corp.test\"]")
+            + &host("bitbucket", &format!("{}/2nd", site.url), "")
+            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+            + "automatic = true\n";
+        let home = Home::with("", &config);
+        let token = format!("ATATT3xFfGF0{}", noise(60));
+        let config = home.path("stanch.toml");
+        let run = |words: &[&str]| {
+            let output = home.run(&[words, &["--config", config.to_str().unwrap(), "-"]].concat(), &token);
+            (output.status.code().unwrap(), text(&output))
+        };
+        let begin = if verb == "open" { &["task", "open"][..] } else { &["revoke", "--yes"] };
+        let (code, said) = run(begin);
+        assert!(code == 1 && said.contains("task opened"), "{said}");
+        assert!(run(&["task", "sync"]).1.contains("0 tasks closed") && desk.issues()[0].open);
+        live.store(false, std::sync::atomic::Ordering::SeqCst);
+        let (code, said) = run(&["task", "sync"]);
+        assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{verb} {rule} {said}");
+        assert!(home.incidents(&["list"]).1.starts_with("closed"));
+        // Who asks again hears the same, and opens nothing again.
+        for words in [&["revoke", "--yes"][..], &["task", "open"]] {
+            let (code, said) = run(words);
+            assert!(code == 0 && desk.issues().len() == 1 && !desk.issues()[0].open, "{words:?} {rule} {said}");
+        }
+        home.holds_nothing_of(&token);
+    }
+}
+
+#[test]
+fn a_line_that_nobody_understands_is_said_by_sync_too() {
+    let desk = crate::task::Desk::new();
+    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let home = Home::with("", &config);
+    let config = home.path("stanch.toml");
+    let output = home.run(&["task", "sync", "--config", config.to_str().unwrap(), "-"], "hello\n");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+}
+
 /// Whose name stands in an address with another password is nobody's business: refused as he, the token is not dead.
 #[test]
 fn a_deploy_token_is_not_asked_about_as_whoever_has_another_password() {
