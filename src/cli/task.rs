@@ -112,7 +112,7 @@ pub(super) fn open(http: &Http, file: &File, ledger: &mut Ledger, case: &Case, p
     };
     let id = case.incident.id.to_string();
     if !case.said.liveness.is_live() && act::is_closed(&ledger.rows(Some(&id))?) {
-        return Ok(End::Closed("proven dead by an earlier run".to_owned()));
+        return Ok(End::Closed("by an earlier run, or by a person who settled it".to_owned()));
     }
     let opened = Board::new(http, target).and_then(|board| {
         act::seen(ledger, case)?;

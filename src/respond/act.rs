@@ -137,12 +137,16 @@ impl Actor<'_> {
         Ok(ends)
     }
 
-    /// A person is to end it. That it works is noted: where a refusal alone proves nothing, it does after that.
+    /// A person is to end it, and may want to say that it is done. That it works is noted: where a refusal alone proves
+    /// nothing, it does after that.
     fn left(&mut self, case: &Case, why: &str) -> Result<End, ledger::Error> {
+        let turn = self.turn(&[case.incident.id])?;
         if case.said.liveness.is_live() {
-            let _turn = self.turn(&[case.incident.id])?;
             self.begin(case)?;
+        } else if found(self.ledger, case)? {
+            (self.tell)(Moment::Noted, &[case.incident.id]);
         }
+        drop(turn);
         self.held(case, why)
     }
 
@@ -153,7 +157,7 @@ impl Actor<'_> {
             return Ok(End::Left(why.to_owned()));
         }
         if is_closed(&rows) {
-            return Ok(End::Closed("proven dead by an earlier run".to_owned()));
+            return Ok(End::Closed("by an earlier run, or by a person who settled it".to_owned()));
         }
         if rows.iter().any(tried) || known_before(case, &rows).liveness.is_live() {
             let _turn = self.turn(&[case.incident.id])?;

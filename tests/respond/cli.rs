@@ -475,6 +475,32 @@ fn a_task_for_what_only_a_person_can_end_is_closed_once_it_is_ended_and_stays_cl
     }
 }
 
+/// Nobody can be asked whether it works, so what a person says is all that can ever close it.
+#[test]
+fn what_no_provider_is_known_for_is_settled_by_a_person() {
+    let desk = crate::task::Desk::new();
+    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let secret = format!("sk_live_{}", noise(24));
+    for automatic in [false, true] {
+        let home = Home::with(&secret, &format!("{config}automatic = {automatic}\n"));
+        let (code, said) = home.stanch("revoke", &["--yes", "."]);
+        assert!(code == 1 && said.contains("no request can do it"), "{said}");
+        let (code, said) = home.incidents(&["list"]);
+        let id = said.split_whitespace().nth(1).unwrap_or_default().to_owned();
+        assert!(code == 1 && said.starts_with("open"), "{said}");
+        let (code, said) = home.incidents(&["settle", &id, "--reason", "made another one"]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = home.stanch_task("sync", &[]);
+        assert!(code == 0 && said.contains(&format!("{} tasks closed", u8::from(automatic))), "{said}");
+        let comments = desk.issues().into_iter().flat_map(|issue| issue.comments).collect::<String>();
+        assert!(!comments.contains("proven") && comments.contains("A person") == automatic, "{comments}");
+        assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 0);
+        home.holds_nothing_of(&secret);
+    }
+    assert!(desk.issues().len() == 1 && !desk.issues()[0].open);
+}
+
 #[test]
 fn a_line_that_nobody_understands_is_said_by_sync_too() {
     let desk = crate::task::Desk::new();

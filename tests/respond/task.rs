@@ -27,7 +27,7 @@ pub struct Issue {
     pub open: bool,
     confidential: bool,
     assignee: Value,
-    comments: Vec<String>,
+    pub comments: Vec<String>,
 }
 
 /// A tracker that speaks as GitHub, GitLab or Jira.

@@ -64,7 +64,11 @@ pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Opti
         None => Synced::default(),
     };
     if let Some(secret) = secret.filter(|_| dead) {
-        synced.alerts = board.resolve_alerts(secret, "Revoked, and proven dead by inspection (stanch).")?;
+        let comment = match is_proven(&rows) {
+            true => "Revoked, and proven dead by inspection (stanch).",
+            false => "Revoked, as a person says who settled it (stanch).",
+        };
+        synced.alerts = board.resolve_alerts(secret, comment)?;
     }
     Ok(synced)
 }
@@ -82,9 +86,12 @@ fn tell(
     let was_closed = detail(&rows[told])["closed"] == json!(true);
     let mut synced = Synced::default();
     if dead && !was_closed {
-        let evidence = rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default();
-        let why = evidence["detail"].as_str().unwrap_or("dead");
-        let text = format!("The token is proven dead ({why}). Nothing is left to revoke.");
+        let text = if is_proven(rows) {
+            let why = closing(rows)["detail"].as_str().unwrap_or("dead").to_owned();
+            format!("The token is proven dead ({why}). Nothing is left to revoke.")
+        } else {
+            "A person has settled this incident: nobody can be asked whether the secret works.".to_owned()
+        };
         synced.closed = board.report(&marker(incident), &text, true)?;
         ledger.note(incident, Event::Task, &json!({ "closed": true, "tasks": synced.closed }))?;
     } else if !dead && news {
@@ -101,4 +108,14 @@ fn detail(row: &Row) -> Value {
 
 fn is_task(row: &Row) -> bool {
     row.event == Event::Task.as_str() || row.step.starts_with(TASK)
+}
+
+/// What closed an incident at last.
+fn closing(rows: &[Row]) -> Value {
+    rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default()
+}
+
+/// Whether a provider's word closed it, and not a person's alone.
+fn is_proven(rows: &[Row]) -> bool {
+    closing(rows)["liveness"] != json!("unknown")
 }
