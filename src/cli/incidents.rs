@@ -123,7 +123,8 @@ fn show(rows: &[Row], id: &str, out: &mut impl Write) -> Result<Exit> {
     Ok(if is_closed(rows) { Exit::Clean } else { Exit::Found })
 }
 
-/// Only what is proven dead can be settled: a live token is no matter of opinion.
+/// Only what is proven dead can be settled, and that of which nobody can be asked whether it works: a live token is no
+/// matter of opinion.
 fn settle(ledger: &mut Ledger, id: &str, reason: &str) -> Result<Exit> {
     let looks = |word: &str| word.len() >= 20 && Kind::of_prefix(word.as_bytes()).is_some();
     if reason.split(|c: char| c.is_whitespace() || "\"'`,;:()".contains(c)).any(looks) {
@@ -134,11 +135,14 @@ fn settle(ledger: &mut Ledger, id: &str, reason: &str) -> Result<Exit> {
     let _turn = ledger.turns(&[&id], &mut || ())?;
     let rows = ledger.rows(Some(&id))?;
     let said = rows.iter().rfind(|row| row.event == Event::Inspected.as_str()).map(detail).unwrap_or_default();
-    if said["liveness"] != "dead" {
-        let word = said["liveness"].as_str().unwrap_or("unknown");
+    let word = said["liveness"].as_str().unwrap_or("unknown");
+    // Without a kind there is no provider.
+    let found = rows.iter().find(|row| row.event == Event::Found.as_str()).map(detail);
+    let nobody = word == "unknown" && found.is_some_and(|found| found["kind"].is_null());
+    if word != "dead" && !nobody {
         bail!("its provider was last heard to call it {word}: it is settled when it is dead");
     }
-    ledger.note(&id, Event::Closed, &json!({ "liveness": "dead", "by_hand": reason }))?;
+    ledger.note(&id, Event::Closed, &json!({ "liveness": word, "by_hand": reason }))?;
     message::note(&format!("{id} is settled"));
     Ok(Exit::Clean)
 }

@@ -94,7 +94,11 @@ fn open_all(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
         } else {
             open(&http, &file, &mut args.ledger()?, case, person)?
         };
-        exit = exit.and(if matches!(end, End::Failed(_)) { Exit::Unread } else { Exit::Found });
+        exit = exit.and(match end {
+            End::Closed(_) => Exit::Clean,
+            End::Left(_) => Exit::Found,
+            End::Failed(_) => Exit::Unread,
+        });
         writeln!(out, "{}", super::respond::view::end(case.incident.id, &end))?;
     }
     Ok(exit)
@@ -106,9 +110,12 @@ pub(super) fn open(http: &Http, file: &File, ledger: &mut Ledger, case: &Case, p
         Ok(target) => target,
         Err(error) => return Ok(End::Failed(format!("{error:#}"))),
     };
+    let id = case.incident.id.to_string();
+    if !case.said.liveness.is_live() && act::is_closed(&ledger.rows(Some(&id))?) {
+        return Ok(End::Closed("by an earlier run, or by a person who settled it".to_owned()));
+    }
     let opened = Board::new(http, target).and_then(|board| {
-        let id = case.incident.id.to_string();
-        act::found(ledger, case)?;
+        act::seen(ledger, case)?;
         let rows = ledger.rows(Some(&id))?;
         let brief = Brief {
             target,
@@ -142,12 +149,15 @@ fn codeowners() -> Option<String> {
     CODEOWNERS.iter().find_map(|path| std::fs::read_to_string(path).ok())
 }
 
-/// Closes what a person has ended since: those tokens at hand that their providers call dead.
+/// Closes what a person has ended since: those tokens at hand that their providers call dead, or refuse although they
+/// worked there before.
 fn close_dead(http: &Http, ledger: &mut Ledger, incidents: Vec<Incident>) -> Result<()> {
     let cases = crate::respond::inspect(http, incidents, &mut |_| ControlFlow::Continue(()));
-    let dead = cases.iter().filter(|case| case.said.liveness.is_dead()).map(|case| case.incident.id);
-    let close = |incident| Step { incident, verb: Verb::Close, confirm: Confirm::Option };
-    let plan = Plan { steps: dead.map(close).collect() };
+    let step = |case: &Case| {
+        let verb = if case.said.liveness.is_dead() { Verb::Close } else { Verb::Hold(String::new()) };
+        Step { incident: case.incident.id, verb, confirm: Confirm::Option }
+    };
+    let plan = Plan { steps: cases.iter().map(step).collect() };
     Actor { http, ledger, patience: Patience::default(), tell: &mut |_, _| () }.run(&cases, &plan)?;
     Ok(())
 }
@@ -159,7 +169,9 @@ fn sync(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
     // Without input the ledger alone decides: the tokens may long be gone from the files.
     let search = &args.input.search;
     let given = !search.targets.is_empty() || args.input.from.is_some() || search.history || search.staged;
-    let incidents = if given { args.input.gather(scan)?.incidents } else { Vec::new() };
+    let gathered = if given { Some(args.input.gather(scan)?) } else { None };
+    let mut exit = if gathered.as_ref().is_some_and(|it| it.missing > 0) { Exit::Unread } else { Exit::Clean };
+    let incidents = gathered.map_or_else(Vec::new, |it| it.incidents);
     let mut ledger = args.ledger()?;
     let known: BTreeSet<String> = ledger.rows(None)?.into_iter().map(|row| row.incident).collect();
     if !args.dry_run {
@@ -167,7 +179,6 @@ fn sync(args: &Common, scan: &Scan<'_>) -> Result<Exit> {
         close_dead(&http, &mut ledger, known.cloned().collect())?;
     }
     let mut out = std::io::stdout().lock();
-    let mut exit = Exit::Clean;
     for id in known {
         let secret = incidents.iter().find(|incident| incident.id.to_string() == id).map(|incident| &incident.secret);
         if args.dry_run {

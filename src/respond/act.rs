@@ -14,7 +14,7 @@ use crate::http::{Answer, Host, Http};
 use crate::ledger::{self, Event, Intent, Ledger, Past, Turn};
 use crate::secret::{Fingerprint, Secret};
 
-pub use super::past::{found, is_closed};
+pub use super::past::{found, is_closed, seen};
 
 /// GitHub's limit for one call of `credentials/revoke`.
 const MOST_IN_ONE_CALL: usize = 1000;
@@ -137,12 +137,16 @@ impl Actor<'_> {
         Ok(ends)
     }
 
-    /// A person is to end it. That it works is noted: where a refusal alone proves nothing, it does after that.
+    /// A person is to end it, and may want to say that it is done. That it works is noted: where a refusal alone proves
+    /// nothing, it does after that.
     fn left(&mut self, case: &Case, why: &str) -> Result<End, ledger::Error> {
+        let turn = self.turn(&[case.incident.id])?;
         if case.said.liveness.is_live() {
-            let _turn = self.turn(&[case.incident.id])?;
             self.begin(case)?;
+        } else if found(self.ledger, case)? {
+            (self.tell)(Moment::Noted, &[case.incident.id]);
         }
+        drop(turn);
         self.held(case, why)
     }
 
@@ -153,7 +157,7 @@ impl Actor<'_> {
             return Ok(End::Left(why.to_owned()));
         }
         if is_closed(&rows) {
-            return Ok(End::Closed("proven dead by an earlier run".to_owned()));
+            return Ok(End::Closed("by an earlier run, or by a person who settled it".to_owned()));
         }
         if rows.iter().any(tried) || known_before(case, &rows).liveness.is_live() {
             let _turn = self.turn(&[case.incident.id])?;

@@ -274,7 +274,10 @@ impl Hints {
             let project = percent_encoding::percent_decode_str(project).decode_utf8_lossy().into_owned();
             push_new(&mut self.projects, project);
         }
-        if let Some((user, _)) = user.and_then(|user| user.split_once(':')) {
+        // The password is the secret, or another one that is masked: whoever has a password of his own tells nothing.
+        if let Some((user, _)) =
+            user.and_then(|user| user.split_once(':')).filter(|(_, password)| password.contains("****"))
+        {
             push_new(&mut self.users, user.to_owned());
             push_new(&mut self.paths, path.trim_end_matches('/').trim_end_matches(".git").to_owned());
         }

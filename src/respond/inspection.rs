@@ -144,7 +144,7 @@ pub struct Inspection {
     /// The provider's numbers: `token`, `project`, `group`, `user`, `agent`, `account`, `job`; and `admin`,
     /// `impersonation`, … where a token has or is that. For revoking by number.
     pub ids: BTreeMap<&'static str, String>,
-    /// The e-mail address with which it was asked about, where one is needed.
+    /// The e-mail address or user name with which it was asked about, where one is needed.
     pub asked_as: Option<String>,
     /// Everybody who was asked said that it is not theirs, but not everybody who may know it was asked.
     pub disowned: bool,

@@ -27,6 +27,18 @@ pub fn found(ledger: &mut Ledger, case: &Case) -> Result<bool, ledger::Error> {
     Ok(true)
 }
 
+/// Writes the first row of an incident that is left to a person, and once that its token works: a refusal proves its
+/// death after that, where alone it would prove nothing.
+pub fn seen(ledger: &mut Ledger, case: &Case) -> Result<(), ledger::Error> {
+    found(ledger, case)?;
+    let id = case.incident.id.to_string();
+    let nothing = Case { incident: case.incident.clone(), said: Inspection::unknown("") };
+    if case.said.liveness.is_live() && !known_before(&nothing, &ledger.rows(Some(&id))?).liveness.is_live() {
+        ledger.note(&id, Event::Inspected, &inspected(&case.said))?;
+    }
+    Ok(())
+}
+
 /// Whether the rows of an incident end with a dead token: nothing was tried after it was proven.
 pub fn is_closed(rows: &[Row]) -> bool {
     let closed = rows.iter().rposition(|row| row.event == Event::Closed.as_str());

@@ -430,6 +430,105 @@ fn a_task_is_closed_when_a_person_has_ended_the_token() {
     home.holds_nothing_of(&token);
 }
 
+/// A token of Atlassian's is refused in the same words whether it is dead or somebody else's: that it worked, and as
+/// whom, is what proves its death.
+#[test]
+fn a_task_for_what_only_a_person_can_end_is_closed_once_it_is_ended_and_stays_closed() {
+    let live = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let shared = live.clone();
+    let site = Server::start(move |got| match got.line().as_str() {
+        "GET /rest/api/3/myself" if shared.load(std::sync::atomic::Ordering::SeqCst) => {
+            crate::support::reply(200, "atlassian/myself.json")
+        }
+        "GET /2nd/2.0/user" => Reply::json(401, r#"{"error":{"message":"no"}}"#),
+        _ => Reply::json(401, r#"{"message":"no"}"#).with("x-arequestid", "1"),
+    });
+    for (verb, rule) in [("open", ""), ("revoke", ""), ("revoke", "[[respond.rule]]\naction = \"task\"\n")] {
+        live.store(true, std::sync::atomic::Ordering::SeqCst);
+        let desk = crate::task::Desk::new();
+        let config = host("jira", &site.url, "emails = [\"jane@corp.test\"]")
+            + &host("bitbucket", &format!("{}/2nd", site.url), "")
+            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+            + "automatic = true\n";
+        let home = Home::with("", &config);
+        let token = format!("ATATT3xFfGF0{}", noise(60));
+        let config = home.path("stanch.toml");
+        let run = |words: &[&str]| {
+            let output = home.run(&[words, &["--config", config.to_str().unwrap(), "-"]].concat(), &token);
+            (output.status.code().unwrap(), text(&output))
+        };
+        let begin = if verb == "open" { &["task", "open"][..] } else { &["revoke", "--yes"] };
+        let (code, said) = run(begin);
+        assert!(code == 1 && said.contains("task opened"), "{said}");
+        assert!(run(&["task", "sync"]).1.contains("0 tasks closed") && desk.issues()[0].open);
+        live.store(false, std::sync::atomic::Ordering::SeqCst);
+        let (code, said) = run(&["task", "sync"]);
+        assert!(code == 0 && said.contains("1 tasks closed") && !desk.issues()[0].open, "{verb} {rule} {said}");
+        assert!(home.incidents(&["list"]).1.starts_with("closed"));
+        // Who asks again hears the same, and opens nothing again.
+        for words in [&["revoke", "--yes"][..], &["task", "open"]] {
+            let (code, said) = run(words);
+            assert!(code == 0 && desk.issues().len() == 1 && !desk.issues()[0].open, "{words:?} {rule} {said}");
+        }
+        home.holds_nothing_of(&token);
+    }
+}
+
+/// Nobody can be asked whether it works, so what a person says is all that can ever close it.
+#[test]
+fn what_no_provider_is_known_for_is_settled_by_a_person() {
+    let desk = crate::task::Desk::new();
+    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let secret = format!("sk_live_{}", noise(24));
+    for automatic in [false, true] {
+        let home = Home::with(&secret, &format!("{config}automatic = {automatic}\n"));
+        let (code, said) = home.stanch("revoke", &["--yes", "."]);
+        assert!(code == 1 && said.contains("no request can do it"), "{said}");
+        let (code, said) = home.incidents(&["list"]);
+        let id = said.split_whitespace().nth(1).unwrap_or_default().to_owned();
+        assert!(code == 1 && said.starts_with("open"), "{said}");
+        let (code, said) = home.incidents(&["settle", &id, "--reason", "made another one"]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = home.stanch_task("sync", &[]);
+        assert!(code == 0 && said.contains(&format!("{} tasks closed", u8::from(automatic))), "{said}");
+        let comments = desk.issues().into_iter().flat_map(|issue| issue.comments).collect::<String>();
+        assert!(!comments.contains("proven") && comments.contains("A person") == automatic, "{comments}");
+        assert_eq!(home.stanch("revoke", &["--yes", "."]).0, 0);
+        home.holds_nothing_of(&secret);
+    }
+    assert!(desk.issues().len() == 1 && !desk.issues()[0].open);
+}
+
+#[test]
+fn a_line_that_nobody_understands_is_said_by_sync_too() {
+    let desk = crate::task::Desk::new();
+    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let home = Home::with("", &config);
+    let config = home.path("stanch.toml");
+    let output = home.run(&["task", "sync", "--config", config.to_str().unwrap(), "-"], "hello\n");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+}
+
+/// Whose name stands in an address with another password is nobody's business: refused as he, the token is not dead.
+#[test]
+fn a_deploy_token_is_not_asked_about_as_whoever_has_another_password() {
+    let server = Server::start(|_| Reply::json(401, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#));
+    let token = format!("gldt-{}", noise(20));
+    let home = Home::with(&token, &host("gitlab", &server.url, ""));
+    for (line, code, asked) in [
+        (format!("T={token} git clone {}/a/b.git\n", server.url.replace("://", "://bob:$P@")), 3, 0),
+        (format!("git clone {}/a/b.git\n", server.url.replace("://", &format!("://bot:{token}@"))), 0, 1),
+    ] {
+        home.leak(&line);
+        let before = server.log().len();
+        let (is, said) = home.stanch("inspect", &["."]);
+        assert_eq!((is, server.log().len() - before), (code, asked), "{said}");
+    }
+}
+
 #[test]
 fn what_wants_a_person_is_not_done_without_one() {
     let token = gitlab_token();

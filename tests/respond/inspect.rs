@@ -397,6 +397,57 @@ fn a_deploy_token_is_not_dead_because_a_name_beside_it_is_not_its_own() {
     assert_eq!(server.log().len() - before, 3, "failures are counted by whoever guards the registry");
 }
 
+/// A token that worked under its name is refused under every other one, which is no news.
+#[test]
+fn a_deploy_token_that_worked_is_asked_about_under_the_name_with_which_it_did() {
+    let server = Server::start(|got| match got.headers["authorization"].trim_start_matches("Basic ") {
+        coded if coded.starts_with("Y2ktYm90O") => Reply::json(200, r#"{"token":"eyJ"}"#),
+        _ => Reply::json(401, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#),
+    });
+    let http = to("gitlab", &server);
+    let mut case = incident(&format!("gldt-{}", noise(20)), Kind::GitlabDeploy);
+    case.hints.users = vec!["ci-bot".to_owned()];
+    let earlier = ask(&http, &case);
+    assert!(earlier.liveness.is_live());
+    for users in [&["jane"][..], &["jane", "joe"], &[]] {
+        case.hints.users = users.iter().map(|&user| user.to_owned()).collect();
+        assert!(provider::inspect(&http, &case, Some(&earlier)).liveness.is_live(), "{users:?}");
+    }
+}
+
+/// GitLab shows only the first characters of a trigger's token to whoever did not make it.
+#[test]
+fn a_trigger_that_we_may_not_see_is_not_dead() {
+    let token = format!("glptt-{}", noise(40));
+    let shown = std::sync::Arc::new(std::sync::Mutex::new(token.clone()));
+    let shared = shown.clone();
+    let server = Server::start(move |got| match got.line().as_str() {
+        "GET /api/v4/projects/9/triggers" => match shared.lock().unwrap().as_str() {
+            "" => Reply::json(200, r#"[{"id":6,"token":"zzzz"}]"#),
+            token => Reply::json(200, serde_json::json!([{ "id": 5, "token": token }])),
+        },
+        "POST /api/v4/admin/token" => Reply::json(403, r#"{"message":"403 Forbidden"}"#),
+        other => panic!("{other}"),
+    });
+    let http = door(&host("gitlab", &server.url, "credential = { env = \"OURS\" }"));
+    let mut case = incident(&token, Kind::GitlabTrigger);
+    case.hints.projects = vec!["9".to_owned()];
+    let mut earlier = ask(&http, &case);
+    assert!(earlier.liveness.is_live());
+    let now = |earlier: &Inspection, text: &str| {
+        *shown.lock().unwrap() = text.to_owned();
+        provider::inspect(&http, &case, Some(earlier)).liveness.as_str()
+    };
+    // Two ways to shorten it: with the prefix, and without.
+    for short in [&token[..4], &token[6..10]] {
+        assert_eq!(now(&earlier, short), "unknown");
+    }
+    assert_eq!(now(&earlier, ""), "dead");
+    // What the ledger knows of an earlier run has no number.
+    earlier.ids.clear();
+    assert_eq!((now(&earlier, &token[6..10]), now(&earlier, "")), ("unknown", "dead"));
+}
+
 #[test]
 fn an_administrator_is_asked_about_what_cannot_tell_of_itself() {
     let server = Server::start(|got| match got.line().as_str() {

@@ -27,7 +27,7 @@ pub struct Issue {
     pub open: bool,
     confidential: bool,
     assignee: Value,
-    comments: Vec<String>,
+    pub comments: Vec<String>,
 }
 
 /// A tracker that speaks as GitHub, GitLab or Jira.
@@ -446,6 +446,20 @@ fn sync_closes_the_task_when_the_token_is_dead_and_not_before() {
         assert!(!desk.issues()[0].open && desk.issues()[0].comments[0].contains("proven dead"));
         assert_eq!(sync().closed, 0);
     }
+}
+
+#[test]
+fn an_alert_is_resolved_for_what_never_needed_a_task() {
+    let (desk, case) = (Desk::new(), case());
+    let setup = Setup::new(&config("github", "acme/site", &desk));
+    desk.state.lock().unwrap().alerts = vec![String::from_utf8(case.incident.secret.expose().to_vec()).unwrap()];
+    let id = case.incident.id.to_string();
+    let mut ledger = ledger(&setup.path());
+    let mut sync = || once::sync(&setup.board(), &mut ledger, &id, Some(&case.incident.secret)).unwrap().alerts;
+    assert_eq!(sync(), 0);
+    self::ledger(&setup.path()).note(&id, Event::Closed, &json!({})).unwrap();
+    assert_eq!((sync(), sync()), (1, 0));
+    assert!(desk.issues().is_empty());
 }
 
 /// Every request that a tracker at GitHub or GitLab can get: opened, opened again, closed, an alert resolved.

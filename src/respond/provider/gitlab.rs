@@ -261,6 +261,10 @@ fn job(ask: &Ask<'_>) -> Inspection {
 
 /// The API takes no deploy token, the registry does; it wants the user name that stands in the same URL.
 fn deploy(ask: &Ask<'_>) -> Inspection {
+    // With this name it worked: under any other a refusal is no news.
+    if let Some(user) = ask.earlier.and_then(|earlier| earlier.asked_as.as_deref()) {
+        return deploy_of(ask, user);
+    }
     let users = &ask.hints.users[..ask.hints.users.len().min(MOST_USERS)];
     let mut said =
         Inspection::unknown("a deploy token is asked about with its user name, which stands nowhere near it");
@@ -270,8 +274,8 @@ fn deploy(ask: &Ask<'_>) -> Inspection {
             return said;
         }
     }
-    match (users.len(), ask.earlier.is_some_and(|earlier| earlier.liveness.is_live())) {
-        (0 | 1, _) | (_, true) => said,
+    match users.len() {
+        0 | 1 => said,
         // Which of the names is its own is a guess, and a wrong name is refused like a dead token.
         _ => Inspection::unknown("refused with every user name that stands near it: it is dead, or has another name"),
     }
@@ -288,6 +292,7 @@ fn deploy_of(ask: &Ask<'_>, user: &str) -> Inspection {
             let mut said = Inspection::live();
             said.kind = Some("deploy token".to_owned());
             said.holder = Some(user.to_owned());
+            said.asked_as = said.holder.clone();
             said.owners = ask.hints.paths.clone();
             deploy_id(ask, user, &mut said);
             said
@@ -355,9 +360,17 @@ fn trigger(ask: &Ask<'_>) -> Inspection {
         said.ids.insert("project", project.clone());
         return said;
     }
-    // Tokens of others are shown by their first characters only.
+    // Tokens of others are shown by their first characters only, with `glptt-` or without: it may be one of these.
+    let shown = |one: &Value| {
+        let short = text(one, "token").unwrap_or_default();
+        ask.text().is_some_and(|own| own.starts_with(&short) || own.trim_start_matches("glptt-").starts_with(&short))
+    };
+    let is_there = |earlier: &Inspection| match earlier.ids.get("token") {
+        Some(id) => list.iter().any(|one| text(one, "id").as_ref() == Some(id)),
+        None => list.iter().any(shown),
+    };
     match ask.earlier {
-        Some(earlier) if earlier.liveness.is_live() => Inspection::dead(Death::Revoked),
+        Some(earlier) if earlier.liveness.is_live() && !is_there(earlier) => Inspection::dead(Death::Revoked),
         _ => Inspection::unknown("it is not among the triggers that our credential sees in its project"),
     }
 }

@@ -58,17 +58,40 @@ pub struct Synced {
 pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Option<&Secret>) -> Result<Synced, Error> {
     let _turn = ledger.turns(&[incident], &mut || ())?;
     let rows = ledger.rows(Some(incident))?;
-    let is_task = |row: &Row| row.event == Event::Task.as_str() || row.step.starts_with(TASK);
-    let Some(told) = rows.iter().rposition(is_task) else { return Ok(Synced::default()) };
     let dead = is_closed(&rows);
+    let mut synced = match rows.iter().rposition(is_task) {
+        Some(told) => tell(board, ledger, incident, (&rows, told))?,
+        None => Synced::default(),
+    };
+    if let Some(secret) = secret.filter(|_| dead) {
+        let comment = match is_proven(&rows) {
+            true => "Revoked, and proven dead by inspection (stanch).",
+            false => "Revoked, as a person says who settled it (stanch).",
+        };
+        synced.alerts = board.resolve_alerts(secret, comment)?;
+    }
+    Ok(synced)
+}
+
+/// The tasks of an incident, which were told last by the row `told`.
+fn tell(
+    board: &Board<'_>,
+    ledger: &mut Ledger,
+    incident: &str,
+    (rows, told): (&[Row], usize),
+) -> Result<Synced, Error> {
+    let dead = is_closed(rows);
     let news = rows[told..].iter().any(|row| row.event == Event::Outcome.as_str() && !is_task(row));
     // A task that was opened again since is not closed any more.
     let was_closed = detail(&rows[told])["closed"] == json!(true);
     let mut synced = Synced::default();
     if dead && !was_closed {
-        let evidence = rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default();
-        let why = evidence["detail"].as_str().unwrap_or("dead");
-        let text = format!("The token is proven dead ({why}). Nothing is left to revoke.");
+        let text = if is_proven(rows) {
+            let why = closing(rows)["detail"].as_str().unwrap_or("dead").to_owned();
+            format!("The token is proven dead ({why}). Nothing is left to revoke.")
+        } else {
+            "A person has settled this incident: nobody can be asked whether the secret works.".to_owned()
+        };
         synced.closed = board.report(&marker(incident), &text, true)?;
         ledger.note(incident, Event::Task, &json!({ "closed": true, "tasks": synced.closed }))?;
     } else if !dead && news {
@@ -76,12 +99,23 @@ pub fn sync(board: &Board<'_>, ledger: &mut Ledger, incident: &str, secret: Opti
         synced.commented = board.report(&marker(incident), text, false)?;
         ledger.note(incident, Event::Task, &json!({ "commented": synced.commented }))?;
     }
-    if let Some(secret) = secret.filter(|_| dead) {
-        synced.alerts = board.resolve_alerts(secret, "Revoked, and proven dead by inspection (stanch).")?;
-    }
     Ok(synced)
 }
 
 fn detail(row: &Row) -> Value {
     serde_json::from_str(&row.detail).unwrap_or(Value::Null)
+}
+
+fn is_task(row: &Row) -> bool {
+    row.event == Event::Task.as_str() || row.step.starts_with(TASK)
+}
+
+/// What closed an incident at last.
+fn closing(rows: &[Row]) -> Value {
+    rows.iter().rfind(|row| row.event == Event::Closed.as_str()).map(detail).unwrap_or_default()
+}
+
+/// Whether a provider's word closed it, and not a person's alone.
+fn is_proven(rows: &[Row]) -> bool {
+    closing(rows)["liveness"] != json!("unknown")
 }
