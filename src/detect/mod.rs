@@ -1,6 +1,6 @@
 //! Turns chunks into candidates.
 //!
-//! Run → anchor → window → pattern → proof. Knows bytes and rules; no files, no git, no reports, no network.
+//! Run → anchor → context → window → pattern → proof. Knows bytes and rules; no files, no git, no reports, no network.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
