@@ -19,7 +19,7 @@ use stanch::secret::Fingerprint;
 
 use crate::forge::Forge;
 use crate::server::{Reply, Server};
-use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
+use crate::support::{door, faults, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
 
 pub fn ledger(path: &Path) -> Ledger {
     Ledger::open(path, Arc::new(|| "2026-11-21T00:00:00Z".to_owned())).unwrap()
@@ -293,17 +293,7 @@ fn what_is_frozen_is_frozen_under_every_name() {
 
 #[test]
 fn every_fault_of_every_request_ends_with_a_dead_token_and_no_second_act() {
-    let faults = [
-        Reply::Silence,
-        Reply::Reset,
-        Reply::Truncated,
-        Reply::Drip,
-        Reply::Html(200),
-        Reply::json(403, "{}"),
-        Reply::json(429, "{}").with("retry-after", "3600"),
-        Reply::json(500, "{}"),
-        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
-    ];
+    let faults = faults("http://127.0.0.1:9/elsewhere");
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for (provider, case, act) in cases() {
         // As many requests as a run without trouble makes, and each of them gets its turn.

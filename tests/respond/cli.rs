@@ -369,16 +369,18 @@ fn a_policy_in_the_tree_may_hold_back_and_do_nothing_else() {
     assert!(plan_in(&home, "revoke", &[]).1.contains("revoke   DELETE"));
 }
 
+/// A configuration with `rule` and tasks in the tracker that is played.
+fn tasks_at(desk: &crate::task::Desk, rule: &str) -> String {
+    host("github", &desk.server.url, "credential = { env = \"OURS\" }")
+        + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+}
+
 #[test]
 fn tasks_are_opened_by_policy_and_closed_by_sync() {
     let token = gitlab_token();
     let forge = Forge::with(&[&token]);
     let desk = crate::task::Desk::new();
-    let config = |rule: &str| {
-        host("gitlab", &forge.server.url, "")
-            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
-            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
-    };
+    let config = |rule: &str| host("gitlab", &forge.server.url, "") + &tasks_at(&desk, rule);
     let home = Home::with(&token, &config("[[respond.rule]]\naction = \"task\"\n"));
     std::fs::write(home.path("tree/CODEOWNERS"), "*.ini @jane\n").unwrap();
     let (code, said) = home.stanch_task("open", &["--dry-run", "."]);
@@ -407,11 +409,7 @@ fn a_task_is_closed_when_a_person_has_ended_the_token() {
     let token = gitlab_token();
     let forge = Forge::with(&[&token]);
     let desk = crate::task::Desk::new();
-    let config = |rule: &str| {
-        host("gitlab", &forge.server.url, "")
-            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
-            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
-    };
+    let config = |rule: &str| host("gitlab", &forge.server.url, "") + &tasks_at(&desk, rule);
     let home = Home::with(&token, &config("[[respond.rule]]\naction = \"ignore\"\n"));
     let (code, said) = home.stanch_task("open", &["."]);
     assert!(code == 1 && said.contains("ignored by") && desk.issues().is_empty(), "{said}");
@@ -448,8 +446,7 @@ fn a_task_for_what_only_a_person_can_end_is_closed_once_it_is_ended_and_stays_cl
         let desk = crate::task::Desk::new();
         let config = host("jira", &site.url, "emails = [\"jane@corp.test\"]")
             + &host("bitbucket", &format!("{}/2nd", site.url), "")
-            + &host("github", &desk.server.url, "credential = { env = \"OURS\" }")
-            + &format!("{rule}[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url)
+            + &tasks_at(&desk, rule)
             + "automatic = true\n";
         let home = Home::with("", &config);
         let token = format!("ATATT3xFfGF0{}", noise(60));
@@ -479,8 +476,7 @@ fn a_task_for_what_only_a_person_can_end_is_closed_once_it_is_ended_and_stays_cl
 #[test]
 fn what_no_provider_is_known_for_is_settled_by_a_person() {
     let desk = crate::task::Desk::new();
-    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
-        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let config = tasks_at(&desk, "");
     let secret = format!("sk_live_{}", noise(24));
     for automatic in [false, true] {
         let home = Home::with(&secret, &format!("{config}automatic = {automatic}\n"));
@@ -504,8 +500,7 @@ fn what_no_provider_is_known_for_is_settled_by_a_person() {
 #[test]
 fn a_line_that_nobody_understands_is_said_by_sync_too() {
     let desk = crate::task::Desk::new();
-    let config = host("github", &desk.server.url, "credential = { env = \"OURS\" }")
-        + &format!("[respond.task]\nhost = \"{}\"\nproject = \"acme/site\"\n", desk.server.url);
+    let config = tasks_at(&desk, "");
     let home = Home::with("", &config);
     let config = home.path("stanch.toml");
     let output = home.run(&["task", "sync", "--config", config.to_str().unwrap(), "-"], "hello\n");

@@ -11,7 +11,7 @@ use stanch::respond::kind::Kind;
 
 use crate::act::{policy, respond};
 use crate::server::{Got, Reply, Server};
-use crate::support::{door, host, hurried, incident, noise, reply, together};
+use crate::support::{door, faults, host, hurried, incident, noise, reply, together};
 
 /// A service, a kind, and the request that ends a token of it.
 const FLOWS: [(&str, Kind, &str); 10] = [
@@ -133,17 +133,7 @@ fn run(flow: usize, trouble: Option<(usize, Reply, bool)>) -> Vec<String> {
 
 #[test]
 fn every_fault_of_every_request_that_needs_a_credential_ends_with_a_dead_token_and_no_second_act() {
-    let faults = [
-        Reply::Silence,
-        Reply::Reset,
-        Reply::Truncated,
-        Reply::Drip,
-        Reply::Html(200),
-        Reply::json(403, "{}"),
-        Reply::json(429, "{}").with("retry-after", "3600"),
-        Reply::json(500, "{}"),
-        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
-    ];
+    let faults = faults("http://127.0.0.1:9/elsewhere");
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for (flow, (_, _, act)) in FLOWS.iter().enumerate() {
         for (at, line) in run(flow, None).into_iter().enumerate() {

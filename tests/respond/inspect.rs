@@ -7,7 +7,7 @@ use stanch::respond::kind::Kind;
 use stanch::respond::provider;
 
 use crate::server::{Got, Reply, Server};
-use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
+use crate::support::{door, faults, github_token, gitlab_token, host, hurried, incident, noise, reply, to, together};
 
 fn ask(http: &Http, incident: &Incident) -> Inspection {
     provider::inspect(http, incident, None)
@@ -234,27 +234,11 @@ fn only(provider: &str, server: &Server) -> Http {
 #[test]
 fn unknown_is_not_dead_whatever_goes_wrong() {
     let canary = Server::canary();
-    let faults = [
-        Reply::Silence,
-        Reply::Reset,
-        Reply::Truncated,
-        Reply::Drip,
-        Reply::Html(200),
-        Reply::Html(401),
-        Reply::Html(403),
-        Reply::Html(404),
-        Reply::json(200, "[]"),
-        Reply::json(200, "{}"),
-        Reply::json(200, "null"),
-        Reply::json(200, "{\"login\":"),
-        Reply::json(403, r#"{"message":"403 Forbidden"}"#),
-        Reply::json(429, "{}"),
-        Reply::json(429, "{}").with("retry-after", "3600"),
-        Reply::json(500, "{}"),
-        Reply::json(503, "{}"),
-        Reply::json(407, "{}"),
-        Reply::Redirect(format!("{}/user", canary.url)),
-    ];
+    let mut faults = faults(&format!("{}/user", canary.url));
+    faults.extend([401, 403, 404].map(Reply::Html));
+    faults.extend(["[]", "{}", "null", "{\"login\":"].map(|body| Reply::json(200, body)));
+    faults.extend([429, 503, 407].map(|status| Reply::json(status, "{}")));
+    faults.push(Reply::json(403, r#"{"message":"403 Forbidden"}"#));
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for fault in faults {
         for (provider, kind) in everywhere() {

@@ -13,7 +13,7 @@ use crate::act::{ledger, policy, respond, text};
 use crate::cli::Home;
 use crate::house::House;
 use crate::server::{Reply, Server};
-use crate::support::{door, github_token, gitlab_token, host, hurried, incident, noise, together};
+use crate::support::{door, faults, github_token, gitlab_token, host, hurried, incident, noise, together};
 
 /// The kinds of rotation, each with the way in which it is done.
 pub fn cases() -> Vec<(Incident, &'static str)> {
@@ -373,17 +373,7 @@ fn every_fault_of_the_request_is_found_out_and_nothing_is_rotated_twice() {
 
 #[test]
 fn every_fault_of_every_request_of_a_rotation_loses_nothing_unsaid() {
-    let faults = [
-        Reply::Silence,
-        Reply::Reset,
-        Reply::Truncated,
-        Reply::Drip,
-        Reply::Html(200),
-        Reply::json(403, "{}"),
-        Reply::json(429, "{}").with("retry-after", "3600"),
-        Reply::json(500, "{}"),
-        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
-    ];
+    let faults = faults("http://127.0.0.1:9/elsewhere");
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for (case, how) in cases() {
         let scene = Scene::new(case.clone());

@@ -83,6 +83,21 @@ pub fn hurried(mut http: Http) -> Http {
     http
 }
 
+/// Whatever can go wrong with any request; a redirect leads to `elsewhere`.
+pub fn faults(elsewhere: &str) -> Vec<Reply> {
+    vec![
+        Reply::Silence,
+        Reply::Reset,
+        Reply::Truncated,
+        Reply::Drip,
+        Reply::Html(200),
+        Reply::json(403, "{}"),
+        Reply::json(429, "{}").with("retry-after", "3600"),
+        Reply::json(500, "{}"),
+        Reply::Redirect(elsewhere.to_owned()),
+    ]
+}
+
 /// Runs jobs, a few at a time: silence is waited for together, and two cores are not drowned.
 pub fn together(jobs: Vec<Box<dyn FnOnce() + Send>>) {
     let jobs = std::sync::Mutex::new(jobs);

@@ -17,7 +17,7 @@ use stanch::respond::task::{Board, Error, Opened, once};
 use crate::act::{PATIENCE, ledger, policy};
 use crate::forge::Forge;
 use crate::server::{Got, Reply, Server};
-use crate::support::{door, github_token, host, hurried, incident, together};
+use crate::support::{door, faults, github_token, host, hurried, incident, together};
 
 #[derive(Clone, Default)]
 pub struct Issue {
@@ -538,17 +538,7 @@ fn life(desk: &Desk, setup: &Setup, case: &Case) -> Option<()> {
 
 #[test]
 fn every_fault_of_every_request_of_a_task_leaves_one_task() {
-    let faults = [
-        Reply::Silence,
-        Reply::Reset,
-        Reply::Truncated,
-        Reply::Drip,
-        Reply::Html(200),
-        Reply::json(403, "{}"),
-        Reply::json(429, "{}").with("retry-after", "3600"),
-        Reply::json(500, "{}"),
-        Reply::Redirect("http://127.0.0.1:9/elsewhere".to_owned()),
-    ];
+    let faults = faults("http://127.0.0.1:9/elsewhere");
     let mut jobs: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
     for (provider, project) in TRACKERS {
         let desk = Desk::new();
