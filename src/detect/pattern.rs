@@ -154,7 +154,7 @@ impl Pattern {
         let rest = || Hir::concat(flatten(self.hir()).split_off(shape.anchor));
         let loose = || if cut { Loose::new(&rest()) } else { Loose::new(self.hir()) };
         let loose = self.loose.get_or_init(|| loose().map(Box::new));
-        let (from, anchored) = match shape.exact || shape.starts_with_anchor {
+        let (from, anchored) = match shape.exact {
             true => (at, Anchored::Yes),
             false => (at.saturating_sub(shape.before), Anchored::No),
         };

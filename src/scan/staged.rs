@@ -56,7 +56,7 @@ pub(super) fn run(
         coverage.add(outcome.coverage);
     };
     if changes.len() <= pool::FILES {
-        // One batch, which one thread would search: starting that takes longer than most of what is staged.
+        // To start threads takes longer than to search most of what is staged.
         let mut worker = worker();
         changes.iter().for_each(|change| take(worker.survive(change)));
         return Ok(coverage);
