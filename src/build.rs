@@ -22,9 +22,16 @@ fn main() {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=data");
     println!("cargo::rerun-if-changed=src/detect/evidence/model.rs");
-    for source in
-        ["src/build.rs", "src/rule.rs", "src/rulefile.rs", "src/rulefile", "src/secret.rs", "src/shape.rs", "src/shape"]
-    {
+    for source in [
+        "src/build.rs",
+        "src/rule.rs",
+        "src/rule",
+        "src/rulefile.rs",
+        "src/rulefile",
+        "src/secret.rs",
+        "src/shape.rs",
+        "src/shape",
+    ] {
         println!("cargo::rerun-if-changed={source}");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where"));

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::compose::Kinship;
 use super::filter::masked;
-use super::history::{Found, Request};
+use super::history::Request;
+use super::scanner::Found;
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan};
 use crate::coverage::Skip;

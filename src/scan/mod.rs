@@ -35,6 +35,7 @@ mod object;
 mod packed;
 mod pool;
 mod remote;
+mod scanner;
 mod snippet;
 pub mod staged;
 mod suspect;

@@ -1,0 +1,256 @@
+//! Searches the objects that a walk over a repository shows.
+
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::compose::Kinship;
+use super::object::{Searcher, too_much};
+use super::suspect::{Place, Suspect};
+use super::{Plan, Watch};
+use crate::chunk::Encoding;
+use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::marks::{AFTER, BEFORE};
+use crate::detect::{Detector, Scratch};
+use crate::finding::Finding;
+use crate::origin::{ObjectKind, Origin};
+use crate::source::encoding::sniff;
+use crate::source::git::{Lens, Object, Reach};
+use crate::source::unpack::{self, Packing, packing};
+
+/// Larger archives in a history are not unpacked, in bytes: they would have to be held whole.
+const LARGEST_ARCHIVE: u64 = 256 << 20;
+
+/// What was found in an object.
+pub(super) struct Found {
+    pub object: Object,
+    /// Where in it, if it is an archive.
+    pub member: Option<String>,
+    pub suspects: Vec<Suspect>,
+}
+
+impl Found {
+    /// Whether nothing in it will be reported, wherever it was: there are many of these, and to find out where they were
+    /// costs more than the search.
+    pub(super) fn is_below(&self, plan: &Plan, kinship: &Kinship) -> bool {
+        self.suspects.iter().all(|suspect| suspect.is_below(plan.confidence) && !kinship.concerns(&suspect.rule))
+    }
+
+    /// The findings without their places, for the count.
+    pub(super) fn placeless(self, plan: &Plan) -> impl Iterator<Item = Finding> {
+        let Object { id, kind, .. } = self.object;
+        let origin = Origin::Object { path: None, id, kind: Some(kind) };
+        let places = [Place { path: None, commit: None }];
+        self.suspects.into_iter().map(move |suspect| suspect.finding(plan, origin.clone(), &places, None))
+    }
+}
+
+/// Searches what the walker shows.
+pub(super) struct Scanner<'p> {
+    searcher: Searcher<'p>,
+    detector: &'p Detector,
+    scratch: Scratch,
+    pub found: Vec<Found>,
+    /// Objects in which the search failed.
+    pub failed: Vec<Object>,
+    /// Objects that hold something too large when decoded.
+    pub limited: Vec<Object>,
+    /// Archives of which something was not read: what, and why.
+    pub unread: Vec<(Object, String, Skip)>,
+    /// The prefilter failed on bytes that any object may share.
+    pub blind: bool,
+}
+
+impl<'p> Scanner<'p> {
+    pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
+        let searcher = Searcher::new(plan, detector, watch);
+        Scanner {
+            searcher,
+            detector,
+            scratch: detector.scratch(),
+            found: Vec::new(),
+            failed: Vec::new(),
+            limited: Vec::new(),
+            unread: Vec::new(),
+            blind: false,
+        }
+    }
+
+    fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        let searched = guarded(|| self.searcher.suspects(content, Some(object.size)));
+        if self.searcher.limited() {
+            self.limited.push(*object);
+        }
+        match searched {
+            None => self.failed.push(*object),
+            Some(suspects) => {
+                let suspects = suspects?;
+                if !suspects.is_empty() {
+                    self.found.push(Found { object: *object, member: None, suspects });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Searches what an object holds that is packed.
+    fn unpack(&mut self, object: &Object, packing: Packing, bytes: &[u8]) {
+        let searched = guarded(|| self.searcher.packed_suspects(packing, bytes));
+        if self.searcher.limited() {
+            self.limited.push(*object);
+        }
+        let Some((found, unread)) = searched else { return self.failed.push(*object) };
+        self.found.extend(found.into_iter().map(|(member, suspects)| Found {
+            object: *object,
+            member: (!member.is_empty()).then_some(member),
+            suspects,
+        }));
+        self.unread.extend(unread.into_iter().map(|(member, skip)| (*object, member, skip)));
+    }
+
+    fn packing(&self, head: &[u8]) -> Option<Packing> {
+        packing(&head[..head.len().min(unpack::HEAD)]).filter(|_| self.searcher.depth() > 0)
+    }
+
+    /// What became of the walk's account by failures of the search.
+    pub(super) fn account(&self, objects: &Path, coverage: &mut Coverage) {
+        let skip = |origin, detail: &str| Skip { origin, why: Why::Panicked, detail: detail.to_owned() };
+        for Object { id, kind, size } in self.failed.iter().copied() {
+            coverage.objects -= 1;
+            coverage.bytes -= size;
+            let origin = Origin::Object { path: None, id, kind: Some(kind) };
+            coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
+        }
+        for Object { id, kind, .. } in self.limited.iter().copied() {
+            coverage.skips.push(too_much(&Origin::Object { path: None, id, kind: Some(kind) }));
+        }
+        for (Object { id, kind, .. }, member, skip) in &self.unread {
+            let origin = Origin::Object { path: None, id: *id, kind: Some(*kind) };
+            let detail = match member.as_str() {
+                "" => skip.detail.clone(),
+                member => format!("{member}: {}", skip.detail),
+            };
+            coverage.skips.push(Skip { origin, why: skip.why, detail });
+        }
+        if self.blind {
+            let origin = Origin::File { path: objects.to_owned(), tracking: None };
+            coverage.skips.push(skip(origin, "the search failed; it is not known how many objects are not covered"));
+        }
+    }
+}
+
+/// A bug met in one object must not keep the others from being read.
+fn guarded<T>(search: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(search)).ok()
+}
+
+impl Lens for Scanner<'_> {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: BEFORE as u32, after: AFTER as u32 }
+    }
+
+    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
+        if guarded(|| self.detector.marks(&mut self.scratch, bytes, out)).is_none() {
+            self.blind = true;
+        }
+    }
+
+    fn head(&mut self, _: &Object, head: &[u8]) -> bool {
+        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.packing(head).is_some()
+    }
+
+    fn object(&mut self, object: &Object, mut bytes: &[u8], marks: &[u32]) {
+        if let Some(packing) = self.packing(bytes) {
+            return self.unpack(object, packing, bytes);
+        }
+        let at_once = !self.detector.needs_whole_objects() && bytes.len() <= self.searcher.at_once();
+        let by_marks = at_once && sniff(bytes).0 == Encoding::Bytes;
+        if by_marks && guarded(|| self.detector.may_hold(&mut self.scratch, bytes, marks)) == Some(false) {
+            return;
+        }
+        self.search(object, &mut bytes).expect("reading from memory does not fail");
+    }
+
+    fn stream(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        guarded(|| self.streamed(object, content)).unwrap_or_else(|| {
+            self.failed.push(*object);
+            Ok(())
+        })
+    }
+}
+
+impl Scanner<'_> {
+    fn streamed(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
+        let mut head = Vec::with_capacity(unpack::HEAD);
+        (&mut *content).take(unpack::HEAD as u64).read_to_end(&mut head)?;
+        match self.packing(&head) {
+            None => self.search(object, &mut head.as_slice().chain(content)),
+            Some(packing) if object.size <= LARGEST_ARCHIVE => {
+                content.read_to_end(&mut head)?;
+                self.unpack(object, packing, &head);
+                Ok(())
+            }
+            Some(_) => {
+                let origin = Origin::Stream { name: String::new() };
+                let detail = format!("an archive of {} bytes", object.size);
+                self.unread.push((*object, String::new(), Skip { origin, why: Why::TooLarge, detail }));
+                io::copy(content, &mut io::sink()).map(drop)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::rule::{Confidence, RuleSet};
+    use crate::source::files;
+
+    struct Trap;
+
+    impl Read for Trap {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("a bug of ours")
+        }
+    }
+
+    #[test]
+    fn a_panic_costs_one_object_and_is_named() {
+        let rules = Arc::new(RuleSet::default());
+        let detector = Detector::new(rules.clone(), 0).unwrap();
+        let plan = Plan {
+            staged: None,
+            remote: None,
+            baseline: None,
+            targets: Vec::new(),
+            history: None,
+            files: files::Options::default(),
+            log: None,
+            rules,
+            jobs: 1,
+            confidence: Confidence::Medium,
+            accept: Vec::new(),
+            fingerprint_key: None,
+            places: Default::default(),
+            now: 0,
+            decode: 3,
+            unpack: 8,
+            chunk: 1 << 20,
+        };
+        let watch = Watch::default();
+        let mut scanner = Scanner::new(&plan, &detector, &watch);
+        let id = crate::origin::ObjectId::from_bytes(&[7; 20]).unwrap();
+        let object = Object { id, kind: ObjectKind::Blob, size: 3 };
+        scanner.stream(&object, &mut Trap).unwrap();
+        scanner.stream(&object, &mut &b"abc"[..]).unwrap();
+        let mut coverage = Coverage { objects: 2, bytes: 6, ..Coverage::default() };
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert_eq!((coverage.objects, coverage.bytes, coverage.skips.len()), (1, 3, 1));
+        assert_eq!(coverage.skips[0].why, Why::Panicked);
+        scanner.blind = guarded(|| -> () { panic!("a bug of ours") }).is_none();
+        scanner.account(Path::new("objects"), &mut coverage);
+        assert!(coverage.skips.iter().any(|skip| matches!(skip.origin, Origin::File { .. })));
+    }
+}
