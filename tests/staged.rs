@@ -80,6 +80,42 @@ fn what_head_has_is_old_and_what_is_new_counts() {
     is(&repository, &[]);
 }
 
+#[test]
+fn a_change_far_from_what_it_completes_or_bares_counts() {
+    let repository = Repository::new();
+    let far = "some line of text\n".repeat(300);
+    let (head, tail) = (&token(1)[..20], &token(1)[20..]);
+    repository.commit("a", format!("{far}{head}{far}"));
+    repository.stage("a", format!("{far}{head}\n{far}"));
+    is(&repository, &[]);
+    repository.stage("a", format!("{far}{head}{tail}\n{far}"));
+    is(&repository, &["a"]);
+    // One byte too many makes it no token; what takes that byte away brings the token.
+    repository.commit("a", format!("{far}{}x\n{far}", token(2)));
+    repository.stage("a", format!("{far}{}\n{far}", token(2)));
+    is(&repository, &["a"]);
+    // The first line of a base64 text of many lines does not change; what it says does.
+    let encoded = |last: &str| {
+        let text = data_encoding::BASE64.encode(format!("{far}{last}\n").as_bytes());
+        text.as_bytes().chunks(76).map(|line| format!("{}\n", String::from_utf8_lossy(line))).collect::<String>()
+    };
+    repository.commit("a", encoded("nothing"));
+    repository.stage("a", encoded(&token(3)));
+    is(&repository, &["a"]);
+}
+
+#[test]
+fn a_new_line_beside_an_old_secret_brings_nothing_and_a_secret_beside_it_does() {
+    let repository = Repository::new();
+    repository.commit("a", format!("one\n{}\ntwo\n", token(1)));
+    repository.stage("a", format!("one\n{}\nand\ntwo\n", token(1)));
+    is(&repository, &[]);
+    repository.stage("a", format!("one\n{}\n{}\ntwo\n", token(1), token(2)));
+    is(&repository, &["a"]);
+    let said = repository.run(&["scan", "--staged"]);
+    assert!(!said.out.contains(&token(1)) && !said.out.contains(&token(2)), "{}", said.out);
+}
+
 /// What a weak secret is called is what its place is called; the place stays, the secret is new.
 #[test]
 fn a_new_weak_secret_in_the_place_of_an_old_one_is_new() {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,16 +17,18 @@ use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
 use super::told::Told;
 use super::{Outcome, Plan, Watch};
-use crate::chunk::{Chunk, MARGIN, Position};
+use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::decode::{Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
 use crate::rule::Rule;
+use crate::source::encoding::sniff;
 use crate::source::files::{self, Target};
 use crate::source::read::{self, Buffer, Ended, forward};
 use crate::source::remote::Unread;
+use crate::source::unpack::{self, Packing, packing};
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
@@ -81,9 +83,21 @@ impl<'p> Searcher<'p> {
         self.plan.unpack
     }
 
-    /// How much of an object is searched at once, in bytes.
-    pub(super) fn at_once(&self) -> usize {
-        self.plan.chunk
+    /// How an object that begins so is packed, if that is undone.
+    pub(super) fn packing(&self, bytes: &[u8]) -> Option<Packing> {
+        packing(&bytes[..bytes.len().min(unpack::HEAD)]).filter(|_| self.depth() > 0)
+    }
+
+    /// Whether an object that is not packed is searched at once, as it is, by anchors alone.
+    pub(super) fn is_plain(&self, bytes: &[u8]) -> bool {
+        !self.detector.needs_whole_objects() && bytes.len() <= self.plan.chunk && sniff(bytes).0 == Encoding::Bytes
+    }
+
+    /// Whether [`Searcher::content`] may find something in `now` that it does not find in `before`, which differs from it
+    /// only where `now` has `changed`.
+    pub(super) fn may_hold_more(&mut self, before: &[u8], now: &[u8], changed: &Range<usize>) -> bool {
+        let plain = [before, now].iter().all(|bytes| self.packing(bytes).is_none() && self.is_plain(bytes));
+        !plain || self.detector.may_hold_more(&mut self.scratch, before, now, changed)
     }
 
     pub(super) fn interrupted(&self) -> bool {

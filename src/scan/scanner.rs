@@ -16,7 +16,7 @@ use crate::finding::Finding;
 use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::git::{Lens, Object, Reach};
-use crate::source::unpack::{self, Packing, packing};
+use crate::source::unpack::{self, Packing};
 
 /// Larger archives in a history are not unpacked, in bytes: they would have to be held whole.
 const LARGEST_ARCHIVE: u64 = 256 << 20;
@@ -108,10 +108,6 @@ impl<'p> Scanner<'p> {
         self.unread.extend(unread.into_iter().map(|(member, skip)| (*object, member, skip)));
     }
 
-    fn packing(&self, head: &[u8]) -> Option<Packing> {
-        packing(&head[..head.len().min(unpack::HEAD)]).filter(|_| self.searcher.depth() > 0)
-    }
-
     /// What became of the walk's account by failures of the search.
     pub(super) fn account(&self, objects: &Path, coverage: &mut Coverage) {
         let skip = |origin, detail: &str| Skip { origin, why: Why::Panicked, detail: detail.to_owned() };
@@ -156,15 +152,14 @@ impl Lens for Scanner<'_> {
     }
 
     fn head(&mut self, _: &Object, head: &[u8]) -> bool {
-        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.packing(head).is_some()
+        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.searcher.packing(head).is_some()
     }
 
     fn object(&mut self, object: &Object, mut bytes: &[u8], marks: &[u32]) {
-        if let Some(packing) = self.packing(bytes) {
+        if let Some(packing) = self.searcher.packing(bytes) {
             return self.unpack(object, packing, bytes);
         }
-        let at_once = !self.detector.needs_whole_objects() && bytes.len() <= self.searcher.at_once();
-        let by_marks = at_once && sniff(bytes).0 == Encoding::Bytes;
+        let by_marks = self.searcher.is_plain(bytes);
         if by_marks && guarded(|| self.detector.may_hold(&mut self.scratch, bytes, marks)) == Some(false) {
             return;
         }
@@ -183,7 +178,7 @@ impl Scanner<'_> {
     fn streamed(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
         let mut head = Vec::with_capacity(unpack::HEAD);
         (&mut *content).take(unpack::HEAD as u64).read_to_end(&mut head)?;
-        match self.packing(&head) {
+        match self.searcher.packing(&head) {
             None => self.search(object, &mut head.as_slice().chain(content)),
             Some(packing) if object.size <= LARGEST_ARCHIVE => {
                 content.read_to_end(&mut head)?;

@@ -2,7 +2,9 @@
 //!
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
+//! A file is not searched to its end where nothing takes in a byte that changed: what is in it, `HEAD` has.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -15,6 +17,7 @@ use crate::origin::{ObjectId, Origin};
 use crate::secret::Secret;
 use crate::source::files;
 use crate::source::git::{Change, Environment, Layout, Reader, Staged, Stores, check_owner, staged, to_path};
+use crate::source::read::Ended;
 
 /// Whose index to scan.
 #[derive(Clone, Debug)]
@@ -109,6 +112,14 @@ impl Worker<'_> {
             return outcome;
         }
         match self.content(&origin, change.id) {
+            Ok(content) if self.is_harmless(change, &origin, &content) => {
+                self.searcher.account(
+                    &origin,
+                    Ok(Ended { bytes: content.len() as u64, stopped: false }),
+                    None,
+                    &mut outcome.coverage,
+                );
+            }
             Ok(content) => outcome = self.searcher.content(&origin, &content),
             Err(skip) => outcome.coverage.skips.push(skip),
         }
@@ -139,6 +150,12 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether nothing that a search finds takes in what is new against the file's version in `HEAD`.
+    fn is_harmless(&mut self, change: &Change, origin: &Origin, content: &[u8]) -> bool {
+        let before = change.before.and_then(|before| self.content(origin, before).ok());
+        before.is_some_and(|before| !self.searcher.may_hold_more(&before, content, &changed(&before, content)))
+    }
+
     /// The secrets in `HEAD`'s versions of a file.
     fn old(&mut self, change: &Change, origin: &Origin) -> Vec<Secret> {
         let versions: Vec<ObjectId> = change.before.map_or_else(|| self.removed.to_vec(), |before| vec![before]);
@@ -152,4 +169,12 @@ impl Worker<'_> {
         }
         old
     }
+}
+
+/// What of `now` is neither how `before` begins nor how it ends.
+fn changed(before: &[u8], now: &[u8]) -> Range<usize> {
+    let same = |(one, other): &(&u8, &u8)| one == other;
+    let start = before.iter().zip(now).take_while(same).count();
+    let ends = before[start..].iter().rev().zip(now[start..].iter().rev()).take_while(same).count();
+    start..now.len() - ends
 }
