@@ -1,8 +1,8 @@
 //! Remembers what was in packs, so that a second run reads only what is new.
 //!
 //! A pack never changes, and its last bytes are a checksum of all before. One file for each pack, rule set and version says how many objects
-//! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text. A file stands for a
-//! pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
+//! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text. (Where they were
+//! is remembered by [`super::annals`].) A file stands for a pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
 //! that were there, where what its objects name may be (`beside`).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -11,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -46,7 +47,6 @@ pub(super) struct Recalled {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Memory {
-    /// The name of the file, so that one that was renamed or copied is found out.
     key: String,
     /// Objects that were visited and had nothing suspicious, and their bytes.
     objects: u64,
@@ -61,6 +61,18 @@ struct Memory {
     missing: BTreeMap<String, String>,
 }
 
+/// What a file of a cache holds.
+pub(super) trait Kept: Serialize + DeserializeOwned {
+    /// The name of the file, so that one that was renamed or copied is found out.
+    fn key(&self) -> &str;
+}
+
+impl Kept for Memory {
+    fn key(&self) -> &str {
+        &self.key
+    }
+}
+
 impl Cache {
     pub(super) fn new(directory: PathBuf, rules: &RuleSet, depths: [u8; 2]) -> Self {
         Cache { directory, rules: digest(rules, depths), warnings: Vec::new() }
@@ -73,7 +85,7 @@ impl Cache {
         let mut memories: Vec<(usize, Memory)> = Vec::new();
         for (pack, checksum) in checksums.iter().enumerate() {
             let Some(checksum) = checksum else { continue };
-            let memory = self.read(checksum).and_then(|memory| memory.checked(stores, pack));
+            let memory = self.read(checksum).and_then(|memory: Memory| memory.checked(stores, pack));
             memories.extend(memory.filter(|it| it.beside.iter().all(|it| there.contains(it))).map(|it| (pack, it)));
         }
         let mut recalled = Recalled::default();
@@ -131,22 +143,28 @@ impl Cache {
                 beside: beside.clone(),
                 missing: walked.missing.iter().map(|(id, kind)| (id.to_string(), kind.as_str().to_owned())).collect(),
             };
-            if let Err(error) = self.write(&memory) {
-                let directory = self.directory.display();
-                return self
-                    .warnings
-                    .push(format!("cannot write to the cache {directory}: {error}; the next run reads all"));
+            if !self.put(&memory) {
+                return;
             }
         }
     }
 
-    fn key(&self, checksum: &str) -> String {
-        HEXLOWER.encode(&Sha256::new().chain_update(self.rules).chain_update(checksum).finalize())
+    /// Keeps something; whether that worked. If not, there is a warning.
+    pub(super) fn put(&mut self, kept: &impl Kept) -> bool {
+        let Err(error) = self.write(kept) else { return true };
+        let directory = self.directory.display();
+        self.warnings.push(format!("cannot write to the cache {directory}: {error}; the next run reads all"));
+        false
     }
 
-    /// What the file of a pack says; nothing, and a warning, if it is not ours.
-    fn read(&mut self, checksum: &str) -> Option<Memory> {
-        let key = self.key(checksum);
+    /// Under which name something is kept, by what it is about.
+    pub(super) fn key(&self, about: &str) -> String {
+        HEXLOWER.encode(&Sha256::new().chain_update(self.rules).chain_update(about).finalize())
+    }
+
+    /// What the file about something says; nothing, and a warning, if it is not ours.
+    pub(super) fn read<T: Kept>(&mut self, about: &str) -> Option<T> {
+        let key = self.key(about);
         let path = self.directory.join(&key);
         let mut refuse = |what: &str| {
             self.warnings.push(format!("the cache file {} is ignored: {what}", path.display()));
@@ -162,20 +180,20 @@ impl Cache {
         if HEXLOWER.encode(&Sha256::digest(json)).as_bytes() != sum {
             return refuse("it was changed or is cut off");
         }
-        match serde_json::from_slice::<Memory>(json) {
-            Ok(memory) if memory.key == key => Some(memory),
+        match serde_json::from_slice::<T>(json) {
+            Ok(kept) if kept.key() == key => Some(kept),
             _ => refuse("it was not made for this pack, these rules and this version"),
         }
     }
 
     /// Under another name first: whoever reads at the same time sees all of it or nothing.
-    fn write(&self, memory: &Memory) -> io::Result<()> {
+    fn write(&self, kept: &impl Kept) -> io::Result<()> {
         std::fs::create_dir_all(&self.directory)?;
-        let json = serde_json::to_vec(memory)?;
+        let json = serde_json::to_vec(kept)?;
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.directory)?;
         file.write_all(HEXLOWER.encode(&Sha256::digest(&json)).as_bytes())?;
         file.write_all(&json)?;
-        file.persist(self.directory.join(&memory.key)).map_err(|error| error.error)?;
+        file.persist(self.directory.join(kept.key())).map_err(|error| error.error)?;
         Ok(())
     }
 }

@@ -71,40 +71,18 @@ impl<'s> Chronicle<'s> {
         self.attribution.skips.iter().chain(&self.references.skips).cloned()
     }
 
-    /// Once `interrupt` is set, findings come without what is not known of them yet.
+    /// The history of each object. Once `interrupt` is set, objects have none.
     ///
     /// # Errors
     /// If the system has no threads left.
-    pub(super) fn tell(
-        &self,
-        plan: &Plan,
-        found: Vec<Found>,
-        interrupt: &AtomicBool,
-        tell: &mut dyn FnMut(Finding),
-    ) -> io::Result<()> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.jobs).build().map_err(io::Error::other)?;
-        let placed = found.into_par_iter().map(|found| {
+    pub(super) fn histories(&self, found: &[Found], jobs: usize, interrupt: &AtomicBool) -> io::Result<Histories> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build().map_err(io::Error::other)?;
+        let objects: BTreeMap<ObjectId, Object> = found.iter().map(|found| (found.object.id, found.object)).collect();
+        let history = |(id, object): (ObjectId, Object)| {
             let stopped = interrupt.load(Relaxed).then(|| Provenance { incomplete: true, ..Provenance::default() });
-            let provenance = stopped.unwrap_or_else(|| self.provenance(&found.object));
-            placed(found, provenance)
-        });
-        let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = pool.install(|| placed.collect());
-        all.sort_by(|one, other| one.0.cmp(&other.0));
-        let kinship = Kinship::of(&plan.rules);
-        for (origin, provenance, suspects) in all {
-            let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
-            let places = places(&provenance, &commits);
-            let applies = |suspect: &Suspect| {
-                let wanted = suspect.rule.path.as_ref();
-                let is_at =
-                    |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
-                wanted.is_none() || places.iter().any(is_at)
-            };
-            let finding = |suspect: Suspect| suspect.finding(plan, origin.clone(), &places, Some(provenance.clone()));
-            let findings = suspects.into_iter().filter(applies).map(finding).collect();
-            kinship.whole(findings).into_iter().for_each(&mut *tell);
-        }
-        Ok(())
+            (id, stopped.unwrap_or_else(|| self.provenance(&object)))
+        };
+        Ok(pool.install(|| objects.into_par_iter().map(history).collect()))
     }
 
     fn provenance(&self, object: &Object) -> Provenance {
@@ -167,6 +145,33 @@ impl<'s> Chronicle<'s> {
     }
 }
 
+/// Of each object with findings.
+pub(super) type Histories = BTreeMap<ObjectId, Provenance>;
+
+/// Gives out the findings, sorted by path, with the histories of their objects.
+pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: &mut dyn FnMut(Finding)) {
+    let history = |found: &Found| histories.get(&found.object.id).cloned().unwrap_or_default();
+    let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
+        .into_iter()
+        .map(|found| (history(&found), found))
+        .map(|(history, found)| placed(found, history))
+        .collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    let kinship = Kinship::of(&plan.rules);
+    for (origin, provenance, suspects) in all {
+        let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
+        let places = places(&provenance, &commits);
+        let applies = |suspect: &Suspect| {
+            let wanted = suspect.rule.path.as_ref();
+            let is_at = |place: &Place<'_>| place.path.is_some_and(|path| wanted.is_none_or(|it| it.is_match(path)));
+            wanted.is_none() || places.iter().any(is_at)
+        };
+        let finding = |suspect: Suspect| suspect.finding(plan, origin.clone(), &places, Some(provenance.clone()));
+        let findings = suspects.into_iter().filter(applies).map(finding).collect();
+        kinship.whole(findings).into_iter().for_each(&mut *tell);
+    }
+}
+
 fn placed(found: Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>, Vec<Suspect>) {
     if let Some(member) = &found.member {
         if provenance.paths.is_empty() {
@@ -208,7 +213,7 @@ fn to_path(bytes: &[u8]) -> PathBuf {
 }
 
 /// What a commit says of itself, with secrets masked.
-fn describe(
+pub(super) fn describe(
     reader: &mut Reader<'_>,
     id: ObjectId,
     authors: bool,

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::annals::{Annals, Now};
 use super::cache::{Cache, Recalled};
-use super::chronicle::Chronicle;
+use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
 use super::object::Searcher;
 use super::scanner::{Found, Scanner};
@@ -16,7 +17,8 @@ use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectKind, Origin};
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Chosen, Environment, Layout, Names, Object, Options, Scope, Stores, Walked, check_owner, choose, walk, walk_unknown,
+    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, walk,
+    walk_unknown,
 };
 
 /// What of a repository to scan.
@@ -185,7 +187,6 @@ fn scan_objects(
     };
     if let Some(cache) = &mut cache {
         keep(cache, &stores, &recalled, &walked);
-        warnings.append(&mut cache.warnings);
     }
     let mut lenses = walked.lenses;
     if !recalled.suspects.is_empty() {
@@ -203,11 +204,48 @@ fn scan_objects(
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if !found.is_empty() {
-        let chronicle = Chronicle::new(&stores, layout, &found, options, request, detector)?;
-        coverage.skips.extend(chronicle.skips());
-        chronicle.tell(plan, found, &watch.interrupt, tell)?;
+        let asked = Asked { layout, stores: &stores, request, options, detector };
+        let histories = histories(&asked, &found, cache.as_mut(), &mut coverage.skips)?;
+        chronicle::tell(plan, found, &histories, tell);
+    }
+    if let Some(cache) = &mut cache {
+        warnings.append(&mut cache.warnings);
     }
     Ok(coverage)
+}
+
+/// Whose history is asked for, and how.
+struct Asked<'a> {
+    layout: &'a Layout,
+    stores: &'a Stores,
+    request: &'a Request,
+    options: Options<'a>,
+    detector: &'a Detector,
+}
+
+/// Where all that was found was: remembered, or read off all trees and commits.
+fn histories(
+    asked: &Asked<'_>,
+    found: &[Found],
+    cache: Option<&mut Cache>,
+    skips: &mut Vec<Skip>,
+) -> Result<Histories, Error> {
+    let Asked { layout, stores, request, options, detector } = *asked;
+    let mut cache = cache.and_then(|cache| Some((Now::of(stores, layout)?, cache)));
+    if let Some((now, cache)) = &mut cache {
+        let (mut reader, mut scratch) = (Reader::new(stores, options.memory), detector.scratch());
+        let describe = |id| chronicle::describe(&mut reader, id, request.authors, detector, &mut scratch);
+        if let Some(histories) = Annals::recall(cache, now, found, describe) {
+            return Ok(histories);
+        }
+    }
+    let chronicle = Chronicle::new(stores, layout, found, options, request, detector)?;
+    skips.extend(chronicle.skips());
+    let histories = chronicle.histories(found, options.threads, options.interrupt)?;
+    if let Some((now, cache)) = cache {
+        Annals::keep(cache, now, &histories, detector);
+    }
+    Ok(histories)
 }
 
 /// Adds what is referred to and is not there: by the references, or by what was chosen.

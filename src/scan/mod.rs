@@ -23,6 +23,7 @@ use crate::source::remote::Remote;
 use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
+mod annals;
 mod cache;
 mod chronicle;
 mod collect;

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::layout::Layout;
 use super::read::Reader;
 use super::store::Stores;
@@ -137,6 +140,16 @@ impl Names {
     /// The commit that is checked out.
     pub fn checked_out(&self) -> Option<ObjectId> {
         self.resolve_name(self.head.as_deref()?)
+    }
+
+    /// A hash of all references and what they stand for, in hex.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for text in self.raw.iter().flat_map(|(name, value)| [name, value]).chain(&self.head) {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        HEXLOWER.encode(&hash.finalize())
     }
 
     /// What is wrong with references: they name an object that is nowhere, or nothing that could be one.

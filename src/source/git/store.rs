@@ -4,6 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::index::{Index, MultiIndex, ObjectFormat};
 use super::loose::{self, Loose};
 use super::map::Map;
@@ -90,6 +93,21 @@ impl Stores {
     /// What tells each pack apart from all others: its checksum. `None` for one that is not sound, or that has no index of its own.
     pub fn checksums(&self) -> Vec<Option<&[u8]>> {
         self.packs.iter().map(|pack| pack.index.pack_checksum.as_deref().filter(|_| pack.sound)).collect()
+    }
+
+    /// A hash of which objects there are, in hex; `None` if a pack cannot be told apart from others.
+    pub fn digest(&self) -> Option<String> {
+        let mut packs: Vec<&[u8]> = self.checksums().into_iter().collect::<Option<_>>()?;
+        packs.sort_unstable();
+        let mut shallow: Vec<&ObjectId> = self.shallow.iter().collect();
+        shallow.sort_unstable();
+        let mut hash = Sha256::new();
+        packs.iter().for_each(|checksum| hash.update(checksum));
+        for ids in [self.loose.iter().map(|loose| &loose.id).collect(), shallow] {
+            hash.update((ids.len() as u64).to_le_bytes());
+            ids.iter().for_each(|id| hash.update(id.to_string()));
+        }
+        Some(HEXLOWER.encode(&hash.finalize()))
     }
 
     /// How many objects a pack has.
