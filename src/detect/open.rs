@@ -4,6 +4,8 @@
 //! lies before the first open place is decided: no further byte changes what the rules find in it. A secret may begin
 //! some way behind the place where its pattern does; what lies between can be passed on, but is not decided.
 
+use std::sync::Arc;
+
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -13,7 +15,7 @@ use regex_syntax::hir::Hir;
 
 use super::beginning::Beginning;
 use super::pattern::Error;
-use crate::rule::RuleSet;
+use crate::rule::{Rule, RuleSet};
 use crate::shape::{MAX_MATCH, shape};
 
 /// Rules whose matches end at most this far from their start, in bytes, are followed together. The few others may
@@ -26,9 +28,17 @@ pub struct Openings {
     /// The many short rules in one automaton, to see quickly that nothing is open.
     together: Option<Follower>,
     /// The same rules, each by itself, to see where the secret of an open match can begin.
-    short: Vec<(Follower, Beginning)>,
+    short: Vec<Single>,
     /// The few long ones.
     long: Vec<(Follower, Beginning)>,
+}
+
+/// A rule that is followed by itself, ready on first need: most streams never ask most of them.
+#[derive(Debug)]
+struct Single {
+    rule: Arc<Rule>,
+    span: usize,
+    ready: Option<(Follower, Beginning)>,
 }
 
 /// How far a stream is decided and how far it can be passed on.
@@ -59,14 +69,13 @@ impl Openings {
             let hir = super::pattern::parse(rule)?;
             let shape = rule.shape.clone().or_else(|| shape(&hir, &rule.keywords).map(Into::into));
             let span = shape.map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
-            let secret = Beginning::of(&hir, rule.secret_group);
-            let alone = Follower::new(std::slice::from_ref(&hir), span, MatchKind::LeftmostFirst)?;
             if span <= SHORT {
-                short.push((alone, secret));
+                short.push(Single { rule: rule.clone(), span, ready: None });
                 reach = span.max(reach);
                 hirs.push(hir);
             } else {
-                long.push((alone.with_first_bytes(), secret));
+                let (follower, secret) = Follower::alone(&hir, rule, span)?;
+                long.push((follower.with_first_bytes(), secret));
             }
         }
         let together = match hirs.is_empty() {
@@ -82,8 +91,8 @@ impl Openings {
         let end = bytes.len();
         let first = self.together.as_mut().map_or(end, |all| all.first_open(bytes, from));
         let mut open = Open { decided: end, held: end };
-        let short = self.short.iter_mut().map(|rule| (rule, first)).filter(|_| first < end);
-        for ((rule, secret), from) in short.chain(self.long.iter_mut().map(|rule| (rule, from))) {
+        let short = self.short.iter_mut().filter(|_| first < end).map(|single| (single.ready(), first));
+        for ((rule, secret), from) in short.chain(self.long.iter_mut().map(|long| (long, from))) {
             let place = rule.first_open(bytes, from);
             if place < end {
                 open.decided = open.decided.min(place);
@@ -94,7 +103,23 @@ impl Openings {
     }
 }
 
+impl Single {
+    fn ready(&mut self) -> &mut (Follower, Beginning) {
+        self.ready.get_or_insert_with(|| {
+            let hir = super::pattern::parse(&self.rule);
+            let alone = hir.and_then(|hir| Follower::alone(&hir, &self.rule, self.span));
+            alone.expect("it was compiled together with the others")
+        })
+    }
+}
+
 impl Follower {
+    /// One rule's, and where its secret begins.
+    fn alone(hir: &Hir, rule: &Rule, span: usize) -> Result<(Self, Beginning), Error> {
+        let follower = Follower::new(std::slice::from_ref(hir), span, MatchKind::LeftmostFirst)?;
+        Ok((follower, Beginning::of(hir, rule.secret_group)))
+    }
+
     fn new(hirs: &[Hir], reach: usize, kind: MatchKind) -> Result<Self, Error> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new()
@@ -192,8 +217,6 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::detect::tests::rule;
 
