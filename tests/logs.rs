@@ -19,6 +19,7 @@ use stanch::summary::{NoteKind, Summary};
 fn plan(target: Target) -> Plan {
     Plan {
         baseline: None,
+        masks: None,
         history: None,
         staged: None,
         remote: None,

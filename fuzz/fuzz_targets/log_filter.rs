@@ -4,12 +4,26 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
+use stanch::builtin::with_examples;
 use stanch::detect::Detector;
 use stanch::rule::Confidence;
-use stanch::builtin::with_examples;
 use stanch::scan::filter::Filter;
 
-static DETECTOR: LazyLock<Detector> = LazyLock::new(|| Detector::new(Arc::new(with_examples()), 0).expect("our own rules"));
+/// One of each kind: to follow all 779 takes seconds to get ready, and is asked for twice for every input.
+const RULES: [&str; 6] = [
+    "github-pat",
+    "gitlab-pat-routable",
+    "generic-bare",
+    "generic-url-credentials",
+    "private-key-pem",
+    "npm-access-token",
+];
+
+static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+    let mut rules = with_examples();
+    rules.rules.retain(|rule| RULES.contains(&rule.id.as_str()));
+    Detector::new(Arc::new(rules), 0).expect("our own rules")
+});
 
 fn filtered<'p>(pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
     let mut out = Vec::new();

@@ -1,11 +1,17 @@
 //! What is said on standard error: `error: …`, `warning: …`, `note: …`.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::panic::PanicHookInfo;
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::builtin;
+use crate::detect::Detector;
+use crate::detect::prefilter::for_each_run;
 use crate::report::escape::terminal;
+use crate::scan::filter;
 
 /// The run could not be done.
 pub(super) fn error(error: &anyhow::Error) {
@@ -31,5 +37,17 @@ pub(super) fn panic(info: &PanicHookInfo<'_>) {
 fn say(word: &str, color: AnsiColor, text: &str) {
     let style = Style::new().bold().fg_color(Some(color.into()));
     // Standard error is the last resort; if it is closed there is nobody left to tell.
-    drop(writeln!(anstream::stderr(), "{style}{word}{style:#}: {}", terminal(text)));
+    drop(writeln!(anstream::stderr(), "{style}{word}{style:#}: {}", terminal(&masked(text))));
+}
+
+/// A text without the tokens in it: people give them where paths and names belong, and messages repeat what they gave.
+pub(super) fn masked(text: &str) -> Cow<'_, str> {
+    let mut runs = 0;
+    for_each_run(text.as_bytes(), |_, _| runs += 1);
+    if runs == 0 {
+        return text.into();
+    }
+    let detector = Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile");
+    let masked = filter::masked(&detector, &mut detector.scratch(), text.as_bytes());
+    if masked == text { text.into() } else { masked.into() }
 }

@@ -1,6 +1,8 @@
 //! Turns argv, environment and config file into a run. Known by nobody.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -119,6 +121,9 @@ fn now() -> i64 {
 /// Help and version are no errors; everything else that clap has to say is.
 fn usage(error: &clap::Error) -> Exit {
     // Nothing can be told to somebody who closed the channel.
-    drop(error.print());
+    match message::masked(&error.to_string()) {
+        Cow::Owned(text) if error.use_stderr() => drop(std::io::stderr().write_all(text.as_bytes())),
+        _ => drop(error.print()),
+    }
     if error.use_stderr() { Exit::CouldNotRun } else { Exit::Clean }
 }

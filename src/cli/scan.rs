@@ -18,6 +18,7 @@ use super::output::{Outputs, Wanted, color, discard_unfinished, has_terminal};
 use super::pack::Selection;
 use super::{baseline, ci, ci_logs, message, progress};
 use crate::baseline::Baseline;
+use crate::builtin;
 use crate::detect::decode::DEPTH;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
@@ -213,6 +214,7 @@ fn plan(args: &Search, config: Config, quiet: bool) -> Result<Plan> {
             max_size: args.max_size.or(defaults.max_size),
             unfinished: Vec::new(),
         },
+        masks: builtin::missing_from(&config.rules).map(Arc::new),
         rules: Arc::new(config.rules),
         jobs: args.jobs.map_or(defaults.jobs.map_or(cores, NonZeroUsize::get), usize::from),
         confidence: args.confidence.or(defaults.confidence).unwrap_or_default(),

@@ -82,8 +82,11 @@ fn groups(hir: &Hir, wanted: &impl Fn(u32) -> bool, first: &mut [bool; 256]) -> 
     }
 }
 
+/// A set of bytes.
+pub type Bytes = [bool; 256];
+
 /// The bytes that a match which is not empty can begin with, and whether a match can be empty.
-fn first_bytes(hir: &Hir) -> ([bool; 256], bool) {
+pub(super) fn first_bytes(hir: &Hir) -> (Bytes, bool) {
     let mut first = [false; 256];
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => return (first, true),

@@ -13,7 +13,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
-use super::beginning::Beginning;
+use super::beginning::{Beginning, Bytes, first_bytes};
 use super::pattern::Error;
 use crate::rule::{Rule, RuleSet};
 use crate::shape::{MAX_MATCH, shape};
@@ -33,11 +33,13 @@ pub struct Openings {
     long: Vec<(Follower, Beginning)>,
 }
 
-/// A rule that is followed by itself, ready on first need: most streams never ask most of them.
+/// A rule that is followed by itself, ready on first need: a stream asks few of them.
 #[derive(Debug)]
 struct Single {
     rule: Arc<Rule>,
     span: usize,
+    /// Bytes that a match can begin with.
+    first: Box<Bytes>,
     ready: Option<(Follower, Beginning)>,
 }
 
@@ -57,8 +59,8 @@ struct Follower {
     cache: Cache,
     /// A match ends at most this many bytes behind its start.
     reach: usize,
-    /// Bytes that a match can begin with, whatever stands before it.
-    first: Box<[bool; 256]>,
+    /// Bytes that a match can begin with.
+    first: Box<Bytes>,
 }
 
 impl Openings {
@@ -70,18 +72,17 @@ impl Openings {
             let shape = rule.shape.clone().or_else(|| shape(&hir, &rule.keywords).map(Into::into));
             let span = shape.map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
             if span <= SHORT {
-                short.push(Single { rule: rule.clone(), span, ready: None });
+                short.push(Single { rule: rule.clone(), span, first: begins_with(&hir), ready: None });
                 reach = span.max(reach);
                 hirs.push(hir);
             } else {
-                let (follower, secret) = Follower::alone(&hir, rule, span)?;
-                long.push((follower.with_first_bytes(), secret));
+                long.push(Follower::alone(&hir, rule, span)?);
             }
         }
         let together = match hirs.is_empty() {
             true => None,
             // Each rule must be followed to its own end, also when another one has a match before.
-            false => Some(Follower::new(&hirs, reach, MatchKind::All)?.with_first_bytes()),
+            false => Some(Follower::new(&hirs, reach, MatchKind::All)?),
         };
         Ok(Openings { together, short, long })
     }
@@ -91,7 +92,11 @@ impl Openings {
         let end = bytes.len();
         let first = self.together.as_mut().map_or(end, |all| all.first_open(bytes, from));
         let mut open = Open { decided: end, held: end };
-        let short = self.short.iter_mut().filter(|_| first < end).map(|single| (single.ready(), first));
+        let mut there: Vec<u8> = bytes[first..].to_vec();
+        there.sort_unstable();
+        there.dedup();
+        let may_begin = |single: &&mut Single| there.iter().any(|&byte| single.first[usize::from(byte)]);
+        let short = self.short.iter_mut().filter(may_begin).map(|single| (single.ready(), first));
         for ((rule, secret), from) in short.chain(self.long.iter_mut().map(|long| (long, from))) {
             let place = rule.first_open(bytes, from);
             if place < end {
@@ -133,18 +138,11 @@ impl Follower {
             .build_from_nfa(nfa)
             .map_err(|error| Error::new("(all)", error))?;
         let cache = automaton.create_cache();
-        Ok(Follower { automaton, cache, reach, first: Box::new([true; 256]) })
-    }
-
-    /// Finds out which bytes a match can begin with: worth it for what looks at much.
-    fn with_first_bytes(mut self) -> Self {
-        for byte in 0..=u8::MAX {
-            let begins = [&[byte][..], &[b' ', byte], &[b'a', byte], &[b'\n', byte], &[b'\r', byte]]
-                .iter()
-                .any(|bytes| self.is_open(bytes, bytes.len() - 1, false));
-            self.first[usize::from(byte)] = begins;
+        let mut first = Box::new([false; 256]);
+        for one in hirs.iter().map(begins_with) {
+            first.iter_mut().zip(one.iter()).for_each(|(all, one)| *all |= one);
         }
-        self
+        Ok(Follower { automaton, cache, reach, first })
     }
 
     /// The first open place at or after `from`, or the end.
@@ -155,7 +153,7 @@ impl Follower {
                 break;
             };
             at += skip;
-            if self.is_open(bytes, at, true) {
+            if self.is_open(bytes, at) {
                 return at;
             }
             at += 1;
@@ -164,8 +162,8 @@ impl Follower {
     }
 
     /// Whether a match that begins at `start` could depend on what comes behind `bytes`. An automaton that gives up
-    /// counts as open. `exact`: a match that is over is not open.
-    fn is_open(&mut self, bytes: &[u8], start: usize, exact: bool) -> bool {
+    /// counts as open. A match that is over is not open.
+    fn is_open(&mut self, bytes: &[u8], start: usize) -> bool {
         let input = Input::new(bytes).range(start..).anchored(Anchored::Yes);
         let Ok(mut state) = self.automaton.start_state_forward(&mut self.cache, &input) else { return true };
         for &byte in &bytes[start..] {
@@ -175,7 +173,7 @@ impl Follower {
                 Err(_) => return true,
             }
         }
-        !exact || self.depends_on_more(state)
+        self.depends_on_more(state)
     }
 
     /// Whether it matters what follows. The automaton tells a match one byte late, so a match that is over looks alive.
@@ -213,6 +211,12 @@ impl Follower {
         (0..=u8::MAX)
             .any(|byte| self.automaton.next_state(&mut self.cache, state, byte).map_or(true, |next| next.is_dead()))
     }
+}
+
+/// The bytes that a match can begin with; all if it can be empty.
+fn begins_with(hir: &Hir) -> Box<Bytes> {
+    let (first, can_be_empty) = first_bytes(hir);
+    Box::new(if can_be_empty { [true; 256] } else { first })
 }
 
 #[cfg(test)]

@@ -116,7 +116,7 @@ fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> Strin
 }
 
 /// A short text with everything masked that looks like a secret, of whatever confidence.
-pub(super) fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
+pub fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
     let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Passing);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {

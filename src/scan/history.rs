@@ -7,7 +7,7 @@ use super::annals::{Annals, Now};
 use super::cache::{Cache, Recalled};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
-use super::object::Searcher;
+use super::object::{Searcher, masker};
 use super::scanner::{Found, Scanner};
 use super::suspect::Place;
 use super::{Error, Plan, Watch, scan_files};
@@ -204,6 +204,8 @@ fn scan_objects(
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if !found.is_empty() {
+        let masker = masker(plan);
+        let detector = masker.as_ref().unwrap_or(detector);
         let asked = Asked { layout, stores: &stores, request, options, detector };
         let histories = histories(&asked, &found, cache.as_mut(), &mut coverage.skips)?;
         chronicle::tell(plan, found, &histories, tell);
@@ -220,6 +222,7 @@ struct Asked<'a> {
     stores: &'a Stores,
     request: &'a Request,
     options: Options<'a>,
+    /// Knows what must not be shown.
     detector: &'a Detector,
 }
 

@@ -58,6 +58,8 @@ pub struct Plan {
     pub staged: Option<staged::Request>,
     /// Scan the logs that somebody else has instead of the targets.
     pub remote: Option<Arc<dyn Remote>>,
+    /// What else must not be shown beside a finding, where the rules are not all that we know.
+    pub masks: Option<Arc<RuleSet>>,
     /// What to leave out.
     pub files: files::Options,
     /// The targets are logs, of this dialect: their normalised text is searched, too.

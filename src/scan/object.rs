@@ -51,6 +51,8 @@ pub(super) struct Searcher<'p> {
     /// Rules that speak of files by their path alone.
     by_path: Vec<Arc<Rule>>,
     kinship: Arc<Kinship>,
+    /// For what else must not be shown, ready on first need.
+    masker: Option<Arc<Detector>>,
     buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
@@ -71,6 +73,7 @@ impl<'p> Searcher<'p> {
             scratch: detector.scratch(),
             by_path,
             kinship: Kinship::of(&plan.rules).into(),
+            masker: None,
             buffer: Buffer::default(),
             log: None,
             collector: Collector::default(),
@@ -254,7 +257,10 @@ impl<'p> Searcher<'p> {
             return suspects;
         }
         // Every candidate is masked in snippets, also those that yield to a better one.
-        let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates));
+        let masker = self.masker();
+        let all = 0..chunk.bytes.len();
+        let others = masker.as_ref().map(|it| it.candidates(&mut it.scratch(), chunk.bytes, &all, Where::Unknown));
+        let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates).chain(others.iter().flatten()));
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)
@@ -275,6 +281,13 @@ impl<'p> Searcher<'p> {
             suspects.push(suspect);
         }
         suspects
+    }
+
+    fn masker(&mut self) -> Option<Arc<Detector>> {
+        if self.masker.is_none() {
+            self.masker = masker(self.plan).map(Arc::new);
+        }
+        self.masker.clone()
     }
 
     /// What is encoded in bytes that were searched just now.
@@ -302,6 +315,12 @@ impl<'p> Searcher<'p> {
         self.kinship.prune(&mut suspects);
         ended.map(|_| suspects)
     }
+}
+
+/// Finds what must not be shown, if the plan's own detector does not find all that we know.
+pub(super) fn masker(plan: &Plan) -> Option<Detector> {
+    let rules = plan.masks.clone()?;
+    Some(Detector::new(rules, plan.now).expect("the built-in rules compile"))
 }
 
 /// Where the chunk's byte `at` stands.

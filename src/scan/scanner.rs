@@ -219,6 +219,7 @@ mod tests {
             staged: None,
             remote: None,
             baseline: None,
+            masks: None,
             targets: Vec::new(),
             history: None,
             files: files::Options::default(),

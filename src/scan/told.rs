@@ -1,15 +1,19 @@
 //! Keeps what is found twice from being told twice.
 
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::chunk::Chunk;
 use crate::finding::Finding;
 use crate::secret::Fingerprint;
 
+/// Where things were found, from start to end: none of these places lies in another.
+type Places = BTreeMap<u64, u64>;
+
 /// What was found in the part of a stream that will be searched again, because its margin has not come yet.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    findings: Vec<(Range<u64>, String, Option<Fingerprint>)>,
+    /// By rule, and by fingerprint where several secrets may be compressed into one place.
+    findings: HashMap<(String, Option<Fingerprint>), Places>,
     /// Up to here the object was searched, in bytes of the chunks' text.
     searched: u64,
 }
@@ -19,7 +23,8 @@ impl Told {
     pub(super) fn fresh(&mut self, chunk: &Chunk<'_>) -> u64 {
         let from = chunk.start.offset + chunk.own.start as u64;
         let to = chunk.start.offset + chunk.own.end as u64;
-        self.findings.retain(|(span, ..)| span.end > from);
+        self.findings.values_mut().for_each(|places| places.retain(|_, end| *end > from));
+        self.findings.retain(|_, places| !places.is_empty());
         let fresh = to.saturating_sub(self.searched.max(from));
         self.searched = self.searched.max(to);
         fresh
@@ -27,17 +32,19 @@ impl Told {
 
     /// Whether a finding, or a longer one in its place, was not emitted yet.
     pub(super) fn is_new(&mut self, finding: &Finding) -> bool {
-        let span = finding.region.start.offset..finding.region.end.offset;
-        let is_in = |known: &Range<u64>| known.start <= span.start && span.end <= known.end;
-        // Several secrets may be compressed into one place.
+        let (start, end) = (finding.region.start.offset, finding.region.end.offset);
         let name = (!finding.decoded.is_empty()).then_some(finding.fingerprint);
-        let is_it = |(place, rule, other): &(Range<u64>, String, Option<Fingerprint>)| {
-            is_in(place) && *rule == finding.rule.id && *other == name
-        };
-        let known = self.findings.iter().any(is_it);
-        if !known {
-            self.findings.push((span, finding.rule.id.clone(), name));
+        let places = self.findings.entry((finding.rule.id.clone(), name)).or_default();
+        // As none lies in another, the last one to begin before it is also the last of these to end.
+        if places.range(..=start).next_back().is_some_and(|(_, known)| end <= *known) {
+            return false;
         }
-        !known
+        let within: Vec<u64> =
+            places.range(start..).take_while(|place| *place.1 <= end).map(|place| *place.0).collect();
+        for place in within {
+            places.remove(&place);
+        }
+        places.insert(start, end);
+        true
     }
 }

@@ -53,6 +53,11 @@ pub fn transcode(encoding: Encoding, raw: &[u8], last: bool, out: &mut Vec<u8>) 
     }
 }
 
+/// Whether a byte is plain text: ASCII that is no control character, and what separates words and lines.
+pub fn is_plain(byte: &u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')
+}
+
 fn push(out: &mut Vec<u8>, character: char) {
     out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }

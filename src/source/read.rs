@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
-use super::encoding::{encoded_len, sniff, transcode, utf16_units};
+use super::encoding::{encoded_len, is_plain, sniff, transcode, utf16_units};
 use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 
 /// How much of an object is searched at once, in bytes, margins not counted.
@@ -71,6 +71,12 @@ pub fn chunks(
             return Err(error);
         }
         if filled == Filled::Ended || stopped {
+            let stopped = stopped || cutter.plain.show(visit).is_break();
+            if cutter.plain.is_cut {
+                return Err(io::Error::other(
+                    "begins like UTF-16 or UTF-32, and goes on as other text for over 64 MiB",
+                ));
+            }
             return Ok(Ended { bytes: cutter.read, stopped });
         }
         cutter.shown = cutter.shown.max(own_end);
@@ -101,8 +107,76 @@ struct Cutter<'b> {
     /// `None` until the first bytes are seen.
     sniffed: bool,
     encoding: Encoding,
+    plain: Plain,
     read: u64,
     expected: Option<u64>,
+}
+
+/// What of a text that is taken for UTF-16 or UTF-32 is hardly either: long stretches of plain text, byte by byte, which
+/// another program wrote behind it, or a binary that only begins like it. They are searched as they stand when the rest was.
+struct Plain {
+    done: Vec<Stretch>,
+    /// The one that the next bytes may go on with.
+    open: Stretch,
+    /// Where the next bytes stand, and in which line.
+    next: Position,
+    /// Bytes of all that are done.
+    len: usize,
+    /// There is more than is kept.
+    is_cut: bool,
+}
+
+struct Stretch {
+    start: Position,
+    text: Vec<u8>,
+}
+
+impl Plain {
+    /// Fewer bytes in a row are no reason to doubt: CJK has as many.
+    const LEAST: usize = 16;
+    /// So much is kept, in bytes: more than there is in any text that is UTF-16 or UTF-32.
+    const MOST: usize = 64 << 20;
+
+    fn new() -> Self {
+        let open = Stretch { start: Position::START, text: Vec::new() };
+        Plain { done: Vec::new(), open, next: Position::START, len: 0, is_cut: false }
+    }
+
+    /// Takes in the next bytes of the object.
+    fn take(&mut self, raw: &[u8]) {
+        for part in raw.split_inclusive(|byte| !is_plain(byte)) {
+            let text = part.strip_suffix(&[part[part.len() - 1]]).filter(|_| !is_plain(&part[part.len() - 1]));
+            if self.open.text.is_empty() {
+                self.open.start = self.next;
+            }
+            if self.len + self.open.text.len() + part.len() > Self::MOST {
+                self.is_cut = true;
+                return;
+            }
+            self.open.text.extend_from_slice(text.unwrap_or(part));
+            self.next.offset += part.len() as u64;
+            self.next.line += memchr::memchr_iter(b'\n', part).count() as u64;
+            if text.is_some() {
+                self.close();
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if self.open.text.len() < Self::LEAST {
+            return self.open.text.clear();
+        }
+        let text = std::mem::take(&mut self.open.text);
+        self.len += text.len();
+        self.done.push(Stretch { start: self.open.start, text });
+    }
+
+    fn show(&mut self, visit: &mut dyn FnMut(&Chunk<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        self.close();
+        self.done.iter().try_for_each(|Stretch { start, text }| {
+            visit(&Chunk { bytes: text, start: *start, own: 0..text.len(), ends: true, encoding: Encoding::Bytes })
+        })
+    }
 }
 
 impl<'b> Cutter<'b> {
@@ -116,6 +190,7 @@ impl<'b> Cutter<'b> {
             start: Position::START,
             sniffed: false,
             encoding: Encoding::Bytes,
+            plain: Plain::new(),
             read: 0,
             expected,
         }
@@ -161,6 +236,7 @@ impl<'b> Cutter<'b> {
             if encoding != Encoding::Bytes {
                 self.encoding = encoding;
                 self.start.offset = mark as u64;
+                self.plain.take(&self.buffer.text[..self.filled]);
                 self.buffer.raw.extend_from_slice(&self.buffer.text[mark..self.filled]);
                 self.filled = 0;
                 return Ok(false);
@@ -177,6 +253,7 @@ impl<'b> Cutter<'b> {
         self.buffer.raw.truncate(waiting + got.as_ref().map_or(0, |&got| got));
         let got = got?;
         self.read += got as u64;
+        self.plain.take(&self.buffer.raw[waiting..]);
         self.buffer.text.truncate(self.filled);
         let used = transcode(self.encoding, &self.buffer.raw, got == 0, &mut self.buffer.text);
         self.buffer.raw.drain(..used);

@@ -90,7 +90,8 @@ pub fn describe(path: &Path) -> Option<Description> {
     let root = std::fs::canonicalize(repository.workdir()?).ok()?;
     let uri = repository.find_remote("origin").ok().and_then(|remote| remote.url().ok().map(str::to_owned));
     let head = repository.head().ok();
-    let revision = head.as_ref().and_then(|head| Some(head.peel_to_commit().ok()?.id().to_string()));
+    // Not looked up: in a loose object that is cut off, libgit2 1.9 looks for the rest for ever.
+    let revision = head.as_ref().and_then(|head| Some(head.target()?.to_string()));
     let branch =
         head.as_ref().filter(|head| head.is_branch()).and_then(|head| head.shorthand().ok().map(str::to_owned));
     Some(Description { root, uri, revision, branch })

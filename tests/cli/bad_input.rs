@@ -19,6 +19,49 @@ fn no_arguments_and_wrong_ones_are_usage() {
     tree.run(&["scan", "--help"]).exits(0).prints("Usage: stanch scan");
 }
 
+/// Whoever gives a token where a path or a name belongs does not see it again.
+#[test]
+fn a_token_among_the_arguments_is_in_no_message() {
+    let tree = Tree::with(&[("a", "x")]);
+    let token = pat(3);
+    let option = format!("--{token}");
+    let glob = format!("[{token}");
+    for args in [
+        &["scan", &token][..],
+        &["scan", &option],
+        &["scan", "--exclude", &glob],
+        &["scan", "-o", &format!("{token}/x")],
+    ] {
+        let ran = tree.run(args).exits(2);
+        assert!(ran.err.len() > 20);
+        hides(&ran.err, &token);
+    }
+    tree.write(".stanch.toml", format!("{token} = 1\n"));
+    let ran = tree.scan(&[]).exits(2);
+    hides(&ran.err, &token);
+}
+
+/// libgit2 looks for the rest of such an object for ever.
+#[test]
+fn a_head_that_is_cut_off_is_named_and_nobody_waits_for_it() {
+    let tree = Tree::with(&[("a", &pat(1))]);
+    tree.run_git(&["init", "-q"]);
+    tree.run_git(&["add", "a"]);
+    tree.run_git(&["commit", "-qm", "x"]);
+    let head = std::fs::read_to_string(tree.path(".git/refs/heads/master"))
+        .or_else(|_| std::fs::read_to_string(tree.path(".git/refs/heads/main")))
+        .unwrap();
+    let object = tree.path(&format!(".git/objects/{}/{}", &head[..2], head[2..].trim()));
+    std::fs::set_permissions(&object, PermissionsExt::from_mode(0o644)).unwrap();
+    for len in [60, 2] {
+        std::fs::File::options().write(true).open(&object).unwrap().set_len(len).unwrap();
+        tree.scan(&[]).exits(1);
+        tree.scan(&["--history"]).exits(1);
+        tree.scan(&["--staged"]);
+        tree.scan(&["--history", "--range", "HEAD"]).exits(2).says("is cut off");
+    }
+}
+
 #[test]
 fn a_missing_target_stops_the_run_before_it_starts() {
     let tree = Tree::with(&[("leak", &pat(1))]);

@@ -247,3 +247,32 @@ fn a_compiled_file_that_breaks_off_is_read_as_far_as_it_goes() {
     assert_eq!(skips(&report), []);
     assert!(findings(&report).len() > 100, "{}", findings(&report).len());
 }
+
+/// What begins like UTF-16 or UTF-32 may go on as something else.
+#[test]
+fn plain_text_in_what_looks_like_another_encoding_is_read_too() {
+    let token = pat(7);
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let numbers: Vec<u8> = (0..400u32).flat_map(u32::to_le_bytes).collect();
+    let line = format!("set T={token}\r\n");
+    let long = utf16(&"Get-Date\r\n".repeat(40_000));
+    let cases = [
+        [&b"\xff\xfe"[..], &utf16(&"Get-Date\r\n".repeat(20)), line.as_bytes()].concat(),
+        [&b"\xff\xfe"[..], &long, line.as_bytes(), &b"ls -l\n".repeat(100_000)].concat(),
+        [b"\xff\xfe", line.as_bytes()].concat(),
+        [b"\xfe\xff\0", line.as_bytes(), b"\0\x01"].concat(),
+        [&numbers[..], b"\n", line.as_bytes()].concat(),
+        [&numbers[..], b"\n", line.as_bytes(), &numbers].concat(),
+    ];
+    for (number, content) in cases.iter().enumerate() {
+        let tree = Tree::new();
+        tree.write("f", content);
+        let report = tree.json(&[]);
+        let finding = &findings(&report).first().unwrap_or_else(|| panic!("case {number}"));
+        let at = content.windows(40).position(|window| window == token.as_bytes()).unwrap();
+        assert_eq!((finding["byte_offset"].as_u64(), findings(&report).len()), (Some(at as u64), 1), "case {number}");
+        hides(&report.to_string(), &token);
+        let streamed = tree.with_stdin(&["scan", "-", "--format", "json"], content);
+        assert_eq!(findings(&streamed.json()).len(), 1, "case {number} as a stream");
+    }
+}

@@ -2,6 +2,19 @@
 
 use super::*;
 
+/// Who looks for one kind alone does not see the others of its line.
+#[test]
+fn what_is_not_looked_for_is_masked_all_the_same() {
+    let other = token("gitlab-pat", 5);
+    let tree = Tree::with(&[("a", &format!("{} {other} password = \"qX7!vRz9mK\"\n", pat(1)))]);
+    for selection in [&["--rule", "github-pat"][..], &["--provider", "github"], &["--pack", "strict"]] {
+        for format in ["text", "json", "sarif"] {
+            let ran = tree.scan(&[selection, &["--format", format]].concat()).exits(1);
+            [&pat(1), &other, "qX7!vRz9mK"].iter().for_each(|secret| hides(&ran.out, secret));
+        }
+    }
+}
+
 /// Every leak of every rule, each in a file of its own, as often as tokens stand in it.
 #[test]
 fn every_leak_of_every_rule_is_found_in_a_tree() {

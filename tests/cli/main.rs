@@ -240,6 +240,7 @@ fn hides(text: &str, secret: &str) {
 fn scan_cut(path: &Path, rules: Arc<RuleSet>, chunk: usize, each: &mut dyn FnMut(Finding)) {
     let plan = Plan {
         baseline: None,
+        masks: None,
         targets: vec![Target::Path(path.to_owned())],
         history: None,
         staged: None,

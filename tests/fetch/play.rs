@@ -88,6 +88,7 @@ pub fn logs(target: &str, server: &Server, options: Options) -> Logs {
 pub fn scanned(logs: Logs) -> (Vec<Finding>, Summary) {
     let plan = Plan {
         baseline: None,
+        masks: None,
         history: None,
         staged: None,
         remote: Some(Arc::new(logs)),

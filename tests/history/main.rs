@@ -642,6 +642,10 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
     unread(&r.top(), "corrupt-object");
     fs::write(&path, b"").expect("ours");
     unread(&r.top(), "corrupt-object");
+    // A sound object, but another one's.
+    let other = fs::read(loose(&r, &r.git(&["rev-parse", "HEAD~5:f"]))).expect("ours");
+    fs::write(&path, other).expect("ours");
+    unread(&r.top(), "corrupt-object");
 
     let r = clean();
     r.git(&["repack", "-adq"]);

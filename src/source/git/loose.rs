@@ -23,6 +23,18 @@ pub(super) struct Loose {
     pub twins: Vec<PathBuf>,
 }
 
+impl Loose {
+    /// Whether it is cut off, or no object at all, and not known to be a blob. In such a one libgit2 1.9 looks for the rest
+    /// for ever (`read_loose` in odb_loose.c).
+    pub(super) fn is_cut(&self) -> bool {
+        match Opened::open(&self.path) {
+            Ok(opened) if opened.kind == ObjectKind::Blob => false,
+            Ok(opened) => !opened.content().is_ok_and(|mut content| io::copy(&mut content, &mut io::sink()).is_ok()),
+            Err(fault) => matches!(fault, Fault::Corrupt(_)),
+        }
+    }
+}
+
 /// Lists the loose objects of an object directory. Files of other names are not git's objects; those that an
 /// interrupted git command left are named.
 pub(super) fn list(dir: &Path, format: ObjectFormat, out: &mut Vec<Loose>, skips: &mut Vec<Skip>) {

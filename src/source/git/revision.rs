@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
+use rayon::prelude::*;
 
 use super::layout::Layout;
+use super::loose::Loose;
+use super::store::Stores;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
 
@@ -55,6 +58,7 @@ fn open(layout: &Layout) -> Result<Repository, git2::Error> {
 /// Looks up revisions.
 pub(super) struct Revisions<'l> {
     layout: &'l Layout,
+    stores: &'l Stores,
     repository: Option<Repository>,
     is_shallow: bool,
     /// Bases that a shallow clone lacks.
@@ -62,15 +66,18 @@ pub(super) struct Revisions<'l> {
 }
 
 impl<'l> Revisions<'l> {
-    pub(super) fn new(layout: &'l Layout, is_shallow: bool) -> Self {
-        Revisions { layout, repository: None, is_shallow, skips: Vec::new() }
+    pub(super) fn new(layout: &'l Layout, stores: &'l Stores, is_shallow: bool) -> Self {
+        Revisions { layout, stores, repository: None, is_shallow, skips: Vec::new() }
     }
 
     fn repository(&mut self) -> Result<&Repository, ScopeError> {
         if self.repository.is_none() {
-            let unsupported =
-                |error: git2::Error| ScopeError::Unsupported(self.layout.git_dir.clone(), error.message().to_owned());
-            self.repository = Some(open(self.layout).map_err(unsupported)?);
+            let unsupported = |why: String| ScopeError::Unsupported(self.layout.git_dir.clone(), why);
+            if let Some(cut) = self.stores.loose.par_iter().find_any(|loose| loose.is_cut()) {
+                return Err(unsupported(format!("the object {} is cut off, as `git fsck` says, too", cut.id)));
+            }
+            let opened = open(self.layout).map_err(|error| unsupported(error.message().to_owned()));
+            self.repository = Some(opened?);
         }
         self.repository.as_ref().ok_or_else(|| ScopeError::Unknown(String::new()))
     }
@@ -122,6 +129,9 @@ impl<'l> Revisions<'l> {
 
 /// The one commit whose name begins with these hex digits. What references are called does not matter.
 pub fn abbreviated(layout: &Layout, digits: &str) -> Option<ObjectId> {
+    if layout.open().loose.par_iter().any(Loose::is_cut) {
+        return None;
+    }
     let repository = open(layout).ok()?;
     let commit = repository.find_commit_by_prefix(digits).ok()?;
     ObjectId::from_bytes(commit.id().as_bytes())

@@ -59,7 +59,7 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     let mut reader = Reader::new(stores, memory);
     let shallow: HashSet<ObjectId> = layout.shallow.iter().copied().collect();
     let mut starts = Starts::new(layout, &mut reader);
-    let mut resolver = Revisions::new(layout, !shallow.is_empty());
+    let mut resolver = Revisions::new(layout, stores, !shallow.is_empty());
     for revision in &scope.revisions {
         starts.add(revision, &mut resolver)?;
     }

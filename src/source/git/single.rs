@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::mem::take;
 
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
 use super::descend::{STREAM, Walker};
 use super::fault::Fault;
 use super::inflate::Stream;
@@ -66,7 +69,7 @@ impl<L: Lens> Walker<'_, L> {
             return self.stream(&object, &mut content);
         }
         let mut bytes = take(&mut self.delta);
-        let read = content.fill(bytes.resize(object.size as usize));
+        let read = content.fill(bytes.resize(object.size as usize)).and_then(|()| named_so(&object, &bytes));
         if read.is_ok() {
             self.whole(&object, &bytes);
         }
@@ -113,4 +116,14 @@ impl<L: Lens> Walker<'_, L> {
             None => Err(Fault::TooLarge(size)),
         }
     }
+}
+
+/// Whether an object is what its name says: the hash of it. What is in a pack has a checksum there.
+fn named_so(object: &Object, bytes: &[u8]) -> Result<(), Fault> {
+    let header = format!("{} {}\0", object.kind.as_str(), object.size);
+    let name = match object.id.as_bytes().len() {
+        20 => ObjectId::from_bytes(&Sha1::new().chain_update(&header).chain_update(bytes).finalize()),
+        _ => ObjectId::from_bytes(&Sha256::new().chain_update(&header).chain_update(bytes).finalize()),
+    };
+    if name == Some(object.id) { Ok(()) } else { Err(Fault::Corrupt("is not what its name says")) }
 }

@@ -180,16 +180,18 @@ impl Normaliser {
         while !line.plain && start < line.content.end && log[start] == ESC {
             start += ansi::sequence(&log[start..line.content.end]).0;
         }
+        // Without what is a way to write a newline.
+        let text = |range: &Range<usize>| log[range.clone()].strip_suffix(b"\r").unwrap_or(&log[range.clone()]);
         let shown = match &previous.shown {
             Some(shown) if !previous.plain => &self.out.text()[shown.clone()],
-            _ => &log[previous.content.clone()],
+            _ => text(&previous.content),
         };
         if !wrap::may_join(shown, &log[start..line.content.end]) {
             return false;
         }
         // A terminal that cuts lines with their prefix makes lines without.
         let bare = line.prefix.len == 0;
-        let width = |line: &Line| wrap::width(&log[if bare { line.whole.clone() } else { line.content.clone() }]);
+        let width = |line: &Line| wrap::width(text(if bare { &line.whole } else { &line.content }));
         wrap::was_cut(width(previous), if before.whole.is_empty() { 0 } else { width(before) }, width(line))
     }
 
@@ -380,6 +382,8 @@ mod tests {
         assert_eq!(normalised.text(), format!("{}=abcdefghijklmnopqrstuvw\nx\n", "v".repeat(71)).as_bytes());
         assert!(normalised.source(&(72..95)).unwrap().guessed);
         assert!(!normalised.source(&(72..80)).unwrap().guessed);
+        let returned = normal(&log.replace('\n', "\r\n"));
+        assert!(returned.contains("=abcdefghijklmnopqrstuvw"), "{returned}");
         let stamp = "2026-06-21T05:34:54.5256259Z ";
         let log = format!("{stamp}{}=abcdefgh\n{stamp}ijklmnopqrstuvw\n", "v".repeat(71));
         assert_eq!(back(&log, "abcdefghijk"), format!("abcdefgh\n{stamp}ijk"));
