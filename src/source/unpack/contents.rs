@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 
 use super::archive::{self, Member};
 use super::sqlite::{Database, Pages, View};
-use super::{Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, pyc, stream};
+use super::{
+    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, pyc, sevenz, stream,
+};
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
@@ -35,6 +37,10 @@ pub fn contents(
             // Members may share their bytes: none counts twice.
             meter.read.set(size);
             unpacker.zip(file, "", depth)
+        }
+        Packing::SevenZip => {
+            meter.read.set(size);
+            unpacker.sevenz(file, "", depth)
         }
         Packing::Sqlite => unpacker.sqlite(file, ""),
         _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
@@ -104,6 +110,7 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
+            Packing::SevenZip => self.sevenz(&mut Cursor::new(kept(input)?), name, depth + 1),
             Packing::Pdf => self.pdf(&kept(input)?, name),
             Packing::Pyc => {
                 self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
@@ -150,6 +157,28 @@ impl Unpacker<'_, '_> {
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
         archive::zip(file, &mut |member, content| self.member(name, member, content, depth))
+    }
+
+    fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
+        sevenz::members(file, &mut |member, content| match content {
+            Err(error) => self.member(name, member, Err(error), depth),
+            Ok(content) => {
+                self.member(name, member, Ok(&mut *content), depth)?;
+                self.rest(name, member, content)
+            }
+        })
+    }
+
+    /// Reads what of a member nobody wanted, because another one stands behind it.
+    fn rest(&mut self, archive: &str, member: &Member, content: &mut dyn Read) -> ControlFlow<()> {
+        // What is endless was told.
+        if !self.meter.is_spent()
+            && let Err(error) = io::copy(&mut self.guarded(Box::new(content)), &mut io::sink())
+        {
+            return self.member(archive, member, Err(error), 0);
+        }
+        ControlFlow::Continue(())
     }
 
     /// A document as it is, and each of its compressed streams.
