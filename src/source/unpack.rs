@@ -14,6 +14,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 mod archive;
 mod contents;
 mod image;
+mod keys;
 mod pdf;
 mod pyc;
 mod sevenz;
@@ -74,6 +75,8 @@ pub enum Packing {
     Sqlite,
     /// Compiled Python: constants between the bytes that say what they are.
     Pyc,
+    /// Private keys in binary.
+    Keys,
     /// A format whose members are not read.
     Foreign(&'static str),
 }
@@ -113,6 +116,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
         Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
+        None if keys::is_keys(head) => Some(Packing::Keys),
         None => archive::is_tar(head).then_some(Packing::Tar),
         found => found,
     }

@@ -3,10 +3,12 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
+use zeroize::Zeroizing;
+
 use super::archive::{self, Member};
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, pyc, sevenz, stream,
+    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, sevenz, stream,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
@@ -112,6 +114,7 @@ impl Unpacker<'_, '_> {
             Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
             Packing::SevenZip => self.sevenz(&mut Cursor::new(kept(input)?), name, depth + 1),
             Packing::Pdf => self.pdf(&kept(input)?, name),
+            Packing::Keys => self.keys(input, name),
             Packing::Pyc => {
                 self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
                 Ok(())
@@ -179,6 +182,21 @@ impl Unpacker<'_, '_> {
             return self.member(archive, member, Err(error), 0);
         }
         ControlFlow::Continue(())
+    }
+
+    /// A file as it is, and the text of each key in it.
+    fn keys(&mut self, input: &mut dyn Read, name: &str) -> io::Result<()> {
+        let mut file = Zeroizing::new(Vec::new());
+        (&mut *input).take(keys::LONGEST as u64 + 1).read_to_end(&mut file)?;
+        self.show(name, Ok(&mut file.as_slice().chain(input)));
+        if file.len() <= keys::LONGEST {
+            for keys::Block { name: key, text } in keys::blocks(&file) {
+                let key = if key.is_empty() { "pem" } else { &key };
+                let name = if name.is_empty() { key.to_owned() } else { format!("{name}!/{key}") };
+                self.show(&name, Ok(&mut text.as_slice()));
+            }
+        }
+        Ok(())
     }
 
     /// A document as it is, and each of its compressed streams.
