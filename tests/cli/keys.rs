@@ -88,3 +88,25 @@ fn a_key_in_json_or_xml_is_told_once_and_never_shown() {
         }
     }
 }
+
+#[test]
+fn a_line_of_an_htpasswd_or_shadow_file_is_told_and_an_example_of_one_is_not() {
+    let hash = |number: u64| token("password-file-hash", number);
+    let tree = Tree::new();
+    let lines = format!("admin:{}\nbob:{}\r\n", hash(1), hash(2));
+    for path in
+        ["site/.htpasswd", "conf/users", "tests/fixtures/.htpasswd", "docs/guide.md", "vendor/x/htpasswd.sample"]
+    {
+        tree.write(path, &lines);
+    }
+    tree.write("etc/shadow", format!("daemon:*:18375:0:99999:7:::\nroot:{}:19000:0:99999:7:::\n", hash(3)));
+    tree.write("dump.sql", format!("INSERT INTO users VALUES (1, 'bob', '{}');\n", hash(4)));
+    tree.write("secret.yaml", format!("data:\n  auth: {}\n", data_encoding::BASE64.encode(lines.as_bytes())));
+    let told = by_path(&tree.json(&[]));
+    let wanted = [("site/.htpasswd", 2), ("conf/users", 2), ("etc/shadow", 1), ("secret.yaml", 2)];
+    assert_eq!(told, wanted.map(|(path, count)| (path.to_owned(), count)).into());
+    let low = by_path(&tree.json(&["--confidence", "low"]));
+    for path in ["tests/fixtures/.htpasswd", "docs/guide.md", "vendor/x/htpasswd.sample", "dump.sql"] {
+        assert!(low.contains_key(path), "{path}: {low:?}");
+    }
+}
