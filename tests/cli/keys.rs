@@ -91,7 +91,7 @@ fn a_key_in_json_or_xml_is_told_once_and_never_shown() {
 
 #[test]
 fn a_line_of_an_htpasswd_or_shadow_file_is_told_and_an_example_of_one_is_not() {
-    let hash = |number: u64| token("password-file-hash", number);
+    let hash = |number: u64| token("password-hash-bcrypt", number);
     let tree = Tree::new();
     let lines = format!("admin:{}\nbob:{}\r\n", hash(1), hash(2));
     for path in

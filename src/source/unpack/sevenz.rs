@@ -107,20 +107,3 @@ impl Read for Reader<'_, '_> {
         read
     }
 }
-
-/// What tests and fuzz targets read of an archive: names, the first 64 KiB of contents and whether they ended well, and
-/// whether the archive did.
-#[cfg(any(test, fuzzing))]
-pub fn read(archive: &[u8]) -> (Vec<(String, Vec<u8>, bool)>, bool) {
-    let mut seen = Vec::new();
-    let ended = members(&mut io::Cursor::new(archive), &mut |member, content| {
-        let mut bytes = Vec::new();
-        let whole = content.is_ok_and(|content| {
-            let rest = content.take(1 << 16).read_to_end(&mut bytes);
-            rest.is_ok() && (bytes.len() < 1 << 16 || io::copy(&mut content.take(1 << 20), &mut io::sink()).is_ok())
-        });
-        seen.push((member.name.clone(), bytes, whole));
-        ControlFlow::Continue(())
-    });
-    (seen, ended.is_ok())
-}

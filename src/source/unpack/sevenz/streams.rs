@@ -8,7 +8,7 @@ use super::super::archive::corrupt;
 
 /// Most blocks and most files with content that are kept account of. An account of a block takes some 300 bytes, one of a file 16.
 const BLOCKS: usize = 1 << 18;
-const PARTS: usize = 1 << 22;
+const PARTS: usize = 1 << 20;
 
 /// Most coders in a block, most inputs of them together, most bytes of their settings. 7-Zip reads up to 64 coders; it writes four.
 const CODERS: usize = 32;
