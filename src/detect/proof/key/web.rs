@@ -181,7 +181,7 @@ fn random_rsa(byte: &mut dyn FnMut() -> u8) -> [Vec<u8>; 4] {
 }
 
 pub(super) fn make_jwk(byte: &mut dyn FnMut() -> u8) -> Vec<u8> {
-    if byte() % 2 == 0 {
+    if byte() < 0x80 {
         let mut some = || BASE64URL_NOPAD.encode(&(0..32).map(|_| byte()).collect::<Vec<_>>());
         return format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}","d":"{}"}}"#, some(), some(), some())
             .into_bytes();
