@@ -84,7 +84,7 @@ pub enum ProofKind {
     DataCenter,
     /// A JSON Web Token that decodes somewhere in the token; `exp`, `iss` and others are read.
     Jwt,
-    /// A private key that parses: PEM, OpenPGP, OpenSSH, PuTTY, PKCS#12, age; type, encryption and public half are read.
+    /// A private key that parses: PEM, OpenPGP, OpenSSH, PuTTY, PKCS#12, age, JWK, XML; type, encryption and public half are read.
     PrivateKey,
     /// CRC32 of the 37 characters before the last 6, base62: Polar's tokens.
     PolarCrc32,
@@ -104,6 +104,8 @@ pub enum ProofKind {
     Credentials,
     /// A macaroon, version 2: PyPI's tokens; whom they are for is read.
     PypiMacaroon,
+    /// Macaroons in MessagePack: Fly.io's tokens; organization and end are read.
+    FlyMacaroon,
     /// A signed token in Protocol Buffers: Vault's `hvs.CAESI…`.
     VaultProtobuf,
     /// The account that an AWS key id belongs to: a fact, no proof.
@@ -129,6 +131,7 @@ impl ProofKind {
         ProofKind::Base64,
         ProofKind::Credentials,
         ProofKind::PypiMacaroon,
+        ProofKind::FlyMacaroon,
         ProofKind::VaultProtobuf,
         ProofKind::AwsAccount,
     ];
@@ -162,6 +165,7 @@ impl ProofKind {
             ProofKind::Base64 => "base64",
             ProofKind::Credentials => "credentials",
             ProofKind::PypiMacaroon => "pypi-macaroon",
+            ProofKind::FlyMacaroon => "fly-macaroon",
             ProofKind::VaultProtobuf => "vault-protobuf",
             ProofKind::AwsAccount => "aws-account",
         }

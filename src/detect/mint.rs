@@ -11,7 +11,7 @@ use regex_syntax::hir::Hir;
 
 use crate::detect::escape::unescape;
 use crate::detect::evidence::is_credible;
-use crate::detect::proof::{atlassian, azure, checksum, form, github, gitlab, jwt, key, macaroon, prove, vault};
+use crate::detect::proof::{atlassian, azure, checksum, fly, form, github, gitlab, jwt, key, macaroon, prove, vault};
 use crate::finding::Proof;
 use crate::rule::{ProofKind, RegexTarget, Rule, compile};
 use crate::secret::entropy;
@@ -168,6 +168,10 @@ fn seal(rule: &Rule, kind: ProofKind, drawn: &[u8], random: &mut Random) -> Opti
         ProofKind::PypiMacaroon => {
             let test = token.starts_with(b"pypi-AgEN");
             return Some(macaroon::make(if test { "test.pypi.org" } else { "pypi.org" }, random.bytes()));
+        }
+        ProofKind::FlyMacaroon => {
+            let prefix = token.iter().position(|&byte| byte == b'_')? + 1;
+            return Some(fly::make(&token[..prefix], random.bytes()));
         }
         ProofKind::VaultProtobuf => return Some(vault::make(random.bytes(), random.bytes())),
         ProofKind::AwsAccount => {}

@@ -10,6 +10,8 @@ pub(super) mod checksum;
 
 pub(super) mod credentials;
 
+pub(super) mod fly;
+
 pub(super) mod form;
 
 pub(super) mod github;
@@ -77,6 +79,7 @@ pub fn prove(kind: ProofKind, token: &[u8], now: i64) -> Proven {
         ProofKind::Base64 => form::base64(token, now),
         ProofKind::Credentials => credentials::pair(token),
         ProofKind::PypiMacaroon => macaroon::pypi(token),
+        ProofKind::FlyMacaroon => fly::macaroons(token, now),
         ProofKind::VaultProtobuf => vault::protobuf(token),
         ProofKind::AwsAccount => aws::account(token),
     }
@@ -148,7 +151,7 @@ mod tests {
 
         #[test]
         fn nothing_near_a_token_makes_a_proof_panic(
-            token in r"(gh[pos]_|github_pat_|glpat-|ATATT3|BBDC-|ghs_1_eyJ|glsa_|syt_|pypi-Ag|hvs\.CAESI|sk\.eyJ|p\.eyJ|S[AU]|AKIAQ)?[A-Za-z0-9_=.-]{0,120}(\.01\.[0-9a-z]{9})?",
+            token in r"(gh[pos]_|github_pat_|glpat-|ATATT3|BBDC-|ghs_1_eyJ|glsa_|syt_|pypi-Ag|fm2_lJPE|hvs\.CAESI|sk\.eyJ|p\.eyJ|S[AU]|AKIAQ)?[A-Za-z0-9_=.-]{0,120}(\.01\.[0-9a-z]{9})?",
             now: i64,
         ) {
             for &kind in ProofKind::ALL {

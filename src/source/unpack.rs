@@ -14,8 +14,10 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 mod archive;
 mod contents;
 mod image;
+mod keys;
 mod pdf;
 mod pyc;
+mod sevenz;
 mod sqlite;
 
 pub use contents::{Show, contents, streamed};
@@ -65,12 +67,16 @@ pub enum Packing {
     Cpio,
     /// A package of RPM: a compressed cpio archive behind headers.
     Rpm,
+    /// An archive of blocks, each of which packs some members together.
+    SevenZip,
     /// Compressed streams in a document.
     Pdf,
     /// A database of SQLite: rows of values.
     Sqlite,
     /// Compiled Python: constants between the bytes that say what they are.
     Pyc,
+    /// Private keys in binary.
+    Keys,
     /// A format whose members are not read.
     Foreign(&'static str),
 }
@@ -98,8 +104,7 @@ const MAGIC: [(&[u8], Packing); 16] = [
     (b"\xed\xab\xee\xdb", Packing::Rpm),
     (b"%PDF-", Packing::Pdf),
     (b"SQLite format 3\0", Packing::Sqlite),
-    // sevenz-rust2 takes as much memory as a header says (0.20.2), and its newer versions need Rust 1.93.
-    (b"7z\xbc\xaf\x27\x1c", Packing::Foreign("7z")),
+    (b"7z\xbc\xaf\x27\x1c", Packing::SevenZip),
     (b"Rar!\x1a\x07", Packing::Foreign("rar")),
 ];
 
@@ -111,6 +116,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
         Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
+        None if keys::is_keys(head) => Some(Packing::Keys),
         None => archive::is_tar(head).then_some(Packing::Tar),
         found => found,
     }
@@ -156,7 +162,7 @@ pub enum Error {
     /// An archive inside of another one that is larger than what is kept of one.
     #[error("an archive of more than {} MiB inside of another one", contents::KEPT >> 20)]
     Large,
-    /// A member of a zip archive has a password.
+    /// A member has a password.
     #[error("encrypted")]
     Encrypted,
     /// The format is right, but this way of compressing is not read.
@@ -215,6 +221,13 @@ struct Meter {
     written: Rc<Cell<u64>>,
 }
 
+impl Meter {
+    /// Whether so much came out that it is taken for endless.
+    fn is_spent(&self) -> bool {
+        self.written.get() > FREE && self.written.get() / RATIO > self.read.get()
+    }
+}
+
 /// Counts what goes into the outermost decompressor.
 struct Counted<R> {
     input: R,
@@ -240,7 +253,7 @@ impl Read for Guarded<'_> {
         let len = self.output.read(space).map_err(named)?;
         let written = self.meter.written.get() + len as u64;
         self.meter.written.set(written);
-        if written > FREE && written / RATIO > self.meter.read.get() {
+        if self.meter.is_spent() {
             return Err(io::Error::other(Error::Bomb));
         }
         Ok(len)

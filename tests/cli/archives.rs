@@ -108,6 +108,18 @@ fn zstd(content: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
+fn sevenz(files: Files<'_>) -> Vec<u8> {
+    let mut archive = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    let (full, empty): (Vec<_>, Vec<_>) = files.iter().copied().partition(|(_, content)| !content.is_empty());
+    let entry = |(name, _): &(&str, &[u8])| sevenz_rust2::ArchiveEntry::new_file(name);
+    let readers = full.iter().map(|(_, content)| sevenz_rust2::SourceReader::new(*content)).collect();
+    archive.push_archive_entries(full.iter().map(entry).collect(), readers).unwrap();
+    for file in &empty {
+        archive.push_archive_entry::<&[u8]>(entry(file), None).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
 fn pdf(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(content).unwrap();
@@ -142,6 +154,12 @@ fn packed(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "!/blobs/sha256/abc!/etc/app.conf",
         ),
         ("nested", zip(&[("a.jar", &zip(&[("b.war", &zip(files))]))]), "!/a.jar!/b.war!/etc/app.conf"),
+        ("7z", sevenz(files), "!/etc/app.conf"),
+        (
+            "7z in others",
+            zip(&[("a.7z", &sevenz(&[("b.tar.xz", &xz(&tar(files)))]))]),
+            "!/a.7z!/b.tar.xz!/etc/app.conf",
+        ),
         ("pdf", pdf(content), "!/stream 1"),
     ]
 }
@@ -209,6 +227,7 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
     let inner_cut = zip(&[("cut.gz", &broken[..broken.len() / 2]), ("open", content.as_bytes())]);
     let mut deep = gzip(content.as_bytes());
     (0..9).for_each(|_| deep = gzip(&deep));
+    let sevenz = sevenz(&[("open", content.as_bytes())]);
     let tree = Tree::new();
     for (name, bytes) in [
         ("encrypted.zip", &encrypted[..]),
@@ -216,6 +235,7 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
         ("inner.zip", &inner_cut),
         ("deep", &deep),
         ("x.7z", b"7z\xbc\xaf\x27\x1c\0\x04and so on"),
+        ("cut.7z", &sevenz[..sevenz.len() - 3]),
         ("x.rar", b"Rar!\x1a\x07\x01\0and so on"),
         ("no.zip", b"PK\x03\x04 and nothing of a zip archive"),
     ] {
@@ -227,12 +247,13 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
     assert_eq!(
         named,
         [
+            ("cut.7z", "corrupt-archive"),
             ("cut.gz", "corrupt-archive"),
             ("deep", "bomb"),
             ("encrypted.zip!/secret", "encrypted"),
             ("inner.zip!/cut.gz", "corrupt-archive"),
             ("no.zip", "corrupt-archive"),
-            ("x.7z", "unknown-packing"),
+            ("x.7z", "corrupt-archive"),
             ("x.rar", "unknown-packing"),
         ]
     );
@@ -330,11 +351,11 @@ fn what_is_in_an_image_names_its_layer_and_the_one_that_deletes_it() {
 }
 
 #[test]
-fn what_is_in_a_7z_is_not_read_and_never_clean() {
-    let seven = b"7z\xbc\xaf\x27\x1c\0\x04and so on";
+fn what_is_in_a_rar_is_not_read_and_never_clean() {
+    let rar = b"Rar!\x1a\x07\x01\0and so on";
     let (tree, _) = Tree::git(&[]);
-    tree.write("a.7z", seven);
-    tree.write("b.zip", zip(&[("in/c.7z", seven), ("d", b"nothing")]));
+    tree.write("a.rar", rar);
+    tree.write("b.zip", zip(&[("in/c.rar", rar), ("d", b"nothing")]));
     let git = |args: &[&str]| tree.run_git(args);
     git(&["add", "."]);
     git(&["commit", "-qm", "add"]);
@@ -342,7 +363,25 @@ fn what_is_in_a_7z_is_not_read_and_never_clean() {
     let args = ["scan", "--format", "json"];
     assert_eq!(named(tree.run(&args).exits(3)), 2);
     assert_eq!(named(tree.run(&[&args[..], &["--history"]].concat()).exits(3)), 2);
-    assert_eq!(named(tree.with_stdin(&[&args[..], &["-"]].concat(), seven).exits(3)), 1);
-    tree.scan(&["a.7z"]).exits(3).prints("7z archives are not read");
+    assert_eq!(named(tree.with_stdin(&[&args[..], &["-"]].concat(), rar).exits(3)), 1);
+    tree.scan(&["a.rar"]).exits(3).prints("rar archives are not read");
     tree.scan(&["--accept-skip", "unknown-packing"]).exits(0);
+}
+
+#[test]
+fn a_member_of_a_7z_that_has_a_password_is_named() {
+    // One block of 16 bytes for two files, packed by AES-256 alone.
+    let names: Vec<u8> = "a\0b\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let streams = [6, 0, 1, 9, 16, 0, 7, 11, 1, 0, 1, 0x24, 6, 0xF1, 7, 1, 1, 0x3F, 12, 9, 0, 8, 13, 2, 9, 4, 0, 0];
+    let header = [&[1, 4][..], &streams, &[5, 2, 17, 9, 0], &names, &[0, 0]].concat();
+    let place = [&16u64.to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(&header)].concat();
+    let archive = [b"7z\xbc\xaf\x27\x1c\0\x04", &crc(&place)[..], &place, b"0123456789abcdef", &header].concat();
+    let tree = Tree::new();
+    tree.write("x.7z", archive);
+    let skip = |member: &str| (format!("x.7z!/{member}"), "encrypted".to_owned());
+    assert_eq!(skips(&tree.json(&[])), [skip("a"), skip("b")]);
+}
+
+fn crc(bytes: &[u8]) -> [u8; 4] {
+    crc32fast::hash(bytes).to_le_bytes()
 }

@@ -74,14 +74,16 @@ fn table_of_rules() -> String {
 /// Every sign of `detect::evidence` with its weights.
 fn evidence() -> String {
     let mut text =
-        "| sign | given when | generic | context | prefixed |\n| --- | --- | ---: | ---: | ---: |\n".to_owned();
+        "| sign | given when | generic | context | prefixed | hash |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
+            .to_owned();
     for sign in sign::ALL {
         let weight = |class| match sign.weight(class) {
             0 => String::new(),
             points => format!("{points:+}"),
         };
-        let [generic, context, prefixed] = [Class::Generic, Class::Context, Class::Prefixed].map(weight);
-        writeln!(text, "| `{}` | {} | {generic} | {context} | {prefixed} |", sign.name, sign.about).unwrap();
+        let [generic, context, prefixed, hash] =
+            [Class::Generic, Class::Context, Class::Prefixed, Class::Hash].map(weight);
+        writeln!(text, "| `{}` | {} | {generic} | {context} | {prefixed} | {hash} |", sign.name, sign.about).unwrap();
     }
     text
 }

@@ -9,6 +9,7 @@ mod config;
 mod cutting;
 mod docs;
 mod finds;
+mod keys;
 mod outputs;
 mod places;
 mod prefilter;

@@ -42,6 +42,7 @@ pub fn class(rule: &Rule) -> Option<Class> {
     match (rule.provider.as_str(), tagged) {
         ("generic" | "url" | "http-auth", _) | ("", true) => Some(Class::Generic),
         ("", false) => None,
+        ("password-hash", _) => Some(Class::Hash),
         (_, true) => Some(Class::Context),
         (_, false) => Some(Class::Prefixed),
     }
@@ -77,6 +78,10 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     give(&sign::RULE, String::new());
     match class {
         Class::Prefixed => value::signs(body(rule, &read), &mut give),
+        Class::Hash => {
+            value::signs(&read, &mut give);
+            context::surroundings(&setting, class, &mut give);
+        }
         Class::Context | Class::Generic => {
             value::signs(&read, &mut give);
             if repeats {

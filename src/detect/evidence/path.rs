@@ -101,7 +101,7 @@ mod tests {
         let all = ["test/docs/vendor/lang/yarn.lock", "a.min.js", "a.py"].map(|path| signs(path.as_bytes(), true));
         let all: BTreeMap<_, _> = all.into_iter().flatten().map(|sign| (sign.name, sign)).collect();
         assert_eq!(all.len(), 7);
-        for class in [Class::Generic, Class::Context, Class::Prefixed] {
+        for class in [Class::Generic, Class::Context, Class::Prefixed, Class::Hash] {
             assert!(all.values().all(|sign| sign.weight(class) <= 0));
         }
     }

@@ -7,6 +7,7 @@ mod make;
 mod pgp;
 mod ssh;
 mod text;
+mod web;
 
 use memchr::memmem;
 use zeroize::Zeroizing;
@@ -44,6 +45,8 @@ enum Bad {
     Public(&'static str),
     /// Base64 such as a machine writes, in the place of a key, but no key that is read: spoilt, or made up.
     Scrambled,
+    /// A secret that signs and checks: random bytes have no structure.
+    Shared { bits: usize },
     /// A field reaches beyond the end; whoever knows what was promised makes it `Cut` or `Wrong`.
     Short,
     /// So many bytes of a key are there, and so many should be.
@@ -52,7 +55,7 @@ enum Bad {
 
 type Read<T> = Result<T, Bad>;
 
-/// A key in PEM (RFC 7468, RFC 1421), OpenPGP (RFC 9580), PuTTY or age form, or the base64 of PKCS#1, PKCS#8, SEC1,
+/// A key in PEM (RFC 7468, RFC 1421), OpenPGP (RFC 9580), PuTTY, age, JSON (RFC 7517) or XML form, or the base64 of PKCS#1, PKCS#8, SEC1,
 /// PKCS#12, an OpenSSH container or of a PEM text. Undecided is a key of which at least half is there (an RSA key has its
 /// private exponent in its first half), and one that somebody spoilt: what is written as machines write keys is a leak
 /// until a person says otherwise.
@@ -71,6 +74,9 @@ pub(super) fn private_key(token: &[u8]) -> Proven {
             let spoilt = Fact { name: "key.structure", value: "spoilt".to_owned() };
             Proven::absent(vec![spoilt])
         }
+        Err(Bad::Shared { bits }) => {
+            Proven::absent(vec![Fact { name: "key.type", value: format!("shared secret, {bits} bits") }])
+        }
         Err(Bad::Cut { .. }) => Proven::fails("only the beginning of a private key is there"),
         Err(Bad::Wrong(why) | Bad::Public(why)) => Proven::fails(why),
         Err(Bad::Short) => Proven::fails("it ends within a field"),
@@ -83,6 +89,11 @@ fn read(token: &[u8]) -> Read<Key> {
     }
     if token.starts_with(b"AGE-SECRET-KEY-") {
         return age::secret_key(token);
+    }
+    match token.first() {
+        Some(b'{') => return web::jwk(token),
+        Some(b'<') => return web::xml(token),
+        _ => {}
     }
     if let Some(block) = text::private_block(token) {
         return armoured(block);

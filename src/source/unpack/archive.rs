@@ -18,8 +18,14 @@ pub(super) struct Member {
     pub name: String,
 }
 
+impl Member {
+    pub(super) fn named(name: &str) -> Self {
+        member(name.as_bytes())
+    }
+}
+
 /// Is shown a member and its content.
-type Visit<'v> = dyn FnMut(&Member, io::Result<&mut dyn Read>) -> ControlFlow<()> + 'v;
+pub(super) type Visit<'v> = dyn FnMut(&Member, io::Result<&mut dyn Read>) -> ControlFlow<()> + 'v;
 
 pub(super) fn corrupt(what: &str) -> io::Error {
     io::Error::other(Error::Corrupt(what.to_owned()))

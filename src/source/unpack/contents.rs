@@ -3,9 +3,13 @@
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
+use zeroize::Zeroizing;
+
 use super::archive::{self, Member};
 use super::sqlite::{Database, Pages, View};
-use super::{Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, named, packing, pdf, pyc, stream};
+use super::{
+    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, sevenz, stream,
+};
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
@@ -35,6 +39,10 @@ pub fn contents(
             // Members may share their bytes: none counts twice.
             meter.read.set(size);
             unpacker.zip(file, "", depth)
+        }
+        Packing::SevenZip => {
+            meter.read.set(size);
+            unpacker.sevenz(file, "", depth)
         }
         Packing::Sqlite => unpacker.sqlite(file, ""),
         _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
@@ -104,7 +112,9 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
+            Packing::SevenZip => self.sevenz(&mut Cursor::new(kept(input)?), name, depth + 1),
             Packing::Pdf => self.pdf(&kept(input)?, name),
+            Packing::Keys => self.keys(input, name),
             Packing::Pyc => {
                 self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
                 Ok(())
@@ -150,6 +160,43 @@ impl Unpacker<'_, '_> {
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
         archive::zip(file, &mut |member, content| self.member(name, member, content, depth))
+    }
+
+    fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
+        sevenz::members(file, &mut |member, content| match content {
+            Err(error) => self.member(name, member, Err(error), depth),
+            Ok(content) => {
+                self.member(name, member, Ok(&mut *content), depth)?;
+                self.rest(name, member, content)
+            }
+        })
+    }
+
+    /// Reads what of a member nobody wanted, because another one stands behind it.
+    fn rest(&mut self, archive: &str, member: &Member, content: &mut dyn Read) -> ControlFlow<()> {
+        // What is endless was told.
+        if !self.meter.is_spent()
+            && let Err(error) = io::copy(&mut self.guarded(Box::new(content)), &mut io::sink())
+        {
+            return self.member(archive, member, Err(error), 0);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// A file as it is, and the text of each key in it.
+    fn keys(&mut self, input: &mut dyn Read, name: &str) -> io::Result<()> {
+        let mut file = Zeroizing::new(Vec::new());
+        (&mut *input).take(keys::LONGEST as u64 + 1).read_to_end(&mut file)?;
+        self.show(name, Ok(&mut file.as_slice().chain(input)));
+        if file.len() <= keys::LONGEST {
+            for keys::Block { name: key, text } in keys::blocks(&file) {
+                let key = if key.is_empty() { "pem" } else { &key };
+                let name = if name.is_empty() { key.to_owned() } else { format!("{name}!/{key}") };
+                self.show(&name, Ok(&mut text.as_slice()));
+            }
+        }
+        Ok(())
     }
 
     /// A document as it is, and each of its compressed streams.

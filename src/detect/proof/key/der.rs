@@ -9,7 +9,7 @@ const OBJECT: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 
 /// Least modulus that anybody has called an RSA key, in bits.
-const LEAST_RSA: usize = 256;
+pub(super) const LEAST_RSA: usize = 256;
 
 /// Object ids, without tag and length, and what reports call them.
 const CURVES: &[(&[u8], &str)] = &[

@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 
-use super::{age, der, pgp, ssh};
+use super::{age, der, pgp, ssh, web};
 
 /// A key in the form in which `drawn` begins; `byte` gives random ones.
 pub(in crate::detect) fn make(drawn: &[u8], byte: &mut dyn FnMut() -> u8) -> Vec<u8> {
@@ -14,6 +14,8 @@ pub(in crate::detect) fn make(drawn: &[u8], byte: &mut dyn FnMut() -> u8) -> Vec
         () if begins("PuTTY-") => putty(byte).into_bytes(),
         () if begins("AGE-SECRET-KEY-PQ-") => age::make("AGE-SECRET-KEY-PQ-", byte),
         () if begins("AGE-SECRET-KEY-") => age::make("AGE-SECRET-KEY-", byte),
+        () if begins("{") => web::make_jwk(byte),
+        () if begins("<") => web::make_xml(byte),
         () if begins("LS0tLS1CRUdJTi") => base64(format!("-----{}-----\n", armoured(byte)).as_bytes()).into_bytes(),
         () if begins("b3BlbnNzaC1rZXktdjEA") => base64(&openssh(byte)).into_bytes(),
         () if ["IBAzCC", "AgEDMII", "CAQMwgg"].into_iter().any(holds) => {

@@ -4,7 +4,7 @@ use super::*;
 use crate::finding::Proof;
 
 /// Random bytes that are the same in every run.
-fn dice(seed: u64) -> impl FnMut() -> u8 {
+pub(super) fn dice(seed: u64) -> impl FnMut() -> u8 {
     let mut state = seed;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
