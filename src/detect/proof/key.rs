@@ -15,7 +15,7 @@ use super::Proven;
 use crate::finding::Fact;
 use crate::rule::Confidence;
 pub(in crate::detect) use make::make;
-use text::Body;
+use text::{Block, Body};
 
 /// The fact that tells whether a passphrase guards the key.
 const ENCRYPTED: &str = "key.encrypted";
@@ -63,7 +63,7 @@ pub(super) fn private_key(token: &[u8]) -> Proven {
             let most = if key.encrypted == Some(true) { Confidence::Medium } else { Confidence::High };
             Proven { most, ..Proven::holds(&format!("it reads to its end as {}", key.format), key.facts()) }
         }
-        Err(Bad::Cut { there, stated }) if there >= stated.div_ceil(2) => {
+        Err(Bad::Cut { there, stated }) if is_half(there, stated) => {
             let cut = Fact { name: "key.cut_short", value: format!("{there} of {stated} bytes") };
             Proven::absent(vec![cut])
         }
@@ -94,8 +94,8 @@ fn read(token: &[u8]) -> Read<Key> {
     }
 }
 
-fn armoured((label, inside): (&[u8], &[u8])) -> Read<Key> {
-    let body = text::body(inside)?;
+fn armoured(block: Block<'_>) -> Read<Key> {
+    let (label, body) = (block.label, text::body(block.inside)?);
     if body.base64.is_empty() {
         return Err(Bad::Wrong("nothing stands between its header and its end"));
     }
@@ -105,7 +105,19 @@ fn armoured((label, inside): (&[u8], &[u8])) -> Read<Key> {
         () if body.is_encrypted => enciphered(label, &body, &bytes),
         () => binary(&bytes),
     };
-    read.map_err(|bad| if matches!(bad, Bad::Wrong(_)) && looks_made(&body.base64) { Bad::Scrambled } else { bad })
+    read.map_err(|bad| match bad {
+        // A block with its end has all of its bytes: a length beyond them is as wrong as anything else in it.
+        Bad::Cut { there, stated } if block.has_end && !is_half(there, stated) && looks_made(&body.base64) => {
+            Bad::Scrambled
+        }
+        Bad::Wrong(_) if looks_made(&body.base64) => Bad::Scrambled,
+        bad => bad,
+    })
+}
+
+/// Whether as much of a key is there as may hold all that is secret.
+fn is_half(there: usize, stated: usize) -> bool {
+    there >= stated.div_ceil(2)
 }
 
 /// Whether these digits look drawn: long enough, of all kinds, none in a row. Words and filler do not.
