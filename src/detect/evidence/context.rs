@@ -97,9 +97,7 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if !setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..]) {
         give(&sign::TEMPLATE, String::new());
     }
-    let opened = |two: &[u8]| matches!(two[0], b'[' | b'{') && two[1] != b']';
-    let listed = between.contains(&b',') || between.windows(2).any(opened);
-    if kind == "assignment" && listed && setting.is_quoted() {
+    if kind == "assignment" && between.contains(&b',') {
         give(&sign::LISTED, String::new());
     }
     if has(between, "==") || has(between, "!=") {

@@ -95,7 +95,7 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         if matches!(form(rule), "assignment" | "element") {
             name::signs(&setting, &mut give);
         }
-        if form(rule) == "argument" {
+        if form(rule) == "argument" && setting.name().starts_with(b"-") {
             name::against(&setting, &mut give);
         }
         context::writing(&setting, form(rule), &mut give);

@@ -56,7 +56,9 @@ const BRIEF: usize = 6;
 
 /// Letters that cost so many bits in the mean are of no language, those that cost less than the other may be of one.
 const STRANGE: f64 = 5.2;
-const FAMILIAR: f64 = 4.4;
+/// As many as letters drawn at random cost.
+const DRAWN: f64 = 6.0;
+const FAMILIAR: f64 = 4.8;
 
 /// Calls `give` with every sign of a value and a detail that holds nothing of it.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
@@ -98,9 +100,7 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
         word[start..end].iter().all(letter)
     };
     let worded = counts.letters() + counts.foreign > 0 && value.split(|byte| *byte == b' ').all(word);
-    worded
-        && std::str::from_utf8(value).is_ok()
-        && (counts.foreign > 0 || (counts.spaces > 0 && reading.bits < STRANGE))
+    worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || (counts.spaces > 0 && reading.bits < DRAWN))
 }
 
 /// What the characters are drawn from.

@@ -23,6 +23,9 @@ const ENCRYPTED: &str = "key.encrypted";
 /// Fewer digits of base64 than an Ed25519 key has (64) tell nothing.
 const LEAST_DRAWN: usize = 64;
 
+/// The digits of base64 of an Ed25519 key as OpenSSH writes it, without its comment.
+const LEAST_OPENSSH: usize = 300;
+
 /// A private key that was read.
 struct Key {
     /// How it is written, for the sentence.
@@ -63,7 +66,7 @@ pub(super) fn private_key(token: &[u8]) -> Proven {
             let most = if key.encrypted == Some(true) { Confidence::Medium } else { Confidence::High };
             Proven { most, ..Proven::holds(&format!("it reads to its end as {}", key.format), key.facts()) }
         }
-        Err(Bad::Cut { there, stated }) if is_half(there, stated) => {
+        Err(Bad::Cut { there, stated }) if there >= stated.div_ceil(2) => {
             let cut = Fact { name: "key.cut_short", value: format!("{there} of {stated} bytes") };
             Proven::absent(vec![cut])
         }
@@ -106,18 +109,15 @@ fn armoured(block: Block<'_>) -> Read<Key> {
         () => binary(&bytes),
     };
     read.map_err(|bad| match bad {
-        // A block with its end has all of its bytes: a length beyond them is as wrong as anything else in it.
-        Bad::Cut { there, stated } if block.has_end && !is_half(there, stated) && looks_made(&body.base64) => {
+        // Nothing tells how long it should be. As long as the shortest, and with its end, it is not cut, but spoilt.
+        Bad::Cut { there: 0, .. }
+            if block.has_end && body.base64.len() >= LEAST_OPENSSH && looks_made(&body.base64) =>
+        {
             Bad::Scrambled
         }
         Bad::Wrong(_) if looks_made(&body.base64) => Bad::Scrambled,
         bad => bad,
     })
-}
-
-/// Whether as much of a key is there as may hold all that is secret.
-fn is_half(there: usize, stated: usize) -> bool {
-    there >= stated.div_ceil(2)
 }
 
 /// Whether these digits look drawn: long enough, of all kinds, none in a row. Words and filler do not.
