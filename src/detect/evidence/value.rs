@@ -70,9 +70,11 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if is_common(value, reading) {
         give(&sign::COMMON, String::new());
     }
-    if (counts.spaces > 0 && (reading.words >= 0.5 || (counts.spaces > 2 && reading.words >= 0.3)))
-        || is_phrase(value, counts, reading)
-    {
+    if is_phrase(value, counts, reading) {
+        // What its letters look like to who reads English says nothing more.
+        return give(&sign::PROSE, format!("{} spaces", counts.spaces));
+    }
+    if counts.spaces > 0 && (reading.words >= 0.5 || (counts.spaces > 2 && reading.words >= 0.3)) {
         give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
     if value.len() < BRIEF {

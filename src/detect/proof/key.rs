@@ -26,6 +26,9 @@ const LEAST_DRAWN: usize = 64;
 /// The digits of base64 of an Ed25519 key as OpenSSH writes it, without its comment.
 const LEAST_OPENSSH: usize = 300;
 
+/// No key has so many bytes.
+const LONGEST: usize = 1 << 20;
+
 /// A private key that was read.
 struct Key {
     /// How it is written, for the sentence.
@@ -109,9 +112,12 @@ fn armoured(block: Block<'_>) -> Read<Key> {
         () => binary(&bytes),
     };
     read.map_err(|bad| match bad {
-        // Nothing tells how long it should be. As long as the shortest, and with its end, it is not cut, but spoilt.
-        Bad::Cut { there: 0, .. }
-            if block.has_end && body.base64.len() >= LEAST_OPENSSH && looks_made(&body.base64) =>
+        // As long as the shortest, and with its end, it is not cut: the lengths in it are spoilt, or lead too far to be any.
+        Bad::Cut { there, stated }
+            if (there == 0 || stated > LONGEST)
+                && block.has_end
+                && body.base64.len() >= LEAST_OPENSSH
+                && looks_made(&body.base64) =>
         {
             Bad::Scrambled
         }
