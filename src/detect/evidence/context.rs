@@ -55,6 +55,23 @@ impl<'b> Setting<'b> {
         let before = self.span.start.checked_sub(1).map(|at| self.bytes[at]);
         matches!(before, Some(b'"' | b'\'' | b'`' | b'>'))
     }
+
+    /// Whether the match stands in a string that begins in its line: a connection string, a URL, a text.
+    pub fn is_in_string(&self) -> bool {
+        let before = &self.bytes[self.line().start..self.matched.start];
+        let (mut open, mut last) = (None, b' ');
+        for &byte in before {
+            match byte {
+                b'"' | b'\'' | b'`' if open == Some(byte) && last != b'\\' => open = None,
+                // An apostrophe opens nothing, nor does the end of a character.
+                b'"' | b'`' if open.is_none() => open = Some(byte),
+                b'\'' if open.is_none() && b" \t=([{,:".contains(&last) => open = Some(byte),
+                _ => {}
+            }
+            last = byte;
+        }
+        open.is_some()
+    }
 }
 
 /// Calls `give` with what the way of writing says. `kind` is the rule's.
@@ -74,7 +91,7 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
         }
         _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
         _ if is_reference(setting) => give(&sign::REFERENCE, String::new()),
-        _ if is_setting(setting) => give(&sign::SETTING, String::new()),
+        _ if is_setting(setting) || is_pair(setting) => give(&sign::SETTING, String::new()),
         _ => {}
     }
     if !setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..]) {
@@ -126,11 +143,38 @@ fn is_reference(setting: &Setting<'_>) -> bool {
     let words = language::read(value).words;
     let constant = name && joined && !value.iter().any(u8::is_ascii_lowercase) && value[0].is_ascii_uppercase();
     matches!(next, Some(b'(' | b'[' | b'{'))
+        || value.starts_with(b":")
         || constant
         || (name && words >= 0.6 && digits <= 2)
         || (name && joined && words >= 0.4 && digits <= 4)
         || value.windows(2).any(|two| two == b"->" || two == b"::")
         || value.iter().any(|byte| matches!(byte, b'(' | b'['))
+}
+
+/// What says that the word behind it is a variable with its value.
+const SETTERS: &[&str] =
+    &["-e", "-E", "-D", "--env", "--build-arg", "--set", "--from-literal", "config:set", "export", "set", "ENV", "ARG"];
+
+/// `-e NAME=value`, `?name=value&…`, `host=db password=value`: a pair that needs no line of its own.
+fn is_pair(setting: &Setting<'_>) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let line = &setting.bytes[setting.line().start..setting.matched.start];
+    let name = line.iter().rev().take_while(|byte| part(byte)).count();
+    let head = &line[..line.len() - name];
+    let between = &setting.bytes[setting.matched.start..setting.span.start];
+    let words = || head.split(|byte| matches!(byte, b' ' | b'\t' | b'=')).filter(|word| !word.is_empty());
+    let set = || words().next_back().is_some_and(|word| SETTERS.iter().any(|setter| word == setter.as_bytes()));
+    let last = || head.trim_ascii_end().rsplit(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+    let field = || last().contains(&b'=') && !last().ends_with(b",") && !last().ends_with(b"=");
+    let ended = setting.bytes.get(setting.span.end).is_none_or(|byte| !matches!(byte, b',' | b')'));
+    between.ends_with(b"=")
+        && !between.ends_with(b"==")
+        && ended
+        && match head.last() {
+            Some(b'?' | b'&') => has(head, "?"),
+            Some(b' ' | b'\t') => set() || field(),
+            _ => false,
+        }
 }
 
 /// `NAME=value`, `name: value`: the name begins the line, and the value ends it.

@@ -32,7 +32,7 @@ pub struct Judgement {
     /// Each piece, in the order of the documentation.
     pub evidence: Vec<Evidence>,
     class: Class,
-    /// The value has no quotes.
+    /// The value has no quotes, and stands in none.
     bare: bool,
 }
 
@@ -83,7 +83,13 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
             context::surroundings(&setting, class, &mut give);
         }
         Class::Context | Class::Generic => {
-            value::signs(&read, &mut give);
+            // Where a password must stand, a short one is one.
+            let placed = matches!(form(rule), "url" | "authorization");
+            value::signs(&read, &mut |sign, detail| {
+                if !(placed && sign.name == sign::BRIEF.name) {
+                    give(sign, detail);
+                }
+            });
             if repeats {
                 give(&sign::SAME_AS_NAME, "the user's name".to_owned());
             }
@@ -94,12 +100,16 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         if matches!(form(rule), "assignment" | "element") {
             name::signs(&setting, &mut give);
         }
+        if form(rule) == "argument" && setting.name().starts_with(b"-") {
+            name::against(&setting, &mut give);
+        }
         context::writing(&setting, form(rule), &mut give);
         if !matches!(form(rule), "url" | "authorization") {
             name::sameness(&setting, &mut give);
         }
     }
-    let mut judgement = Judgement { evidence: given, class, bare: rule.kind == "assignment" && !setting.is_quoted() };
+    let bare = rule.kind == "assignment" && !setting.is_quoted() && !setting.is_in_string();
+    let mut judgement = Judgement { evidence: given, class, bare };
     judgement.sort();
     Some(judgement)
 }

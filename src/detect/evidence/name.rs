@@ -151,6 +151,13 @@ const OTHERS: &[&str] = &[
     "start",
     "end",
     "stream",
+    "spec",
+    "scheme",
+    "unit",
+    "units",
+    "settings",
+    "configuration",
+    "configurations",
 ];
 
 /// Words of names of what everybody may know.
@@ -197,6 +204,7 @@ pub(super) const EXAMPLES: &[&str] =
 pub(super) const DIGESTS: &[&str] = &[
     "sha",
     "sha1",
+    "sha2",
     "sha256",
     "sha512",
     "md5",
@@ -247,7 +255,11 @@ const SECRETS: &[&str] = &[
     "secretkey",
     "accesskey",
     "bearer",
+    "tokens",
 ];
+
+/// Words of names of what may be a secret, and often is none.
+const MAYBES: &[&str] = &["auth", "oauth", "seed"];
 
 /// Words before `key` with which it is a secret.
 const SECRET_KEYS: &[&str] = &[
@@ -275,6 +287,16 @@ const SECRET_KEYS: &[&str] = &[
     "ingestion",
 ];
 
+/// Calls `give` with what speaks against it in the name of an option: `--token-validity-units`, `--next-token`.
+pub(super) fn against(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let asked = [&sign::OTHER_NAME, &sign::EXAMPLE_NAME, &sign::PUBLIC_NAME, &sign::DIGEST_NAME];
+    signs(setting, &mut |sign, detail| {
+        if asked.iter().any(|one| one.name == sign.name) {
+            give(sign, detail);
+        }
+    });
+}
+
 /// Calls `give` with what the name says.
 pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let name = setting.name();
@@ -289,7 +311,7 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
         give(&sign::PASSWORD_NAME, String::new());
     } else if of(SECRETS) || ends(&["secret", "token", "apikey", "accesskey"]) || is_secret_key(&words) {
         give(&sign::SECRET_NAME, String::new());
-    } else if ends(&["key"]) {
+    } else if ends(&["key"]) || of(MAYBES) {
         give(&sign::KEY_NAME, String::new());
     } else if !words.is_empty() {
         give(&sign::NO_NAME, String::new());

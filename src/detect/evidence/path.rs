@@ -63,9 +63,9 @@ const VENDORED: &[&str] =
 
 /// How files of source code end in which literals have quotes.
 const SOURCES: &[&str] = &[
-    ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java", ".kt",
-    ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl", ".hs", ".m", ".mm",
-    ".vb", ".sql", ".vue", ".groovy", ".clj",
+    ".py", ".pyi", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java",
+    ".kt", ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl", ".hs", ".m",
+    ".mm", ".vb", ".sql", ".vue", ".groovy", ".clj",
 ];
 
 /// The signs of a path, `/`-separated. `bare` tells that the value has no quotes.

@@ -11,7 +11,7 @@ type Test = fn(&[u8]) -> bool;
 
 /// Signs that the bytes alone give.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
-    let all: [(&'static Sign, Test); 10] = [
+    let all: [(&'static Sign, Test); 11] = [
         (&sign::TEMPLATE, is_template),
         (&sign::REPEAT, is_repeat),
         (&sign::SEQUENCE, is_sequence),
@@ -19,6 +19,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         (&sign::DOCUMENTED, is_documented),
         (&sign::INTEGRITY, is_integrity),
         (&sign::ENCRYPTED, is_encrypted),
+        (&sign::HASHED, is_hashed),
         (&sign::UUID, is_uuid),
         (&sign::LOCATION, is_location),
         (&sign::CODE, is_code),
@@ -187,7 +188,14 @@ fn is_location(value: &[u8]) -> bool {
             .any(|start| starts(start))
         || (ENDS.iter().any(|end| lower.ends_with(end.as_bytes())) && worded())
         || (value.iter().filter(|byte| **byte == b'/').count() >= 1 && worded())
+        || is_absolute(value)
         || is_address(value)
+}
+
+/// `/run/app/passwd`: no base64 has so few kinds of characters.
+fn is_absolute(value: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte);
+    value.starts_with(b"/") && value.iter().all(part) && value.iter().filter(|byte| **byte == b'/').count() >= 2
 }
 
 /// `someone@host.tld`.
@@ -205,10 +213,25 @@ fn is_address(value: &[u8]) -> bool {
         && top.iter().all(u8::is_ascii_lowercase)
 }
 
+/// `$argon2id$…` and others of crypt(3), `{SSHA}…` of LDAP, `pbkdf2_sha256$…` of frameworks.
+fn is_hashed(value: &[u8]) -> bool {
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let named = |text: &[u8], end: u8| {
+        let len = text.iter().take_while(|byte| name(byte)).count();
+        (1..=16).contains(&len) && text.len() >= len + 16 && text[len] == end
+    };
+    const FRAMEWORKS: &[&str] = &["sha1$", "sha256$", "sha512$", "md5$", "pbkdf2", "bcrypt", "scrypt", "argon2"];
+    match value {
+        [b'$', rest @ ..] => named(rest, b'$'),
+        [b'{', rest @ ..] => named(rest, b'}') && rest[0].is_ascii_uppercase(),
+        _ => named(value, b'$') && FRAMEWORKS.iter().any(|name| value.starts_with(name.as_bytes())),
+    }
+}
+
 fn is_code(value: &[u8]) -> bool {
     let parts = [
         "()", "->", "=>", "::", "(?", "\\d", "\\w", "\\s", "[a-z", "[A-Z", "[0-9", "[^", " + ", " == ", " && ", " || ",
-        "</", "/>", ".*", "';", "\";", "\\n", "\\t",
+        "</", "/>", ".*", " -", "';", "\";", "\\n", "\\t",
     ];
     let call = || {
         value.ends_with(b")")

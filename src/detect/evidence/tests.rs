@@ -73,6 +73,20 @@ fn what_leaks_in_many_languages() {
         "user.setPassword(\"§\");",
         "pass: '§'",
         "db_pass = \"§\"",
+        "passwords = [\"§\", \"b\"]",
+        "TOKEN+='§'",
+        "docker run -e MYSQL_PASSWORD=§ mysql:8\n",
+        "heroku config:set SMTP_PASSWORD=§\n",
+        "https://a.corp.io/x?ref=main&private_token=§\n",
+        "conn = \"host=db user=app password=§ dbname=app\"",
+        "CREATE USER app IDENTIFIED WITH mysql_native_password BY '§';",
+        "SET PASSWORD FOR app = PASSWORD('§');",
+        "ConvertTo-SecureString -AsPlainText -Force \"§\"",
+        "openssl rsa -in a.pem -passin pass:§ -out b.pem",
+        "new NetworkCredential(\"app\", \"§\")",
+        "req.SetBasicAuth(\"app\", \"§\")",
+        "requests.get(url, auth=(\"app\", \"§\"))",
+        "db, err := sql.Open(\"mysql\", \"app:§@tcp(db:3306)/app\")",
     ];
     let missed: Vec<_> = (0..).zip(forms).filter(|(seed, form)| !leaks(&form.replace('§', &chosen(*seed)))).collect();
     assert!(missed.is_empty(), "{missed:#?}");
@@ -125,6 +139,24 @@ fn what_does_not() {
         "token: 'glpat2<the-access-token>'",
         "[\"userpass\",\n    \"dbpass\"]",
         "db_password = \"dbpass\"",
+        "\"password\": \"Contraseña\"",
+        "password: \"Пароль\"",
+        "\"forgot_password\": \"Passwort vergessen?\"",
+        "\"password\": \"Mot de passe oublié\"",
+        "token : \"paren.lparen\"",
+        "password: \"$6$rounds=5000$usesomesalt$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO\"",
+        "\"password\": \"sha1$1b11b$edeb0a67a9622f1f2cfeabf9188a711f5ac7d236\"",
+        "{SSHA}: password = \"{SSHA}DkMTwBl+a/3DQTxCYEApdUtNXGgdUac3\"",
+        "password = \"a1\"",
+        "token = \"utf8\"",
+        "--token-validity-units AccessToken=minutes",
+        "--next-token eyabcd0123",
+        "htpasswd:/tmp/htpasswd",
+        "Some(b'~') => Some(Token::Tilde),",
+        "\"CustomerMasterKeySpec\": \"RSA_4096\"",
+        "alias winpwd='cygpath -aw .'",
+        "user:password@tcp(localhost:3306)/db",
+        "requests.get(url, auth=(user, password))",
     ];
     let wrong: Vec<_> = texts.iter().filter(|text| leaks(text)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -143,6 +175,46 @@ fn what_a_tag_or_a_date_does_not_hide() {
         let text = form.replace('§', &chosen(seed));
         assert!(leaks(&text), "{text}: {:?}", found(&text));
     }
+}
+
+/// Bare values are suspicious in source code, but not in a string of it.
+#[test]
+fn a_string_in_source_code_is_no_code() {
+    let points = |text: &str| {
+        let (_, _, mut judgement) = found(text).remove(0);
+        judgement.at(&[Some(b"src/db.go")]);
+        judgement.evidence.iter().map(|one| one.name).collect::<Vec<_>>()
+    };
+    let secret = chosen(3);
+    for open in ["x = \"host=a ", "x = `host=a ", "f('host=a ", "x = ['host=a "] {
+        let signs = points(&format!("{open}password={secret} "));
+        assert!(!signs.contains(&"source-code") && signs.contains(&"setting"), "{open}: {signs:?}");
+    }
+    for open in ["x = b'a' ", "don't ", "x = \"a\" "] {
+        let signs = points(&format!("{open}password={secret} "));
+        assert!(signs.contains(&"source-code"), "{open}: {signs:?}");
+    }
+}
+
+/// What stands where only a password can stand may be short.
+#[test]
+fn short_values_need_more_than_a_name() {
+    let signs =
+        |text: &str| found(text).iter().flat_map(|(_, _, one)| &one.evidence).map(|one| one.name).collect::<Vec<_>>();
+    assert!(signs("password = \"q7z!\"").contains(&"brief"));
+    assert!(!signs("amqp://app:q7z!x@mq.corp.io/").contains(&"brief"));
+    assert!(!leaks("password = \"qzxv\"") && leaks("password = \"qzxvwkjp\""));
+}
+
+#[test]
+fn letters_tell_words_of_any_language_from_none() {
+    let has =
+        |text: &str, sign: &str| found(text).iter().any(|(_, _, one)| one.evidence.iter().any(|one| one.name == sign));
+    assert!(has("password = \"hunterish\"", "word-like"));
+    assert!(
+        has("password = \"xqzkvbjw\"", "unpronounceable") && has("password = \"xqzkvb_wkjpqd_zr\"", "unpronounceable")
+    );
+    assert!(!has("password = \"pw_gecos\"", "unpronounceable"), "so few letters between joints tell nothing");
 }
 
 #[test]

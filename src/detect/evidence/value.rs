@@ -13,6 +13,8 @@ pub(super) struct Counts {
     pub spaces: usize,
     /// `_`, `-` and `.`, which join words.
     pub joints: usize,
+    /// Bytes of characters that ASCII has not.
+    pub foreign: usize,
     pub other: usize,
 }
 
@@ -26,6 +28,7 @@ impl Counts {
                 b'0'..=b'9' => counts.digits += 1,
                 b' ' | b'\t' => counts.spaces += 1,
                 b'_' | b'-' | b'.' => counts.joints += 1,
+                0x80.. => counts.foreign += 1,
                 _ => counts.other += 1,
             }
         }
@@ -38,10 +41,24 @@ impl Counts {
 
     /// How many different characters such a value could have.
     fn alphabet(&self, hex: bool) -> f64 {
-        let sizes = [(self.lower, 26.0), (self.upper, 26.0), (self.digits, 10.0), (self.joints + self.other, 10.0)];
+        let sizes = [
+            (self.lower, 26.0),
+            (self.upper, 26.0),
+            (self.digits, 10.0),
+            (self.joints + self.other + self.foreign, 10.0),
+        ];
         if hex { 16.0 } else { sizes.iter().filter(|(count, _)| *count > 0).map(|(_, size)| size).sum() }
     }
 }
+
+/// Nobody remembers fewer characters than these as a password, and no machine makes them.
+const BRIEF: usize = 6;
+
+/// Letters that cost so many bits in the mean are of no language, those that cost less than the other may be of one.
+const STRANGE: f64 = 5.2;
+/// As many as letters drawn at random cost.
+const DRAWN: f64 = 6.0;
+const FAMILIAR: f64 = 4.8;
 
 /// Calls `give` with every sign of a value and a detail that holds nothing of it.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
@@ -53,38 +70,61 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if is_common(value, reading) {
         give(&sign::COMMON, String::new());
     }
+    if is_phrase(value, counts, reading) {
+        // What its letters look like to who reads English says nothing more.
+        return give(&sign::PROSE, format!("{} spaces", counts.spaces));
+    }
     if counts.spaces > 0 && (reading.words >= 0.5 || (counts.spaces > 2 && reading.words >= 0.3)) {
         give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
-    if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
+    if value.len() < BRIEF {
+        give(&sign::BRIEF, String::new());
+    } else if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
         give(&sign::SHORT, String::new());
     }
     if is_time(value) {
         give(&sign::NUMBER, "a date and time".to_owned());
         return;
     }
-    if counts.letters() == 0 && counts.other <= 2 {
+    if counts.letters() + counts.foreign == 0 && counts.other <= 2 {
         give(&sign::NUMBER, String::new());
     }
     makeup(value, counts, reading, give);
 }
 
+/// Words of whatever language: letters alone with spaces between them, or letters that English does not have.
+fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
+    let ends = |byte: &u8| matches!(byte, b'.' | b',' | b':' | b';' | b'?' | b'!' | b'(' | b')');
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'-' | b'\'');
+    let word = |word: &[u8]| {
+        let end = word.iter().rposition(|byte| !ends(byte)).map_or(0, |at| at + 1);
+        let start = word.iter().take(end).take_while(|byte| ends(byte)).count();
+        word[start..end].iter().all(letter)
+    };
+    let worded = counts.letters() + counts.foreign > 0 && value.split(|byte| *byte == b' ').all(word);
+    worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || (counts.spaces > 0 && reading.bits < DRAWN))
+}
+
 /// What the characters are drawn from.
 fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&'static Sign, String)) {
     let percent = (reading.words * 100.0).round();
-    let plain = counts.digits == 0 && counts.other == 0 && counts.spaces == 0;
+    let plain = counts.digits == 0 && counts.other + counts.foreign == 0 && counts.spaces == 0;
+    // What is joined has fewer letters to judge by in a row: `pw_gecos`.
+    let enough = if counts.joints == 0 { BRIEF } else { 2 * BRIEF };
+    let dotted = || value.contains(&b'.') && reading.words >= 0.4;
     // Of one word with a hump or none, or several that are joined.
     // `OS.CMD.COPY`, `DB_TOKEN_REF`: a constant.
     let constant = counts.lower == 0 && counts.other == 0 && counts.joints > 0 && counts.digits <= 2;
-    if plain && counts.letters() > 0 && (reading.words >= 0.7 || (constant && reading.words >= 0.4)) {
+    if plain && counts.letters() > 0 && (reading.words >= 0.7 || (constant && reading.words >= 0.4) || dotted()) {
         give(&sign::WORDS, format!("words cover {percent} % of its letters"));
     } else if counts.letters() > 0 && counts.spaces == 0 && reading.words >= 0.9 && is_name(value, counts) {
         give(&sign::WORDS, format!("a name of {} words", language::pieces(value).len()));
     } else if counts.letters() > 0 && counts.digits + counts.other > 0 && counts.spaces <= 2 {
         give(&sign::MIXED, String::new());
-    } else if plain && counts.joints == 0 && counts.letters() >= 6 && (reading.bits >= 5.2 || is_jumbled(value, counts))
-    {
+    } else if plain && counts.letters() >= enough && (reading.bits >= STRANGE || is_jumbled(value, counts)) {
         give(&sign::UNPRONOUNCEABLE, format!("{:.1} bits a letter", reading.bits));
+    } else if plain && counts.letters() > 0 && reading.bits < FAMILIAR {
+        give(&sign::WORD_LIKE, format!("{:.1} bits a letter", reading.bits));
     }
     let hex = value.iter().all(u8::is_ascii_hexdigit);
     let most = counts.alphabet(hex).min(value.len() as f64).log2();

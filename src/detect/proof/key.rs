@@ -16,13 +16,19 @@ use super::Proven;
 use crate::finding::Fact;
 use crate::rule::Confidence;
 pub(in crate::detect) use make::make;
-use text::Body;
+use text::{Block, Body};
 
 /// The fact that tells whether a passphrase guards the key.
 const ENCRYPTED: &str = "key.encrypted";
 
 /// Fewer digits of base64 than an Ed25519 key has (64) tell nothing.
 const LEAST_DRAWN: usize = 64;
+
+/// The digits of base64 of an Ed25519 key as OpenSSH writes it, without its comment.
+const LEAST_OPENSSH: usize = 300;
+
+/// No key has so many bytes.
+const LONGEST: usize = 1 << 20;
 
 /// A private key that was read.
 struct Key {
@@ -105,8 +111,8 @@ fn read(token: &[u8]) -> Read<Key> {
     }
 }
 
-fn armoured((label, inside): (&[u8], &[u8])) -> Read<Key> {
-    let body = text::body(inside)?;
+fn armoured(block: Block<'_>) -> Read<Key> {
+    let (label, body) = (block.label, text::body(block.inside)?);
     if body.base64.is_empty() {
         return Err(Bad::Wrong("nothing stands between its header and its end"));
     }
@@ -116,7 +122,19 @@ fn armoured((label, inside): (&[u8], &[u8])) -> Read<Key> {
         () if body.is_encrypted => enciphered(label, &body, &bytes),
         () => binary(&bytes),
     };
-    read.map_err(|bad| if matches!(bad, Bad::Wrong(_)) && looks_made(&body.base64) { Bad::Scrambled } else { bad })
+    read.map_err(|bad| match bad {
+        // As long as the shortest, and with its end, it is not cut: the lengths in it are spoilt, or lead too far to be any.
+        Bad::Cut { there, stated }
+            if (there == 0 || stated > LONGEST)
+                && block.has_end
+                && body.base64.len() >= LEAST_OPENSSH
+                && looks_made(&body.base64) =>
+        {
+            Bad::Scrambled
+        }
+        Bad::Wrong(_) if looks_made(&body.base64) => Bad::Scrambled,
+        bad => bad,
+    })
 }
 
 /// Whether these digits look drawn: long enough, of all kinds, none in a row. Words and filler do not.

@@ -136,6 +136,36 @@ fn a_public_half_is_no_key() {
 }
 
 #[test]
+fn a_remark_behind_the_header_spoils_nothing() {
+    for (remark, end) in [(" fake", "\n"), (" not used", "\\n"), (" test", "\r\n")] {
+        for label in ["RSA P", "OPENSSH P"] {
+            let plain = block(label);
+            let header = plain.find("KEY-----").unwrap() + "KEY-----".len();
+            let lines = plain[header..].replace('\n', end);
+            assert!(holds(&format!("{}{remark}{lines}", &plain[..header])), "{label}{remark}");
+        }
+    }
+    assert!(!holds("-----BEGIN RSA PRIVATE KEY----- fake\n-----END RSA PRIVATE KEY-----"));
+}
+
+/// A length that reaches far beyond a block which has its end is spoilt; without the end, the key is cut.
+#[test]
+fn a_wild_length_in_a_whole_block_is_spoilt() {
+    let plain = block("OPENSSH P");
+    let (header, end) = (plain.find('\n').unwrap() + 1, plain.rfind("-----END").unwrap());
+    // The magic and the names of the ciphers stay, the length of what follows does not.
+    let digits: Vec<u8> = plain
+        .bytes()
+        .enumerate()
+        .map(|(at, byte)| if (header + 52..header + 56).contains(&at) { b'x' } else { byte })
+        .collect();
+    let spoilt = String::from_utf8(digits).unwrap();
+    let proven = private_key(spoilt.as_bytes());
+    assert_eq!((proven.proof, fact(&spoilt, "key.structure").as_deref()), (Proof::Absent, Some("spoilt")));
+    assert!(fails(&spoilt[..end]));
+}
+
+#[test]
 fn a_cut_key_is_neither_proved_nor_refuted() {
     for label in ["RSA", "PRIVATE", "PGP"] {
         let key = block(label);

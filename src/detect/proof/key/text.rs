@@ -20,24 +20,43 @@ pub(super) struct Body {
 /// Words of this many digits are base64 even where prose stands before them.
 const LINE: usize = 40;
 
+/// The longest remark behind a header, with its end of line.
+const REMARK: usize = 36;
+
 /// Tags that HTML puts between or around lines.
 const TAGS: &[&[u8]] = &[b"br", b"br/", b"br /", b"p", b"/p", b"pre", b"/pre", b"code", b"/code", b"div", b"/div"];
 
-/// The label and the inside of the first block of a private key; of one without an end all that follows.
-pub(super) fn private_block(text: &[u8]) -> Option<(&[u8], &[u8])> {
+/// A block of a private key.
+pub(super) struct Block<'t> {
+    pub label: &'t [u8],
+    /// What stands between its header and its end; of one without an end all that follows.
+    pub inside: &'t [u8],
+    pub has_end: bool,
+}
+
+/// The first block of a private key.
+pub(super) fn private_block(text: &[u8]) -> Option<Block<'_>> {
     memmem::find_iter(text, b"BEGIN ").find_map(|at| {
         let rest = &text[at + b"BEGIN ".len()..];
         let dashes = rest.iter().take(60).position(|&byte| byte == b'-')?;
         let label = rest[..dashes].trim_ascii_end();
         memmem::find(label, b"PRIVATE KEY")?;
         let rest = &rest[dashes..];
-        let inside = &rest[rest.iter().take_while(|&&byte| byte == b'-').count()..];
+        let inside = behind_remark(&rest[rest.iter().take_while(|&&byte| byte == b'-').count()..]);
         let end = memmem::find_iter(inside, b"END ").find(|&at| inside[..at].trim_ascii_end().ends_with(b"-"));
         let inside = &inside[..end.unwrap_or(inside.len())];
         let dashes = inside.trim_ascii_end().iter().rev().take_while(|&&byte| byte == b'-').count();
         let inside = if end.is_some() { &inside[..inside.trim_ascii_end().len() - dashes] } else { inside };
-        Some((label, inside))
+        Some(Block { label, inside, has_end: end.is_some() })
     })
+}
+
+/// Words behind the header, on its line, say nothing about the key; as base64 they would spoil it.
+fn behind_remark(inside: &[u8]) -> &[u8] {
+    let end = inside.iter().take(REMARK).position(|byte| matches!(byte, b'\n' | b'\r' | b'\\')).unwrap_or(0);
+    let remark = &inside[..end];
+    let words = remark.iter().all(|&byte| byte.is_ascii_alphabetic() || byte == b' ');
+    if words && remark.starts_with(b" ") { &inside[end..] } else { inside }
 }
 
 /// The base64 of a text with everything else taken away; an error where something stands in it that is neither base64 nor
