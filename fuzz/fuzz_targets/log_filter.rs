@@ -9,7 +9,7 @@ use stanch::detect::Detector;
 use stanch::rule::Confidence;
 use stanch::scan::filter::Filter;
 
-/// One of each kind: to follow all 779 takes seconds to get ready, and is asked for twice for every input.
+/// One of each kind: to follow all of ours takes seconds to get ready, and is asked for twice for every input.
 const RULES: [&str; 6] = [
     "github-pat",
     "gitlab-pat-routable",
