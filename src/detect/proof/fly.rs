@@ -180,8 +180,8 @@ pub(in crate::detect) fn make(prefix: &[u8], random: [u8; RANDOM]) -> Vec<u8> {
     let (drawn, signature) = rest.split_at(DRAWN);
     let bytes = |bytes: &[u8]| [&[0xc4, bytes.len() as u8], bytes].concat();
     let location = [&[0xa0 | HOME.len() as u8], HOME].concat();
-    // Organization 77, to read and to write.
-    let caveats = [0x92, 0, 0x92, 77, 0x1f];
+    // Organization 77 and one application of it, to read and to write.
+    let caveats = [0x94, 0, 0x92, 77, 0x1f, 3, 0x91, 0x81, 0xce, 0, 1, 2, 3, 0x1f];
     let raw = [&[0x94, 0x93][..], &bytes(key), &bytes(drawn), &[0xc2], &location, &caveats, &bytes(signature)].concat();
     [prefix, BASE64.encode(&raw).as_bytes()].concat()
 }
@@ -210,8 +210,8 @@ mod tests {
         assert_eq!(told(&proven, "fly.organization").as_deref(), Some("77"));
         // The caveats are the first array behind the location: a time until 1,000,000,000 in place of the organization.
         let mut bytes = raw(&token);
-        let at = bytes.windows(5).position(|five| five == [0x92, 0, 0x92, 77, 0x1f]).unwrap();
-        bytes.splice(at..at + 5, [0x92, 4, 0x92, 0, 0xce, 0x3b, 0x9a, 0xca, 0]);
+        let at = bytes.windows(5).position(|five| five == [0x94, 0, 0x92, 77, 0x1f]).unwrap();
+        bytes.splice(at..at + 5, [0x94, 4, 0x92, 0, 0xce, 0x3b, 0x9a, 0xca, 0]);
         let until = [&b"fm2_"[..], BASE64.encode(&bytes).as_bytes()].concat();
         for (now, most) in [(999_999_999, Confidence::High), (1_000_000_000, Confidence::Medium)] {
             let proven = macaroons(&until, now);
