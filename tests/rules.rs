@@ -89,7 +89,6 @@ const NAMES: &[&str] = &[
     "-token",
     "@tcp(",
     "@unix(",
-    "auth",
     "auth=(",
     "auth=[",
     "authorization",
@@ -107,7 +106,6 @@ const NAMES: &[&str] = &[
     "env ",
     "env\t",
     "identified",
-    "key",
     "pass ",
     "pass'",
     "pass:",
@@ -122,7 +120,6 @@ const NAMES: &[&str] = &[
     "pwd",
     "registry login",
     "secret",
-    "seed",
     "sshpass",
     "token",
 ];
