@@ -64,7 +64,7 @@ signs! {
     COMPARED "compared" [-10, 0, 0, 0] "it is compared, not assigned"
     REFERENCE "reference" [-50, 0, 0, 0] "without quotes, and a name of something: a variable, a member, a call, a type, a constant"
     SOURCE_CODE "source-code" [-15, 0, 0, 0] "without quotes, and in no string, in a file of source code, where values have quotes"
-    LOCAL_HOST "local-host" [-10, 0, 0, 0] "the URL's host is this machine, or one of documentation"
+    LOCAL_HOST "local-host" [-20, 0, 0, 0] "the URL's host is this machine, or one of documentation"
     // The value.
     RANDOM "random" [20, 0, 0, 0] "nearly as random as its length and alphabet allow, no language, and no counting"
     MIXED "mixed" [10, 0, 0, 0] "letters and digits or symbols, as people choose passwords"
