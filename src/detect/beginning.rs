@@ -2,13 +2,16 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+/// A set of bytes.
+pub type Bytes = [bool; 256];
+
 /// Where in a match the secret begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beginning {
     /// At least this many bytes behind the start of the match.
     pub lead: usize,
     /// With one of these bytes.
-    first: [bool; 256],
+    first: Bytes,
 }
 
 impl Default for Beginning {
@@ -81,9 +84,6 @@ fn groups(hir: &Hir, wanted: &impl Fn(u32) -> bool, first: &mut [bool; 256]) -> 
         HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
     }
 }
-
-/// A set of bytes.
-pub type Bytes = [bool; 256];
 
 /// The bytes that a match which is not empty can begin with, and whether a match can be empty.
 pub(super) fn first_bytes(hir: &Hir) -> (Bytes, bool) {

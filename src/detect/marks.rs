@@ -84,8 +84,7 @@ impl Detector {
             }
         }
         scratch.spots = encoded;
-        let decoded = self.unwrapped(scratch, bytes, Where::Unknown, true);
-        decoded.limited || !decoded.candidates.is_empty() || !decoded.cut.is_empty()
+        self.holds_encoded(scratch, bytes)
     }
 
     /// Whether a search of `now`, a whole object, may find something that one of `before` does not, which differs from it
@@ -114,10 +113,12 @@ impl Detector {
                 !is_old && self.judge(&self.rules.rules[rule], now, new, true).is_some()
             })
         });
-        if held {
-            return true;
-        }
-        let decoded = self.unwrapped(scratch, now, Where::Unknown, true);
+        held || self.holds_encoded(scratch, now)
+    }
+
+    /// Whether something is found, or was not all read, in what is encoded at the spots of the scratch.
+    fn holds_encoded(&self, scratch: &mut Scratch, bytes: &[u8]) -> bool {
+        let decoded = self.unwrapped(scratch, bytes, Where::Unknown, true);
         decoded.limited || !decoded.candidates.is_empty() || !decoded.cut.is_empty()
     }
 

@@ -118,7 +118,7 @@ struct Plain {
     done: Vec<Stretch>,
     /// The one that the next bytes may go on with.
     open: Stretch,
-    /// Where the next bytes stand, and in which line.
+    /// Where the next bytes stand, if all are plain text.
     next: Position,
     /// Bytes of all that are done.
     len: usize,
@@ -145,18 +145,16 @@ impl Plain {
     /// Takes in the next bytes of the object.
     fn take(&mut self, raw: &[u8]) {
         for part in raw.split_inclusive(|byte| !is_plain(byte)) {
-            let text = part.strip_suffix(&[part[part.len() - 1]]).filter(|_| !is_plain(&part[part.len() - 1]));
-            if self.open.text.is_empty() {
-                self.open.start = self.next;
-            }
             if self.len + self.open.text.len() + part.len() > Self::MOST {
                 self.is_cut = true;
                 return;
             }
-            self.open.text.extend_from_slice(text.unwrap_or(part));
-            self.next.offset += part.len() as u64;
-            self.next.line += memchr::memchr_iter(b'\n', part).count() as u64;
-            if text.is_some() {
+            if self.open.text.is_empty() {
+                self.open.start = self.next;
+            }
+            self.open.text.extend_from_slice(part);
+            self.next = forward(self.next, Encoding::Bytes, part);
+            if self.open.text.pop_if(|last| !is_plain(last)).is_some() {
                 self.close();
             }
         }

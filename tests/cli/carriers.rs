@@ -271,8 +271,15 @@ fn plain_text_in_what_looks_like_another_encoding_is_read_too() {
         let finding = &findings(&report).first().unwrap_or_else(|| panic!("case {number}"));
         let at = content.windows(40).position(|window| window == token.as_bytes()).unwrap();
         assert_eq!((finding["byte_offset"].as_u64(), findings(&report).len()), (Some(at as u64), 1), "case {number}");
+        let line = content[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let column = content[..at].iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
+        assert_eq!((finding["line"].as_u64(), finding["column"].as_u64()), (Some(line as u64), Some(column as u64)));
         hides(&report.to_string(), &token);
         let streamed = tree.with_stdin(&["scan", "-", "--format", "json"], content);
         assert_eq!(findings(&streamed.json()).len(), 1, "case {number} as a stream");
+        tree.run_git(&["init", "-q"]);
+        tree.run_git(&["add", "f"]);
+        tree.run_git(&["commit", "-qm", "x"]);
+        assert_eq!(findings(&tree.json(&["--history"])).len(), 1, "case {number} in a history");
     }
 }

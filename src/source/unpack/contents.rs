@@ -241,7 +241,7 @@ fn kept(input: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
 
     use super::*;
@@ -264,7 +264,7 @@ mod tests {
     }
 
     /// The bytes that were shown, and the errors.
-    fn shown(bytes: &[u8], depth: u8) -> (u64, Vec<String>) {
+    pub(in super::super) fn shown(bytes: &[u8], depth: u8) -> (u64, Vec<String>) {
         let (mut read, mut errors) = (0, Vec::new());
         let kind = packing(&bytes[..bytes.len().min(HEAD)]).unwrap();
         contents(kind, &mut Cursor::new(bytes), bytes.len() as u64, depth, &mut |name, content| {

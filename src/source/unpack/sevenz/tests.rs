@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderMethod, SourceReader};
 
 use super::super::Error;
+use super::super::contents::tests::shown;
 use super::*;
 
 /// A file of a test: name and content.
@@ -226,27 +227,7 @@ fn a_bomb_in_a_7z_is_stopped() {
     let content = packed.finish().unwrap();
     let header = one_file(content.len() as u64, &[1, 0x21, 0x21, 1, 24], &[1100 << 20]);
     let bytes = with_header(&content, &header);
-    let (mut read, mut errors) = (0, Vec::new());
-    super::super::contents(
-        super::super::Packing::SevenZip,
-        &mut Cursor::new(&bytes),
-        bytes.len() as u64,
-        8,
-        &mut |_, content| {
-            let mut space = vec![0; 1 << 20];
-            let all = content.and_then(|content| {
-                loop {
-                    match content.read(&mut space)? {
-                        0 => return Ok(()),
-                        len => read += len as u64,
-                    }
-                }
-            });
-            errors.extend(all.err().map(|error| error.to_string()));
-            ControlFlow::Continue(())
-        },
-    )
-    .unwrap();
+    let (read, errors) = shown(&bytes, 8);
     assert!(read <= super::super::FREE + (1 << 20), "{read}");
     assert_eq!(errors.len(), 1, "{errors:?}");
     assert!(errors[0].contains("expands"), "{errors:?}");
