@@ -5,10 +5,10 @@
 //! loose form does, as a repetition may only go on for longer; most of what it does not match, its loose form does not
 //! either.
 
-use regex_automata::Input;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
 
 /// Repetitions are counted up to here: enough to tell a value from none.
@@ -28,7 +28,8 @@ impl Loose {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new().configure(config).build_from_hir(&loosen(hir)).ok()?;
         let automaton = DFA::builder()
-            .configure(DFA::config().skip_cache_capacity_check(true))
+            // Of every way to match: what the pattern prefers, its loose form may not.
+            .configure(DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true))
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .build_from_nfa(nfa);
         automaton.ok().map(Loose)
@@ -39,6 +40,20 @@ impl Loose {
         let Memory(cache) = memory.get_or_insert_with(|| Memory(self.0.create_cache()));
         // One that gives up knows nothing.
         !matches!(self.0.try_search_fwd(cache, &input.clone().earliest(true)), Ok(None))
+    }
+
+    /// Whether no match that begins where `input` does depends on the bytes from `end` on.
+    pub(super) fn ends_before(&self, memory: &mut Option<Memory>, input: &Input<'_>, end: usize) -> bool {
+        let Memory(cache) = memory.get_or_insert_with(|| Memory(self.0.create_cache()));
+        let Ok(mut state) = self.0.start_state_forward(cache, input) else { return false };
+        input.haystack()[input.start()..end].iter().any(|byte| match self.0.next_state(cache, state, *byte) {
+            Ok(next) => {
+                state = next;
+                state.is_dead()
+            }
+            // One that gives up knows nothing.
+            Err(_) => false,
+        })
     }
 }
 

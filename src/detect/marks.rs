@@ -106,6 +106,9 @@ impl Detector {
                     return false;
                 }
                 let memory = &mut scratch.memories[rule];
+                if self.patterns[rule].ends_before(memory, now, anchor.at, changed.start) {
+                    return false;
+                }
                 let mut hit = |bytes, at| self.patterns[rule].around(memory, bytes, at, *len);
                 let Some(new) = hit(now, anchor.at) else { return false };
                 let old = was.and_then(|was| hit(before, was));

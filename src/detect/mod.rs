@@ -24,6 +24,7 @@ pub mod mint;
 pub mod open;
 pub mod pattern;
 pub mod prefilter;
+mod prints;
 pub mod proof;
 
 use decode::Wrapping;
@@ -186,7 +187,11 @@ impl Detector {
         self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = &self.anchors[anchor.keyword];
-            for owner in owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)) {
+            let mut missing = None;
+            let is_worth_it = |owner: &&Owner| {
+                !self.lacks(owner, bytes, anchor.at, &mut missing) && self.may_match(owner, bytes, anchor.at)
+            };
+            for owner in owners.iter().filter(is_worth_it) {
                 if applies(&self.rules.rules[owner.rule], place)
                     && let memory = &mut scratch.memories[owner.rule]
                     && let Some(hit) = self.patterns[owner.rule].around(memory, bytes, anchor.at, *len)
@@ -211,6 +216,18 @@ impl Detector {
     fn may_match(&self, owner: &Owner, bytes: &[u8], at: usize) -> bool {
         let contexts = self.patterns[owner.rule].shape.as_ref().map(|shape| &shape.contexts);
         contexts.and_then(|contexts| contexts.get(owner.keyword)).is_none_or(|context| context.fits(bytes, at))
+    }
+
+    /// Whether a byte that every match of the rule has behind its anchor is not there. `missing` is what was found to be so at
+    /// the same anchor before: twenty rules for URLs need the same byte, and few URLs have it.
+    fn lacks(&self, owner: &Owner, bytes: &[u8], at: usize, missing: &mut Option<(u8, usize)>) -> bool {
+        let Some(needed) = self.patterns[owner.rule].shape.as_ref().and_then(|shape| shape.needs) else { return false };
+        let known = missing.is_some_and(|(byte, within)| byte == needed.0 && needed.1 <= within);
+        if !known && pattern::is_missing(needed, bytes, at) {
+            *missing = Some(needed);
+            return true;
+        }
+        known
     }
 
     /// Finds the anchors in `bytes`, and the spots where something may be encoded.

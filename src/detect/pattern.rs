@@ -48,6 +48,11 @@ pub struct Pattern {
     pub shape: Option<Arc<Shape>>,
 }
 
+/// Whether the byte that every match has behind its anchor, so near, is not there.
+pub(super) fn is_missing((byte, within): (u8, usize), bytes: &[u8], at: usize) -> bool {
+    memchr(byte, &bytes[at..bytes.len().min(at + within)]).is_none()
+}
+
 /// A match and the secret in it, as ranges of the searched bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -120,10 +125,8 @@ impl Pattern {
     pub fn around(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
         let shape = self.shape.as_ref()?;
         let end = bytes.len().min(at + shape.after);
-        if shape.needs.is_some_and(|(byte, within)| memchr(byte, &bytes[at..end.min(at + within)]).is_none()) {
-            return None;
-        }
-        if !self.may_match(memory, bytes, at, shape) {
+        if shape.needs.is_some_and(|needed| is_missing(needed, bytes, at)) || !self.may_match(memory, bytes, at, shape)
+        {
             return None;
         }
         if shape.starts_with_anchor {
@@ -144,23 +147,32 @@ impl Pattern {
     }
 
     /// Whether a search is worth it. What stands from the anchor on says so with the first byte that does not fit, where a
-    /// search that has to find the beginning, too, goes on to the end of its window. Otherwise, once the pattern is compiled,
-    /// that search itself says so as fast.
+    /// search that has to find the beginning, too, goes on to the end of its window; and without counting there are few
+    /// states, where the pattern itself has new ones at most places.
     fn may_match(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, shape: &Shape) -> bool {
-        let cut = shape.exact && !shape.starts_with_anchor;
-        if !cut && self.compiled.get().is_some() {
-            return true;
-        }
-        let rest = || Hir::concat(flatten(self.hir()).split_off(shape.anchor));
-        let loose = || if cut { Loose::new(&rest()) } else { Loose::new(self.hir()) };
-        let loose = self.loose.get_or_init(|| loose().map(Box::new));
         let (from, anchored) = match shape.exact {
             true => (at, Anchored::Yes),
             false => (at.saturating_sub(shape.before), Anchored::No),
         };
         let input = Input::new(bytes).range(from..bytes.len().min(at + shape.after)).anchored(anchored);
         let memory = &mut memory.get_or_insert_default().loose;
-        loose.as_ref().is_none_or(|loose| loose.may_match(memory, &input))
+        self.loose(shape).is_none_or(|loose| loose.may_match(memory, &input))
+    }
+
+    /// The loose form: of what stands from the anchor on, if that is sure to begin there.
+    fn loose(&self, shape: &Shape) -> Option<&Loose> {
+        let rest = || Hir::concat(flatten(self.hir()).split_off(shape.anchor));
+        let cut = shape.exact && !shape.starts_with_anchor;
+        let loose = || if cut { Loose::new(&rest()) } else { Loose::new(self.hir()) };
+        self.loose.get_or_init(|| loose().map(Box::new)).as_deref()
+    }
+
+    /// Whether what [`around`](Pattern::around) says of an anchor at `at` does not depend on the bytes from `end` on.
+    pub(super) fn ends_before(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, end: usize) -> bool {
+        let Some(shape) = self.shape.as_ref().filter(|shape| shape.exact && at < end) else { return false };
+        let input = Input::new(bytes).range(at..).anchored(Anchored::Yes);
+        let memory = &mut memory.get_or_insert_default().loose;
+        self.loose(shape).is_some_and(|loose| loose.ends_before(memory, &input, end))
     }
 
     /// Every match in `bytes`, from the left, without overlaps.

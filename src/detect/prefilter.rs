@@ -13,6 +13,7 @@ use memchr::memmem;
 
 use super::grams::{GRAM, Grams, beginning, either, whole};
 use super::masks::{BLOCK, Mask, PIECE, run_masks};
+use super::prints::Prints;
 use crate::shape::{Near, RUN, Stencil, is_run_byte};
 
 /// A keyword at a place, or a place where a stencil fits.
@@ -57,7 +58,7 @@ pub struct Prefilter {
     /// A search for one string is the fastest there is.
     single: Vec<(memmem::Finder<'static>, usize)>,
     /// What may stand anywhere.
-    everywhere: Option<Grams>,
+    everywhere: Option<Prints>,
     short: Option<Automaton>,
 }
 
@@ -176,13 +177,13 @@ impl Prefilter {
             single: finders
                 .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
                 .collect(),
-            everywhere: Grams::new(either(
+            everywhere: Prints::new(
                 keywords
                     .iter()
                     .enumerate()
                     .filter(|(_, keyword)| everywhere(keyword) && !single(keyword) && !short(keyword))
                     .map(|(index, keyword)| (index, keyword.text.as_bytes())),
-            )),
+            ),
             short: Automaton::new(&keywords, |keyword| short(keyword) && !single(keyword)),
             keywords,
             stencils,
@@ -198,7 +199,7 @@ impl Prefilter {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
         if let Some(everywhere) = &self.everywhere {
-            everywhere.find::<2>(bytes, 0, bytes.len(), |at, keyword| self.keyword(bytes, at, keyword, out));
+            everywhere.find(bytes, |at, keyword| self.keyword(bytes, at, keyword, out));
         }
         if let Some(short) = &self.short {
             short.search(bytes, out);
@@ -216,17 +217,15 @@ impl Prefilter {
                 });
             }
             if let Some(windows) = &self.near_runs {
-                windows.run(bytes, &run, &mut pending, |at, keyword| self.keyword(bytes, at, keyword, out));
+                windows.run(bytes, &run, &mut pending, |at, number| self.half(bytes, at, number, out));
             }
             if let Some(windows) = self.near_digits.as_ref().filter(|_| has_digit) {
-                windows.run(bytes, &run, &mut pending_digits, |at, keyword| self.keyword(bytes, at, keyword, out));
+                windows.run(bytes, &run, &mut pending_digits, |at, number| self.half(bytes, at, number, out));
             }
         });
         for (windows, last) in [(&self.near_runs, pending), (&self.near_digits, pending_digits)] {
             if let Some(windows) = windows {
-                windows
-                    .grams
-                    .find::<2>(bytes, last.start, last.end, |at, keyword| self.keyword(bytes, at, keyword, out));
+                windows.grams.find::<2>(bytes, last.start, last.end, |at, number| self.half(bytes, at, number, out));
             }
         }
     }
@@ -248,8 +247,13 @@ impl Prefilter {
     }
 
     /// Adds the keyword that [`either`] says may begin around `at`, if it does.
-    fn keyword(&self, bytes: &[u8], at: usize, number: u32, out: &mut Vec<Anchor>) {
+    fn half(&self, bytes: &[u8], at: usize, number: u32, out: &mut Vec<Anchor>) {
         let (at, keyword) = whole(at, number);
+        self.keyword(bytes, at, keyword, out);
+    }
+
+    /// Adds a keyword that may begin at `at`, if it does.
+    fn keyword(&self, bytes: &[u8], at: usize, keyword: usize, out: &mut Vec<Anchor>) {
         if bytes.get(at..).is_some_and(|rest| self.keywords[keyword].is_at(rest)) {
             out.push(Anchor { at, keyword });
         }

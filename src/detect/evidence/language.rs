@@ -31,21 +31,25 @@ pub struct Reading {
     pub words: f64,
 }
 
-/// Whether the list has `word`, in lower case.
-pub fn is_word(word: &[u8]) -> bool {
-    let text = WORDS.as_bytes();
-    let (mut low, mut high) = (0, text.len());
+/// The first word of the list that is not before `text`, in lower case; empty behind the last.
+fn first_from(text: &[u8]) -> &'static [u8] {
+    let words = WORDS.as_bytes();
+    let end = |start: usize| memchr::memchr(b'\n', &words[start..]).map_or(words.len(), |at| start + at);
+    let (mut low, mut high) = (0, words.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        let start = memchr::memrchr(b'\n', &text[low..middle]).map_or(low, |at| low + at + 1);
-        let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |at| start + at);
-        match text[start..end].cmp(word) {
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => low = end + 1,
-            std::cmp::Ordering::Greater => high = start,
+        let start = memchr::memrchr(b'\n', &words[low..middle]).map_or(low, |at| low + at + 1);
+        match &words[start..end(start)] < text {
+            true => low = (end(start) + 1).min(words.len()),
+            false => high = start,
         }
     }
-    false
+    &words[low..end(low)]
+}
+
+/// Whether the list has `word`, in lower case.
+pub fn is_word(word: &[u8]) -> bool {
+    !word.is_empty() && first_from(word) == word
 }
 
 /// The letters of `text` in pieces as people and programmers set them apart: `dbPassword_2` has `db` and `Password`.
@@ -89,12 +93,15 @@ fn cover(piece: &[u8]) -> usize {
     if piece.len() <= LONGEST && (is_word(piece) || SHORTEST.iter().any(|word| word.as_bytes() == piece)) {
         return piece.len();
     }
+    // Of the letters before each place.
     let mut best = vec![0; piece.len() + 1];
-    for end in 1..=piece.len() {
-        best[end] = best[end - 1];
-        for start in end.saturating_sub(LONGEST)..(end + 1).saturating_sub(INNER) {
-            if best[start] + (end - start) > best[end] && is_word(&piece[start..end]) {
-                best[end] = best[start] + (end - start);
+    for start in 0..piece.len() {
+        best[start + 1] = best[start + 1].max(best[start]);
+        let rest = &piece[start..piece.len().min(start + LONGEST)];
+        // Most places begin no word, and that is asked once.
+        if rest.get(..INNER).is_some_and(|begin| first_from(begin).starts_with(begin)) {
+            for len in (INNER..=rest.len()).filter(|len| is_word(&rest[..*len])) {
+                best[start + len] = best[start + len].max(best[start] + len);
             }
         }
     }

@@ -70,8 +70,8 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         let weight = sign.weight(class);
         if weight != 0 && !given.iter().any(|one| one.name == sign.name) {
             // Details are made of numbers and of words of ours; nothing keeps a secret from being one of them.
-            let shown =
-                [setting.value(), &read].iter().any(|part| memchr::memmem::find(detail.as_bytes(), part).is_some());
+            let shown = !detail.is_empty()
+                && [setting.value(), &read].iter().any(|part| memchr::memmem::find(detail.as_bytes(), part).is_some());
             given.push(Evidence { name: sign.name, weight, detail: if shown { String::new() } else { detail } });
         }
     };

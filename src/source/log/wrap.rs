@@ -1,5 +1,7 @@
 //! Tells whether a line goes on in the next one because a terminal was too narrow.
 
+use memchr::memchr2;
+
 use super::ansi::{self, ESC};
 
 /// Widths that terminals and CI runners have by default, in columns.
@@ -54,6 +56,10 @@ pub fn was_cut(width: usize, before: usize, next: usize) -> bool {
 
 /// Width of a line in columns: characters that show.
 pub fn width(line: &[u8]) -> usize {
+    // Most lines, at once.
+    if line.is_ascii() && memchr2(ESC, b'\r', line).is_none() {
+        return line.len();
+    }
     let (mut width, mut at) = (0, 0);
     while at < line.len() {
         match line[at] {
