@@ -655,7 +655,16 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
     fs::write(&pack, &bytes[..bytes.len() - 300]).expect("ours");
     unread(&r.top(), "corrupt-pack");
     fs::write(&pack, &bytes).expect("ours");
-    fs::remove_file(pack.with_extension("idx")).expect("ours");
+    // Two names for one entry, and none for another.
+    let idx = pack.with_extension("idx");
+    fs::set_permissions(&idx, fs::Permissions::from_mode(0o644)).expect("ours");
+    let mut index = fs::read(&idx).expect("ours");
+    let len = u32::from_be_bytes(*index[8 + 4 * 255..].first_chunk().expect("a fan-out table")) as usize;
+    let offsets = 8 + 4 * 256 + len * 24;
+    index.copy_within(offsets..offsets + 4, offsets + 4);
+    fs::write(&idx, index).expect("ours");
+    unread(&r.top(), "corrupt-object");
+    fs::remove_file(idx).expect("ours");
     unread(&r.top(), "unfinished");
 
     let r = clean();
