@@ -17,8 +17,8 @@ use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectKind, Origin};
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, walk,
-    walk_unknown,
+    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, modules, to_path,
+    walk, walk_unknown,
 };
 
 /// What of a repository to scan.
@@ -82,6 +82,9 @@ pub(super) fn run(
         }
     }
     let mut coverage = Coverage::default();
+    if request.submodules {
+        name_unread_modules(&repositories, request.memory, &mut coverage.skips);
+    }
     for layout in &repositories {
         let mut tell = |mut finding: Finding| {
             if !request.authors && tells_of_people(&finding.origin) {
@@ -103,6 +106,21 @@ pub(super) fn run(
         }
     }
     Ok(coverage)
+}
+
+/// Names the submodules of which some repository knows a commit that none of them holds.
+fn name_unread_modules(repositories: &[Layout], memory: u64, skips: &mut Vec<Skip>) {
+    let open = |layout: &Layout| Stores::open_quick(&layout.objects, layout.format);
+    let stores: Vec<Stores> = repositories.iter().map(open).collect();
+    for (layout, own) in repositories.iter().zip(&stores) {
+        for (path, commit) in modules(layout, own, memory, skips) {
+            if stores.iter().all(|stores| !stores.contains(&commit)) {
+                let origin = Origin::File { path: layout.within.join(to_path(&path)), tracking: None };
+                let detail = format!("commit {commit} of the submodule is in no repository that was read");
+                skips.push(Skip { origin, why: Why::MissingSubmodule, detail });
+            }
+        }
+    }
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.

@@ -738,6 +738,33 @@ fn submodules_are_read_on_request_and_named() {
 }
 
 #[test]
+fn a_submodule_that_is_not_there_is_named() {
+    let dir = made_by("submodule.sh");
+    let parent = dir.path().join("parent");
+    let words = word_rules(dir.path());
+    let options = ["--rules", words.to_str().unwrap(), "--submodules"];
+    // Its work tree is not needed, nor is that it was ever registered.
+    fs::remove_dir_all(parent.join("lib")).unwrap();
+    assert_eq!(scan(&parent, &options).skips(), Vec::<&str>::new());
+    git(dir.path(), &["clone", "-q", "--no-local", "parent", "uncloned"]);
+    git(dir.path(), &["clone", "-q", "--no-local", "--bare", "parent", "bare.git"]);
+    fs::remove_dir_all(parent.join(".git/modules")).unwrap();
+    for repository in ["parent", "uncloned", "bare.git"] {
+        let repository = dir.path().join(repository);
+        assert_eq!(scan(&repository, &options[..2]).exit, 0);
+        let scanned = scan(&repository, &options);
+        assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-submodule"]), "{}", scanned.text);
+        assert_eq!(scanned.report["summary"]["skips"][0]["path"], "lib/inner");
+    }
+    // Nobody has committed it yet.
+    let tip = git(&dir.path().join("library"), &["rev-parse", "HEAD"]);
+    let r = Repository::new();
+    r.put("f", "nothing\n", "first");
+    r.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{tip},sub")]);
+    assert_eq!(r.scan(&["--submodules"]).skips(), ["missing-submodule"]);
+}
+
+#[test]
 fn allowed_by_path_is_allowed_at_every_path() {
     let repository = Repository::new();
     repository.put("testdata/one", format!("key = {}\n", token(1)), "allowed");
