@@ -25,6 +25,8 @@ pub enum Why {
     MissingObject,
     /// A submodule whose commit is in no repository that was read: it was not cloned, or not brought up to date.
     MissingSubmodule,
+    /// Contents that Git LFS keeps beside the repository, and that were not fetched.
+    MissingLfs,
     /// A git object that cannot be decoded: its size, compression, delta or type is a lie.
     CorruptObject,
     /// A git pack or its index that cannot be trusted: truncated, of another pack, out of order.
@@ -74,6 +76,7 @@ impl Why {
         Why::TooLarge,
         Why::MissingObject,
         Why::MissingSubmodule,
+        Why::MissingLfs,
         Why::CorruptObject,
         Why::CorruptPack,
         Why::Unfinished,
@@ -106,6 +109,7 @@ impl Why {
             Why::TooLarge => "too-large",
             Why::MissingObject => "missing-object",
             Why::MissingSubmodule => "missing-submodule",
+            Why::MissingLfs => "missing-lfs",
             Why::CorruptObject => "corrupt-object",
             Why::CorruptPack => "corrupt-pack",
             Why::Unfinished => "unfinished",
@@ -141,6 +145,7 @@ impl Why {
             Why::MissingSubmodule => {
                 "run `git submodule update --init --recursive` and `git submodule absorbgitdirs`, then scan again"
             }
+            Why::MissingLfs => "run `git lfs fetch --all`, then scan again",
             Why::CorruptObject => "run `git fsck`, then fetch the object again from another clone",
             Why::CorruptPack => "run `git fsck`, then `git index-pack` on the pack or fetch it again",
             Why::Unfinished => {

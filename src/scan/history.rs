@@ -7,6 +7,7 @@ use super::annals::{Annals, Now};
 use super::cache::{Cache, Recalled};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
+use super::lfs;
 use super::object::{Searcher, masker};
 use super::scanner::{Found, Scanner};
 use super::suspect::Place;
@@ -151,6 +152,7 @@ fn own_files(layout: &Layout, given: &Path) -> Vec<Target> {
         "BISECT_LOG",
         "branches",
         "remotes",
+        "lfs",
     ];
     let mut directories = vec![&layout.common_dir];
     // That of a linked work tree is in `worktrees`, unless somebody moved it.
@@ -217,6 +219,15 @@ fn scan_objects(
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
+    let pointers = lenses.iter().flat_map(|scanner| &scanner.pointers).map(|pointer| pointer.1.as_str()).collect();
+    let (contents, absent) = lfs::contents(&layout.common_dir, &pointers);
+    coverage.skips.extend(absent);
+    // Of a whole repository, all that Git LFS keeps is read.
+    if chosen.is_some() {
+        let given = |path| Target::Path(as_given(path, &request.repository));
+        let targets: Vec<Target> = contents.into_iter().map(given).collect();
+        coverage.add(scan_files(plan, &targets, detector, watch, &mut Vec::new(), tell));
+    }
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     let kinship = Kinship::of(&plan.rules);
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
@@ -290,7 +301,8 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     let again = |scanner: &Scanner<'_>| {
         let unread = scanner.unread.iter().map(|unread| unread.0);
         let found = scanner.found.iter().map(|found| found.object);
-        found.chain(scanner.limited.iter().copied()).chain(unread).collect::<Vec<_>>()
+        let pointers = scanner.pointers.iter().map(|pointer| pointer.0);
+        found.chain(scanner.limited.iter().copied()).chain(unread).chain(pointers).collect::<Vec<_>>()
     };
     let mut suspects: Vec<Object> = walked.lenses.iter().flat_map(again).collect();
     suspects.sort_by_key(|object| object.id);

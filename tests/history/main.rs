@@ -765,6 +765,43 @@ fn a_submodule_that_is_not_there_is_named() {
 }
 
 #[test]
+fn what_git_lfs_keeps_is_read_or_named() {
+    let repository = Repository::new();
+    let pointer = |id: &str| format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize 99\n");
+    let (one, other, old) = ("a1".repeat(32), "b2".repeat(32), "c3".repeat(32));
+    let keep = |id: &str, content: &str| {
+        repository.write(&format!(".git/lfs/objects/{}/{}/{id}", &id[..2], &id[2..4]), content);
+    };
+    keep(&one, &format!("key = {}\n", token(1)));
+    keep(&other, &format!("key = {}\n", token(2)));
+    let first = repository.put("one.bin", pointer(&one), "first");
+    repository.put("other.bin", pointer(&other), "second");
+    let scanned = repository.scan(&[]);
+    assert_eq!((scanned.exit, scanned.skips()), (1, vec![]));
+    let path = format!(".git/lfs/objects/b2/b2/{other}");
+    assert!(scanned.of(&token(2))[0]["path"].as_str().unwrap().ends_with(&path), "{}", scanned.text);
+    assert_eq!(scanned.of(&token(1)).len(), 1);
+    // Of a part of the history, what is kept for that.
+    let scanned = repository.scan(&["--range", &format!("{first}..HEAD")]);
+    assert_eq!((scanned.exit, scanned.of(&token(1)).len(), scanned.of(&token(2)).len()), (1, 0, 1));
+
+    fs::remove_dir_all(repository.top().join(".git/lfs")).unwrap();
+    for id in [&old, &one] {
+        repository.put("old.bin", pointer(id), "older");
+    }
+    repository.git(&["repack", "-adq"]);
+    let cache = repository.dir.path().join("cache");
+    let cached = ["--cache", cache.to_str().unwrap()];
+    for options in [&[][..], &cached, &cached] {
+        let scanned = repository.scan(options);
+        assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-lfs"]), "{}", scanned.text);
+        assert!(scanned.text.contains("3 of the 3 files that Git LFS keeps are not here"), "{}", scanned.text);
+    }
+    assert_eq!(repository.scan(&["--accept-skip", "missing-lfs"]).exit, 0);
+    assert_eq!(repository.scan(&["--range", "HEAD~2..HEAD~1"]).skips(), ["missing-lfs"]);
+}
+
+#[test]
 fn allowed_by_path_is_allowed_at_every_path() {
     let repository = Repository::new();
     repository.put("testdata/one", format!("key = {}\n", token(1)), "allowed");
