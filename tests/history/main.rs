@@ -671,6 +671,18 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
     fs::write(r.top().join(".git/refs/heads/odd"), "no id\n").expect("ours");
     unread(&r.top(), "corrupt-object");
 
+    let r = clean();
+    r.git(&["pack-refs", "--all"]);
+    let packed = r.top().join(".git/packed-refs");
+    let lines = fs::read_to_string(&packed).expect("ours");
+    for (garbage, line) in [("nonsense\n", 3), ("no id\n", 3)] {
+        fs::write(&packed, format!("{lines}{garbage}")).expect("ours");
+        unread(&r.top(), "corrupt-object");
+        let skip = &r.scan(&[]).report["summary"]["skips"][0];
+        assert!(skip["path"].as_str().is_some_and(|path| path.ends_with(".git/packed-refs")), "{skip}");
+        assert!(skip["detail"].as_str().is_some_and(|text| text.starts_with(&format!("line {line} "))), "{skip}");
+    }
+
     let dir = made_by("incomplete.sh");
     unread(&dir.path().join("shallow"), "shallow-clone");
     unread(&dir.path().join("partial"), "partial-clone");
