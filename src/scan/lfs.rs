@@ -47,7 +47,8 @@ mod tests {
         assert_eq!(pointer(text(&format!("oid sha256:{id}")).as_bytes()), Some(id.clone()));
         let extended = format!("ext-0-foo sha256:{id}\noid sha256:{id}");
         assert_eq!(pointer(text(&extended).as_bytes()), Some(id.clone()));
-        for line in [format!("oid sha256:{}", &id[1..]), format!("oid sha256:../{}", &id[3..]), format!("oid md5:{id}")] {
+        for line in [format!("oid sha256:{}", &id[1..]), format!("oid sha256:../{}", &id[3..]), format!("oid md5:{id}")]
+        {
             assert_eq!(pointer(text(&line).as_bytes()), None, "{line}");
         }
         assert_eq!(pointer(format!(" {}", text(&format!("oid sha256:{id}"))).as_bytes()), None);

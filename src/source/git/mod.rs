@@ -48,7 +48,7 @@ pub use read::Reader;
 pub use refs::{Names, Reference, References, field, references};
 pub use revision::{HooksError, NotOwned, ScopeError, abbreviated, check_owner, hooks_dir, is_branch_name};
 pub use scope::{Chosen, Revision, Scope, choose};
-pub use stage::StageError;
+pub use stage::{StageError, tracked};
 pub use staged::{Change, Staged, staged};
 pub use store::{Stores, path as to_path};
 pub use walk::{Counts, InPack, Known, Options, Progress, Walked, walk, walk_unknown};

@@ -16,12 +16,7 @@ const MAX_DEPTH: usize = 2048;
 
 /// The submodules that the index and the tree of `HEAD` name: path from the top of the work tree, and commit. An index that
 /// cannot be read is a skip; trees that cannot be read are named by whoever walks over all objects.
-pub fn modules(
-    layout: &Layout,
-    stores: &Stores,
-    memory: u64,
-    skips: &mut Vec<Skip>,
-) -> BTreeSet<(Vec<u8>, ObjectId)> {
+pub fn modules(layout: &Layout, stores: &Stores, memory: u64, skips: &mut Vec<Skip>) -> BTreeSet<(Vec<u8>, ObjectId)> {
     let mut found = BTreeSet::new();
     match stage::read(&layout.index, &layout.git_dir, layout.format, &Files::default()) {
         Ok(index) => {

@@ -219,7 +219,8 @@ fn memory_is_bounded_and_what_exceeds_it_is_streamed_or_named() {
 fn what_a_delta_makes_is_read_though_it_cannot_be_held() {
     let dir = tempfile::tempdir().expect("a directory");
     let base: Vec<u8> = (0..60_000u32).map(|at| (at.wrapping_mul(at) / 9) as u8).collect();
-    let (delta, large) = delta_of(&base, &[Edit::Copy(0, 60_000), Edit::Insert(b"seam".to_vec()), Edit::Copy(9, 60_000)]);
+    let (delta, large) =
+        delta_of(&base, &[Edit::Copy(0, 60_000), Edit::Insert(b"seam".to_vec()), Edit::Copy(9, 60_000)]);
     let (on_large, small) = delta_of(&large, &[Edit::Copy(50_000, 20_000)]);
     let mut pack = PackWriter::default();
     pack.add(name_of(&base), Stored::Whole(3), 60_000, &base);
@@ -235,8 +236,7 @@ fn what_a_delta_makes_is_read_though_it_cannot_be_held() {
     let only = [id].into();
     for only in [None, Some(&only)] {
         let (memory, links) = (150_000, false);
-        let options =
-            Options { threads: 1, memory, kinds: KINDS, only, links, interrupt: &interrupt, progress: None };
+        let options = Options { threads: 1, memory, kinds: KINDS, only, links, interrupt: &interrupt, progress: None };
         let walked = walk(&stores, || Sieve::new(20, 20, 50, false), options).expect("threads");
         let shown = walked.lenses.iter().flat_map(|lens| &lens.shown).find(|shown| shown.0.id == id);
         assert_eq!(shown.map(|shown| (&shown.1, &shown.2)), Some((&walked.lenses[0].marks_of(&large), &large)));
