@@ -299,7 +299,8 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<'_, L>>) -> Walked<L> {
     skips.extend(shared.absent.iter().map(|id| Fault::Absent.skip(*id, None)));
     retries.sort_unstable();
     let doubtful = doubtful(shared);
-    if !(retries.is_empty() && doubtful.is_empty())
+    let is_any_left = !retries.is_empty() || !doubtful.is_empty();
+    if is_any_left
         && !interrupted
         && let Some(lens) = lenses.pop()
     {
