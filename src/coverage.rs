@@ -23,6 +23,10 @@ pub enum Why {
     TooLarge,
     /// A git object that another one needs and that no object store has.
     MissingObject,
+    /// A submodule whose commit is in no repository that was read: it was not cloned, or not brought up to date.
+    MissingSubmodule,
+    /// Contents that Git LFS keeps beside the repository, and that were not fetched.
+    MissingLfs,
     /// A git object that cannot be decoded: its size, compression, delta or type is a lie.
     CorruptObject,
     /// A git pack or its index that cannot be trusted: truncated, of another pack, out of order.
@@ -71,6 +75,8 @@ impl Why {
         Why::SpecialFile,
         Why::TooLarge,
         Why::MissingObject,
+        Why::MissingSubmodule,
+        Why::MissingLfs,
         Why::CorruptObject,
         Why::CorruptPack,
         Why::Unfinished,
@@ -102,6 +108,8 @@ impl Why {
             Why::SpecialFile => "special-file",
             Why::TooLarge => "too-large",
             Why::MissingObject => "missing-object",
+            Why::MissingSubmodule => "missing-submodule",
+            Why::MissingLfs => "missing-lfs",
             Why::CorruptObject => "corrupt-object",
             Why::CorruptPack => "corrupt-pack",
             Why::Unfinished => "unfinished",
@@ -134,6 +142,10 @@ impl Why {
             Why::SpecialFile => "name it as a target of its own to read it as a stream",
             Why::TooLarge => "raise or drop --max-size; for a git object raise --memory",
             Why::MissingObject => "fetch the object again, or restore the store that the repository borrows from",
+            Why::MissingSubmodule => {
+                "run `git submodule update --init --recursive` and `git submodule absorbgitdirs`, then scan again"
+            }
+            Why::MissingLfs => "run `git lfs fetch --all`, then scan again",
             Why::CorruptObject => "run `git fsck`, then fetch the object again from another clone",
             Why::CorruptPack => "run `git fsck`, then `git index-pack` on the pack or fetch it again",
             Why::Unfinished => {

@@ -305,6 +305,16 @@ fn a_server_refuses_before_anything_is_kept() {
 
 /// What is pushed cannot allow itself by configuration; the server's own can.
 #[test]
+fn a_server_need_not_have_what_git_lfs_keeps() {
+    let (repository, server) = pair();
+    install(&server, &["pre-receive"]);
+    let id = "a1".repeat(32);
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize 9\n");
+    commit(&repository, "large.bin", &pointer);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
+}
+
+#[test]
 fn a_server_has_its_own_configuration() {
     let (repository, server) = pair();
     install(&server, &["pre-receive"]);

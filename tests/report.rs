@@ -160,6 +160,7 @@ fn header(rules: &RuleSet) -> Header<'_> {
         show_hidden: false,
         at_once: false,
         targets: vec![".".to_owned()],
+        masked: |text| text.into(),
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::{message, scan};
+use crate::coverage::Why;
 use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
 use crate::hook::{Hook, Hooks, Outcome, push};
@@ -163,9 +164,15 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
             Some(push::pre_receive(line.as_bytes())?)
         }
     };
-    let adjust = |plan: &mut crate::scan::Plan| match scope.clone() {
-        None => plan.staged = Some(staged(PathBuf::from("."))),
-        Some(scope) => plan.history = Some(brought(scope.unwrap_or_default())),
+    let adjust = |plan: &mut crate::scan::Plan| {
+        // A server gets what Git LFS keeps in another way, and need not have it beside the repository.
+        if matches!(hook, Hook::PreReceive | Hook::Update) {
+            plan.accept.push(Why::MissingLfs);
+        }
+        match scope.clone() {
+            None => plan.staged = Some(staged(PathBuf::from("."))),
+            Some(scope) => plan.history = Some(brought(scope.unwrap_or_default())),
+        }
     };
     if let Some(None) = scope {
         // Only deletions.

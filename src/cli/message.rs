@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::panic::PanicHookInfo;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use anstyle::{AnsiColor, Style};
 
@@ -11,6 +11,7 @@ use crate::builtin;
 use crate::detect::Detector;
 use crate::detect::prefilter::for_each_run;
 use crate::report::escape::terminal;
+use crate::rule::Confidence;
 use crate::scan::filter;
 
 /// The run could not be done.
@@ -42,12 +43,23 @@ fn say(word: &str, color: AnsiColor, text: &str) {
 
 /// A text without the tokens in it: people give them where paths and names belong, and messages repeat what they gave.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
+    masked_from(text, Confidence::Low)
+}
+
+/// A name without the tokens in it that would be reported, were they in a file. Others stay: a report leads to files, many of which
+/// have hashes for names.
+pub(super) fn masked_name(name: &str) -> Cow<'_, str> {
+    masked_from(name, Confidence::Medium)
+}
+
+fn masked_from(text: &str, least: Confidence) -> Cow<'_, str> {
+    static DETECTOR: LazyLock<Detector> =
+        LazyLock::new(|| Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile"));
     let mut runs = 0;
     for_each_run(text.as_bytes(), |_, _| runs += 1);
     if runs == 0 {
         return text.into();
     }
-    let detector = Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile");
-    let masked = filter::masked(&detector, &mut detector.scratch(), text.as_bytes());
+    let masked = filter::masked_from(&DETECTOR, &mut DETECTOR.scratch(), text.as_bytes(), least);
     if masked == text { text.into() } else { masked.into() }
 }

@@ -279,6 +279,7 @@ fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {
             Some(target) => vec![target.to_string()],
             None => args.search.targets().iter().map(|path| path.display().to_string()).collect(),
         },
+        masked: message::masked_name,
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Mask {
     seen: HashSet<Fingerprint>,
     /// Forms by their last bytes: beginnings are alike for all tokens of a kind.
     forms: HashMap<[u8; KEY], Vec<Form>>,
+    /// Masks what only looks like a secret; see [`Header::masked`].
+    look_alikes: Option<fn(&str) -> Cow<'_, str>>,
 }
 
 /// A form that a secret may have, in ASCII lower case, and what is shown in its place.
@@ -107,11 +109,11 @@ impl Mask {
     fn origin(&self, origin: &Origin) -> Origin {
         match origin {
             Origin::File { path, tracking } => Origin::File { path: self.path(path), tracking: *tracking },
-            Origin::Stream { name } => Origin::Stream { name: self.text(name) },
+            Origin::Stream { name } => Origin::Stream { name: self.name(name) },
             Origin::Staged { path, id } => Origin::Staged { path: self.path(path), id: *id },
-            Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.text(name) },
+            Origin::Member { archive, name } => Origin::Member { archive: self.path(archive), name: self.name(name) },
             Origin::Log { project, run, part } => {
-                Origin::Log { project: self.text(project), run: self.text(run), part: self.text(part) }
+                Origin::Log { project: self.name(project), run: self.name(run), part: self.name(part) }
             }
             Origin::Object { path, id, kind } => {
                 Origin::Object { path: path.as_deref().map(|path| self.path(path)), id: *id, kind: *kind }
@@ -119,10 +121,21 @@ impl Mask {
         }
     }
 
+    /// A name, or what the system said of something that has one, without what looks like a secret.
+    fn name(&self, name: &str) -> String {
+        let name = self.text(name);
+        self.look_alikes.map_or_else(|| name.clone(), |masked| masked(&name).into_owned())
+    }
+
     fn path(&self, path: &Path) -> PathBuf {
-        match self.bytes(path.as_os_str().as_encoded_bytes()) {
+        let known = match self.bytes(path.as_os_str().as_encoded_bytes()) {
             Cow::Borrowed(_) => path.to_owned(),
             Cow::Owned(masked) => from_bytes(masked),
+        };
+        let shown = known.to_string_lossy();
+        match self.look_alikes.map(|masked| masked(&shown)) {
+            Some(masked) if masked != shown => PathBuf::from(masked.into_owned()),
+            _ => known,
         }
     }
 
@@ -192,7 +205,7 @@ impl Mask {
         let mut summary = summary.clone();
         for skip in &mut summary.coverage.skips {
             skip.origin = self.origin(&skip.origin);
-            skip.detail = self.text(&skip.detail);
+            skip.detail = self.name(&skip.detail);
         }
         for entry in summary.stale.iter_mut().chain(&mut summary.expired) {
             for text in [&mut entry.rule, &mut entry.path, &mut entry.reason, &mut entry.by] {
@@ -254,7 +267,9 @@ impl Report for Masked {
         if header.at_once {
             self.held.get_or_insert_default();
         }
-        self.inner.begin(header)
+        self.mask.look_alikes = Some(header.masked);
+        let targets = header.targets.iter().map(|target| self.mask.name(target)).collect();
+        self.inner.begin(&Header { targets, ..header.clone() })
     }
 
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {

@@ -6,6 +6,7 @@
 //!
 //! Same findings, same bytes: no format reads a clock, a terminal or the environment.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -59,6 +60,9 @@ pub struct Header<'a> {
     pub at_once: bool,
     /// The targets as they were given.
     pub targets: Vec<String>,
+    /// Takes out of a name or path whatever looks like a secret, also one that nobody found: names of files are not
+    /// searched, and what could not be read may be called by one.
+    pub masked: fn(&str) -> Cow<'_, str>,
 }
 
 /// A repository, as far as a report names it.

@@ -117,7 +117,13 @@ fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> Strin
 
 /// A short text with everything masked that looks like a secret, of whatever confidence.
 pub fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String {
-    let candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Passing);
+    masked_from(detector, scratch, text, Confidence::Low)
+}
+
+/// The same of what looks so with at least that confidence.
+pub fn masked_from(detector: &Detector, scratch: &mut Scratch, text: &[u8], least: Confidence) -> String {
+    let mut candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Passing);
+    candidates.retain(|one| one.confidence >= least);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {
         shown.push_str(&String::from_utf8_lossy(&text[done..place.start]));

@@ -7,6 +7,7 @@ use super::annals::{Annals, Now};
 use super::cache::{Cache, Recalled};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
+use super::lfs;
 use super::object::{Searcher, masker};
 use super::scanner::{Found, Scanner};
 use super::suspect::Place;
@@ -17,8 +18,8 @@ use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectKind, Origin};
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, walk,
-    walk_unknown,
+    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, modules,
+    to_path, walk, walk_unknown,
 };
 
 /// What of a repository to scan.
@@ -82,6 +83,9 @@ pub(super) fn run(
         }
     }
     let mut coverage = Coverage::default();
+    if request.submodules {
+        name_unread_modules(&repositories, request.memory, &mut coverage.skips);
+    }
     for layout in &repositories {
         let mut tell = |mut finding: Finding| {
             if !request.authors && tells_of_people(&finding.origin) {
@@ -103,6 +107,21 @@ pub(super) fn run(
         }
     }
     Ok(coverage)
+}
+
+/// Names the submodules of which some repository knows a commit that none of them holds.
+fn name_unread_modules(repositories: &[Layout], memory: u64, skips: &mut Vec<Skip>) {
+    let open = |layout: &Layout| Stores::open_quick(&layout.objects, layout.format);
+    let stores: Vec<Stores> = repositories.iter().map(open).collect();
+    for (layout, own) in repositories.iter().zip(&stores) {
+        for (path, commit) in modules(layout, own, memory, skips) {
+            if stores.iter().all(|stores| !stores.contains(&commit)) {
+                let origin = Origin::File { path: layout.within.join(to_path(&path)), tracking: None };
+                let detail = format!("commit {commit} of the submodule is in no repository that was read");
+                skips.push(Skip { origin, why: Why::MissingSubmodule, detail });
+            }
+        }
+    }
 }
 
 /// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
@@ -133,6 +152,7 @@ fn own_files(layout: &Layout, given: &Path) -> Vec<Target> {
         "BISECT_LOG",
         "branches",
         "remotes",
+        "lfs",
     ];
     let mut directories = vec![&layout.common_dir];
     // That of a linked work tree is in `worktrees`, unless somebody moved it.
@@ -199,6 +219,15 @@ fn scan_objects(
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
+    let pointers = lenses.iter().flat_map(|scanner| &scanner.pointers).map(|pointer| pointer.1.as_str()).collect();
+    let (contents, absent) = lfs::contents(&layout.common_dir, &pointers);
+    coverage.skips.extend(absent);
+    // Of a whole repository, all that Git LFS keeps is read.
+    if chosen.is_some() {
+        let given = |path| Target::Path(as_given(path, &request.repository));
+        let targets: Vec<Target> = contents.into_iter().map(given).collect();
+        coverage.add(scan_files(plan, &targets, detector, watch, &mut Vec::new(), tell));
+    }
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     let kinship = Kinship::of(&plan.rules);
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
@@ -272,7 +301,8 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     let again = |scanner: &Scanner<'_>| {
         let unread = scanner.unread.iter().map(|unread| unread.0);
         let found = scanner.found.iter().map(|found| found.object);
-        found.chain(scanner.limited.iter().copied()).chain(unread).collect::<Vec<_>>()
+        let pointers = scanner.pointers.iter().map(|pointer| pointer.0);
+        found.chain(scanner.limited.iter().copied()).chain(unread).chain(pointers).collect::<Vec<_>>()
     };
     let mut suspects: Vec<Object> = walked.lenses.iter().flat_map(again).collect();
     suspects.sort_by_key(|object| object.id);

@@ -31,6 +31,7 @@ mod compose;
 pub mod filter;
 pub mod history;
 mod known;
+mod lfs;
 mod log;
 mod object;
 mod packed;

@@ -376,7 +376,7 @@ impl<'w> Stream<'w> {
         // Not joined: opening or reading may block for ever, which must not keep the program from reporting.
         std::thread::spawn(move || {
             let opened: io::Result<Box<dyn Read>> = match &target {
-                Target::Stdin => Ok(Box::new(io::stdin())),
+                Target::Stdin => files::stdin().map(|stdin| Box::new(stdin) as Box<dyn Read>),
                 Target::Path(path) => std::fs::File::open(path).map(|file| Box::new(file) as Box<dyn Read>),
             };
             let sent = match opened {

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::compose::Kinship;
+use super::lfs;
 use super::object::{Searcher, too_much};
 use super::suspect::{Place, Suspect};
 use super::{Plan, Watch};
@@ -57,6 +58,8 @@ pub(super) struct Scanner<'p> {
     pub limited: Vec<Object>,
     /// Archives of which something was not read: what, and why.
     pub unread: Vec<(Object, String, Skip)>,
+    /// Pointers of Git LFS, and what they point to.
+    pub pointers: Vec<(Object, String)>,
     /// The prefilter failed on bytes that any object may share.
     pub blind: bool,
 }
@@ -72,6 +75,7 @@ impl<'p> Scanner<'p> {
             failed: Vec::new(),
             limited: Vec::new(),
             unread: Vec::new(),
+            pointers: Vec::new(),
             blind: false,
         }
     }
@@ -151,7 +155,8 @@ impl Lens for Scanner<'_> {
         }
     }
 
-    fn head(&mut self, _: &Object, head: &[u8]) -> bool {
+    fn head(&mut self, object: &Object, head: &[u8]) -> bool {
+        self.pointers.extend(lfs::pointer(head).map(|content| (*object, content)));
         self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.searcher.packing(head).is_some()
     }
 

@@ -1,5 +1,6 @@
 //! Walks targets, in an order that depends on nothing but the names, and opens what is there.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, FileType};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 use ignore::overrides::{Override, OverrideBuilder};
 
+use super::tracked::Tracked;
 use crate::coverage::{Skip, Why};
 use crate::origin::Origin;
 
@@ -39,7 +41,7 @@ impl fmt::Display for Target {
 pub struct Options {
     /// Globs as in a `.gitignore`, relative to the target.
     pub exclude: Vec<String>,
-    /// Leave out what `.gitignore` files, `.git/info/exclude` and the user's global ignore file name.
+    /// Leave out what `.gitignore` files, `.git/info/exclude` and the user's global ignore file name, and git does not track.
     pub respect_gitignore: bool,
     /// Larger files are skipped; in bytes.
     pub max_size: Option<u64>,
@@ -90,12 +92,18 @@ pub fn check(targets: &[Target], options: &Options) -> Result<(), Error> {
     excludes(Path::new("."), options).map(drop)
 }
 
-/// Shows everything that the targets hold to `visit`: directories depth first, names in byte order.
+/// Shows everything that the targets hold to `visit`: directories depth first, names in byte order. A file that several
+/// targets lead to is shown once.
 pub fn walk(
     targets: &[Target],
     options: &Options,
     visit: &mut dyn FnMut(Item) -> ControlFlow<()>,
 ) -> Result<(), Error> {
+    let mut once = Once::of(targets);
+    let visit = &mut |item: Item| match &item {
+        Item::File(path) if !once.is_first(path) => ControlFlow::Continue(()),
+        _ => visit(item),
+    };
     for target in targets {
         let flow = match target {
             Target::Stdin => visit(Item::Stream(Target::Stdin)),
@@ -114,6 +122,27 @@ pub fn walk(
         }
     }
     Ok(())
+}
+
+/// The files that were shown, where targets overlap.
+struct Once(Option<HashSet<PathBuf>>);
+
+impl Once {
+    fn of(targets: &[Target]) -> Self {
+        let real = |target: &Target| match target {
+            Target::Stdin => None,
+            Target::Path(path) => fs::canonicalize(path).ok(),
+        };
+        let mut real: Vec<PathBuf> = targets.iter().filter_map(real).collect();
+        // What lies below a path stands right behind it.
+        real.sort_unstable();
+        Once(real.windows(2).any(|pair| pair[1].starts_with(&pair[0])).then(HashSet::new))
+    }
+
+    fn is_first(&mut self, path: &Path) -> bool {
+        let Some(seen) = &mut self.0 else { return true };
+        fs::canonicalize(path).map_or(true, |real| seen.insert(real))
+    }
 }
 
 /// What a walk leaves out, for whoever asks about one path.
@@ -162,30 +191,71 @@ fn walk_directory(
             let name = entry.file_name();
             entry.depth() == 0 || (name != ".git" && !unfinished.iter().any(|own| own == name))
         });
-    let mut left_out: Option<PathBuf> = None;
+    let mut sieve = Sieve { root, real_root: &real_root, excludes, left_out: None };
+    let (mut tracked, skip) = match options.respect_gitignore {
+        true => Some(Tracked::around(root, &real_root)).unzip(),
+        false => (None, None),
+    };
+    let mut items: Vec<Item> = skip.flatten().map(Item::Skip).into_iter().collect();
     for entry in walk.build() {
-        let item = match entry {
+        match entry {
             Ok(entry) => {
                 let Some(kind) = entry.file_type() else { continue };
-                if left_out.as_ref().is_some_and(|dir| entry.path().starts_with(dir)) {
-                    continue;
+                if let Some(tracked) = &mut tracked {
+                    items.extend(sieve.ignored(tracked.before(Some(entry.path()))));
+                    let inner = (kind.is_dir() && entry.depth() > 0).then(|| tracked.enter(entry.path()));
+                    items.extend(inner.flatten().map(Item::Skip));
                 }
-                if excludes.matched(entry.path(), kind.is_dir()).is_ignore() && entry.depth() > 0 {
-                    left_out = kind.is_dir().then(|| entry.path().to_owned());
-                    Some(Item::Excluded)
-                } else {
-                    classify(entry.path(), kind, &real_root)
-                }
+                items.extend(sieve.item(entry.path(), kind));
             }
-            Err(error) => Some(Item::Skip(walk_error(root, error))),
-        };
-        if let Some(item) = item
-            && visit(item).is_break()
-        {
+            Err(error) => items.push(Item::Skip(walk_error(root, error))),
+        }
+        if items.drain(..).any(|item| visit(item).is_break()) {
             return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(ControlFlow::Continue(()))
+    let rest = sieve.ignored(tracked.map(|mut tracked| tracked.before(None)).unwrap_or_default());
+    Ok(rest.into_iter().try_for_each(visit))
+}
+
+/// Tells what of a directory is to be read.
+struct Sieve<'w> {
+    root: &'w Path,
+    real_root: &'w Path,
+    excludes: Override,
+    /// The directory that was excluded last.
+    left_out: Option<PathBuf>,
+}
+
+impl Sieve<'_> {
+    /// What the walk came to.
+    fn item(&mut self, path: &Path, kind: FileType) -> Option<Item> {
+        if self.left_out.as_ref().is_some_and(|dir| path.starts_with(dir)) {
+            return None;
+        }
+        if path != self.root && self.excludes.matched(path, kind.is_dir()).is_ignore() {
+            self.left_out = kind.is_dir().then(|| path.to_owned());
+            return Some(Item::Excluded);
+        }
+        classify(path, kind, self.real_root)
+    }
+
+    /// Tracked files that the walk did not come to, nor to all directories above them.
+    fn ignored(&mut self, tracked: Vec<(PathBuf, FileType)>) -> Vec<Item> {
+        let mut items = Vec::new();
+        for (path, kind) in tracked {
+            let above: Vec<&Path> = path.ancestors().skip(1).take_while(|dir| *dir != self.root).collect();
+            match above.into_iter().rev().find(|dir| self.excludes.matched(dir, true).is_ignore()) {
+                Some(dir) if self.left_out.as_deref() != Some(dir) => {
+                    self.left_out = Some(dir.to_owned());
+                    items.push(Item::Excluded);
+                }
+                Some(_) => {}
+                None => items.extend(self.item(&path, kind)),
+            }
+        }
+        items
+    }
 }
 
 fn classify(path: &Path, kind: FileType, real_root: &Path) -> Option<Item> {
@@ -258,6 +328,28 @@ fn shown(path: &Path) -> &Path {
         Ok(rest) if !rest.as_os_str().is_empty() => rest,
         _ => path,
     }
+}
+
+/// Standard input, unless it was closed when the program began: nothing to read is not an empty text.
+pub fn stdin() -> io::Result<io::Stdin> {
+    let stdin = io::stdin();
+    if is_closed(&stdin) { Err(io::Error::other("standard input is closed")) } else { Ok(stdin) }
+}
+
+/// Rust opens the null device for reading and writing in the place of a closed standard input. So do those who start
+/// programs and connect nothing; `< /dev/null` opens it for reading.
+#[cfg(unix)]
+fn is_closed(stdin: &io::Stdin) -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let both_ways = fcntl_getfl(stdin).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+    let is_null = || Ok::<_, rustix::io::Errno>(fstat(stdin)?.st_rdev == stat("/dev/null")?.st_rdev);
+    both_ways && is_null() == Ok(true)
+}
+
+/// Not told apart from an empty one.
+#[cfg(not(unix))]
+fn is_closed(_: &io::Stdin) -> bool {
+    false
 }
 
 /// Opens a file for reading and tells its size in bytes, as far as `options` allow it to be read.

@@ -10,5 +10,6 @@ pub mod read;
 pub mod remote;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
+mod tracked;
 pub mod unpack;
 pub mod worktree;

@@ -77,7 +77,7 @@ pub enum Packing {
     Pyc,
     /// Private keys in binary.
     Keys,
-    /// A format whose members are not read.
+    /// A format whose content is not read, and what to do about it.
     Foreign(&'static str),
 }
 
@@ -88,8 +88,13 @@ impl Packing {
     }
 }
 
+/// Objects of git, most of them as what to change in others.
+const PACK: Packing =
+    Packing::Foreign("packs of git are not read as files; scan their repository with --history, or make one of it");
+const BUNDLE: Packing = Packing::Foreign("bundles of git are not read; clone it and scan the clone with --history");
+
 /// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 16] = [
+const MAGIC: [(&[u8], Packing); 20] = [
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
     (b"\xfd7zXZ\0", Packing::Xz),
@@ -105,7 +110,11 @@ const MAGIC: [(&[u8], Packing); 16] = [
     (b"%PDF-", Packing::Pdf),
     (b"SQLite format 3\0", Packing::Sqlite),
     (b"7z\xbc\xaf\x27\x1c", Packing::SevenZip),
-    (b"Rar!\x1a\x07", Packing::Foreign("rar")),
+    (b"Rar!\x1a\x07", Packing::Foreign("rar archives are not read; unpack it and scan what is in it")),
+    (b"PACK\0\0\0\x02", PACK),
+    (b"PACK\0\0\0\x03", PACK),
+    (b"# v2 git bundle\n", BUNDLE),
+    (b"# v3 git bundle\n", BUNDLE),
 ];
 
 /// The packing of something that begins with `head`, its first [`HEAD`] bytes or all there are.

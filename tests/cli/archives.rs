@@ -237,6 +237,8 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
         ("x.7z", b"7z\xbc\xaf\x27\x1c\0\x04and so on"),
         ("cut.7z", &sevenz[..sevenz.len() - 3]),
         ("x.rar", b"Rar!\x1a\x07\x01\0and so on"),
+        ("y.pack", b"PACK\0\0\0\x02\0\0\0\x01and so on"),
+        ("z.bundle", b"# v2 git bundle\nand so on"),
         ("no.zip", b"PK\x03\x04 and nothing of a zip archive"),
     ] {
         tree.write(name, bytes);
@@ -255,6 +257,8 @@ fn what_cannot_be_read_of_an_archive_is_named_and_the_rest_is_read() {
             ("no.zip", "corrupt-archive"),
             ("x.7z", "corrupt-archive"),
             ("x.rar", "unknown-packing"),
+            ("y.pack", "unknown-packing"),
+            ("z.bundle", "unknown-packing"),
         ]
     );
     for path in ["encrypted.zip!/open", "inner.zip!/open", "cut.gz"] {

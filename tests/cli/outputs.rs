@@ -1,6 +1,8 @@
 //! Reports: where they go, that they are the same each time, and that none shows a secret.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use stanch::report::Format;
 
 use super::*;
 
@@ -205,4 +207,27 @@ fn a_reader_that_leaves_early_is_no_error() {
         assert_eq!(whole["summary"]["reported"], 400, "the other report is whole");
         std::fs::remove_file(tree.path("whole.json")).unwrap();
     }
+}
+
+#[test]
+fn a_name_that_is_a_token_is_shown_nowhere() {
+    let tree = Tree::with(&[(&format!("{}/file", pat(2)), &format!("key = {}\n", pat(1)))]);
+    tree.write(&format!("{}.rar", pat(3)), b"Rar!\x1a\x07\x01\0and so on");
+    symlink(pat(4), tree.path("link")).unwrap();
+    let nowhere = tree.path(&pat(5)).display().to_string();
+    symlink(&nowhere, tree.path(&format!("to-{}", pat(5)))).unwrap();
+    for format in Format::ALL {
+        let ran = tree.scan(&["--format", format.as_str(), "."]).exits(1);
+        for number in 1..=5 {
+            hides(&ran.out, &pat(number));
+            hides(&ran.err, &pat(number));
+        }
+    }
+    let report = tree.json(&["."]);
+    assert!(found(&report)[0].0.starts_with("ghp_****"), "{report}");
+    assert_eq!(skips(&report).len(), 3);
+    // What only looks like one by its length is what leads to the file.
+    let name = format!("{}.txt", "0123456789abcdef".repeat(4));
+    let tree = Tree::with(&[(&name, &pat(1))]);
+    assert_eq!(by_path(&tree.json(&[]))[&name], 1);
 }

@@ -30,6 +30,20 @@ fn files_directories_and_standard_input_are_targets() {
 }
 
 #[test]
+fn a_closed_standard_input_is_not_an_empty_one() {
+    let tree = Tree::new();
+    let with = |redirection: &str| {
+        let script = format!("{} scan --format json - {redirection}", env!("CARGO_BIN_EXE_stanch"));
+        let output = Command::new("sh").args(["-c", &script]).current_dir(tree.root()).output().unwrap();
+        skips(&Ran::of(output).json())
+    };
+    assert_eq!(with("<&-"), [pair("<stdin>", "read-error")]);
+    assert_eq!(with("</dev/null"), []);
+    tree.write("empty", "");
+    assert_eq!(with("<empty"), []);
+}
+
+#[test]
 fn fifos_and_process_substitutions_are_streams() {
     let tree = Tree::with(&[("leak", &format!("key = {}\n", pat(5)))]);
     fifo(&tree.path("pipe"));
@@ -158,7 +172,53 @@ fn the_size_limit_makes_a_named_skip() {
 }
 
 #[test]
-fn the_same_file_through_two_targets_is_read_twice_and_says_so() {
-    let tree = Tree::with(&[("a/f", &pat(1))]);
-    assert_eq!(by_path(&tree.json(&["a", "a/f"]))["a/f"], 2);
+fn a_file_that_several_targets_lead_to_is_read_once() {
+    let (tree, _) = Tree::git(&[("a/f", &pat(1)), ("a/b/g", &pat(2)), ("c", &pat(3)), ("out/h", &pat(4))]);
+    symlink("a/f", tree.path("link")).unwrap();
+    let paths = |args: &[&str]| found(&tree.json(args)).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+    assert_eq!(paths(&["a", "a/f"]), ["a/b/g", "a/f"]);
+    assert_eq!(paths(&["a/f", "a"]), ["a/f", "a/b/g"]);
+    assert_eq!(paths(&["a", "c", "a"]), ["a/b/g", "a/f", "c"]);
+    assert_eq!(paths(&["c", "link", "./a/b", "."]), ["c", "link", "a/b/g", "out/h"]);
+    // What a target leaves out another one may name.
+    tree.write(".gitignore", "out\n");
+    assert_eq!(paths(&["--respect-gitignore", "a", ".", "out"]), ["a/b/g", "a/f", "c", "out/h"]);
+}
+
+#[test]
+fn tracked_files_are_read_whatever_ignores_them() {
+    let (tree, _) = Tree::git(&[
+        ("a.log", &pat(1)),
+        ("out/deep/f", &pat(2)),
+        ("out/not", &pat(3)),
+        ("out/vendor/f", &pat(4)),
+        ("sub/x.log", &pat(5)),
+        ("z.log", &pat(6)),
+        ("inner/y.log", &pat(7)),
+        ("seen", &pat(8)),
+    ]);
+    let inner = git2::Repository::init(tree.path("inner")).unwrap();
+    let mut index = inner.index().unwrap();
+    index.add_path(Path::new("y.log")).unwrap();
+    index.write().unwrap();
+    tree.run_git(&["add", "a.log", "out/deep/f", "out/vendor/f", "sub/x.log"]);
+    tree.write(".gitignore", "*.log\nout/\n");
+    let paths = |args: &[&str]| {
+        let report = tree.json(&[&["--respect-gitignore"], args].concat());
+        let paths: Vec<_> = found(&report).into_iter().map(|(path, _)| path).collect();
+        (paths, report["summary"]["excluded"].as_u64().unwrap())
+    };
+    let all = ["a.log", "inner/y.log", "out/deep/f", "out/vendor/f", "seen", "sub/x.log"].map(str::to_owned).to_vec();
+    assert_eq!(paths(&["."]), (all.clone(), 0));
+    let absolute = tree.root().display().to_string();
+    assert_eq!(paths(&[&absolute]).0, all.iter().map(|path| format!("{absolute}/{path}")).collect::<Vec<_>>());
+    assert_eq!(paths(&["sub"]).0, ["sub/x.log"]);
+    let (excluding, excluded) = paths(&[".", "--exclude", "vendor", "--exclude", "*.log"]);
+    assert_eq!((excluding, excluded), (vec!["out/deep/f".to_owned(), "seen".to_owned()], 4));
+    // A directory that a link took the place of is not where git has its file.
+    std::fs::rename(tree.path("out/deep"), tree.path("out/elsewhere")).unwrap();
+    symlink("elsewhere", tree.path("out/deep")).unwrap();
+    assert!(!paths(&["."]).0.contains(&"out/deep/f".to_owned()));
+    tree.write(".git/index", "no index");
+    assert_eq!(skips(&tree.json(&["--respect-gitignore", "."])).len(), 1);
 }

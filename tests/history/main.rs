@@ -655,12 +655,33 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
     fs::write(&pack, &bytes[..bytes.len() - 300]).expect("ours");
     unread(&r.top(), "corrupt-pack");
     fs::write(&pack, &bytes).expect("ours");
-    fs::remove_file(pack.with_extension("idx")).expect("ours");
+    // Two names for one entry, and none for another.
+    let idx = pack.with_extension("idx");
+    fs::set_permissions(&idx, fs::Permissions::from_mode(0o644)).expect("ours");
+    let mut index = fs::read(&idx).expect("ours");
+    let len = u32::from_be_bytes(*index[8 + 4 * 255..].first_chunk().expect("a fan-out table")) as usize;
+    let offsets = 8 + 4 * 256 + len * 24;
+    index.copy_within(offsets..offsets + 4, offsets + 4);
+    fs::write(&idx, index).expect("ours");
+    unread(&r.top(), "corrupt-object");
+    fs::remove_file(idx).expect("ours");
     unread(&r.top(), "unfinished");
 
     let r = clean();
     fs::write(r.top().join(".git/refs/heads/odd"), "no id\n").expect("ours");
     unread(&r.top(), "corrupt-object");
+
+    let r = clean();
+    r.git(&["pack-refs", "--all"]);
+    let packed = r.top().join(".git/packed-refs");
+    let lines = fs::read_to_string(&packed).expect("ours");
+    for (garbage, line) in [("nonsense\n", 3), ("no id\n", 3)] {
+        fs::write(&packed, format!("{lines}{garbage}")).expect("ours");
+        unread(&r.top(), "corrupt-object");
+        let skip = &r.scan(&[]).report["summary"]["skips"][0];
+        assert!(skip["path"].as_str().is_some_and(|path| path.ends_with(".git/packed-refs")), "{skip}");
+        assert!(skip["detail"].as_str().is_some_and(|text| text.starts_with(&format!("line {line} "))), "{skip}");
+    }
 
     let dir = made_by("incomplete.sh");
     unread(&dir.path().join("shallow"), "shallow-clone");
@@ -726,6 +747,70 @@ fn submodules_are_read_on_request_and_named() {
     assert_eq!(scanned.exit, 1);
     assert_eq!(scanned.findings()[0]["path"], "lib/inner/file");
     assert_eq!(scanned.findings()[0]["history"]["paths"][0]["path"], "lib/inner/file");
+}
+
+#[test]
+fn a_submodule_that_is_not_there_is_named() {
+    let dir = made_by("submodule.sh");
+    let parent = dir.path().join("parent");
+    let words = word_rules(dir.path());
+    let options = ["--rules", words.to_str().unwrap(), "--submodules"];
+    // Its work tree is not needed, nor is that it was ever registered.
+    fs::remove_dir_all(parent.join("lib")).unwrap();
+    assert_eq!(scan(&parent, &options).skips(), Vec::<&str>::new());
+    git(dir.path(), &["clone", "-q", "--no-local", "parent", "uncloned"]);
+    git(dir.path(), &["clone", "-q", "--no-local", "--bare", "parent", "bare.git"]);
+    fs::remove_dir_all(parent.join(".git/modules")).unwrap();
+    for repository in ["parent", "uncloned", "bare.git"] {
+        let repository = dir.path().join(repository);
+        assert_eq!(scan(&repository, &options[..2]).exit, 0);
+        let scanned = scan(&repository, &options);
+        assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-submodule"]), "{}", scanned.text);
+        assert_eq!(scanned.report["summary"]["skips"][0]["path"], "lib/inner");
+    }
+    // Nobody has committed it yet.
+    let tip = git(&dir.path().join("library"), &["rev-parse", "HEAD"]);
+    let r = Repository::new();
+    r.put("f", "nothing\n", "first");
+    r.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{tip},sub")]);
+    assert_eq!(r.scan(&["--submodules"]).skips(), ["missing-submodule"]);
+}
+
+#[test]
+fn what_git_lfs_keeps_is_read_or_named() {
+    let repository = Repository::new();
+    let pointer = |id: &str| format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize 99\n");
+    let (one, other, old) = ("a1".repeat(32), "b2".repeat(32), "c3".repeat(32));
+    let keep = |id: &str, content: &str| {
+        repository.write(&format!(".git/lfs/objects/{}/{}/{id}", &id[..2], &id[2..4]), content);
+    };
+    keep(&one, &format!("key = {}\n", token(1)));
+    keep(&other, &format!("key = {}\n", token(2)));
+    let first = repository.put("one.bin", pointer(&one), "first");
+    repository.put("other.bin", pointer(&other), "second");
+    let scanned = repository.scan(&[]);
+    assert_eq!((scanned.exit, scanned.skips()), (1, vec![]));
+    let path = format!(".git/lfs/objects/b2/b2/{other}");
+    assert!(scanned.of(&token(2))[0]["path"].as_str().unwrap().ends_with(&path), "{}", scanned.text);
+    assert_eq!(scanned.of(&token(1)).len(), 1);
+    // Of a part of the history, what is kept for that.
+    let scanned = repository.scan(&["--range", &format!("{first}..HEAD")]);
+    assert_eq!((scanned.exit, scanned.of(&token(1)).len(), scanned.of(&token(2)).len()), (1, 0, 1));
+
+    fs::remove_dir_all(repository.top().join(".git/lfs")).unwrap();
+    for id in [&old, &one] {
+        repository.put("old.bin", pointer(id), "older");
+    }
+    repository.git(&["repack", "-adq"]);
+    let cache = repository.dir.path().join("cache");
+    let cached = ["--cache", cache.to_str().unwrap()];
+    for options in [&[][..], &cached, &cached] {
+        let scanned = repository.scan(options);
+        assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-lfs"]), "{}", scanned.text);
+        assert!(scanned.text.contains("3 of the 3 files that Git LFS keeps are not here"), "{}", scanned.text);
+    }
+    assert_eq!(repository.scan(&["--accept-skip", "missing-lfs"]).exit, 0);
+    assert_eq!(repository.scan(&["--range", "HEAD~2..HEAD~1"]).skips(), ["missing-lfs"]);
 }
 
 #[test]

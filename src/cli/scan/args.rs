@@ -35,7 +35,7 @@ pub(in crate::cli) struct Search {
     /// Leave out files and directories that match, as in a .gitignore (repeatable)
     #[arg(long, value_name = "GLOB", help_heading = "What is read")]
     pub(super) exclude: Vec<String>,
-    /// Leave out what git ignores; by default ignored files are read, because they leak, too
+    /// Leave out what git ignores and does not track; by default ignored files are read, because they leak, too
     #[arg(long, help_heading = "What is read")]
     pub(super) respect_gitignore: bool,
     /// Skip larger files (500, 64k, 10MB); by default none is too large

@@ -1,6 +1,8 @@
 //! Deltas: which bytes of a base, and which new ones, make an object. Format: gitformat-pack(5), "Deltified
 //! representation".
 
+use std::io::{self, Read};
+
 use super::fault::Fault;
 
 /// A run of bytes of the object that a delta makes.
@@ -130,6 +132,31 @@ pub(super) fn source<'a>(op: &Op, base: &'a [u8], delta: &'a [u8]) -> &'a [u8] {
 pub(super) fn apply(ops: &[Op], base: &[u8], delta: &[u8], out: &mut [u8]) {
     for op in ops {
         out[op.at as usize..][..op.len as usize].copy_from_slice(source(op, base, delta));
+    }
+}
+
+/// The object, read piece by piece: nothing is built.
+pub(super) struct Made<'d> {
+    ops: std::slice::Iter<'d, Op>,
+    base: &'d [u8],
+    delta: &'d [u8],
+    /// What is left of the operation at hand.
+    rest: &'d [u8],
+}
+
+impl<'d> Made<'d> {
+    pub(super) fn new(ops: &'d [Op], base: &'d [u8], delta: &'d [u8]) -> Self {
+        Made { ops: ops.iter(), base, delta, rest: &[] }
+    }
+}
+
+impl Read for Made<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            let Some(op) = self.ops.next() else { return Ok(0) };
+            self.rest = source(op, self.base, self.delta);
+        }
+        self.rest.read(space)
     }
 }
 

@@ -1,13 +1,14 @@
 //! The descent of one thread: each object of a delta tree from its base, without building what nobody must see whole.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::ops::Range;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use super::buffer::{Buffer, Pool};
 use super::carry::{Carry, Change};
-use super::delta::{self, Op};
+use super::delta::{self, Made, Op};
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, Stream, plausible};
 use super::lens::{HEAD, Lens, Object};
@@ -24,7 +25,7 @@ use crate::origin::{ObjectId, ObjectKind};
 pub(super) const STREAM: u64 = 64 << 20;
 
 /// A tree that needs more bytes at a time than this takes the lane, so that one thread at a time needs much.
-const SMALL: u64 = 16 << 20;
+pub(super) const SMALL: u64 = 16 << 20;
 
 /// What one thread did.
 pub(super) struct Part<'s, L> {
@@ -135,7 +136,7 @@ impl<'a, L: Lens> Walker<'a, L> {
             Task::Loose(batch) => self.each(batch, |walker, at| walker.loose(at)),
             Task::Named(batch) => {
                 let named = self.shared.named.as_deref().unwrap_or_default();
-                self.each(batch, |walker, at| walker.named(&named[at]));
+                self.each(batch, |walker, at| walker.named(&named[at], true));
             }
         }
     }
@@ -201,7 +202,7 @@ impl<'a, L: Lens> Walker<'a, L> {
         let kids = ground.forest.kids(tree.root);
         let room = self.reserve(header.size);
         if room.is_err() || (kids.is_empty() && header.size > STREAM) {
-            let stream = |object| self.stream(&object, &mut Exact::new(Stream::new(packed), header.size));
+            let stream = |object| self.stream(&object, &mut Exact::new(Stream::new(packed), header.size), false);
             object.map_or(Ok(()), stream)?;
             if let Err(fault) = room {
                 kids.iter().for_each(|kid| self.fail(ground, *kid, Some(kind), &fault));
@@ -267,15 +268,17 @@ impl<'a, L: Lens> Walker<'a, L> {
         if self.part.links.reads_entries(base.kind) {
             self.part.links.tree_by_delta(object.as_ref(), &change, &base.bounds, &mut bounds);
         }
-        let must_build = !marks.is_empty() || !ground.forest.kids(node).is_empty();
-        if must_build {
-            room.clone()?;
+        if let Err(fault) = &room
+            && !(marks.is_empty() && ground.forest.kids(node).is_empty())
+        {
+            return self.in_pieces(ground, base, (node, object), fault);
         }
         let asked = object.map(|object| self.ask(&object, &base.bytes)).unwrap_or_default();
-        let whole = object.is_some() && (asked.by_lens || asked.by_links || !marks.is_empty());
         let mut bytes = self.pool.buffer();
-        if must_build || whole {
-            room?;
+        if !marks.is_empty() || !ground.forest.kids(node).is_empty() || asked.by_lens || asked.by_links {
+            if let Err(fault) = &room {
+                return self.in_pieces(ground, base, (node, object), fault);
+            }
             delta::apply(&self.ops, &base.bytes, &self.delta, bytes.resize(len as usize));
         }
         if let Some(object) = object {
@@ -283,6 +286,23 @@ impl<'a, L: Lens> Walker<'a, L> {
             self.count(&object);
         }
         Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks, bounds }))
+    }
+
+    /// A node whose object does not fit beside its base: it is read from that and the delta, and nothing is built on it.
+    fn in_pieces(
+        &mut self,
+        ground: Ground<'a>,
+        base: &Held,
+        (node, object): (u32, Option<Object>),
+        fault: &Fault,
+    ) -> Result<Option<Held>, Fault> {
+        let (ops, delta) = (take(&mut self.ops), take(&mut self.delta));
+        let made = Made::new(&ops, &base.bytes, &delta);
+        let seen = object.map_or(Ok(()), |object| self.stream(&object, &mut Exact::new(made, object.size), false));
+        (self.ops, self.delta) = (ops, delta);
+        seen?;
+        ground.forest.kids(node).iter().for_each(|kid| self.fail(ground, *kid, Some(base.kind), fault));
+        Ok(None)
     }
 
     fn read_delta(&mut self, ground: Ground<'a>, base: &Held, node: u32) -> Result<u32, Fault> {
@@ -312,7 +332,7 @@ impl<'a, L: Lens> Walker<'a, L> {
     /// tree's end.
     pub(super) fn reserve(&mut self, size: u64) -> Result<(), Fault> {
         let need = self.alive.saturating_add(size);
-        if need > self.shared.options.memory / 2 {
+        if need > self.shared.room() {
             return Err(Fault::TooLarge(size));
         }
         if need > SMALL && self.lane.is_none() {

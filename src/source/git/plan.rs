@@ -44,6 +44,8 @@ pub(super) struct Forest {
     pub nodes: Vec<Node>,
     kids: Vec<u32>,
     pub trees: Vec<Tree>,
+    /// Rows that are wanted and that the index has at an offset where it has another one, too. They are in no tree.
+    pub doubtful: Vec<u32>,
 }
 
 /// What was found out about an entry before all of them are known.
@@ -66,6 +68,8 @@ impl Forest {
         let mut places: Vec<(u64, u32)> =
             (0..pack.index.len()).map(|row| (pack.index.offset(row).unwrap_or(u64::MAX), row as u32)).collect();
         places.par_sort_unstable();
+        let mut doubtful = doubtful(&mut places);
+        doubtful.retain(|row| wanted(*row, None));
         let mut parents = parents(pack, &places);
         let unlisted = unlisted(pack, &places, &parents);
         if !unlisted.is_empty() {
@@ -73,7 +77,7 @@ impl Forest {
             places.par_sort_unstable();
             parents = self::parents(pack, &places);
         }
-        Builder::new(pack, places, parents).build(wanted)
+        Forest { doubtful, ..Builder::new(pack, places, parents).build(wanted) }
     }
 
     /// What is built directly on a node and leads to something wanted; the heaviest last.
@@ -95,6 +99,21 @@ impl Forest {
 fn node_at(places: &[(u64, u32)], offset: u64) -> Option<u32> {
     let at = places.partition_point(|place| place.0 < offset);
     places.get(at).filter(|place| place.0 == offset).map(|_| at as u32)
+}
+
+/// Takes the rows out of sorted places that are not the only one at their offset: one entry is one object, so all of these
+/// but one lie. What stands there is nobody's then, though others may be built on it. A row without an offset lies alone.
+fn doubtful(places: &mut Vec<(u64, u32)>) -> Vec<u32> {
+    let mut rows = Vec::new();
+    places.dedup_by(|second, first| {
+        let same = second.0 == first.0 && first.0 != u64::MAX;
+        if same {
+            rows.extend([first.1, second.1].into_iter().filter(|row| *row != UNWANTED));
+            first.1 = UNWANTED;
+        }
+        same
+    });
+    rows
 }
 
 fn parents(pack: &Pack, places: &[(u64, u32)]) -> Vec<Parent> {
@@ -245,6 +264,6 @@ impl<'a> Builder<'a> {
                 kids.swap(heaviest, last);
             }
         }
-        Forest { nodes, kids, trees }
+        Forest { nodes, kids, trees, doubtful: Vec::new() }
     }
 }

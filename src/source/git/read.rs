@@ -90,6 +90,16 @@ impl<'s> Reader<'s> {
         fault.map_or(Ok(None), Err)
     }
 
+    /// What the entry there is made of, which must be a delta: its base and the delta.
+    pub(super) fn parts(&mut self, place: Place, header: &Header) -> Result<(Arc<Whole>, Vec<u8>), Fault> {
+        let base = match header.link {
+            Link::Offset(offset) => self.packed((place.0, offset), 0)?,
+            Link::Name(id) => self.find(&id, None, 0)?.ok_or(Fault::Missing(id))?,
+            Link::Whole(_) => return Err(Fault::Corrupt("is no delta")),
+        };
+        Ok((base, self.inflate(place, header)?))
+    }
+
     fn limit(&self, size: u64) -> Result<usize, Fault> {
         if size > self.memory { Err(Fault::TooLarge(size)) } else { Ok(size as usize) }
     }

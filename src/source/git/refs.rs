@@ -110,7 +110,7 @@ impl Names {
             return found;
         }
         match std::fs::read(common.join("packed-refs")) {
-            Ok(text) => found.packed(&text),
+            Ok(text) => found.packed(&common.join("packed-refs"), &text),
             Err(error) => found.unread(&common.join("packed-refs"), &error),
         }
         found.loose(common, "refs", 0);
@@ -206,10 +206,18 @@ impl Names {
         }
     }
 
-    fn packed(&mut self, text: &[u8]) {
-        for line in String::from_utf8_lossy(text).lines().filter(|line| !line.starts_with(['#', '^'])) {
-            if let Some((id, name)) = line.split_once(' ') {
-                self.raw.insert(name.to_owned(), id.to_owned());
+    fn packed(&mut self, path: &Path, text: &[u8]) {
+        for (number, line) in (1..).zip(String::from_utf8_lossy(text).lines()) {
+            if line.starts_with(['#', '^']) {
+                continue;
+            }
+            match line.split_once(' ').filter(|(id, _)| ObjectId::from_hex(id.as_bytes()).is_some()) {
+                Some((id, name)) => drop(self.raw.insert(name.to_owned(), id.to_owned())),
+                // Not what stands there: it may be anything.
+                None => {
+                    let detail = format!("line {number} is not what a packed reference looks like");
+                    self.skip(path, Why::CorruptObject, detail);
+                }
             }
         }
     }

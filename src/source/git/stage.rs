@@ -7,7 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
+use super::layout::Layout;
 use super::map::Map;
+use super::store::path as to_path;
 use crate::origin::ObjectId;
 
 /// Bytes of an entry before its object name: times, device, inode, mode, owner, size.
@@ -88,6 +90,18 @@ struct Link {
     base: ObjectId,
     deleted: Vec<usize>,
     replaced: Vec<usize>,
+}
+
+/// The files that the index of a repository names, from the top of the work tree; not those of directories that a sparse
+/// checkout leaves out.
+///
+/// # Errors
+/// An index that cannot be read.
+pub fn tracked(layout: &Layout) -> Result<Vec<PathBuf>, StageError> {
+    let files = Files::default();
+    let index = read(&layout.index, &layout.git_dir, layout.format, &files)?;
+    let entries = index.entries.iter().filter(|entry| matches!(entry.what, What::Blob | What::Intent));
+    Ok(entries.map(|entry| to_path(&entry.path)).collect())
 }
 
 /// Reads an index, and the shared index in `git_dir` that it may be split from. There is none before the first `git add`.

@@ -81,7 +81,8 @@ impl Stores {
 
     /// Whether an object of that name is in some store.
     pub fn contains(&self, id: &ObjectId) -> bool {
-        self.loose_at(id).is_some() || self.packs.iter().any(|pack| pack.index.find(id).is_some())
+        let loose = || self.loose_at(id).is_some() || (!self.probed.is_empty() && !self.loose_files(id).is_empty());
+        self.packs.iter().any(|pack| pack.index.find(id).is_some()) || loose()
     }
 
     /// Takes out of `wanted` what is in some store.

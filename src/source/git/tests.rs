@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use sha1::{Digest, Sha1};
 
 use super::testing::{Edit, PackWriter, Sieve, Stored, delta_of};
 use super::*;
-use crate::coverage::Why;
+use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
 mod broken;
@@ -42,6 +43,11 @@ fn name(number: usize) -> [u8; 20] {
 
 fn id(number: usize) -> ObjectId {
     ObjectId::from_bytes(&name(number)).expect("20 bytes")
+}
+
+/// The name that git gives a blob.
+fn name_of(content: &[u8]) -> [u8; 20] {
+    Sha1::new().chain_update(format!("blob {}\0", content.len())).chain_update(content).finalize().into()
 }
 
 /// Checks everything a walk says against the objects themselves.
@@ -169,13 +175,17 @@ fn outcome(dir: &std::path::Path, memory: u64) -> (Vec<ObjectId>, Vec<(String, W
     let mut visited: Vec<_> = walked.lenses.iter().flat_map(|lens| lens.asked.iter().map(|asked| asked.0.id)).collect();
     visited.sort();
     assert_eq!(visited.len() as u64, walked.counts.total());
-    let name = |origin: &Origin| match origin {
+    (visited, stores.skips.iter().chain(&walked.skips).map(unread).collect())
+}
+
+/// What was not read, and why.
+fn unread(skip: &Skip) -> (String, Why) {
+    let name = match &skip.origin {
         Origin::Object { id, .. } => id.to_string(),
         Origin::File { path, .. } => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         other => other.to_string(),
     };
-    let skips = stores.skips.iter().chain(&walked.skips).map(|skip| (name(&skip.origin), skip.why)).collect();
-    (visited, skips)
+    (name, skip.why)
 }
 
 fn ids(numbers: &[usize]) -> Vec<ObjectId> {
@@ -201,8 +211,39 @@ fn memory_is_bounded_and_what_exceeds_it_is_streamed_or_named() {
     pack.add(name(3), Stored::Offset(2), delta.len() as u64, &delta);
     pack.add(name(4), Stored::Whole(3), 200_000, &base);
     pack.write(dir.path(), "a").expect("written");
-    assert_eq!(outcome(dir.path(), 200_000), (ids(&[0, 2, 4]), named(&[1, 3], Why::TooLarge)));
+    assert_eq!(outcome(dir.path(), 200_000), (ids(&[0, 2, 3, 4]), named(&[1], Why::TooLarge)));
     assert_eq!(outcome(dir.path(), 1 << 30).0, ids(&[0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn what_a_delta_makes_is_read_though_it_cannot_be_held() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let base: Vec<u8> = (0..60_000u32).map(|at| (at.wrapping_mul(at) / 9) as u8).collect();
+    let (delta, large) =
+        delta_of(&base, &[Edit::Copy(0, 60_000), Edit::Insert(b"seam".to_vec()), Edit::Copy(9, 60_000)]);
+    let (on_large, small) = delta_of(&large, &[Edit::Copy(50_000, 20_000)]);
+    let mut pack = PackWriter::default();
+    pack.add(name_of(&base), Stored::Whole(3), 60_000, &base);
+    pack.add(name_of(&large), Stored::Offset(0), delta.len() as u64, &delta);
+    pack.add(name_of(&small), Stored::Offset(1), on_large.len() as u64, &on_large);
+    for number in 0..3 * 256 {
+        pack.add(name(number), Stored::Whole(3), 0, b"");
+    }
+    pack.write(dir.path(), "a").expect("written");
+    let stores = Stores::open(&[dir.path().to_owned()], ObjectFormat::Sha1);
+    let interrupt = AtomicBool::new(false);
+    let [id, above] = [&large, &small].map(|content| ObjectId::from_bytes(&name_of(content)).expect("20 bytes"));
+    let only = [id].into();
+    for only in [None, Some(&only)] {
+        let (memory, links) = (150_000, false);
+        let options = Options { threads: 1, memory, kinds: KINDS, only, links, interrupt: &interrupt, progress: None };
+        let walked = walk(&stores, || Sieve::new(20, 20, 50, false), options).expect("threads");
+        let shown = walked.lenses.iter().flat_map(|lens| &lens.shown).find(|shown| shown.0.id == id);
+        assert_eq!(shown.map(|shown| (&shown.1, &shown.2)), Some((&walked.lenses[0].marks_of(&large), &large)));
+        // What is built on it is not.
+        let skips: Vec<_> = walked.skips.iter().map(unread).collect();
+        assert_eq!(skips, if only.is_some() { vec![] } else { vec![(above.to_string(), Why::TooLarge)] });
+    }
 }
 
 #[test]
@@ -210,16 +251,20 @@ fn only_what_is_asked_for_is_visited() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut pack = PackWriter::default();
     let base = vec![1; 500];
-    pack.add(name(0), Stored::Whole(3), 500, &base);
-    for number in 1..2000 {
-        let (delta, _) = delta_of(&base, &[Edit::Copy(number % 200, 300), Edit::Insert(vec![number as u8])]);
-        pack.add(name(number), Stored::Offset(0), delta.len() as u64, &delta);
+    let mut names = vec![name_of(&base)];
+    pack.add(names[0], Stored::Whole(3), 500, &base);
+    for number in 1..2000u16 {
+        let edits = [Edit::Copy(usize::from(number % 200), 300), Edit::Insert(number.to_be_bytes().to_vec())];
+        let (delta, object) = delta_of(&base, &edits);
+        names.push(name_of(&object));
+        pack.add(names[usize::from(number)], Stored::Offset(0), delta.len() as u64, &delta);
     }
     pack.write(dir.path(), "a").expect("written");
     let stores = Stores::open(&[dir.path().to_owned()], ObjectFormat::Sha1);
     let interrupt = AtomicBool::new(false);
     for most in [3, 900] {
-        let only = (0..most).map(|number| id(number * 2)).chain([id(5000)]).collect();
+        let there = names.iter().step_by(2).take(most).filter_map(|name| ObjectId::from_bytes(name));
+        let only = there.chain([id(5000)]).collect();
         let options = Options {
             threads: 2,
             memory: 1 << 30,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::descend::{Part, Walker};
+use super::descend::{Part, SMALL, Walker};
 use super::fault::Fault;
 use super::lens::{Lens, Object};
 use super::links::Links;
@@ -156,6 +156,13 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
+    /// Most bytes for one tree and what its deltas make: all but what the other threads may need for small ones, and
+    /// half in any case.
+    pub(super) fn room(&self) -> u64 {
+        let Options { memory, threads, .. } = self.options;
+        memory.saturating_sub(SMALL * threads.max(1) as u64).max(memory / 2)
+    }
+
     fn checks_links(&self) -> bool {
         self.options.links && self.options.only.is_none()
     }
@@ -275,7 +282,9 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<'_, L>>) -> Walked<L> {
     let interrupted = shared.options.interrupt.load(Ordering::Relaxed);
     let (mut lenses, mut links) = (Vec::new(), Vec::new());
     let (mut counts, mut skips, mut retries) = (Counts::default(), Vec::new(), Vec::new());
-    let mut packs = vec![InPack { broken: interrupted, ..InPack::default() }; shared.forests.len()];
+    // What an index says of a pack is not remembered where it cannot be true.
+    let in_pack = |forest: &Forest| InPack { broken: interrupted || !forest.doubtful.is_empty(), ..InPack::default() };
+    let mut packs: Vec<InPack> = shared.forests.iter().map(in_pack).collect();
     for part in parts {
         for (pack, (counts, broken)) in part.packs {
             packs[pack].counts.add(&counts);
@@ -289,12 +298,15 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<'_, L>>) -> Walked<L> {
     }
     skips.extend(shared.absent.iter().map(|id| Fault::Absent.skip(*id, None)));
     retries.sort_unstable();
-    if !retries.is_empty()
+    let doubtful = doubtful(shared);
+    let is_any_left = !retries.is_empty() || !doubtful.is_empty();
+    if is_any_left
         && !interrupted
         && let Some(lens) = lenses.pop()
     {
         let mut walker = Walker::new(shared, lens, Links::new(shared.stores, shared.checks_links()));
-        retries.iter().for_each(|id| walker.named(id));
+        retries.iter().for_each(|id| walker.named(id, false));
+        doubtful.iter().for_each(|id| walker.named(id, true));
         let part = walker.finish();
         lenses.push(part.lens);
         links.push(part.links);
@@ -309,6 +321,15 @@ fn gather<L: Lens>(shared: &Shared<'_>, parts: Vec<Part<'_, L>>) -> Walked<L> {
     let missing = incomplete(shared, &links, &mut skips);
     skips.sort();
     Walked { lenses, counts, packs, missing, skips, interrupted }
+}
+
+/// What stands where another object does, as an index says; sorted. Which of them lies, only what is there tells.
+fn doubtful(shared: &Shared<'_>) -> Vec<ObjectId> {
+    let packs = shared.forests.iter().zip(&shared.stores.packs);
+    let rows = packs.flat_map(|(forest, pack)| forest.doubtful.iter().map(move |row| pack.index.id(*row as usize)));
+    let mut ids: Vec<ObjectId> = rows.flatten().collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// Names what is missing. A server that holds back objects may hold back thousands: they are one skip.

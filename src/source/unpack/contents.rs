@@ -120,9 +120,7 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Sqlite => self.sqlite(&mut Cursor::new(kept(input)?), name),
-            Packing::Foreign(format) => Err(io::Error::other(Error::Unsupported(format!(
-                "{format} archives are not read; unpack it and scan what is in it"
-            )))),
+            Packing::Foreign(advice) => Err(io::Error::other(Error::Unsupported(advice.to_owned()))),
             _ => {
                 let mut content = self.guarded(decoder(packing, input)?);
                 self.stream(&mut content, name, depth);

@@ -99,6 +99,42 @@ fn any_damage_to_an_index_is_named_or_harmless() {
 }
 
 #[test]
+fn of_two_names_for_one_entry_the_one_that_lies_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let base: Vec<u8> = (0..=255).collect();
+    let (delta, object) = delta_of(&base, &[Edit::Copy(3, 200), Edit::Insert(b"more".to_vec())]);
+    let mut pack = PackWriter::default();
+    pack.add(name_of(&base), Stored::Whole(3), 256, &base);
+    pack.add(name_of(&object), Stored::Offset(0), delta.len() as u64, &delta);
+    pack.add(name_of(b"unread"), Stored::Whole(3), 6, b"unread");
+    let (bytes, idx) = pack.finish();
+    let row = |name: [u8; 20]| {
+        let at = idx[8 + 1024..].chunks(20).position(|have| have == name).expect("a row");
+        8 + 1024 + 3 * 24 + 4 * at
+    };
+    std::fs::create_dir(dir.path().join("pack")).expect("made");
+    std::fs::write(dir.path().join("pack/pack-a.pack"), &bytes).expect("written");
+    let read = |names: &[[u8; 20]]| {
+        let mut ids: Vec<_> = names.iter().filter_map(|name| ObjectId::from_bytes(name)).collect();
+        ids.sort();
+        ids
+    };
+    for other in [name_of(&base), name_of(&object)] {
+        let mut idx = idx.clone();
+        idx.copy_within(row(other)..row(other) + 4, row(name_of(b"unread")));
+        std::fs::write(dir.path().join("pack/pack-a.idx"), &idx).expect("written");
+        let lies = read(&[name_of(b"unread")]);
+        let skips = vec![(lies[0].to_string(), Why::CorruptObject)];
+        assert_eq!(outcome(dir.path(), 1 << 30), (read(&[name_of(&base), name_of(&object)]), skips.clone()));
+        // Too large to be held, and so streamed where it is whole.
+        if other == name_of(&base) {
+            let (_, walked) = walk_dirs(&[dir.path().to_owned()], 1, 300, &Sieve::new(2, 8, 50, false));
+            assert!(walked.skips.iter().map(unread).any(|skip| skip == skips[0]), "{:?}", walked.skips);
+        }
+    }
+}
+
+#[test]
 fn a_second_copy_is_read_where_the_first_is_broken() {
     let dir = tempfile::tempdir().expect("a directory");
     let base: Vec<u8> = (0..200).collect();
