@@ -105,10 +105,13 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     }
 }
 
-/// A host that is this machine, or a name that documentation may use (RFC 2606).
+/// A host that is this machine, or a name that documentation may use (RFC 2606). One that is put in later may be any.
 fn is_local(setting: &Setting<'_>) -> bool {
     let rest = &setting.bytes[setting.span.end..setting.bytes.len().min(setting.span.end + 80)];
     let host = rest.strip_prefix(b"@").unwrap_or(rest);
+    if host.first().is_some_and(|first| b"$%{<\"'`".contains(first)) {
+        return false;
+    }
     let end = host
         .iter()
         .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')))
