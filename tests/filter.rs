@@ -56,6 +56,31 @@ fn a_line_comes_through_while_the_input_is_open() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Somebody waits before a prompt: it has no newline, and what would be typed is not in the stream yet.
+#[test]
+fn a_prompt_comes_through_where_only_a_secret_would_follow() {
+    let mut child = stanch(&["filter"]).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    for prompt in [
+        "Password: ",
+        "Password for 'https://me@github.com': ",
+        "Enter passphrase for key '/home/me/.ssh/id_ed25519': ",
+        "me@host's password: ",
+        "API key: ",
+        "Authorization: ",
+        "Retype new secret: ",
+    ] {
+        input.write_all(prompt.as_bytes()).unwrap();
+        let mut seen = vec![0; prompt.len()];
+        output.read_exact(&mut seen).unwrap();
+        assert_eq!(String::from_utf8_lossy(&seen), prompt);
+        input.write_all(b"\n").unwrap();
+        output.read_exact(&mut seen[..1]).unwrap();
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
     let token = token("github-pat");
