@@ -93,8 +93,43 @@ fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
     }
     let killed = stanch(&["filter", "--", "sh", "-c", "kill -TERM $$"]).output().unwrap();
     assert_eq!(killed.status.code(), Some(128 + 15));
-    let missing = stanch(&["filter", "--", "/no/such/program"]).output().unwrap();
-    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_told_as_shells_do() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (program, code) in
+        [("/no/such/program", 127), ("no-such-program-anywhere", 127), (file.path().to_str().unwrap(), 126)]
+    {
+        let output = stanch(&["filter", "--", program]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{program}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(&format!("cannot run {program}")), "{said}");
+    }
+}
+
+#[test]
+fn a_signal_to_the_filter_reaches_the_command() {
+    let token = token("github-pat");
+    let trapped = format!("trap 'echo {token}; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+    let ended = "echo ready; exec sleep 60";
+    // Without a terminal: an interrupt that was typed reaches the command by itself.
+    for (script, signal, code) in
+        [(trapped.as_str(), "-TERM", 7), (ended, "-TERM", 143), (ended, "-HUP", 129), (ended, "-INT", 130)]
+    {
+        let mut command = Command::new("setsid");
+        command.args([env!("CARGO_BIN_EXE_stanch"), "filter", "--", "sh", "-c", script]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut seen = [0; 6];
+        output.read_exact(&mut seen).unwrap();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(rest.contains("[stanch: github-pat"), code == 7);
+        assert!(!rest.contains(&token));
+    }
 }
 
 #[test]
