@@ -95,6 +95,24 @@ fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
     assert_eq!(killed.status.code(), Some(128 + 15));
 }
 
+/// No rule goes over what a log puts before each line of a key.
+#[test]
+fn a_private_key_with_a_prefix_on_each_line_is_replaced_line_by_line() {
+    let key = format!("-----{}-----", token("private-key-pem"));
+    let body: Vec<&str> = key.lines().filter(|line| !line.starts_with("-----")).collect();
+    assert!(body.len() > 1, "{key}");
+    for prefix in ["2026-01-01T00:00:00Z ", "[job] ", "| ", "web-1  | ", "\x1b[36m[2/7] build\x1b[0m | ", ""] {
+        let text: String = format!("before\n{key}\nafter").lines().map(|line| format!("{prefix}{line}\n")).collect();
+        let mut child = stanch(&["filter"]).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let filtered = String::from_utf8(output.stdout).unwrap();
+        assert!(!body.iter().any(|line| filtered.contains(line)), "{filtered}");
+        assert!(filtered.contains("[stanch: private-key-pem"), "{filtered}");
+        assert!(filtered.starts_with(&format!("{prefix}before\n")) && filtered.ends_with(&format!("{prefix}after\n")));
+    }
+}
+
 #[test]
 fn a_command_that_cannot_be_run_is_told_as_shells_do() {
     let file = tempfile::NamedTempFile::new().unwrap();
