@@ -56,6 +56,31 @@ fn a_line_comes_through_while_the_input_is_open() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Somebody waits before a prompt: it has no newline, and what would be typed is not in the stream yet.
+#[test]
+fn a_prompt_comes_through_where_only_a_secret_would_follow() {
+    let mut child = stanch(&["filter"]).spawn().unwrap();
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    for prompt in [
+        "Password: ",
+        "Password for 'https://me@github.com': ",
+        "Enter passphrase for key '/home/me/.ssh/id_ed25519': ",
+        "me@host's password: ",
+        "API key: ",
+        "Authorization: ",
+        "Retype new secret: ",
+    ] {
+        input.write_all(prompt.as_bytes()).unwrap();
+        let mut seen = vec![0; prompt.len()];
+        output.read_exact(&mut seen).unwrap();
+        assert_eq!(String::from_utf8_lossy(&seen), prompt);
+        input.write_all(b"\n").unwrap();
+        output.read_exact(&mut seen[..1]).unwrap();
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
     let token = token("github-pat");
@@ -68,8 +93,61 @@ fn a_wrapped_command_keeps_its_exit_code_and_both_outputs_are_filtered() {
     }
     let killed = stanch(&["filter", "--", "sh", "-c", "kill -TERM $$"]).output().unwrap();
     assert_eq!(killed.status.code(), Some(128 + 15));
-    let missing = stanch(&["filter", "--", "/no/such/program"]).output().unwrap();
-    assert_eq!(missing.status.code(), Some(2));
+}
+
+/// No rule goes over what a log puts before each line of a key.
+#[test]
+fn a_private_key_with_a_prefix_on_each_line_is_replaced_line_by_line() {
+    let key = format!("-----{}-----", token("private-key-pem"));
+    let body: Vec<&str> = key.lines().filter(|line| !line.starts_with("-----")).collect();
+    assert!(body.len() > 1, "{key}");
+    for prefix in ["2026-01-01T00:00:00Z ", "[job] ", "| ", "web-1  | ", "\x1b[36m[2/7] build\x1b[0m | ", ""] {
+        let text: String = format!("before\n{key}\nafter").lines().map(|line| format!("{prefix}{line}\n")).collect();
+        let mut child = stanch(&["filter"]).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let filtered = String::from_utf8(output.stdout).unwrap();
+        assert!(!body.iter().any(|line| filtered.contains(line)), "{filtered}");
+        assert!(filtered.contains("[stanch: private-key-pem"), "{filtered}");
+        assert!(filtered.starts_with(&format!("{prefix}before\n")) && filtered.ends_with(&format!("{prefix}after\n")));
+    }
+}
+
+#[test]
+fn a_command_that_cannot_be_run_is_told_as_shells_do() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (program, code) in
+        [("/no/such/program", 127), ("no-such-program-anywhere", 127), (file.path().to_str().unwrap(), 126)]
+    {
+        let output = stanch(&["filter", "--", program]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{program}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(&format!("cannot run {program}")), "{said}");
+    }
+}
+
+#[test]
+fn a_signal_to_the_filter_reaches_the_command() {
+    let token = token("github-pat");
+    let trapped = format!("trap 'echo {token}; exit 7' TERM; echo ready; while :; do sleep 0.1; done");
+    let ended = "echo ready; exec sleep 60";
+    // Without a terminal: an interrupt that was typed reaches the command by itself.
+    for (script, signal, code) in
+        [(trapped.as_str(), "-TERM", 7), (ended, "-TERM", 143), (ended, "-HUP", 129), (ended, "-INT", 130)]
+    {
+        let mut command = Command::new("setsid");
+        command.args([env!("CARGO_BIN_EXE_stanch"), "filter", "--", "sh", "-c", script]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut seen = [0; 6];
+        output.read_exact(&mut seen).unwrap();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        assert_eq!(rest.contains("[stanch: github-pat"), code == 7);
+        assert!(!rest.contains(&token));
+    }
 }
 
 #[test]

@@ -118,6 +118,36 @@ fn check_place(finding: &Finding, log: &str, token: &str) {
     assert_eq!(start.column as usize, line.encode_utf16().count() + 1);
 }
 
+/// The journal writes a message that has colours as the numbers of its bytes; `man` makes bold by striking twice.
+#[test]
+fn tokens_that_are_overstruck_or_written_as_numbers_are_found_where_they_stand() {
+    let token = token("github-pat", 5);
+    let (a, b) = token.split_at(12);
+    let numbers = |text: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(",");
+    let (before, after) = ("{\"__CURSOR\":\"s=1;i=2\",\"MESSAGE\":[", "],\"_PID\":\"7\"}");
+    let journal = |text: &str| format!("{before}{}{after}\n", numbers(text));
+    let bold: String = token.chars().map(|c| format!("{c}\x08{c}")).collect();
+    for (line, from, len) in [
+        (journal(&format!("t={a}\x1b[1m{b}\x1b[0m")), before.len() + "116,61,".len(), None),
+        // From the first letter that stays.
+        (format!("t={bold} end\n"), 4, Some(bold.len() - 2)),
+        (format!("|\x08/\x08-\x08t={a}x\x08{b}\n"), 8, Some(token.len() + 2)),
+        (format!("\u{9b}1mt={a}\u{9b}0m{b}\n"), 6, Some(token.len() + 4)),
+    ] {
+        for dialect in [Dialect::Auto, Dialect::Journald] {
+            let log = format!("all is well ⛔\n{line}");
+            let (findings, _) = scan_text(log.as_bytes(), |plan| plan.log = Some(dialect));
+            assert_eq!(findings.len(), 1, "{line:?}");
+            assert_eq!(findings[0].secret.expose(), token.as_bytes());
+            let region = &findings[0].region;
+            let first = log.len() - line.len();
+            assert_eq!((region.start.line, region.start.offset as usize), (2, first + from), "{line:?}");
+            let len = len.unwrap_or(line.len() - after.len() - 1 - ",27,91,48,109".len() - from);
+            assert_eq!((region.end.offset - region.start.offset) as usize, len, "{line:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_clean_in_both_readings_is_clean() {
     let log = format!(
@@ -220,7 +250,8 @@ fn a_run_log_zip_names_job_and_step_by_its_members() {
         zip.write_all(format!("2026-06-21T05:34:54.5256259Z {text}\n").as_bytes()).unwrap();
     }
     let (findings, summary) = scan_text(&zip.finish().unwrap().into_inner(), |_| {});
-    assert_eq!((findings.len(), summary.coverage.files), (1, 2));
+    // The third is the archive itself, with what no member holds.
+    assert_eq!((findings.len(), summary.coverage.files), (1, 3));
     assert!(findings[0].origin.to_string().ends_with("!/build (ubuntu)/2_Run make.txt"));
     assert_eq!(
         (fact(&findings[0], "log.job"), fact(&findings[0], "log.step")),

@@ -12,7 +12,8 @@ fuzz_target!(|input: (u8, bool, &[u8])| {
     for at in 0..normalised.text().len() {
         let raw = normalised.source(&(at..at + 1)).expect("one byte reaches over nothing").raw;
         assert!(!raw.is_empty() && raw.end <= log.len());
-        if raw.len() == 1 && log[raw.start] != b'\r' {
+        // One digit may be the number of a byte.
+        if raw.len() == 1 && log[raw.start] != b'\r' && !log[raw.start].is_ascii_digit() {
             assert_eq!(log[raw.start], normalised.text()[at]);
         }
     }

@@ -9,11 +9,15 @@ use std::sync::mpsc::{Receiver, RecvError, sync_channel};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::config;
+use super::{config, message};
 use crate::detect::Detector;
 use crate::exit::Exit;
 use crate::rule::Confidence;
 use crate::scan::filter::Filter;
+
+mod signals;
+
+use signals::Signals;
 
 /// How much is read at once, in bytes.
 const PIECE: usize = 128 << 10;
@@ -62,16 +66,22 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     }
 }
 
-/// Runs a command, filters both its outputs, and comes to its exit code.
+/// Runs a command, filters both its outputs, and comes to its exit code; to 127 where there is no such command and to 126
+/// where it cannot be run, as shells and `env` do.
 fn wrap(program: &OsString, arguments: &[OsString], detector: &Detector, confidence: Confidence) -> Result<Exit> {
-    // An interrupt from the terminal reaches the command, too; what it still writes then must be filtered to its end.
-    ctrlc::set_handler(|| {}).context("cannot listen for interrupts")?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {}", Path::new(program).display()))?;
+    // Before there is a command: it must not go on where the filter has ended.
+    let signals = Signals::catch().context("cannot listen for signals")?;
+    let mut command = Command::new(program);
+    let mut child = match command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
+            let error = anyhow::Error::new(error).context(format!("cannot run {}", Path::new(program).display()));
+            message::error(&error);
+            return Ok(Exit::Command(code));
+        }
+    };
+    signals.pass_on_to(&child);
     let outputs = child.stdout.take().zip(child.stderr.take()).ok_or_else(|| anyhow!("the command has no outputs"))?;
     let filtered = std::thread::scope(|scope| {
         let errors = scope.spawn(|| filter(detector, confidence, outputs.1, io::stderr().lock()));

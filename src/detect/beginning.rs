@@ -1,58 +1,71 @@
 //! Reads off a pattern's syntax tree where in a match the secret can begin.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+
+use super::pattern::Error;
 
 /// A set of bytes.
 pub type Bytes = [bool; 256];
 
 /// Where in a match the secret begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Beginning {
-    /// At least this many bytes behind the start of the match.
-    pub lead: usize,
-    /// With one of these bytes.
+    /// What a match has before the secret; nothing where the match as a whole may be the secret.
+    before: Hir,
+    /// The same, compiled on first need.
+    search: Option<(DFA, Cache)>,
+    /// The secret begins with one of these bytes.
     first: Bytes,
-}
-
-impl Default for Beginning {
-    /// Anywhere, with anything.
-    fn default() -> Self {
-        Beginning { lead: 0, first: [true; 256] }
-    }
 }
 
 impl Beginning {
     /// Of the secret in `group` of a pattern; 0 is the first group that takes part, or everything.
     pub fn of(hir: &Hir, group: usize) -> Self {
-        let parts = match hir.kind() {
-            HirKind::Concat(parts) => parts.as_slice(),
-            _ => std::slice::from_ref(hir),
-        };
         let wanted = |index: u32| group == 0 || index as usize == group;
-        let holds = |part: &Hir| {
-            let mut first = [false; 256];
-            groups(part, &wanted, &mut first).then_some(first)
-        };
-        let Some(at) = parts.iter().position(|part| holds(part).is_some()) else {
-            return Beginning { lead: 0, first: first_bytes(hir).0 };
-        };
-        // Without a group that always takes part, the whole match may be the secret.
-        if group == 0 && !parts.iter().any(has_group) {
-            return Beginning::default();
-        }
-        let lead = parts[..at].iter().map(|part| part.properties().minimum_len().unwrap_or(0)).sum();
         let mut first = [false; 256];
-        for part in &parts[at..] {
-            groups(part, &wanted, &mut first);
+        let whole = Beginning { before: Hir::empty(), search: None, first: first_bytes(hir).0 };
+        // Without a group that always takes part, the whole match may be the secret.
+        if group == 0 && !has_group(hir) {
+            return whole;
         }
-        Beginning { lead, first }
+        match before(hir, &wanted, &mut first) {
+            Some(before) => Beginning { before, search: None, first },
+            None => whole,
+        }
     }
 
     /// Where the secret of a match that begins at or after `start` can begin at the earliest.
-    pub fn at_or_after(&self, bytes: &[u8], start: usize) -> usize {
-        let from = bytes.len().min(start + self.lead);
+    pub fn at_or_after(&mut self, bytes: &[u8], start: usize) -> usize {
+        let from = self.first_end(bytes, start);
         bytes[from..].iter().position(|&byte| self.first[usize::from(byte)]).map_or(bytes.len(), |at| from + at)
     }
+
+    /// Where what stands before the secret first comes to its end, if it begins at or after `start`; or the end of all.
+    fn first_end(&mut self, bytes: &[u8], start: usize) -> usize {
+        let (automaton, cache) = self.search.get_or_insert_with(|| {
+            let automaton = automaton(std::slice::from_ref(&self.before), MatchKind::All).expect("a part of a pattern");
+            let cache = automaton.create_cache();
+            (automaton, cache)
+        });
+        let input = Input::new(bytes).range(start..).earliest(true);
+        // An automaton that gives up tells nothing.
+        automaton.try_search_fwd(cache, &input).map_or(start, |end| end.map_or(bytes.len(), |end| end.offset()))
+    }
+}
+
+/// The automaton of some patterns, whose states are made as they are met.
+pub(super) fn automaton(hirs: &[Hir], kind: MatchKind) -> Result<DFA, Error> {
+    let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
+    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(hirs);
+    let nfa = nfa.map_err(|error| Error::new("(all)", error))?;
+    let config = DFA::config().match_kind(kind).skip_cache_capacity_check(true).cache_capacity(8 << 20);
+    let mut builder = DFA::builder();
+    builder.configure(config).syntax(syntax::Config::new().unicode(false).utf8(false));
+    builder.build_from_nfa(nfa).map_err(|error| Error::new("(all)", error))
 }
 
 /// Whether a group takes part in every match, and is not empty.
@@ -66,23 +79,38 @@ fn has_group(hir: &Hir) -> bool {
     }
 }
 
-/// Adds what the wanted groups in `hir` can begin with; tells whether there are any.
-fn groups(hir: &Hir, wanted: &impl Fn(u32) -> bool, first: &mut [bool; 256]) -> bool {
+/// What stands before the wanted groups of a pattern, if there are any; adds what these can begin with.
+fn before(hir: &Hir, wanted: &impl Fn(u32) -> bool, first: &mut Bytes) -> Option<Hir> {
     match hir.kind() {
         HirKind::Capture(capture) => {
-            let inner = groups(&capture.sub, wanted, first);
-            if wanted(capture.index) {
-                first.iter_mut().zip(first_bytes(&capture.sub).0).for_each(|(one, other)| *one |= other);
+            let inner = before(&capture.sub, wanted, first);
+            if !wanted(capture.index) {
+                return inner;
             }
-            inner || wanted(capture.index)
+            first.iter_mut().zip(first_bytes(&capture.sub).0).for_each(|(one, other)| *one |= other);
+            Some(Hir::empty())
         }
-        HirKind::Repetition(repetition) => groups(&repetition.sub, wanted, first),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            let found = parts.iter().filter(|part| groups(part, wanted, first)).count();
-            found > 0
+        HirKind::Repetition(repetition) => {
+            let inner = before(&repetition.sub, wanted, first)?;
+            let earlier = Hir::repetition(Repetition { min: 0, ..repetition.clone() });
+            Some(Hir::concat(vec![earlier, inner]))
         }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
+        HirKind::Concat(parts) => {
+            let up_to = |(at, part): (usize, &Hir)| {
+                let inner = before(part, wanted, first)?;
+                Some(Hir::concat(parts[..at].iter().cloned().chain([inner]).collect()))
+            };
+            either(parts.iter().enumerate().filter_map(up_to).collect())
+        }
+        HirKind::Alternation(branches) => {
+            either(branches.iter().filter_map(|branch| before(branch, wanted, first)).collect())
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => None,
     }
+}
+
+fn either(ways: Vec<Hir>) -> Option<Hir> {
+    (!ways.is_empty()).then(|| Hir::alternation(ways))
 }
 
 /// The bytes that a match which is not empty can begin with, and whether a match can be empty.
@@ -94,8 +122,12 @@ pub(super) fn first_bytes(hir: &Hir) -> (Bytes, bool) {
         HirKind::Class(Class::Bytes(class)) => {
             class.iter().flat_map(|range| range.start()..=range.end()).for_each(|byte| first[usize::from(byte)] = true);
         }
-        // Never there with Unicode off; any byte, to be safe.
-        HirKind::Class(Class::Unicode(_)) => first = [true; 256],
+        // The first bytes of UTF-8 are in the order of its characters.
+        HirKind::Class(Class::Unicode(class)) => {
+            let lead = |character: char| character.encode_utf8(&mut [0; 4]).as_bytes()[0];
+            let leads = class.iter().flat_map(|range| lead(range.start())..=lead(range.end()));
+            leads.for_each(|byte| first[usize::from(byte)] = true);
+        }
         HirKind::Repetition(repetition) => {
             let (first, empty) = first_bytes(&repetition.sub);
             return (first, empty || repetition.min == 0);

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
+use super::armour::Armour;
 use super::compose::Kinship;
 use super::snippet::redacted;
 use crate::detect::open::{Open, Openings};
@@ -21,6 +22,8 @@ pub struct Filter<'d> {
     confidence: Confidence,
     /// A stream does not wait for the other half of a key: each half is replaced wherever it stands.
     kinship: Kinship,
+    /// What of a private key no rule sees.
+    armour: Armour,
     /// What was passed on last, and what waits.
     buffer: Vec<u8>,
     /// Up to here the buffer was passed on.
@@ -36,8 +39,19 @@ impl<'d> Filter<'d> {
     pub fn new(detector: &'d Detector, confidence: Confidence) -> Result<Self, pattern::Error> {
         let (scratch, openings) = (detector.scratch(), Openings::new(detector.rules())?);
         let kinship = Kinship::of(detector.rules());
-        let buffer = Vec::new();
-        Ok(Filter { detector, scratch, openings, confidence, kinship, buffer, passed: 0, decided: 0, replaced: 0 })
+        let (armour, buffer) = (Armour::new(detector.rules()), Vec::new());
+        Ok(Filter {
+            detector,
+            scratch,
+            openings,
+            confidence,
+            kinship,
+            armour,
+            buffer,
+            passed: 0,
+            decided: 0,
+            replaced: 0,
+        })
     }
 
     /// Takes what came next in the stream, and passes on what is decided.
@@ -58,6 +72,7 @@ impl<'d> Filter<'d> {
     /// Passes on the rest, at the end of the stream; tells how many secrets were replaced.
     pub fn finish(mut self, out: &mut impl Write) -> io::Result<u64> {
         self.pass(Open { decided: usize::MAX, held: self.buffer.len() }, out)?;
+        self.armour.finish(out)?;
         Ok(self.replaced)
     }
 
@@ -78,13 +93,13 @@ impl<'d> Filter<'d> {
                 limit = place.start.min(limit);
                 break;
             }
-            out.write_all(&self.buffer[self.passed..place.start.max(self.passed)])?;
-            out.write_all(mark.as_bytes())?;
+            self.armour.write(&self.buffer[self.passed..place.start.max(self.passed)], out)?;
+            self.armour.write(mark.as_bytes(), out)?;
             self.passed = place.end;
             self.replaced += 1;
         }
         if limit > self.passed {
-            out.write_all(&self.buffer[self.passed..limit])?;
+            self.armour.write(&self.buffer[self.passed..limit], out)?;
             self.passed = limit;
         }
         Ok(())

@@ -24,6 +24,7 @@ use crate::source::worktree::Worktrees;
 use crate::summary::{Note, Summary};
 
 mod annals;
+mod armour;
 mod cache;
 mod chronicle;
 mod collect;

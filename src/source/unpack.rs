@@ -12,6 +12,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 mod archive;
+mod beside;
 mod contents;
 mod image;
 mod keys;
@@ -124,11 +125,22 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         // These begin as text may.
         Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
         Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
+        None if is_zipapp(head) => Some(Packing::Zip),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
         None if keys::is_keys(head) => Some(Packing::Keys),
         None => archive::is_tar(head).then_some(Packing::Tar),
         found => found,
     }
+}
+
+/// A line that names what runs it, then a zip archive (PEP 441).
+fn is_zipapp(head: &[u8]) -> bool {
+    after_shebang(head).is_some_and(|rest| rest.starts_with(b"PK\x03\x04"))
+}
+
+/// What stands behind the line at the start that names what runs it.
+fn after_shebang(head: &[u8]) -> Option<&[u8]> {
+    head.starts_with(b"#!").then(|| head.splitn(2, |&byte| byte == b'\n').nth(1)).flatten()
 }
 
 /// After the level: the number pi begins a block, the square root of pi an empty stream's end.
@@ -145,6 +157,7 @@ pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
         let mut bytes = [0; HEAD];
         let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head))
             || (head.starts_with(b"BZh") && head.len() < 10)
+            || after_shebang(&head).is_some_and(|rest| rest.len() < 4 && b"PK\x03\x04".starts_with(rest))
             // The name at the start of a tar archive is filled up with zeros; no text has any.
             || (head.len() < HEAD && head.contains(&0) && !head.contains(&b'\n'));
         if !undecided {

@@ -190,6 +190,86 @@ fn every_kind_is_read_by_what_it_is() {
     tree.scan(&["--format", "text", "--archive-depth", "0", "x/nested"]).exits(0);
 }
 
+/// What no member holds: names, comments, targets of links, and bytes before, between and behind.
+#[test]
+fn what_stands_beside_the_members_is_read_too() {
+    let token = pat(23);
+    let text = format!("key = {token}\n");
+    let plain: Files<'_> = &[("a", b"nothing here"), ("b", b"nothing there, and stored as it is")];
+    let mut commented = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    commented.set_comment(text.as_str()).unwrap();
+    commented.start_file("a", zip::write::SimpleFileOptions::default()).unwrap();
+    let link = |kind, name: &str| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        archive.append_link(&mut header, "link", name).unwrap();
+        archive.into_inner().unwrap()
+    };
+    let mut global = tar::Header::new_ustar();
+    global.set_path("pax_global_header").unwrap();
+    global.set_entry_type(tar::EntryType::XGlobalHeader);
+    let record = format!("comment={token}\n");
+    let record = format!("{} {record}", record.len() + 3);
+    global.set_size(record.len() as u64);
+    global.set_cksum();
+    let mut pax = tar::Builder::new(Vec::new());
+    pax.append(&global, record.as_bytes()).unwrap();
+    let named = flate2::GzBuilder::new().filename(token.as_str()).write(Vec::new(), flate2::Compression::fast());
+    let path = format!("dir/{token}/x");
+    let shebang = b"#!/usr/bin/env python3\n";
+    let stored: Files<'_> = &[("a", b"x"), ("b", text.as_bytes())];
+    let archives: [(&str, Vec<u8>, &str); 16] = [
+        ("zip comment", commented.finish().unwrap().into_inner(), ""),
+        ("zip name", zip(&[(&path, b"x")]), ""),
+        ("zip behind", [zip(plain), text.clone().into_bytes()].concat(), ""),
+        ("zip stored", zip(stored), "!/b"),
+        ("zipapp", [shebang, &zip(&[("a", text.as_bytes())])[..]].concat(), "!/a"),
+        ("zipapp line", [format!("#!/usr/bin/env {token}\n").as_bytes(), &zip(plain)].concat(), ""),
+        ("zip in tar", tar(&[("z", &[zip(plain), text.clone().into_bytes()].concat())]), "!/z"),
+        ("tar name", tar(&[(&path, b"x")]), "!/(headers)"),
+        ("tar link", link(tar::EntryType::Symlink, &token), "!/(headers)"),
+        (
+            "tar long link",
+            link(tar::EntryType::Link, &format!("{}/{token}", "long".repeat(50))),
+            "!/@LongLink (header)",
+        ),
+        ("tar global", pax.into_inner().unwrap(), "!/pax_global_header (header)"),
+        ("tar behind", [tar(plain), text.clone().into_bytes()].concat(), "!/(behind the end)"),
+        ("tars", [tar(plain), tar(stored)].concat(), "!/(behind the end)!/b"),
+        ("gz name", named.finish().unwrap(), ""),
+        ("cpio name", cpio(&[(&path, b"x")]), "!/(headers)"),
+        ("7z name", sevenz(&[(&path, b"x")]), "!/(headers)"),
+    ];
+    let tree = Tree::new();
+    for (name, bytes, _) in &archives {
+        tree.write(name, bytes);
+    }
+    let report = tree.json(&[]);
+    for (name, _, inside) in &archives {
+        let inner = format!("{name}!/");
+        let here = found(&report).into_iter().map(|(path, _)| path);
+        let here: Vec<String> = here.filter(|path| path == name || path.starts_with(&inner)).collect();
+        assert_eq!(here, [format!("{name}{inside}")]);
+    }
+    for (name, bytes, inside) in archives.iter().filter(|(name, ..)| name.starts_with("zip") && *name != "zip in tar") {
+        let wanted = match *inside {
+            "" if *name == "zip behind" => "<stdin>!/(behind the end)".to_owned(),
+            "" => "<stdin>!/(headers)".to_owned(),
+            inside => format!("<stdin>{inside}"),
+        };
+        let output =
+            tree.stanch().args(["scan", "-", "--format", "json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = output.unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let here: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(here, [wanted], "{name}");
+    }
+}
+
 #[test]
 fn what_is_packed_in_a_history_is_read_too() {
     let token = pat(21);

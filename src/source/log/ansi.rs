@@ -1,9 +1,15 @@
 //! Terminal control sequences (ECMA-48), as far as a log needs them: how long one is and what it does to the text.
 
-use memchr::{memchr3, memmem};
+use memchr::{memchr_iter, memchr3, memmem};
 
 /// The byte every 7-bit control sequence begins with.
 pub const ESC: u8 = 0x1B;
+
+/// What `ESC [` is in one byte; U+009B in UTF-8.
+const CSI: u8 = 0x9B;
+
+/// What comes next stands over what stood there last.
+pub const BACKSPACE: u8 = 0x08;
 
 /// Longest string sequence (OSC, APC, DCS) that is taken for one, in bytes. Terminals have limits of this order; a
 /// lone introducer must not swallow the rest of a log.
@@ -20,11 +26,39 @@ pub enum Effect {
     Break,
 }
 
-/// Length in bytes and effect of the sequence at the start of `bytes`, which begins with ESC. Never reaches over a
-/// newline; what is no whole sequence is one byte long.
+/// Where the first byte stands that does something to a line: the first of a sequence, CR, or a backspace.
+pub fn next_control(bytes: &[u8]) -> Option<usize> {
+    let control = memchr3(ESC, b'\r', BACKSPACE, bytes);
+    next_csi(&bytes[..control.unwrap_or(bytes.len())]).or(control)
+}
+
+/// Where the first sequence begins that does so without ESC.
+pub fn next_csi(bytes: &[u8]) -> Option<usize> {
+    memchr_iter(CSI, bytes).find_map(|at| introducer(bytes, at))
+}
+
+/// Where the introducer begins that has the byte at `at`, if that is no part of another character.
+fn introducer(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes[..at].last() {
+        Some(0xC2) => Some(at - 1),
+        Some(before) if !before.is_ascii() => None,
+        _ => Some(at),
+    }
+}
+
+/// Whether `bytes` begin with a sequence.
+pub fn is_sequence(bytes: &[u8]) -> bool {
+    matches!(bytes, [ESC | CSI, ..] | [0xC2, CSI, ..])
+}
+
+/// Length in bytes and effect of the sequence at the start of `bytes`. Never reaches over a newline; what is no whole
+/// sequence is one byte long.
 pub fn sequence(bytes: &[u8]) -> (usize, Effect) {
+    if bytes.first() != Some(&ESC) {
+        return control(bytes, if bytes.first() == Some(&CSI) { 1 } else { 2 });
+    }
     match bytes.get(1) {
-        Some(b'[') => control(bytes),
+        Some(b'[') => control(bytes, 2),
         Some(b']' | b'P' | b'_' | b'^' | b'X') => (string(bytes).unwrap_or(2), Effect::Nothing),
         // Character sets, `ESC ( B` and the like: intermediates, then one final byte.
         Some(0x20..=0x2F) => {
@@ -41,14 +75,14 @@ pub fn sequence(bytes: &[u8]) -> (usize, Effect) {
     }
 }
 
-/// `ESC [ parameters intermediates final`.
-fn control(bytes: &[u8]) -> (usize, Effect) {
-    let body = bytes[2..].iter().take_while(|byte| (0x20..=0x3F).contains(*byte)).count();
-    let end = 3 + body;
-    let effect = match bytes.get(2 + body) {
+/// `ESC [ parameters intermediates final`, behind an introducer of so many bytes.
+fn control(bytes: &[u8], introducer: usize) -> (usize, Effect) {
+    let last = introducer + bytes[introducer..].iter().take_while(|byte| (0x20..=0x3F).contains(*byte)).count();
+    let end = last + 1;
+    let effect = match bytes.get(last) {
         Some(b'C') => Effect::Space,
         Some(b'A' | b'B' | b'E' | b'F' | b'G' | b'H' | b'd' | b'f') => Effect::Break,
-        Some(b'm') if bytes[2..2 + body] == *b"8" => return (end + note(&bytes[end..]), Effect::Nothing),
+        Some(b'm') if bytes[introducer..last] == *b"8" => return (end + note(&bytes[end..]), Effect::Nothing),
         Some(0x40..=0x7E) => Effect::Nothing,
         _ => return (1, Effect::Nothing),
     };
@@ -84,7 +118,11 @@ mod tests {
 
     #[test]
     fn sequences_end_where_terminals_end_them() {
-        let cases: [(&[u8], (usize, Effect)); 12] = [
+        let cases: [(&[u8], (usize, Effect)); 16] = [
+            (b"\x9b31mred", (4, Effect::Nothing)),
+            (b"\xc2\x9b1Cx", (4, Effect::Space)),
+            (b"\x9b2;5Hx", (5, Effect::Break)),
+            (b"\x9b", (1, Effect::Nothing)),
             (b"\x1b[31mred", (5, Effect::Nothing)),
             (b"\x1b[1;38;5;214mx", (13, Effect::Nothing)),
             (b"\x1b[0K", (4, Effect::Nothing)),
@@ -103,10 +141,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_part_of_a_character_is_no_control() {
+        assert_eq!(next_control("⛔ 盛 à\u{9b}1m".as_bytes()), Some("⛔ 盛 à".len()));
+        assert_eq!(next_control(b"a\x9b1m"), Some(1));
+        assert_eq!(next_csi("⛔ 盛 à\u{9b}1m".as_bytes()), Some("⛔ 盛 à".len()));
+        assert_eq!((next_control("⛔".as_bytes()), next_csi("⛔".as_bytes())), (None, None));
+        assert_eq!(next_control(b"ab\x08"), Some(2));
+    }
+
     proptest! {
         #[test]
-        fn any_bytes_are_a_sequence_within_their_line(tail in prop::collection::vec(any::<u8>(), 0..60)) {
-            let bytes = [&[ESC], &tail[..]].concat();
+        fn any_bytes_are_a_sequence_within_their_line(
+            head in prop::sample::select(vec![&b"\x1b"[..], b"\x9b", b"\xc2\x9b"]),
+            tail in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let bytes = [head, &tail[..]].concat();
             let (len, _) = sequence(&bytes);
             prop_assert!(len >= 1 && len <= bytes.len());
             prop_assert!(!bytes[..len].contains(&b'\n'));

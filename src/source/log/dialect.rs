@@ -44,6 +44,7 @@ mod kind {
     pub const BRACKET: u8 = 16;
     pub const SYSLOG: u8 = 32;
     pub const COMPOSE: u8 = 64;
+    pub const JOURNAL: u8 = 128;
 }
 
 impl Dialect {
@@ -98,7 +99,7 @@ impl Dialect {
             Dialect::Jenkins | Dialect::Taskcluster => kind::BRACKET | kind::ISO,
             Dialect::Docker => kind::ISO | kind::JSON | kind::COMPOSE,
             Dialect::Kubernetes => kind::ISO | kind::CRI | kind::JSON | kind::BRACKET,
-            Dialect::Journald => kind::SYSLOG | kind::ISO,
+            Dialect::Journald => kind::SYSLOG | kind::ISO | kind::JOURNAL,
             Dialect::Bitbucket | Dialect::Travis | Dialect::Buildkite | Dialect::Plain => 0,
         }
     }
@@ -113,7 +114,7 @@ impl Dialect {
                 Some(layer) => prefix = prefix.and(layer),
                 None => break,
             }
-            if prefix.json {
+            if prefix.form != Form::Plain {
                 break;
             }
         }
@@ -126,7 +127,10 @@ impl Dialect {
         match first {
             b'0'..=b'9' if kinds & (kind::ISO | kind::GITLAB | kind::CRI) != 0 => stamped(line, kinds),
             b'[' if kinds & kind::BRACKET != 0 => bracketed(line),
-            b'{' if kinds & kind::JSON != 0 => json_driver(line),
+            b'{' => {
+                let driver = if kinds & kind::JSON != 0 { json_driver(line) } else { None };
+                driver.or_else(|| if kinds & kind::JOURNAL != 0 { journal(line) } else { None })
+            }
             b'A'..=b'Z' | b'a'..=b'z' => match kinds {
                 _ if kinds & kind::SYSLOG != 0 && first.is_ascii_uppercase() && line.get(3) == Some(&b' ') => {
                     syslog(line)
@@ -137,6 +141,18 @@ impl Dialect {
             _ => None,
         }
     }
+}
+
+/// How a machine writes the text of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Form {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As a string of JSON.
+    Json,
+    /// As an array of JSON with the number of each byte.
+    Numbers,
 }
 
 /// A machine's part at the start of a line.
@@ -150,8 +166,8 @@ pub struct Prefix {
     pub continues: bool,
     /// The next line of the stream goes on where this one stops.
     pub open: bool,
-    /// The text is a JSON string that ends at `end`.
-    pub json: bool,
+    /// How the text is written; in JSON it ends at `end`.
+    pub form: Form,
     /// Where the text ends, if not with the line.
     pub end: Option<u32>,
     /// Where the time of the line is written: its first byte, and behind its last.
@@ -167,7 +183,7 @@ impl Prefix {
             stream: if next.stream != 0 { next.stream } else { self.stream },
             continues: self.continues | next.continues,
             open: self.open | next.open,
-            json: next.json,
+            form: next.form,
             end: next.end.map(|end| len + end),
             time: self.time.or(next.time.map(|(from, to)| (len + from, len + to))),
         }
@@ -274,9 +290,24 @@ fn json_driver(line: &[u8]) -> Option<Prefix> {
         stream: 0x4000 | stream,
         continues: false,
         open: !text.ends_with(b"\\n"),
-        json: true,
+        form: Form::Json,
         end: Some(u32::try_from(end).ok()?),
         time: value(b"\"time\":\"").and_then(|time| Some((time.start.try_into().ok()?, time.end.try_into().ok()?))),
+    })
+}
+
+/// `{"__CURSOR":"…","MESSAGE":[27,91,49,109],…}`, as `journalctl -o json` writes a message that is not only text that can
+/// be printed (systemd.io/JOURNAL_EXPORT_FORMATS). Others stand there as they are.
+fn journal(line: &[u8]) -> Option<Prefix> {
+    const KEY: &[u8] = b"\"MESSAGE\":[";
+    let start = memchr::memmem::find(line, KEY)? + KEY.len();
+    let len = line[start..].iter().take_while(|&&byte| byte.is_ascii_digit() || byte == b',').count();
+    let (len, end) = (u32::try_from(start).ok()?, u32::try_from(start + len).ok()?);
+    (line.get(end as usize) == Some(&b']')).then(|| Prefix {
+        len,
+        end: Some(end),
+        form: Form::Numbers,
+        ..Prefix::default()
     })
 }
 
@@ -389,7 +420,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_makes_it_panic(start in prop::sample::select(vec![
-            "", "2026-06-21T05:34:54.525256Z ", "2026-06-21T05:34:54.525256Z 01O+", "{\"log\":\"", "[task ",
+            "", "{\"MESSAGE\":[1,2", "2026-06-21T05:34:54.525256Z ", "2026-06-21T05:34:54.525256Z 01O+", "{\"log\":\"", "[task ",
             "Nov 20 12:34:56 h", "[pod/a] ", "2026-06-21T05:34:54+02:00 stdout P ", "web-1 ",
         ]), cut in 0usize..40, rest in prop::collection::vec(any::<u8>(), 0..60)) {
             let mut line = start.as_bytes()[..cut.min(start.len())].to_vec();

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr3};
 
-use super::ansi::{self, ESC};
+use super::ansi::{self, BACKSPACE, ESC};
 use super::basic::Basic;
-use super::dialect::{Dialect, Prefix};
-use super::strip::{Piece, decode_json, strip};
+use super::dialect::{Dialect, Form, Prefix};
+use super::strip::{Piece, decode_json, decode_numbers, strip};
 use super::text::Normalised;
 use super::wrap;
 
@@ -48,7 +48,7 @@ struct Line {
     prefix: Prefix,
     /// Without the prefix.
     content: Range<usize>,
-    /// There is neither ESC nor CR in it.
+    /// There is nothing in it that does something to a line.
     plain: bool,
     /// It reads differently without the machine's layer.
     differs: bool,
@@ -104,12 +104,13 @@ impl Normaliser {
         self.altered.clear();
         self.complete = self.is_stamped(log);
         let (mut before, mut previous) = (Line::default(), Line::default());
-        let mut specials = Next::new(|rest| memchr2(ESC, b'\r', rest));
+        let mut specials = Next::new(|rest| memchr3(ESC, b'\r', BACKSPACE, rest));
+        let mut introducers = Next::new(ansi::next_csi);
         let mut basics = Basic::new();
         let mut at = 0;
         while at < log.len() {
             let end = memchr(b'\n', &log[at..]).map_or(log.len(), |len| at + len);
-            let plain = specials.at_or_after(log, at) >= end;
+            let plain = specials.at_or_after(log, at) >= end && introducers.at_or_after(log, at) >= end;
             let mut line = self.parse(log, at..end, plain, at > 0 || at_line_start);
             let wrapped = self.is_wrapped(log, &before, &previous, &line);
             let basic = basics.in_line(log, &line.whole);
@@ -166,18 +167,18 @@ impl Normaliser {
         let content = inner.start + prefix.len as usize..prefix.end.map_or(inner.end, |end| inner.start + end as usize);
         // A carriage return at the end is a way to write a newline.
         let same =
-            plain || memchr2(ESC, b'\r', &log[whole.clone()]) == Some(whole.len() - 1) && log[whole.end - 1] == b'\r';
+            plain || ansi::next_control(&log[whole.clone()]) == Some(whole.len() - 1) && log[whole.end - 1] == b'\r';
         Line { differs: prefix.len > 0 || !same, whole, prefix, content, plain, shown: None }
     }
 
     /// Whether `line` is what did not fit into `previous`.
     fn is_wrapped(&self, log: &[u8], before: &Line, previous: &Line, line: &Line) -> bool {
         let last = previous.shown.as_ref().is_none_or(|shown| shown.end + 1 == self.out.text().len());
-        if line.prefix.continues || previous.prefix.json || line.prefix.json || !last {
+        if line.prefix.continues || [previous, line].iter().any(|line| line.prefix.form != Form::Plain) || !last {
             return false;
         }
         let mut start = line.content.start;
-        while !line.plain && start < line.content.end && log[start] == ESC {
+        while !line.plain && ansi::is_sequence(&log[start..line.content.end]) {
             start += ansi::sequence(&log[start..line.content.end]).0;
         }
         // Without what is a way to write a newline.
@@ -218,14 +219,16 @@ impl Normaliser {
             start = self.go_on(&line.prefix, log.len());
             joined = start != before || self.out.text().len() != before;
         }
-        if line.prefix.json {
-            self.show_json(log, line);
+        let floor = self.out.text().len();
+        if line.prefix.form != Form::Plain {
+            self.show_decoded(log, line);
         } else if line.plain {
             self.out.copy(&log[line.content.clone()], line.content.start);
         } else {
             strip(log, line.content.clone(), |piece| match piece {
                 Piece::Keep(part) => self.out.copy(&log[part.clone()], part.start),
                 Piece::Put(byte, part) => self.out.substitute(&[byte], part),
+                Piece::Back => self.out.pop_character(floor),
             });
         }
         let end = self.out.text().len();
@@ -237,14 +240,19 @@ impl Normaliser {
         joined
     }
 
-    fn show_json(&mut self, log: &[u8], line: &Line) {
-        decode_json(log, line.content.clone(), &mut self.decoded);
+    fn show_decoded(&mut self, log: &[u8], line: &Line) {
+        match line.prefix.form {
+            Form::Numbers => decode_numbers(log, line.content.clone(), &mut self.decoded),
+            _ => decode_json(log, line.content.clone(), &mut self.decoded),
+        }
         let text = self.decoded.text();
         let end = if text.ends_with(b"\n") { text.len() - 1 } else { text.len() };
         let (decoded, out) = (&self.decoded, &mut self.out);
+        let floor = out.text().len();
         strip(text, 0..end, |piece| match piece {
             Piece::Keep(part) => out.copy_from(decoded, part),
             Piece::Put(byte, part) => out.substitute(&[byte], decoded.source(&part).map_or(0..0, |source| source.raw)),
+            Piece::Back => out.pop_character(floor),
         });
     }
 
@@ -279,7 +287,7 @@ impl Normaliser {
 
 /// A time, and perhaps the number of a stream: nothing that anybody searches for.
 fn is_stamp(prefix: &Prefix) -> bool {
-    !prefix.json && prefix.time.is_some_and(|(from, to)| from == 0 && prefix.len <= to + BEHIND_TIME)
+    prefix.form == Form::Plain && prefix.time.is_some_and(|(from, to)| from == 0 && prefix.len <= to + BEHIND_TIME)
 }
 
 /// Where something stands next; looks again only when that place has been passed.
@@ -375,6 +383,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_overstrikes_is_there_once() {
+        let log = "|\x08/\x08-\x08\x08\x08t=a\x08ab\x08b\u{9b}1m_\x08c\n";
+        assert_eq!(normal(log), "t=abc\n");
+        assert_eq!(back(log, "abc"), "ab\x08b\u{9b}1m_\x08c");
+    }
+
+    #[test]
+    fn messages_of_the_journal_are_text() {
+        let log = "{\"MESSAGE\":[116,61,97,27,91,49,109,98,99,9],\"_PID\":\"1\"}\n";
+        assert_eq!(normal(log), "t=abc\t\n");
+        assert_eq!(back(log, "abc"), "97,27,91,49,109,98,99");
+    }
+
+    #[test]
     fn wrapped_lines_are_joined_and_said_to_be() {
         let log = format!("{}=abcdefgh\nijklmnopqrstuvw\nx\n", "v".repeat(71));
         let mut normaliser = Normaliser::default();
@@ -403,6 +425,7 @@ mod tests {
         prop_oneof![
             word.prop_map(|w| (format!("2026-06-21T05:34:54.5256259Z {w}!\n"), format!("{w}!"))),
             word.prop_map(|w| (format!("\u{feff}2026-06-21T05:34:54.5256259Z {w}!\r\n"), format!("{w}!"))),
+            (word, word).prop_map(|(v, w)| (format!("{v}\u{9b}1;31m{w}_\x08!\n"), format!("{v}{w}!"))),
             (word, word).prop_map(|(v, w)| (format!("{v}\x1b[1;31m{w}\x1b[0m!\n"), format!("{v}{w}!"))),
             (word, word).prop_map(|(v, w)| (format!("{v}\x1b]0;t\x07{w}\x1b_bk;t=17\x07!\n"), format!("{v}{w}!"))),
             (word, word)
@@ -462,7 +485,7 @@ mod tests {
         fn any_bytes_lead_back_in_bounds(pieces in prop::collection::vec(prop_oneof![
             prop::collection::vec(any::<u8>(), 0..12),
             prop::sample::select(vec![
-                &b"\x1b["[..], b"\x1b]", b"\r", b"\n", b"\r\n", b"\xEF\xBB\xBF", b"2026-06-21T05:34:54.525256Z 01O+",
+                &b"\x1b["[..], b"\x1b]", b"\x9b", b"\xc2\x9b", b"\x08", b"{\"MESSAGE\":[72,9,33", b"]}\n", b"\r", b"\n", b"\r\n", b"\xEF\xBB\xBF", b"2026-06-21T05:34:54.525256Z 01O+",
                 b"2026-06-21T05:34:54.525256789Z stdout P ", b"{\"log\":\"a\\u00", b"\",\"stream\":\"stdout\"}\n", b"\x1b[8mha:",
                 b"Basic YTpiYTpiYTpi", b"[task 2026-06-21T05:34:54Z] ", b"abcdefghijklmnopqrstabcdefghijklmnopqrst",
             ]).prop_map(<[u8]>::to_vec),
@@ -473,7 +496,8 @@ mod tests {
             for at in 0..normalised.text().len() {
                 let raw = normalised.source(&(at..at + 1)).unwrap().raw;
                 prop_assert!(!raw.is_empty() && raw.end <= log.len());
-                if raw.len() == 1 && log[raw.start] != b'\r' {
+                // One digit may be the number of a byte.
+                if raw.len() == 1 && log[raw.start] != b'\r' && !log[raw.start].is_ascii_digit() {
                     prop_assert_eq!(log[raw.start], normalised.text()[at]);
                 }
             }

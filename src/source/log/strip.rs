@@ -1,10 +1,10 @@
-//! Undoes within one line what terminals and log drivers do to it: control sequences, overwrites, JSON escapes.
+//! Undoes within one line what terminals and log drivers do to it: control sequences, overwrites, escapes and arrays of JSON.
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
-use super::ansi::{self, ESC, Effect};
+use super::ansi::{self, BACKSPACE, Effect};
 use super::text::Normalised;
 use super::wrap::is_token_byte;
 
@@ -15,16 +15,22 @@ pub enum Piece {
     Keep(Range<usize>),
     /// One byte stands for it.
     Put(u8, Range<usize>),
+    /// The character before is overwritten by what follows.
+    Back,
 }
 
 /// Shows `each` what is left of `line`. What a carriage return overwrites stays as a line of its own: both what was
-/// there and what came over it are searched.
+/// there and what came over it are searched. What a backspace takes back stands in the line as it is.
 pub fn strip(bytes: &[u8], line: Range<usize>, mut each: impl FnMut(Piece)) {
     let end = line.start + bytes[line.clone()].iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
     let mut at = line.start;
-    while let Some(len) = memchr2(ESC, b'\r', &bytes[at..end]) {
+    while let Some(len) = ansi::next_control(&bytes[at..end]) {
         let special = at + len;
-        if bytes[special] == ESC {
+        if bytes[special] == BACKSPACE {
+            each(Piece::Keep(at..special));
+            each(Piece::Back);
+            at = special + 1;
+        } else if bytes[special] != b'\r' {
             each(Piece::Keep(at..special));
             let (len, effect) = ansi::sequence(&bytes[special..end]);
             at = special + len;
@@ -67,6 +73,19 @@ pub fn decode_json(bytes: &[u8], string: Range<usize>, out: &mut Normalised) {
     out.copy(&bytes[at..string.end], at);
 }
 
+/// Replaces `out` by the bytes whose numbers stand at `array`: `72,101,108`.
+pub fn decode_numbers(bytes: &[u8], array: Range<usize>, out: &mut Normalised) {
+    out.clear();
+    let mut at = array.start;
+    for number in bytes[array].split(|&byte| byte == b',') {
+        let value = std::str::from_utf8(number).ok().and_then(|digits| digits.parse().ok());
+        if let Some(value) = value {
+            out.substitute(&[value], at..at + number.len());
+        }
+        at += number.len() + 1;
+    }
+}
+
 /// The character of the escape at the start of `bytes`, and its length. What is no escape is one backslash.
 fn unescape(bytes: &[u8]) -> (char, usize) {
     let unit = |at: usize| {
@@ -101,6 +120,7 @@ mod tests {
         strip(text.as_bytes(), 0..text.len(), |piece| match piece {
             Piece::Keep(part) => out.push_str(&text[part]),
             Piece::Put(byte, _) => out.push(byte.into()),
+            Piece::Back => drop(out.pop()),
         });
         out
     }
@@ -114,7 +134,19 @@ mod tests {
             "section_start:17:prepare[collapsed=true]\nTitle"
         );
         assert_eq!(stripped("key\x1b[1Cvalue"), "key value");
+        assert_eq!(stripped("key\u{9b}1Cval\u{9b}1mue ⛔"), "key value ⛔");
+        assert_eq!(stripped("b\x08bo\x08ol\x08ld _\x08u |\x08/\x08-\x08done"), "bold u done");
         assert_eq!(stripped("typed at the ed \rge"), "typed at the edge");
+    }
+
+    #[test]
+    fn numbers_come_out_and_lead_back() {
+        let raw = b"72,9,195,169,300,,33";
+        let mut out = Normalised::default();
+        decode_numbers(raw, 0..raw.len(), &mut out);
+        assert_eq!(out.text(), "H\té!".as_bytes());
+        assert_eq!(out.source(&(0..1)).unwrap().raw, 0..2);
+        assert_eq!(out.source(&(2..5)).unwrap().raw, 5..20);
     }
 
     #[test]

@@ -106,6 +106,16 @@ impl Normalised {
         }
     }
 
+    /// Takes the last character back, but no newline and nothing before `floor`.
+    pub(super) fn pop_character(&mut self, floor: usize) {
+        while let Some(&last) = self.text[floor..].last().filter(|&&last| last != b'\n') {
+            self.pop();
+            if last & 0xC0 != 0x80 {
+                return;
+            }
+        }
+    }
+
     /// Notes that lines were left out here.
     pub(super) fn gap(&mut self) {
         self.gaps.push(self.text.len() as u32);

@@ -1,8 +1,6 @@
 //! Tells whether a line goes on in the next one because a terminal was too narrow.
 
-use memchr::memchr2;
-
-use super::ansi::{self, ESC};
+use super::ansi::{self, BACKSPACE};
 
 /// Widths that terminals and CI runners have by default, in columns.
 const USUAL: [usize; 11] = [80, 100, 120, 128, 132, 140, 150, 160, 180, 200, 240];
@@ -56,21 +54,21 @@ pub fn was_cut(width: usize, before: usize, next: usize) -> bool {
 
 /// Width of a line in columns: characters that show.
 pub fn width(line: &[u8]) -> usize {
-    // Most lines, at once.
-    if line.is_ascii() && memchr2(ESC, b'\r', line).is_none() {
-        return line.len();
-    }
-    let (mut width, mut at) = (0, 0);
-    while at < line.len() {
+    let shown = |part: &[u8]| part.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+    let (mut width, mut at) = (0usize, 0);
+    while let Some(len) = ansi::next_control(&line[at..]) {
+        width += shown(&line[at..at + len]);
+        at += len;
         match line[at] {
-            ESC => at += ansi::sequence(&line[at..]).0,
-            byte => {
-                width += usize::from(byte & 0xC0 != 0x80 && byte != b'\r');
+            b'\r' => at += 1,
+            BACKSPACE => {
+                width = width.saturating_sub(1);
                 at += 1;
             }
+            _ => at += ansi::sequence(&line[at..]).0,
         }
     }
-    width
+    width + shown(&line[at..])
 }
 
 #[cfg(test)]
@@ -90,5 +88,6 @@ mod tests {
     #[test]
     fn width_counts_what_shows() {
         assert_eq!(width("\x1b[31mäb\x1b[0m\r".as_bytes()), 2);
+        assert_eq!(width("\u{9b}31m⛔b\x08b".as_bytes()), 2);
     }
 }

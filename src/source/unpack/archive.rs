@@ -1,12 +1,13 @@
 //! The members of each kind of archive. Names are for people alone: nothing is written anywhere.
 
 use std::io::{self, Read, Seek};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::Error;
+use super::beside::{HEADERS, Headers};
 
 /// Longest name that is read, in bytes. Systems have paths of 4,096.
 const NAME: u64 = 64 << 10;
@@ -35,12 +36,19 @@ fn member(name: &[u8]) -> Member {
     Member { name: String::from_utf8_lossy(name).trim_start_matches("./").to_owned() }
 }
 
-/// Shows every file of a zip archive with its content, in the order of its directory.
-pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Result<()> {
+/// Shows every file of a zip archive with its content, in the order of its directory. Returns where contents stand, and
+/// names that the directory has, too.
+pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Result<Vec<Range<u64>>> {
+    /// What stands before the name in a local header.
+    const FIXED: u64 = 30;
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
+    let mut held = Vec::new();
     for index in 0..archive.len() {
         let (member, encrypted) = {
             let raw = archive.by_index_raw(index).map_err(zip_error)?;
+            let name = raw.header_start() + FIXED;
+            held.push(name..name + raw.name_raw().len() as u64);
+            held.extend(raw.data_start().map(|start| start..start.saturating_add(raw.compressed_size())));
             if raw.is_dir() {
                 continue;
             }
@@ -55,7 +63,7 @@ pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Resu
             break;
         }
     }
-    Ok(())
+    Ok(held)
 }
 
 fn zip_error(error: ZipError) -> io::Error {
@@ -79,21 +87,36 @@ pub(super) fn is_tar(head: &[u8]) -> bool {
     header[0] != 0 && sum(digits) == Some(bytes(&header[..148]) + blanks + bytes(&header[156..]))
 }
 
-/// Shows every file of a tar archive with its content. Names that do not fit a header come in entries before it; of a sparse
+/// Shows what the headers of an archive said.
+fn headers(visit: &mut Visit<'_>) -> impl FnOnce(&mut dyn Read) -> ControlFlow<()> {
+    |text| visit(&Member::named(HEADERS), Ok(text))
+}
+
+/// Shows what the last headers said, and what stands behind the end.
+fn finish(beside: Headers, input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
+    beside.finish(input, &mut |name, text| visit(&Member::named(name), Ok(text)))
+}
+
+/// Shows every file of a tar archive with its content, then what headers say, and what stands behind the end. Names that do not fit a header come in entries before it; of a sparse
 /// file, what is there is shown without its holes.
 pub(super) fn tar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
     let mut archive = tar::Archive::new(input);
-    let mut long_name: Option<Vec<u8>> = None;
+    let (mut long_name, mut beside): (Option<Vec<u8>>, _) = (None, Headers::default());
     // As it stands there: what the crate would make of an entry is kept in memory whole.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
         let kind = entry.header().entry_type();
-        if kind.is_gnu_longname() || kind.is_pax_local_extensions() {
+        if beside.add(entry.header().as_bytes(), headers(visit)).is_break() {
+            return Ok(());
+        }
+        let is_name = kind.is_gnu_longname() || kind.is_pax_local_extensions();
+        if is_name || kind.is_gnu_longlink() || kind.is_pax_global_extensions() {
             let mut text = Vec::new();
             entry.by_ref().take(NAME).read_to_end(&mut text)?;
             long_name = match kind.is_gnu_longname() {
                 true => Some(text.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
-                false => pax_path(&text).or(long_name),
+                false if is_name => pax_path(&text).or(long_name),
+                false => long_name,
             };
             // What stands in such an entry may be a secret, too.
             let about = Member { name: format!("{} (header)", member(&entry.path_bytes()).name) };
@@ -109,7 +132,7 @@ pub(super) fn tar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()>
             return Ok(());
         }
     }
-    Ok(())
+    finish(beside, archive.into_inner(), visit)
 }
 
 /// The path in a pax header, whose records are `<length> <key>=<value>\n`.
@@ -168,7 +191,7 @@ fn number(text: &[u8], radix: u32) -> io::Result<u64> {
 
 /// Shows every file of an ar archive: headers of 60 bytes, GNU's and BSD's long names.
 pub(super) fn ar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
-    let (mut header, mut names) = ([0; 60], Vec::new());
+    let (mut header, mut names, mut beside) = ([0; 60], Vec::new(), Headers::default());
     fill(input, &mut header[..8])?;
     while fill(input, &mut header)? {
         if header[58..] != *b"`\n" {
@@ -199,11 +222,11 @@ pub(super) fn ar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
             name => name.to_vec(),
         };
         let name = name.strip_suffix(b"/").filter(|name| !name.is_empty()).unwrap_or(&name);
-        if show(input, name, size, odd, visit)?.is_break() {
-            break;
+        if beside.add(name, headers(visit)).is_break() || show(input, name, size, odd, visit)?.is_break() {
+            return Ok(());
         }
     }
-    Ok(())
+    finish(beside, input, visit)
 }
 
 /// Whether a header of cpio has digits where it must.
@@ -214,9 +237,9 @@ pub(super) fn is_cpio(head: &[u8]) -> bool {
     }
 }
 
-/// Shows every file of a cpio archive: `newc`, `crc` and `odc`.
+/// Shows every file of a cpio archive: `newc`, `crc` and `odc`; then names and targets of links.
 pub(super) fn cpio(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
-    let mut header = [0; 110];
+    let (mut header, mut beside) = ([0; 110], Headers::default());
     while fill(input, &mut header[..6])? {
         let (len, mode, name_len, size, align) = match &header[..6] {
             b"070701" | b"070702" => {
@@ -229,7 +252,7 @@ pub(super) fn cpio(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()
                 (76, number(&header[18..24], 8)?, number(&header[59..65], 8)?, number(&header[65..76], 8)?, 1)
             }
             // What fills the last block up.
-            [0, 0, 0, 0, 0, 0] => return Ok(()),
+            [0, 0, 0, 0, 0, 0] => break,
             _ => return Err(corrupt("a member's header is none")),
         };
         let rest = |done: u64| done.next_multiple_of(align) - done;
@@ -239,22 +262,30 @@ pub(super) fn cpio(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()
         io::copy(&mut (&mut *input).take(rest(len + name_len)), &mut io::sink())?;
         let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
         if name == b"TRAILER!!!" {
+            break;
+        }
+        if beside.add(name, headers(visit)).is_break() {
             return Ok(());
         }
         const TYPE: u64 = 0o170_000;
         const FILE: u64 = 0o100_000;
         if mode & TYPE != FILE {
-            pass(input, size)?;
+            let mut target = Vec::new();
+            (&mut *input).take(size.min(NAME)).read_to_end(&mut target)?;
+            pass(input, size - target.len() as u64)?;
+            if beside.add(&target, headers(visit)).is_break() {
+                return Ok(());
+            }
             io::copy(&mut (&mut *input).take(rest(size)), &mut io::sink())?;
         } else if show(input, name, size, rest(size), visit)?.is_break() {
             return Ok(());
         }
     }
-    Ok(())
+    finish(beside, input, visit)
 }
 
-/// Goes on behind the lead and the two headers of an RPM package, to its payload.
-pub(super) fn skip_rpm_headers(input: &mut dyn Read) -> io::Result<()> {
+/// Shows the second header of an RPM package, which has its scripts, and goes on to the payload.
+pub(super) fn rpm_headers(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
     pass(input, 96)?;
     for is_signature in [true, false] {
         let mut intro = [0; 16];
@@ -264,7 +295,10 @@ pub(super) fn skip_rpm_headers(input: &mut dyn Read) -> io::Result<()> {
         }
         let word = |at: usize| u64::from(u32::from_be_bytes([intro[at], intro[at + 1], intro[at + 2], intro[at + 3]]));
         let len = 16 * word(8) + word(12);
-        pass(input, if is_signature { len.next_multiple_of(8) } else { len })?;
+        if !is_signature {
+            return show(input, HEADERS.as_bytes(), len, 0, visit);
+        }
+        pass(input, len.next_multiple_of(8))?;
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use zeroize::Zeroizing;
 
 use super::archive::{self, Member};
+use super::beside::{self, Outside};
 use super::sqlite::{Database, Pages, View};
 use super::{
     Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, sevenz, stream,
@@ -107,8 +108,11 @@ impl Unpacker<'_, '_> {
             Packing::Ar => archive::ar(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Cpio => archive::cpio(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Rpm => {
-                archive::skip_rpm_headers(input)?;
-                self.stream(input, name, depth);
+                let mut visit =
+                    |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+                if archive::rpm_headers(input, &mut visit)?.is_continue() {
+                    self.stream(input, name, depth);
+                }
                 Ok(())
             }
             Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
@@ -121,12 +125,21 @@ impl Unpacker<'_, '_> {
             }
             Packing::Sqlite => self.sqlite(&mut Cursor::new(kept(input)?), name),
             Packing::Foreign(advice) => Err(io::Error::other(Error::Unsupported(advice.to_owned()))),
-            _ => {
-                let mut content = self.guarded(decoder(packing, input)?);
-                self.stream(&mut content, name, depth);
-                Ok(())
+            Packing::Gzip => {
+                let (head, says_something) = beside::gzip(input)?;
+                if says_something {
+                    self.show(name, Ok(&mut head.as_slice()));
+                }
+                self.compressed(packing, &mut head.as_slice().chain(input), name, depth)
             }
+            _ => self.compressed(packing, input, name, depth),
         }
+    }
+
+    fn compressed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let mut content = self.guarded(decoder(packing, input)?);
+        self.stream(&mut content, name, depth);
+        Ok(())
     }
 
     fn guarded<'r>(&self, output: Box<dyn Read + 'r>) -> Guarded<'r> {
@@ -157,7 +170,9 @@ impl Unpacker<'_, '_> {
 
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
-        archive::zip(file, &mut |member, content| self.member(name, member, content, depth))
+        let held = archive::zip(&mut *file, &mut |member, content| self.member(name, member, content, depth))?;
+        self.show(name, Ok(&mut Outside::new(file, held)?));
+        Ok(())
     }
 
     fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {

@@ -14,12 +14,13 @@ mod streams;
 mod tests;
 
 use super::archive::{Member, Visit, corrupt};
+use super::beside::{HEADERS, Headers};
 use super::contents::Disk;
 use super::{Error, named};
 use header::{Header, Kind};
 use streams::Part;
 
-/// Shows every file of a 7z archive with its content, block by block; then those that have none. `visit` reads a content to
+/// Shows every file of a 7z archive with its content, block by block; then those that have none, and all names. `visit` reads a content to
 /// its end, since the next one stands behind it; where it does not, the rest of the block is not read.
 pub(super) fn members(disk: &mut dyn Disk, visit: &mut Visit<'_>) -> io::Result<()> {
     let header = Header::read(disk)?;
@@ -38,10 +39,16 @@ pub(super) fn members(disk: &mut dyn Disk, visit: &mut Visit<'_>) -> io::Result<
     }
     for (name, _) in header.entries().filter(|(_, kind)| *kind == Kind::Empty) {
         if visit(&Member::named(&name), Ok(&mut io::empty())).is_break() {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    let mut beside = Headers::default();
+    for (name, _) in header.entries() {
+        if beside.add(name.as_bytes(), |text| visit(&Member::named(HEADERS), Ok(text))).is_break() {
+            return Ok(());
+        }
+    }
+    beside.finish(&mut io::empty(), &mut |name, text| visit(&Member::named(name), Ok(text)))
 }
 
 fn members_of(

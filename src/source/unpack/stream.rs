@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 
 use flate2::bufread::DeflateDecoder;
 
+use super::beside::{HEADERS, Headers};
 use super::{Counted, Error, Guarded, Meter, Patient, named};
 
 /// A member of an archive.
@@ -52,18 +53,24 @@ struct Header {
     wide: bool,
 }
 
-/// Shows `visit` every file of the archive with its content, in the order in which they come, until it breaks. The
-/// content's last read fails if the content is not what its checksum says. Errors hold an [`Error`], or what the
+/// Shows `visit` every file of the archive with its content, in the order in which they come, until it breaks; then what
+/// headers and the directory say. The content's last read fails if the content is not what its checksum says. Errors hold an [`Error`], or what the
 /// stream's own errors hold.
 pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
     let meter = Meter::default();
     let counted = Counted { input: Patient(archive), meter: meter.clone() };
     let mut input = BufReader::with_capacity(64 << 10, counted);
-    let mut seen = 0u64;
+    let (mut seen, mut beside) = (0u64, Headers::default());
+    skip_shebang(&mut input, &mut beside)?;
     loop {
         match number(&mut input)? {
             LOCAL => {}
-            other => return directory(&mut input, other, seen),
+            other => {
+                let ended = directory(&mut input, other, seen, &mut beside, visit);
+                let about = |name: &str| Member { name: name.to_owned(), size: 0 };
+                beside.finish(&mut input, &mut |name, text| visit(&about(name), Ok(text)))?;
+                return ended;
+            }
         }
         seen += 1;
         let header = Header::read(&mut input)?;
@@ -71,6 +78,21 @@ pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
             return Ok(());
         }
     }
+}
+
+/// Shows what headers said.
+fn headers(visit: &mut Visit<'_>) -> impl FnOnce(&mut dyn Read) -> ControlFlow<()> {
+    |text| visit(&Member { name: HEADERS.to_owned(), size: 0 }, Ok(text))
+}
+
+/// Goes on behind the line that names what runs a zipapp.
+fn skip_shebang(input: &mut Input<'_>, beside: &mut Headers) -> io::Result<()> {
+    let mut line = Vec::new();
+    if input.fill_buf()?.first() == Some(&b'#') {
+        input.take(super::HEAD as u64).read_until(b'\n', &mut line)?;
+    }
+    beside.keep(&line);
+    Ok(())
 }
 
 fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
@@ -245,8 +267,14 @@ impl Read for Content<'_, '_> {
     }
 }
 
-/// Reads the directory, whose first signature is `signature`, to the end of the archive.
-fn directory(input: &mut Input<'_>, mut signature: u32, seen: u64) -> io::Result<()> {
+/// Reads the directory, whose first signature is `signature`, to the end of the archive, and what stands behind it.
+fn directory(
+    input: &mut Input<'_>,
+    mut signature: u32,
+    seen: u64,
+    beside: &mut Headers,
+    visit: &mut Visit<'_>,
+) -> io::Result<()> {
     let mut named = 0u64;
     loop {
         match signature {
@@ -254,7 +282,11 @@ fn directory(input: &mut Input<'_>, mut signature: u32, seen: u64) -> io::Result
                 let mut fixed = [0; 42];
                 exactly(input, &mut fixed)?;
                 let length = |at: usize| u64::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
-                skip(input, length(24) + length(26) + length(28))?;
+                let mut about = vec![0; (length(24) + length(26) + length(28)) as usize];
+                exactly(input, &mut about)?;
+                if beside.add(&about, headers(visit)).is_break() {
+                    return Ok(());
+                }
                 named += 1;
             }
             END_64 => {
@@ -264,7 +296,12 @@ fn directory(input: &mut Input<'_>, mut signature: u32, seen: u64) -> io::Result
             }
             LOCATOR_64 => skip(input, 16)?,
             END => {
-                skip(input, 18)?;
+                skip(input, 16)?;
+                let mut length = [0; 2];
+                exactly(input, &mut length)?;
+                let mut comment = vec![0; u16::from_le_bytes(length).into()];
+                exactly(input, &mut comment)?;
+                beside.keep(&comment);
                 return match named == seen {
                     true => Ok(()),
                     false => Err(corrupt("its directory names other members than it has")),
@@ -312,7 +349,9 @@ pub fn read(archive: &[u8], step: usize) -> (Vec<(String, Vec<u8>, bool)>, bool)
     let ended = members(&mut crate::source::testing::Slow(archive, step), &mut |member, content| {
         let mut bytes = Vec::new();
         let whole = content.is_ok_and(|content| content.take(1 << 16).read_to_end(&mut bytes).is_ok());
-        seen.push((member.name.clone(), bytes, whole));
+        if ![HEADERS, super::beside::BEHIND].contains(&member.name.as_str()) {
+            seen.push((member.name.clone(), bytes, whole));
+        }
         ControlFlow::Continue(())
     });
     (seen, ended.is_ok())

@@ -69,7 +69,7 @@ impl Header {
             match kind {
                 id::EMPTY_STREAMS => self.empty = range,
                 id::EMPTY_FILES => self.files = range,
-                id::NAMES if reader.bytes.get(range.start) == Some(&0) => self.names = range.start + 1..range.end,
+                id::NAMES if reader.bytes[range.clone()].first() == Some(&0) => self.names = range.start + 1..range.end,
                 id::NAMES => return Err(unread("an archive with its names elsewhere")),
                 // Times, attributes, and which of the empty ones stand for something that an update deletes.
                 _ => {}
