@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 
 use crate::rule::RuleSet;
 
@@ -17,9 +17,13 @@ const FULL: usize = 40;
 /// Lines of others, in a row, that may stand between two of a key.
 const BETWEEN: usize = 64;
 
+/// Every first line of a key has it.
+const BEGIN: &[u8] = b"BEGIN ";
+
 /// Passes on a stream, but no such key.
 #[derive(Debug)]
 pub(super) struct Armour {
+    begin: memmem::Finder<'static>,
     /// What stands for a line of a key; nothing where nobody asks for keys.
     mark: Option<String>,
     /// What has come of the current line; of one that is no longer than [`LONGEST`].
@@ -58,7 +62,8 @@ impl Armour {
     pub(super) fn new(rules: &RuleSet) -> Self {
         let by_header = |keyword: &String| keyword == "private key" || keyword == "-----begin";
         let rule = rules.rules.iter().find(|rule| rule.keywords.iter().any(by_header));
-        Armour { mark: rule.map(|rule| format!("[stanch: {} ****]", rule.id)), line: Vec::new(), key: None }
+        let mark = rule.map(|rule| format!("[stanch: {} ****]", rule.id));
+        Armour { begin: memmem::Finder::new(BEGIN), mark, line: Vec::new(), key: None }
     }
 
     /// Passes on what came next. What is passed on does not depend on where the stream is cut.
@@ -66,7 +71,17 @@ impl Armour {
         if self.mark.is_none() {
             return out.write_all(bytes);
         }
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.key.is_none() && self.line.is_empty() {
+                // Most lines begin none, and go on at once.
+                let begin = self.begin.find(rest).unwrap_or(rest.len());
+                let lines = memrchr(b'\n', &rest[..begin]).map_or(0, |at| at + 1);
+                out.write_all(&rest[..lines])?;
+                rest = &rest[lines..];
+            }
+            let (piece, behind) = rest.split_at(memchr(b'\n', rest).map_or(rest.len(), |at| at + 1));
+            rest = behind;
             match self.key {
                 Some(_) => self.line.extend_from_slice(piece),
                 None => {
@@ -115,8 +130,8 @@ impl Armour {
 impl Key {
     /// The key that a line begins, if there is something that counts before it: else the rules see it whole.
     fn begun(line: &[u8]) -> Option<Self> {
-        let begin = memmem::find(line, b"BEGIN ")?;
-        let name = text(&line[begin + b"BEGIN ".len()..]).strip_suffix(b"--")?;
+        let begin = memmem::find(line, BEGIN)?;
+        let name = text(&line[begin + BEGIN.len()..]).strip_suffix(b"--")?;
         let before = line[..begin].strip_suffix(b" ").unwrap_or(&line[..begin]);
         let dashes = before.iter().rev().take_while(|&&byte| byte == b'-').count();
         let prefix = &before[..before.len() - dashes];
