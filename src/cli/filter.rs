@@ -115,19 +115,15 @@ fn filter(
     let mut filter = Filter::new(detector, confidence)?;
     let mut output = BufWriter::new(output);
     let pieces = pieces(input);
-    let mut block = Vec::new();
+    let mut next = None;
     let written = loop {
-        block.clear();
-        match pieces.recv() {
-            Ok(Ok(piece)) => block.extend_from_slice(&piece),
+        match next.take().map_or_else(|| pieces.recv(), Ok) {
+            Ok(Ok(piece)) => next = more(&pieces, piece, &mut filter),
             Ok(Err(error)) => break Err(error),
             Err(RecvError) => break filter.finish(&mut output).and_then(|_| output.flush()),
         }
-        let failed = more(&pieces, &mut block);
-        if let Err(error) = filter.push(&block, &mut output).and_then(|()| output.flush()) {
-            break Err(error);
-        }
-        if let Err(error) = failed {
+        let is_there = matches!(next, Some(Ok(_)));
+        if let Err(error) = filter.pass_on(is_there, &mut output).and_then(|()| output.flush()) {
             break Err(error);
         }
     };
@@ -137,14 +133,24 @@ fn filter(
     }
 }
 
-/// Adds to `block` what has come in the meantime.
-fn more(pieces: &Receiver<io::Result<Vec<u8>>>, block: &mut Vec<u8>) -> io::Result<()> {
-    while block.len() < PIECES * PIECE
-        && let Ok(piece) = pieces.try_recv()
-    {
-        block.extend_from_slice(&piece?);
+/// Gives the filter a piece and those that have come in the meantime, as many as are filtered at once; what came next, if
+/// anything did.
+fn more(
+    pieces: &Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    filter: &mut Filter<'_>,
+) -> Option<io::Result<Vec<u8>>> {
+    let mut taken = piece.len();
+    filter.take(&piece);
+    loop {
+        match pieces.try_recv().ok() {
+            Some(Ok(piece)) if taken < PIECES * PIECE => {
+                taken += piece.len();
+                filter.take(&piece);
+            }
+            next => return next,
+        }
     }
-    Ok(())
 }
 
 /// What a stream gives, read ahead by a thread of its own. The thread is not joined: nothing can be done about a read

@@ -56,8 +56,19 @@ impl<'d> Filter<'d> {
 
     /// Takes what came next in the stream, and passes on what is decided.
     pub fn push(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        self.take(bytes);
+        self.pass_on(false, out)
+    }
+
+    /// Takes what came next in the stream.
+    pub fn take(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-        let open = self.openings.look(&self.buffer, self.decided);
+    }
+
+    /// Passes on what is decided. `more`: what comes next is there already, so it does not matter if a little more than must be
+    /// is held until then.
+    pub fn pass_on(&mut self, more: bool, out: &mut impl Write) -> io::Result<()> {
+        let open = self.openings.look(&self.buffer, self.decided, more);
         self.decided = open.decided;
         self.pass(open, out)?;
         if self.passed > 4 * CONTEXT {
@@ -175,8 +186,9 @@ mod tests {
 
     fn filtered(detector: &Detector, pieces: &[&[u8]]) -> String {
         let (mut filter, mut out) = (Filter::new(detector, Confidence::Medium).unwrap(), Vec::new());
-        for piece in pieces {
-            filter.push(piece, &mut out).unwrap();
+        for (nth, piece) in pieces.iter().enumerate() {
+            filter.take(piece);
+            filter.pass_on(nth % 3 == 1, &mut out).unwrap();
         }
         filter.finish(&mut out).unwrap();
         String::from_utf8_lossy(&out).into_owned()
