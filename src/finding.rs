@@ -187,3 +187,16 @@ pub struct Finding {
     /// What its provider said; `None` if nobody was asked.
     pub inspected: Option<Inspected>,
 }
+
+impl Finding {
+    /// Tells the secrets of one run apart; never written. The fingerprint of one that could be guessed is that of its place,
+    /// where several may stand one after the other.
+    pub fn identity(&self) -> Identity {
+        #[expect(clippy::disallowed_methods, reason = "hashes the secret, for comparison alone")]
+        let secret = Fingerprint::of_strong(self.secret.expose());
+        (self.fingerprint, secret)
+    }
+}
+
+/// See [`Finding::identity`].
+pub type Identity = (Fingerprint, Fingerprint);

@@ -206,7 +206,8 @@ fn shown(entry: &Known, today: Date) -> String {
     let commit = entry.commit.as_ref().map(|commit| format!(" in {commit}")).unwrap_or_default();
     let lines = [format!("{}{line} {}{commit}", entry.path, entry.rule), entry.reason.clone(), said.join(", "), key];
     let lines = lines.iter().filter(|line| !line.is_empty());
-    lines.enumerate().map(|(at, line)| format!("{}{}\n", ["", "  "][at.min(1)], escape::terminal(line))).collect()
+    let shown = |line: &str| escape::terminal(&message::masked_name(line)).to_string();
+    lines.enumerate().map(|(at, line)| format!("{}{}\n", ["", "  "][at.min(1)], shown(line))).collect()
 }
 
 fn path(args: &scan::Args) -> &Path {
@@ -264,7 +265,7 @@ fn entries(baseline: &Baseline, findings: &[Finding], args: &Writing) -> Vec<Kno
     new.map(|finding| Known {
         key: Key::Fingerprint(finding.fingerprint),
         rule: finding.rule.id.clone(),
-        path: baseline.path(finding).unwrap_or_else(|| finding.origin.to_string()),
+        path: message::masked_name(&baseline.path(finding).unwrap_or_else(|| finding.origin.to_string())).into_owned(),
         line: Some(finding.region.start.line),
         commit: commit(finding),
         reason: args.reason.clone(),

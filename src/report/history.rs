@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Identity, Verdict};
 use crate::origin::{Commit, ObjectKind, Origin, Provenance};
 use crate::secret::Fingerprint;
 
@@ -143,8 +143,8 @@ pub(super) struct Group {
 /// The secrets of a run that were met in the history of a repository; those that were reported.
 #[derive(Default)]
 pub(super) struct Groups {
-    /// By fingerprint, and when each was met first.
-    groups: BTreeMap<Fingerprint, (usize, Group)>,
+    /// By secret, and when each was met first.
+    groups: BTreeMap<Identity, (usize, Group)>,
     /// Some finding has a history.
     historic: bool,
 }
@@ -155,7 +155,7 @@ impl Groups {
             return;
         }
         let order = self.groups.len();
-        let (_, group) = self.groups.entry(finding.fingerprint).or_insert_with(|| {
+        let (_, group) = self.groups.entry(finding.identity()).or_insert_with(|| {
             let (rule, secret) = (finding.rule.id.clone(), finding.redacted.clone());
             (order, Group { rule, secret, places: 0, first_seen: None, in_head: false, unreachable: true })
         });
@@ -175,7 +175,7 @@ impl Groups {
     pub(super) fn all(&self) -> Vec<(Fingerprint, &Group)> {
         let mut all: Vec<_> = self.groups.iter().filter(|_| self.historic).collect();
         all.sort_by_key(|(_, (order, _))| *order);
-        all.into_iter().map(|(fingerprint, (_, group))| (*fingerprint, group)).collect()
+        all.into_iter().map(|((fingerprint, _), (_, group))| (*fingerprint, group)).collect()
     }
 }
 

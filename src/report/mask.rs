@@ -180,7 +180,7 @@ impl Mask {
     /// The same, but for its history, which is left out.
     fn but_history(&self, finding: &Finding) -> Finding {
         let mut finding = Finding { provenance: None, ..finding.clone() };
-        finding.secret = Secret::new(Vec::new());
+        finding.secret = stand_in(&finding.secret);
         finding.origin = self.origin(&finding.origin);
         finding.snippet = self.snippet(&finding.snippet);
         for fact in &mut finding.facts {
@@ -209,11 +209,17 @@ impl Mask {
         }
         for entry in summary.stale.iter_mut().chain(&mut summary.expired) {
             for text in [&mut entry.rule, &mut entry.path, &mut entry.reason, &mut entry.by] {
-                *text = self.text(text);
+                *text = self.name(text);
             }
         }
         summary
     }
+}
+
+/// What tells a secret from others, for [`Finding::identity`], and is none.
+#[expect(clippy::disallowed_methods, reason = "hashes the secret")]
+fn stand_in(secret: &Secret) -> Secret {
+    Secret::new(Fingerprint::of_strong(secret.expose()).to_string())
 }
 
 /// The forms in which a secret is looked for, letters of either case: as it is, percent-encoded, as JSON writes it,

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthChar;
 
 use crate::baseline::Known;
 use crate::coverage::{Skip, Why};
-use crate::finding::{Fact, Finding, Proof, Snippet, Verdict};
+use crate::finding::{Fact, Finding, Identity, Proof, Snippet, Verdict};
 use crate::origin::{Origin, Tracking};
 use crate::rule::Confidence;
 use crate::secret::Fingerprint;
@@ -37,10 +37,10 @@ pub(super) struct Text {
     out: Out,
     style: Style,
     /// Where each secret was met first.
-    first: HashMap<Fingerprint, String>,
+    first: HashMap<Identity, String>,
     groups: Groups,
     /// Of findings in objects of git: which secret was drawn at which path.
-    drawn: HashSet<(Fingerprint, Option<PathBuf>)>,
+    drawn: HashSet<(Identity, Option<PathBuf>)>,
     /// Findings that were not drawn, as another version of the file has the same.
     repeated: u64,
 }
@@ -103,8 +103,9 @@ impl Text {
         notes.push(("fingerprint", self.known(finding)));
         if finding.verdict == Verdict::Reported {
             let rule = &finding.rule.id;
-            let how = format!("`stanch:allow {rule} REASON` on the line, or the fingerprint in .stanch.toml");
-            notes.push(("if it is no leak", how));
+            // The fingerprint of a secret that could be guessed is that of its place, and would allow the next one there, too.
+            let or = if finding.rule.is_strong() { ", or the fingerprint in .stanch.toml" } else { "" };
+            notes.push(("if it is no leak", format!("`stanch:allow {rule} REASON` on the line{or}")));
         }
         notes.iter().map(|(name, text)| (*name, self.escaped(text))).collect()
     }
@@ -112,7 +113,7 @@ impl Text {
     /// The fingerprint, and where the same secret was met before.
     fn known(&mut self, finding: &Finding) -> String {
         let place = format!("{}:{}", self.place(&finding.origin), finding.region.start.line);
-        match self.first.entry(finding.fingerprint) {
+        match self.first.entry(finding.identity()) {
             Entry::Occupied(first) => format!("{} (the same secret as in {})", finding.fingerprint, first.get()),
             Entry::Vacant(free) => {
                 free.insert(place);
@@ -124,7 +125,7 @@ impl Text {
     /// Whether the same secret at the same path was drawn before, from another version of the file. `-v` draws all.
     fn is_repeated(&mut self, finding: &Finding) -> bool {
         let Origin::Object { path: path @ Some(_), .. } = &finding.origin else { return false };
-        !self.drawn.insert((finding.fingerprint, path.clone())) && !self.style.verbose
+        !self.drawn.insert((finding.identity(), path.clone())) && !self.style.verbose
     }
 
     /// The finding as `rustc` draws an error.

@@ -231,3 +231,25 @@ fn a_name_that_is_a_token_is_shown_nowhere() {
     let tree = Tree::with(&[(&name, &pat(1))]);
     assert_eq!(by_path(&tree.json(&[]))[&name], 1);
 }
+
+#[test]
+fn two_passwords_in_like_places_are_two() {
+    let line = |number: u64| format!("password = \"Harbor{}!q\"\n", 4127 + 31 * number);
+    let tree =
+        Tree::with(&[("a.py", &[line(1), "x = 1\n".repeat(40), line(2), "x = 1\n".repeat(40), line(2)].concat())]);
+    let ran = tree.scan(&[]).exits(1);
+    assert_eq!(ran.out.matches("the same secret as in").count(), 1, "{}", ran.out);
+    assert!(ran.out.contains("the same secret as in a.py:42"), "{}", ran.out);
+    assert!(!ran.out.contains("or the fingerprint in"), "{}", ran.out);
+    // A token is one wherever it stands.
+    let ran = Tree::with(&[("a", &pat(1)), ("b", &pat(1))]).scan(&[]).exits(1);
+    assert!(ran.out.contains("the same secret as in a:1") && ran.out.contains("or the fingerprint in"), "{}", ran.out);
+}
+
+#[test]
+fn a_baseline_holds_no_token_of_a_name() {
+    let tree = Tree::with(&[(&format!("k-{}/f", pat(1)), &format!("t = {}\n", pat(2)))]);
+    tree.run(&["baseline", "create", "."]).exits(0);
+    hides(&std::fs::read_to_string(tree.path(".stanch-baseline.toml")).unwrap(), &pat(1));
+    hides(&tree.run(&["baseline", "show"]).exits(0).out, &pat(1));
+}

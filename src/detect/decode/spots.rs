@@ -36,8 +36,9 @@ pub(super) enum Hint {
 
 /// What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip
 /// and of zlib (its usual and its best level), and escapes: of letters and digits, which every token has.
-const SIGNS: [&str; 17] = [
-    "H4sI", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq", "eNr", "\\x", "\\u00", "&#", "%3", "%4", "%5", "%6", "%7",
+const SIGNS: [&str; 18] = [
+    "H4sI", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq", "eNr", "\\x", "\\u00", "\\u{", "&#", "%3", "%4", "%5",
+    "%6", "%7",
 ];
 
 /// Digits that follow the first bytes of something compressed, at least; it is worth nothing shorter.

@@ -37,11 +37,15 @@ impl<'b> Setting<'b> {
 
     /// The name that the value is given to: what stands around the start of the match and is a name.
     pub fn name(&self) -> &'b [u8] {
-        let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
+        let after = self.bytes[self.matched.start..self.span.start].iter().take_while(|byte| is_of_name(byte)).count();
+        &self.bytes[self.before_name().len()..self.matched.start + after.min(NAME)]
+    }
+
+    /// What stands before that name.
+    pub fn before_name(&self) -> &'b [u8] {
         let floor = self.matched.start.saturating_sub(NAME);
-        let before = self.bytes[floor..self.matched.start].iter().rev().take_while(|byte| part(byte)).count();
-        let after = self.bytes[self.matched.start..self.span.start].iter().take_while(|byte| part(byte)).count();
-        &self.bytes[self.matched.start - before..self.matched.start + after.min(NAME)]
+        let before = self.bytes[floor..self.matched.start].iter().rev().take_while(|byte| is_of_name(byte)).count();
+        &self.bytes[..self.matched.start - before]
     }
 
     fn line(&self) -> Range<usize> {
@@ -72,6 +76,10 @@ impl<'b> Setting<'b> {
         }
         open.is_some()
     }
+}
+
+fn is_of_name(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
 /// Calls `give` with what the way of writing says. `kind` is the rule's.

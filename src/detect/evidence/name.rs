@@ -158,6 +158,8 @@ const OTHERS: &[&str] = &[
     "settings",
     "configuration",
     "configurations",
+    "hasher",
+    "hashers",
 ];
 
 /// Words of names of what everybody may know.
@@ -326,7 +328,9 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
         give(&sign::PUBLIC_NAME, String::new());
     }
     let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
-    if of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
+    // `checksum/secret: …`, as charts of Helm have it.
+    let of_what = setting.before_name().ends_with(b"checksum/");
+    if of_what || of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
         give(&sign::DIGEST_NAME, String::new());
     }
 }

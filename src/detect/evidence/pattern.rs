@@ -190,12 +190,18 @@ fn is_location(value: &[u8]) -> bool {
         || (value.iter().filter(|byte| **byte == b'/').count() >= 1 && worded())
         || is_absolute(value)
         || is_address(value)
+        || is_account(value)
 }
 
 /// `/run/app/passwd`: no base64 has so few kinds of characters.
 fn is_absolute(value: &[u8]) -> bool {
     let part = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte);
     value.starts_with(b"/") && value.iter().all(part) && value.iter().filter(|byte| **byte == b'/').count() >= 2
+}
+
+/// `0x` and 40 hex digits: an account or a contract of Ethereum, which everybody may see. Its key has 64.
+fn is_account(value: &[u8]) -> bool {
+    value.len() == 42 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit)
 }
 
 /// `someone@host.tld`.

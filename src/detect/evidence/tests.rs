@@ -124,6 +124,8 @@ fn what_does_not() {
         "csrf_token = \"i8XNjC4b8KVok4uw5RftR38Wgp2BFwql\"",
         "public_key: \"AAAAC3NzaC1lZDI1NTE5AAAAIJxkVaaa\"",
         "primary_key = \"order_line_2024_id\"",
+        "checksum/secret: 5f2a9c0be1d47a3386f0be52c7d91e04\n",
+        "const USDC_TOKEN = \"0x5f2a9c0be1d47a3386f0be52c7d91e0488aa01bd\"",
         "<label for=\"password\">Password</label>",
         "postgres://user:password@localhost/db",
         "Authorization: Bearer ${TOKEN}",
