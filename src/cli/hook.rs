@@ -166,8 +166,9 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
         }
     };
     let adjust = |plan: &mut crate::scan::Plan| {
-        // A server gets what Git LFS keeps in another way, and need not have it beside the repository.
-        if matches!(hook, Hook::PreReceive | Hook::Update) {
+        // A server gets what Git LFS keeps in another way, and need not have it beside the repository. What a merge takes over from
+        // another branch need not be here; what is made here is.
+        if hook != Hook::PrePush {
             plan.accept.push(Why::MissingLfs);
         }
         match scope.clone() {
