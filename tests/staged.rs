@@ -88,6 +88,26 @@ fn what_git_lfs_keeps_is_searched_too() {
 }
 
 #[test]
+fn a_token_in_a_name_that_is_new_counts() {
+    let repository = Repository::new();
+    let found = || {
+        let said = repository.run(&["scan", "--staged"]);
+        assert!(!said.all().contains(&token(1)), "{}", said.all());
+        (said.code, said.out.contains("names of staged files:"))
+    };
+    repository.stage(&format!("key-{}", token(1)), "x\n");
+    assert_eq!(found(), (Some(1), true));
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository.stage(&format!("key-{}", token(1)), "y\n");
+    assert_eq!(found(), (Some(0), false));
+    repository.git(&["mv", &format!("key-{}", token(1)), "fine"]);
+    assert_eq!(found(), (Some(0), false));
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository.stage(&format!("deep/{}/er", token(1)), "x\n");
+    assert_eq!(found(), (Some(1), true));
+}
+
+#[test]
 fn what_head_has_is_old_and_what_is_new_counts() {
     let repository = Repository::new();
     repository.commit("a", format!("one\n{}\n", token(1)));

@@ -2,7 +2,7 @@
 //!
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
-//! For a pointer of Git LFS, what it stands for is searched, too.
+//! The names of files that are new are searched, too. For a pointer of Git LFS, what it stands for is searched, too.
 //! A file is not searched to its end where nothing takes in a byte that changed: what is in it, `HEAD` has.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::object::Searcher;
-use super::{Error, Outcome, Plan, Watch, lfs, pool};
+use super::{Error, Outcome, Plan, Watch, lfs, pool, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Allowed, Finding, Verdict};
@@ -50,6 +50,7 @@ pub(super) fn run(
     let (excluded, changes): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| excludes.has(&to_path(&change.path)));
     let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
+    scan_list(plan, "names of staged files".to_owned(), &new_names(&changes), detector, watch, tell);
     let worker = || Worker {
         searcher: Searcher::new(plan, detector, watch),
         reader: Reader::new(&stores, request.memory),
@@ -83,6 +84,13 @@ pub(super) fn run(
         take,
     );
     Ok(coverage)
+}
+
+/// The names of files that `HEAD` has not and of the directories they are in, one a line, each once.
+fn new_names(changes: &[Change]) -> String {
+    let new = changes.iter().filter(|change| change.before.is_none());
+    let names: BTreeSet<&[u8]> = new.flat_map(|change| change.path.split(|byte| *byte == b'/')).collect();
+    names.into_iter().map(|name| String::from_utf8_lossy(name).into_owned() + "\n").collect()
 }
 
 /// What one thread needs.
