@@ -83,6 +83,26 @@ fn a_commit_from_a_linked_work_tree_or_a_directory_below_is_checked() {
     passed(&try_git(&below, &["commit", "--allow-empty", "-m", "x"]));
 }
 
+/// Git names its index to a hook from the top of the work tree, wherever the hook goes.
+#[test]
+fn a_hook_that_changes_its_directory_is_checked() {
+    let repository = Repository::new();
+    let text = format!("#!/bin/sh\ncd below && exec '{}' hook run pre-commit\n", stanch().display());
+    script(&repository.path.join(".git/hooks/pre-commit"), &text, 0o755);
+    repository.stage("below/b", token(1));
+    refused(&attempt(&repository, &["commit", "-m", "x"]), "below/b:1:1");
+    let mut program = command(stanch(), &repository.path.join("below"));
+    let variables = [("GIT_INDEX_FILE", ".git/index"), ("GIT_OBJECT_DIRECTORY", ".git/objects")];
+    let said: Said = program.envs(variables).args(["scan", "--staged"]).output().expect("it runs").into();
+    assert!(said.code == Some(1) && said.out.contains("below/b:1:1"), "{}", said.all());
+    let mut program = command(stanch(), &repository.path.join(".git"));
+    let said: Said =
+        program.env("GIT_INDEX_FILE", "index").args(["scan", "--staged"]).output().expect("it runs").into();
+    assert!(said.code == Some(1) && said.out.contains("below/b:1:1"), "{}", said.all());
+    repository.stage("below/b", "x\n");
+    passed(&attempt(&repository, &["commit", "-m", "x"]));
+}
+
 #[test]
 fn what_cannot_be_checked_is_refused_and_says_how_to_pass() {
     let repository = Repository::new();
@@ -241,6 +261,79 @@ fn exactly_what_a_push_brings_is_checked() {
     repository.git(&["checkout", "-q", "--orphan", "fresh"]);
     commit(&repository, "d", &token(2));
     refused(&push(&["fresh"]), ":1:1");
+}
+
+/// A token that `origin` has, and a server that has nothing.
+fn told_only_origin() -> (Repository, Repository, Repository) {
+    let (repository, server) = pair();
+    commit(&repository, "a", &token(1));
+    repository.git(&["push", "-q", "origin", "main"]);
+    install(&repository, &["pre-push"]);
+    (repository, server, Repository::init(&["--bare"]))
+}
+
+#[test]
+fn what_another_repository_has_is_not_taken_for_known() {
+    let (repository, server, other) = told_only_origin();
+    let path = |it: &Repository| it.path.to_str().expect("UTF-8").to_owned();
+    let (server_url, other_url) = (path(&server), path(&other));
+    let push = |args: &[&str]| attempt(&repository, &[&["push", "-q"], args].concat());
+    repository.git(&["remote", "set-url", "origin", &other_url]);
+    refused(&push(&["origin", "main"]), "a:1:1");
+    repository.git(&["remote", "set-url", "origin", &server_url]);
+    repository.git(&["remote", "set-url", "--push", "origin", &other_url]);
+    refused(&push(&["origin", "main:new"]), "a:1:1");
+    repository.git(&["config", "--unset-all", "remote.origin.pushurl"]);
+    repository.git(&["config", &format!("url.{other_url}.pushInsteadOf"), &server_url]);
+    refused(&push(&["origin", "main:new"]), "a:1:1");
+    repository.git(&["config", "--unset-all", &format!("url.{other_url}.pushInsteadOf")]);
+    // Names that begin alike, and another remote that writes to the same place.
+    repository.git(&["remote", "add", "team", &other_url]);
+    repository.git(&["remote", "add", "team/internal", &server_url]);
+    repository.git(&["fetch", "-q", "team/internal"]);
+    refused(&push(&["team", "main:new"]), "a:1:1");
+    repository.git(&["config", "--add", "remote.origin.fetch", "+refs/heads/*:refs/remotes/team/*"]);
+    repository.git(&["fetch", "-q", "origin"]);
+    refused(&push(&["team", "main:new"]), "a:1:1");
+    passed(&push(&["origin", "main:new"]));
+}
+
+#[test]
+fn what_the_receiver_has_is_known_by_any_of_its_urls() {
+    let (repository, server, _) = told_only_origin();
+    let parent = server.path.parent().and_then(Path::to_str).expect("UTF-8");
+    let name = server.path.file_name().and_then(std::ffi::OsStr::to_str).expect("UTF-8");
+    repository.git(&["config", &format!("url.{parent}/.insteadOf"), "short:"]);
+    repository.git(&["remote", "set-url", "origin", &format!("short:{name}")]);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main:new"]));
+    // It has more by now, which is here, too.
+    let more = commit(&repository, "b", "x\n");
+    repository.git(&["push", "-q", "--no-verify", server.path.to_str().expect("UTF-8"), "main"]);
+    assert_ne!(repository.git(&["rev-parse", "origin/main"]), more);
+    commit(&repository, "b", "y\n");
+    passed(&attempt(&repository, &["push", "-q", "origin", "main", "main:newer"]));
+}
+
+#[test]
+fn what_was_taken_away_there_is_not_taken_for_known() {
+    let (repository, server, _) = told_only_origin();
+    let cleaner = Repository::new();
+    cleaner.commit("readme", "clean\n");
+    cleaner.git(&["push", "-q", "-f", server.path.to_str().expect("UTF-8"), "main"]);
+    let push = |args: &[&str]| attempt(&repository, &[&["push", "-q", "-f", "origin"], args].concat());
+    refused(&push(&["main"]), "a:1:1");
+    server.git(&["update-ref", "-d", "refs/heads/main"]);
+    refused(&push(&["main"]), "a:1:1");
+    // Back to what was before.
+    let before = repository.git(&["rev-parse", "main~1"]);
+    repository.git(&[
+        "push",
+        "-q",
+        "--no-verify",
+        server.path.to_str().expect("UTF-8"),
+        &format!("{before}:refs/heads/main"),
+    ]);
+    refused(&push(&["main"]), "a:1:1");
 }
 
 #[test]

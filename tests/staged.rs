@@ -62,6 +62,52 @@ fn before_the_first_commit_everything_is_new() {
 }
 
 #[test]
+fn what_git_lfs_keeps_is_searched_too() {
+    let repository = Repository::new();
+    let keep = |id: &str, text: &str| {
+        let directory = repository.path.join(".git/lfs/objects").join(&id[..2]).join(&id[2..4]);
+        std::fs::create_dir_all(&directory).expect("a directory");
+        std::fs::write(directory.join(id), text).expect("a file");
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{id}\nsize 9\n")
+    };
+    let [one, two, three] = ["a1", "b2", "c3"].map(|digits| digits.repeat(32));
+    repository.commit("a.bin", keep(&one, "nothing\n"));
+    repository.stage("a.bin", keep(&two, &token(1)));
+    is(&repository, &["a.bin"]);
+    repository.git(&["commit", "-q", "-m", "x"]);
+    // What is old is old in there, too.
+    repository.stage("a.bin", keep(&three, &format!("more\n{}", token(1))));
+    is(&repository, &[]);
+    repository.stage("b.bin", keep(&one, "") + &token(2));
+    is(&repository, &["b.bin"]);
+    repository.git(&["rm", "-q", "--cached", "b.bin"]);
+    std::fs::remove_dir_all(repository.path.join(".git/lfs")).expect("it was there");
+    let said = repository.run(&["scan", "--staged"]);
+    assert!(said.code == Some(3) && said.all().contains("missing-lfs"), "{}", said.all());
+    assert_eq!(repository.run(&["hook", "run", "pre-commit"]).code, Some(0));
+}
+
+#[test]
+fn a_token_in_a_name_that_is_new_counts() {
+    let repository = Repository::new();
+    let found = || {
+        let said = repository.run(&["scan", "--staged"]);
+        assert!(!said.all().contains(&token(1)), "{}", said.all());
+        (said.code, said.out.contains("names of staged files:"))
+    };
+    repository.stage(&format!("key-{}", token(1)), "x\n");
+    assert_eq!(found(), (Some(1), true));
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository.stage(&format!("key-{}", token(1)), "y\n");
+    assert_eq!(found(), (Some(0), false));
+    repository.git(&["mv", &format!("key-{}", token(1)), "fine"]);
+    assert_eq!(found(), (Some(0), false));
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository.stage(&format!("deep/{}/er", token(1)), "x\n");
+    assert_eq!(found(), (Some(1), true));
+}
+
+#[test]
 fn what_head_has_is_old_and_what_is_new_counts() {
     let repository = Repository::new();
     repository.commit("a", format!("one\n{}\n", token(1)));

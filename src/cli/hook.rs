@@ -14,7 +14,7 @@ use crate::finding::{Finding, Verdict};
 use crate::hook::{Hook, Hooks, Outcome, push};
 use crate::scan::history;
 use crate::scan::staged::Request;
-use crate::source::git::{Environment, Layout, Scope, alternate_paths, check_owner};
+use crate::source::git::{Environment, Layout, Scope, alternate_paths, check_owner, known_there};
 use crate::summary::Summary;
 
 /// The largest file or object that is scanned, in bytes.
@@ -153,8 +153,9 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
     let scope = match hook {
         Hook::PreCommit | Hook::PreMergeCommit => None,
         Hook::PrePush => {
-            let remote = arguments.first().map(|name| name.as_encoded_bytes()).unwrap_or_default();
-            Some(push::pre_push(&lines()?, remote)?)
+            let word = |at: usize| arguments.get(at).map(|word| word.to_string_lossy()).unwrap_or_default();
+            let layout = layout()?;
+            Some(push::pre_push(&lines()?, |told| known_there(&layout, &word(0), &word(1), told, MEMORY))?)
         }
         Hook::PreReceive => Some(push::pre_receive(&lines()?)?),
         Hook::Update => {
@@ -165,8 +166,9 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
         }
     };
     let adjust = |plan: &mut crate::scan::Plan| {
-        // A server gets what Git LFS keeps in another way, and need not have it beside the repository.
-        if matches!(hook, Hook::PreReceive | Hook::Update) {
+        // A server gets what Git LFS keeps in another way, and need not have it beside the repository. What a merge takes over from
+        // another branch need not be here; what is made here is.
+        if hook != Hook::PrePush {
             plan.accept.push(Why::MissingLfs);
         }
         match scope.clone() {

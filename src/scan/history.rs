@@ -8,10 +8,9 @@ use super::cache::{Cache, Recalled};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
 use super::lfs;
-use super::object::{Searcher, masker};
+use super::object::masker;
 use super::scanner::{Found, Scanner};
-use super::suspect::Place;
-use super::{Error, Plan, Watch, scan_files};
+use super::{Error, Plan, Watch, scan_files, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Finding, Snippet};
@@ -325,13 +324,7 @@ fn scan_names(
         within if within.is_empty() => "references".to_owned(),
         within => format!("references of {within}"),
     };
-    let origin = Origin::Stream { name };
-    let suspects = Searcher::new(plan, detector, watch).suspects(&mut text.as_bytes(), Some(text.len() as u64));
-    let places = [Place { path: None, commit: None }];
-    let suspects = suspects.expect("reading from memory does not fail").into_iter();
-    let anywhere = suspects.filter(|suspect| suspect.rule.path.is_none());
-    let findings = anywhere.map(|suspect| suspect.finding(plan, origin.clone(), &places, None)).collect();
-    Kinship::of(&plan.rules).whole(findings).into_iter().for_each(tell);
+    scan_list(plan, name, &text, detector, watch, tell);
     Coverage { bytes: text.len() as u64, skips: names.skips, ..Coverage::default() }
 }
 

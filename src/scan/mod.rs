@@ -44,7 +44,9 @@ pub mod staged;
 mod suspect;
 mod told;
 
+use compose::Kinship;
 use object::Searcher;
+use suspect::Place;
 
 pub use cache::digest;
 pub use snippet::redacted;
@@ -206,6 +208,24 @@ fn scan_files(
         files::walk(targets, &plan.files, give).expect("targets and globs were checked before");
     };
     search_each(plan.jobs, pool::FILES, walk, || Searcher::new(plan, detector, watch), search, notes, tell)
+}
+
+/// Searches names, one a line, that are in no file's content.
+fn scan_list(
+    plan: &Plan,
+    name: String,
+    names: &str,
+    detector: &Detector,
+    watch: &Watch,
+    tell: &mut dyn FnMut(Finding),
+) {
+    let origin = Origin::Stream { name };
+    let suspects = Searcher::new(plan, detector, watch).suspects(&mut names.as_bytes(), Some(names.len() as u64));
+    let places = [Place { path: None, commit: None }];
+    let suspects = suspects.expect("reading from memory does not fail").into_iter();
+    let anywhere = suspects.filter(|suspect| suspect.rule.path.is_none());
+    let findings = anywhere.map(|suspect| suspect.finding(plan, origin.clone(), &places, None)).collect();
+    Kinship::of(&plan.rules).whole(findings).into_iter().for_each(tell);
 }
 
 /// Takes a job; whoever gives them stops when it breaks.

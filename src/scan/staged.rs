@@ -2,14 +2,16 @@
 //!
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
 //! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
+//! The names of files that are new are searched, too. For a pointer of Git LFS, what it stands for is searched, too.
 //! A file is not searched to its end where nothing takes in a byte that changed: what is in it, `HEAD` has.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::object::Searcher;
-use super::{Error, Outcome, Plan, Watch, pool};
+use super::{Error, Outcome, Plan, Watch, lfs, pool, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Allowed, Finding, Verdict};
@@ -48,10 +50,12 @@ pub(super) fn run(
     let (excluded, changes): (Vec<Change>, Vec<Change>) =
         changes.into_iter().partition(|change| excludes.has(&to_path(&change.path)));
     let mut coverage = Coverage { excluded: excluded.len() as u64, skips, ..Coverage::default() };
+    scan_list(plan, "names of staged files".to_owned(), &new_names(&changes), detector, watch, tell);
     let worker = || Worker {
         searcher: Searcher::new(plan, detector, watch),
         reader: Reader::new(&stores, request.memory),
         removed: &removed,
+        common_dir: &layout.common_dir,
         max_size: plan.files.max_size,
     };
     let mut take = |outcome: Outcome| {
@@ -82,11 +86,19 @@ pub(super) fn run(
     Ok(coverage)
 }
 
+/// The names of files that `HEAD` has not and of the directories they are in, one a line, each once.
+fn new_names(changes: &[Change]) -> String {
+    let new = changes.iter().filter(|change| change.before.is_none());
+    let names: BTreeSet<&[u8]> = new.flat_map(|change| change.path.split(|byte| *byte == b'/')).collect();
+    names.into_iter().map(|name| String::from_utf8_lossy(name).into_owned() + "\n").collect()
+}
+
 /// What one thread needs.
 struct Worker<'p> {
     searcher: Searcher<'p>,
     reader: Reader<'p>,
     removed: &'p [ObjectId],
+    common_dir: &'p Path,
     max_size: Option<u64>,
 }
 
@@ -120,7 +132,7 @@ impl Worker<'_> {
                     &mut outcome.coverage,
                 );
             }
-            Ok(content) => outcome = self.searcher.content(&origin, &content),
+            Ok(content) => outcome = self.search(&origin, &content),
             Err(skip) => outcome.coverage.skips.push(skip),
         }
         if outcome.findings.iter().any(|finding| finding.verdict == Verdict::Reported) {
@@ -134,6 +146,21 @@ impl Worker<'_> {
                     finding.verdict = Verdict::Allowed(Allowed { by: "head", reason });
                 }
             }
+        }
+        outcome
+    }
+
+    /// Searches a file and, if it is a pointer of Git LFS, what it stands for.
+    fn search(&mut self, origin: &Origin, content: &[u8]) -> Outcome {
+        let mut outcome = self.searcher.content(origin, content);
+        let Some(id) = lfs::pointer(content) else { return outcome };
+        let (there, absent) = lfs::contents(self.common_dir, &BTreeSet::from([id.as_str()]));
+        outcome.coverage.skips.extend(absent.map(|skip| Skip { origin: origin.clone(), ..skip }));
+        for path in there {
+            self.searcher.file(&path, origin, &mut |more| {
+                outcome.findings.extend(more.findings);
+                outcome.coverage.add(more.coverage);
+            });
         }
         outcome
     }
@@ -152,6 +179,9 @@ impl Worker<'_> {
 
     /// Whether nothing that a search finds takes in what is new against the file's version in `HEAD`.
     fn is_harmless(&mut self, change: &Change, origin: &Origin, content: &[u8]) -> bool {
+        if lfs::pointer(content).is_some() {
+            return false;
+        }
         let before = change.before.and_then(|before| self.content(origin, before).ok());
         before.is_some_and(|before| !self.searcher.may_hold_more(&before, content, &changed(&before, content)))
     }
@@ -163,7 +193,7 @@ impl Worker<'_> {
         for id in versions {
             // A version that cannot be read hides nothing.
             if let Ok(content) = self.content(origin, id) {
-                let found = self.searcher.content(origin, &content).findings;
+                let found = self.search(origin, &content).findings;
                 old.extend(found.into_iter().map(|finding| finding.secret));
             }
         }

@@ -69,35 +69,40 @@ pub struct Layout {
 impl Layout {
     /// Looks for a repository in a directory and then in those above it, as git does.
     pub fn discover(start: &Path) -> Result<Layout, LayoutError> {
+        Ok(Layout::find(start)?.0)
+    }
+
+    /// As [`Layout::discover`]; and where git would be at work: at the top of the work tree, or where it was started if there is none.
+    fn find(start: &Path) -> Result<(Layout, PathBuf), LayoutError> {
         let real = start.canonicalize().map_err(|error| LayoutError::Io(start.to_owned(), error))?;
         for dir in real.ancestors() {
             let inner = dir.join(".git");
             if inner.is_dir() && is_git_dir(&inner) {
-                return Layout::of(&inner);
+                return Ok((Layout::of(&inner)?, dir.to_owned()));
             }
             if inner.is_file() {
-                return Layout::of(&follow(&inner)?);
+                return Ok((Layout::of(&follow(&inner)?)?, dir.to_owned()));
             }
             if is_git_dir(dir) {
-                return Layout::of(dir);
+                return Ok((Layout::of(dir)?, start.to_owned()));
             }
         }
         Err(LayoutError::NotARepository(start.to_owned()))
     }
 
-    /// As [`Layout::discover`], unless the environment says where things are.
+    /// As [`Layout::discover`], unless the environment says where things are; relative to where git would be at work.
     pub fn locate(start: &Path, environment: &Environment) -> Result<Layout, LayoutError> {
-        let mut layout = match &environment.git_dir {
-            Some(git_dir) => Layout::split(git_dir, environment.common_dir.clone())?,
-            None => Layout::discover(start)?,
+        let (mut layout, top) = match &environment.git_dir {
+            Some(git_dir) => (Layout::split(git_dir, environment.common_dir.clone())?, start.to_owned()),
+            None => Layout::find(start)?,
         };
         if let Some(index) = &environment.index {
-            layout.index.clone_from(index);
+            layout.index = top.join(index);
         }
         if let Some(objects) = &environment.objects {
-            layout.objects = vec![objects.clone()];
+            layout.objects = vec![top.join(objects)];
         }
-        layout.objects.extend(environment.alternates.iter().cloned());
+        layout.objects.extend(environment.alternates.iter().map(|alternate| top.join(alternate)));
         Ok(layout)
     }
 
