@@ -359,6 +359,39 @@ fn hooks_are_where_gits_variables_say() {
 }
 
 #[test]
+fn who_is_trusted_is_what_gits_variables_say() {
+    let repository = Repository::new();
+    repository.commit("a", "x\n");
+    repository.commit("a", "y\n");
+    let mut chown = command("chown", repository.path.parent().expect("a parent"));
+    if !chown.args(["-R", "12345:12345", "repo"]).status().expect("chown runs").success() {
+        // Only root can give something away.
+        return;
+    }
+    let here = repository.path.to_str().expect("UTF-8");
+    let above = format!("{}/*", repository.path.parent().expect("a parent").display());
+    for (values, code) in [
+        (vec![], Some(2)),
+        (vec!["*"], Some(0)),
+        (vec![here], Some(0)),
+        (vec![above.as_str()], Some(0)),
+        (vec!["/elsewhere"], Some(2)),
+        (vec!["*", ""], Some(2)),
+    ] {
+        for args in [["hook", "install", "pre-commit"].as_slice(), &["scan", "--history", "--range", "HEAD~1..HEAD"]] {
+            let mut program = command(stanch(), &repository.path);
+            program.env("GIT_CONFIG_COUNT", values.len().to_string());
+            for (at, value) in values.iter().enumerate() {
+                let key = format!("GIT_CONFIG_KEY_{at}");
+                program.env(key, "safe.directory").env(format!("GIT_CONFIG_VALUE_{at}"), value);
+            }
+            let said: Said = program.args(args).output().expect("stanch runs").into();
+            assert_eq!(said.code, code, "{values:?} {args:?}: {}", said.all());
+        }
+    }
+}
+
+#[test]
 fn hooks_for_all_repositories_are_said_to_be() {
     let repository = Repository::new();
     let hooks = repository.path.join("hooks");

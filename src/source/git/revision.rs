@@ -41,20 +41,27 @@ pub struct NotOwned(pub PathBuf);
 /// libgit2 cannot open at all is not judged: nothing of it is executed.
 pub fn check_owner(layout: &Layout) -> Result<(), NotOwned> {
     match open(layout) {
-        Err(error) if error.code() == ErrorCode::Owner => {
-            // The place that git itself would name.
-            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
-            let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
-            let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
-            if settings::is_trusted(&place) { Ok(()) } else { Err(NotOwned(place)) }
-        }
+        Err(error) if error.code() == ErrorCode::Owner => Err(NotOwned(place(layout))),
         _ => Ok(()),
     }
 }
 
+/// What git itself would name.
+fn place(layout: &Layout) -> PathBuf {
+    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+    let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
+    place.canonicalize().unwrap_or_else(|_| place.to_owned())
+}
+
 fn open(layout: &Layout) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
-    Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none)
+    match Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none) {
+        // As bare it is not asked for its owner.
+        Err(error) if error.code() == ErrorCode::Owner && settings::is_trusted(&place(layout)) => {
+            Repository::open_bare(&layout.git_dir)
+        }
+        opened => opened,
+    }
 }
 
 /// Looks up revisions.
