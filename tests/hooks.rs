@@ -187,6 +187,9 @@ fn husky_is_told_by_a_line_in_its_own_hooks() {
     assert!(said.err.contains(".husky/pre-commit: stanch hook run pre-commit\n"), "{}", said.err);
     assert!(said.err.contains(".husky/pre-push: stanch hook run pre-push -- \"$@\"\n"), "{}", said.err);
     assert!(!repository.path.join(".husky/_/pre-commit").exists());
+    repository.write(".husky/pre-commit", "npm test\nstanch hook run pre-commit\n");
+    let said = repository.run(&["hook", "install", "pre-commit"]);
+    assert!(said.code == Some(0) && said.err.contains(".husky/pre-commit\n"), "{}", said.all());
 }
 
 /// As stanch once kept them.

@@ -37,6 +37,11 @@ pub(super) fn calls_legacy(path: &Path) -> bool {
     text.contains(PRE_COMMIT) || text.contains(".legacy")
 }
 
+/// Whether a hook has a command in it, and not in a comment alone.
+pub(super) fn calls(path: &Path, command: &str) -> bool {
+    text(path).lines().any(|line| line.contains(command) && !line.trim_start().starts_with('#'))
+}
+
 /// What a hook needs.
 pub(super) fn needs(path: &Path) -> Needs {
     let is_relative_link = std::fs::read_link(path).is_ok_and(|target| target.is_relative());

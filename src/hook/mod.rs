@@ -125,10 +125,14 @@ impl Hooks {
 
     /// Puts a hook in its place that runs `program`; one that is there already is moved, and called first. Twice is once.
     pub fn install(&self, hook: Hook, program: &Path) -> Result<Outcome, Error> {
-        if let Some(husky) = self.husky() {
-            return Err(rooted(hook, self.directory.join(hook.as_str()), husky.join(hook.as_str())));
-        }
         let path = self.place(hook);
+        if let Some(file) = self.rooted(hook, &path) {
+            let line = format!("stanch hook run {hook}");
+            let is_there = kept::calls(&file, &line);
+            let arguments = if matches!(hook, Hook::PreCommit | Hook::PreMergeCommit) { "" } else { " -- \"$@\"" };
+            let error = || Error::Rooted { there: path, file: file.clone(), line: format!("{line}{arguments}") };
+            return is_there.then(|| Outcome::Installed { path: file.clone(), chains: false }).ok_or_else(error);
+        }
         std::fs::create_dir_all(&self.directory).map_err(fail(&self.directory))?;
         let mut chained = self.chained(hook);
         if exists(&path) && !is_ours(&path) {
@@ -192,9 +196,8 @@ impl Hooks {
     /// Moves a hook to where it works as before.
     fn keep(&self, hook: Hook, path: &Path) -> Result<PathBuf, Error> {
         let kept = match kept::needs(path) {
-            kept::Needs::Name => self.inside(hook),
             kept::Needs::Place => self.beside(hook),
-            kept::Needs::Both => return Err(rooted(hook, path.to_owned(), path.to_owned())),
+            kept::Needs::Name | kept::Needs::Both => self.inside(hook),
         };
         let above = kept.parent().unwrap_or(&self.directory);
         std::fs::create_dir_all(above).map_err(fail(above))?;
@@ -202,16 +205,13 @@ impl Hooks {
         Ok(kept)
     }
 
-    /// Where hooks for husky belong: its own directory, that git looks into, is its to write, again and again.
-    fn husky(&self) -> Option<&Path> {
-        let is_husky = self.directory.ends_with("_") && self.directory.join("h").exists();
-        self.directory.parent().filter(|_| is_husky)
+    /// Where a line belongs if the hook that is there cannot be moved. Husky's own directory is its to write, again and again.
+    fn rooted(&self, hook: Hook, path: &Path) -> Option<PathBuf> {
+        if self.directory.ends_with("_") && self.directory.join("h").exists() {
+            return Some(self.directory.parent()?.join(hook.as_str()));
+        }
+        (!is_ours(path) && kept::needs(path) == kept::Needs::Both).then(|| path.to_owned())
     }
-}
-
-fn rooted(hook: Hook, there: PathBuf, file: PathBuf) -> Error {
-    let arguments = if matches!(hook, Hook::PreCommit | Hook::PreMergeCommit) { "" } else { " -- \"$@\"" };
-    Error::Rooted { there, file, line: format!("stanch hook run {hook}{arguments}") }
 }
 
 fn fail(path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
