@@ -14,7 +14,7 @@ use crate::finding::{Finding, Verdict};
 use crate::hook::{Hook, Hooks, Outcome, push};
 use crate::scan::history;
 use crate::scan::staged::Request;
-use crate::source::git::{Environment, Layout, Scope, alternate_paths, check_owner, known_there};
+use crate::source::git::{Environment, Layout, Scope, alternate_paths, check_owner, is_bare, known_there};
 use crate::summary::Summary;
 
 /// The largest file or object that is scanned, in bytes.
@@ -69,13 +69,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     match args.command {
         Command::Install { hooks } => install(hooks),
         Command::Uninstall { hooks } => uninstall(hooks),
-        Command::Run { hook, arguments } => {
-            let done = check(hook, &arguments);
-            if done.is_err() {
-                message::note(&format!("nothing was checked, so this is refused. {}", bypass(hook)));
-            }
-            done
-        }
+        Command::Run { hook, arguments } => Ok(check(hook, &arguments).unwrap_or_else(|error| {
+            message::error(&error);
+            message::note(&format!("nothing was checked, so this is refused. {}", bypass(hook)));
+            Exit::CouldNotRun
+        })),
     }
 }
 
@@ -91,35 +89,46 @@ fn layout() -> Result<Layout> {
 fn install(mut hooks: Vec<Hook>) -> Result<Exit> {
     let layout = layout()?;
     if hooks.is_empty() {
-        let is_bare =
-            layout.git_dir == layout.common_dir && !layout.index.exists() && !layout.git_dir.ends_with(".git");
-        hooks = if is_bare { vec![Hook::PreReceive] } else { vec![Hook::PreCommit, Hook::PrePush] };
+        hooks = if is_bare(&layout) { vec![Hook::PreReceive] } else { vec![Hook::PreCommit, Hook::PrePush] };
     }
     let program = std::env::current_exe().context("cannot find out where stanch itself is")?;
     let there = Hooks::of(&layout)?;
-    for hook in hooks {
-        if let Outcome::Installed { path, chains } = there.install(hook, &program)? {
+    let exit = for_each(hooks, |hook| {
+        let outcome = there.install(hook, &program)?;
+        if let Outcome::Installed { path, chains } = outcome {
             let chained = if chains { "; the hook that was there is called first" } else { "" };
             message::note(&format!("{hook} is installed in {}{chained}", path.display()));
         }
+        Ok(())
+    });
+    if there.is_shared {
+        message::note("this is the user's core.hooksPath: it applies to all repositories that have none of their own");
     }
-    Ok(Exit::Clean)
+    Ok(exit)
 }
 
 fn uninstall(hooks: Vec<Hook>) -> Result<Exit> {
     let there = Hooks::of(&layout()?)?;
     let mut is_any = false;
-    for hook in if hooks.is_empty() { Hook::ALL.to_vec() } else { hooks } {
+    let exit = for_each(if hooks.is_empty() { Hook::ALL.to_vec() } else { hooks }, |hook| {
         if let Outcome::Removed { path, restored } = there.uninstall(hook)? {
             let again = if restored { "; what was there before is there again" } else { "" };
             message::note(&format!("{hook} is removed from {}{again}", path.display()));
             is_any = true;
         }
-    }
-    if !is_any {
+        Ok(())
+    });
+    if !is_any && exit == Exit::Clean {
         message::note("no hook of stanch was there");
     }
-    Ok(Exit::Clean)
+    Ok(exit)
+}
+
+/// Does something for each hook, whatever becomes of the others, and says at the end what went wrong.
+fn for_each(hooks: Vec<Hook>, mut once: impl FnMut(Hook) -> Result<()>) -> Exit {
+    let errors: Vec<_> = hooks.into_iter().filter_map(|hook| once(hook).err()).collect();
+    errors.iter().for_each(message::error);
+    if errors.is_empty() { Exit::Clean } else { Exit::CouldNotRun }
 }
 
 /// The request for the index of the repository at `target`; here, it is the one that git names to its hooks.

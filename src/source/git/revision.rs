@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::layout::Layout;
 use super::loose::Loose;
+use super::settings::{self, Reach};
 use super::store::Stores;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
@@ -40,19 +41,27 @@ pub struct NotOwned(pub PathBuf);
 /// libgit2 cannot open at all is not judged: nothing of it is executed.
 pub fn check_owner(layout: &Layout) -> Result<(), NotOwned> {
     match open(layout) {
-        Err(error) if error.code() == ErrorCode::Owner => {
-            // The place that git itself would name.
-            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
-            let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
-            Err(NotOwned(place.canonicalize().unwrap_or_else(|_| place.to_owned())))
-        }
+        Err(error) if error.code() == ErrorCode::Owner => Err(NotOwned(place(layout))),
         _ => Ok(()),
     }
 }
 
+/// What git itself would name.
+fn place(layout: &Layout) -> PathBuf {
+    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+    let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
+    place.canonicalize().unwrap_or_else(|_| place.to_owned())
+}
+
 fn open(layout: &Layout) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
-    Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none)
+    match Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none) {
+        // As bare it is not asked for its owner.
+        Err(error) if error.code() == ErrorCode::Owner && settings::is_trusted(&place(layout)) => {
+            Repository::open_bare(&layout.git_dir)
+        }
+        opened => opened,
+    }
 }
 
 /// Looks up revisions.
@@ -147,27 +156,36 @@ pub fn is_branch_name(name: &str) -> bool {
 #[error("cannot find out where the hooks of {path} are: {what}; correct its configuration", path = .0.display(), what = .1)]
 pub struct HooksError(PathBuf, String);
 
-/// The directory in which git looks for hooks. Here the configuration counts, the user's and the system's too, as it does for git.
-pub fn hooks_dir(layout: &Layout) -> Result<PathBuf, HooksError> {
-    let fail = |error: git2::Error| HooksError(layout.git_dir.clone(), error.message().to_owned());
-    let repository = open(layout);
-    let config = match &repository {
-        Ok(repository) => repository.config(),
-        // What libgit2 cannot open has a configuration nevertheless.
-        Err(_) => git2::Config::open_default().and_then(|mut config| {
-            config.add_file(&layout.common_dir.join("config"), git2::ConfigLevel::Local, true)?;
-            Ok(config)
-        }),
-    };
-    match config.map_err(fail)?.get_path("core.hooksPath") {
-        Ok(path) => {
-            // Relative to where hooks are run.
-            let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
-            let top = repository.as_ref().ok().and_then(Repository::workdir).map(Path::to_owned);
-            let inner = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir).to_owned();
-            Ok(top.unwrap_or(inner).join(path))
-        }
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(layout.common_dir.join("hooks")),
-        Err(error) => Err(fail(error)),
+/// The directory in which git looks for hooks, and whether it does so for other repositories, too. Here the configuration counts, the
+/// user's and the system's too, as it does for git.
+pub fn hooks_dir(layout: &Layout) -> Result<(PathBuf, bool), HooksError> {
+    let fail = |what: &str| HooksError(layout.git_dir.clone(), what.to_owned());
+    let repository = open(layout).ok();
+    let said = settings::hooks_path(layout, repository.as_ref()).map_err(|error| fail(error.message()))?;
+    let Some((value, reach)) = said else { return Ok((layout.common_dir.join("hooks"), false)) };
+    if value.is_empty() {
+        return Err(fail("core.hooksPath is empty, so git runs no hooks"));
     }
+    let path = settings::expand(&value).ok_or_else(|| fail("only git knows what its core.hooksPath means"))?;
+    let is_shared = reach == Reach::Everywhere && path.is_absolute();
+    Ok((top(layout, repository.as_ref()).join(path), is_shared))
+}
+
+/// Where git runs hooks: at the top of the work tree, or in a bare repository.
+fn top(layout: &Layout, repository: Option<&Repository>) -> PathBuf {
+    // Libgit2 does not find the work tree of a git directory that is kept apart from it.
+    let here = Path::new(".").canonicalize().unwrap_or_default();
+    let outer = here.ancestors().find(|dir| dir.join(".git").exists());
+    if let Some(outer) = outer.filter(|dir| dir.join(".git").is_file() && !is_bare(layout)) {
+        return outer.to_owned();
+    }
+    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+    let inner = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
+    repository.and_then(Repository::workdir).unwrap_or(inner).to_owned()
+}
+
+/// Whether a repository has no work tree; asked from a linked one, it has.
+pub fn is_bare(layout: &Layout) -> bool {
+    let said = git2::Config::open(&layout.common_dir.join("config")).and_then(|config| config.get_bool("core.bare"));
+    layout.git_dir == layout.common_dir && said.unwrap_or(!layout.git_dir.ends_with(".git"))
 }
