@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
+use git2::{Repository, RepositoryOpenFlags};
 
 use super::graph::Graph;
 use super::layout::Layout;
 use super::read::Reader;
 use super::refs::Names;
+use super::settings;
 use crate::origin::ObjectId;
 
 /// A reference of another repository and its object there, as that repository itself has just told.
@@ -71,7 +72,9 @@ impl Remotes {
     /// Here the configuration counts, the user's and the system's too, as it does for git.
     fn read(layout: &Layout) -> Result<Remotes, git2::Error> {
         let mut remotes = Remotes::default();
-        config(layout)?.entries(None)?.for_each(|entry| {
+        let none: [&std::ffi::OsStr; 0] = [];
+        let repository = Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none);
+        settings::config(layout, repository.ok().as_ref())?.entries(None)?.for_each(|entry| {
             let name = String::from_utf8_lossy(entry.name_bytes());
             let value = if entry.has_value() { String::from_utf8_lossy(entry.value_bytes()) } else { "".into() };
             remotes.add(&name, &value);
@@ -150,19 +153,6 @@ fn mapped(from: &str, to: &str, name: &str) -> Option<String> {
     match from.split_once('*') {
         Some((start, end)) => Some(to.replacen('*', name.strip_prefix(start)?.strip_suffix(end)?, 1)),
         None => (from == name).then(|| to.to_owned()),
-    }
-}
-
-fn config(layout: &Layout) -> Result<Config, git2::Error> {
-    let none: [&std::ffi::OsStr; 0] = [];
-    match Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none) {
-        Ok(repository) => repository.config(),
-        // What libgit2 cannot open has a configuration nevertheless.
-        Err(_) => {
-            let mut config = Config::open_default()?;
-            config.add_file(&layout.common_dir.join("config"), ConfigLevel::Local, true)?;
-            Ok(config)
-        }
     }
 }
 

@@ -22,6 +22,19 @@ pub(super) fn hooks_path(layout: &Layout, repository: Option<&Repository>) -> Re
     if let Some((_, value)) = given().into_iter().rfind(|(name, _)| name == "core.hookspath") {
         return Ok(Some((value, Reach::Repository)));
     }
+    let config = config(layout, repository)?;
+    let entry = match config.get_entry("core.hooksPath") {
+        Ok(entry) => entry,
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let is_own = matches!(entry.level(), ConfigLevel::Local | ConfigLevel::Worktree);
+    let reach = if is_own { Reach::Repository } else { Reach::Everywhere };
+    Ok(Some((entry.value()?.to_owned(), reach)))
+}
+
+/// All that is set in files for a repository, as git has it.
+pub(super) fn config(layout: &Layout, repository: Option<&Repository>) -> Result<Config, Error> {
     let mut config = match repository {
         Some(repository) => repository.config()?,
         // What libgit2 cannot open has a configuration nevertheless.
@@ -32,14 +45,7 @@ pub(super) fn hooks_path(layout: &Layout, repository: Option<&Repository>) -> Re
         }
     };
     replace(&mut config)?;
-    let entry = match config.get_entry("core.hooksPath") {
-        Ok(entry) => entry,
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let is_own = matches!(entry.level(), ConfigLevel::Local | ConfigLevel::Worktree);
-    let reach = if is_own { Reach::Repository } else { Reach::Everywhere };
-    Ok(Some((entry.value()?.to_owned(), reach)))
+    Ok(config)
 }
 
 /// Whether the user says in `safe.directory` that a repository can be trusted; its own configuration is not asked.
