@@ -200,7 +200,7 @@ fn is_absolute(value: &[u8]) -> bool {
 }
 
 /// `0x` and 40 hex digits: an account or a contract of Ethereum, which everybody may see. Its key has 64.
-fn is_account(value: &[u8]) -> bool {
+pub(super) fn is_account(value: &[u8]) -> bool {
     value.len() == 42 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit)
 }
 
