@@ -63,7 +63,7 @@ fn every_attempt_of_every_run_of_github_is_read_and_named() {
         |run: &str, hidden: &str| format!("github:octo-org/octo-repo#{run}!/build  linux/2_Run make.txt:2{hidden}");
     assert_eq!(places, [place("2002.2", " hidden"), place("2002", " hidden"), place("1001", "")]);
     assert_eq!(skips, [(Why::StillRunning, "github:octo-org/octo-repo#3003".to_owned())]);
-    assert_eq!(summary.coverage.streams, 9, "three members of three archives");
+    assert_eq!(summary.coverage.streams, 12, "three members of three archives, and what the headers of each say");
     let known =
         ["ci.provider", "ci.repository", "ci.run", "ci.job", "log.job", "log.step", "log.time", "ci.started", "ci.url"];
     assert_eq!(
@@ -192,7 +192,7 @@ fn all_repositories_of_an_organisation_or_user_are_listed() {
             path => Reply::Redirect(format!("{there}{path}?sig=signed")),
         });
         let (_, summary) = scanned(logs(&format!("github:{owner}"), &server, Options::default()));
-        assert_eq!((summary.coverage.streams, summary.exit()), (6, Exit::Clean), "{owner}");
+        assert_eq!((summary.coverage.streams, summary.exit()), (8, Exit::Clean), "{owner}");
         assert_eq!(server.lines().iter().filter(|it| it.as_str() == format!("GET {lists}")).count(), 2, "{owner}");
     }
 }
