@@ -136,7 +136,8 @@ fn a_signal_to_the_filter_reaches_the_command() {
         [(trapped.as_str(), "-TERM", 7), (ended, "-TERM", 143), (ended, "-HUP", 129), (ended, "-INT", 130)]
     {
         let mut command = Command::new("setsid");
-        command.args([env!("CARGO_BIN_EXE_stanch"), "filter", "--", "sh", "-c", script]);
+        // A job in the background of a shell has its interrupts ignored, and so would be the command's.
+        command.args(["env", "--default-signal", env!("CARGO_BIN_EXE_stanch"), "filter", "--", "sh", "-c", script]);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = child.stdout.take().unwrap();
         let mut seen = [0; 6];
