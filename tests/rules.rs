@@ -234,7 +234,7 @@ fn a_leak_stays_one_in_the_company_of_all_rules() {
             let mut found = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
             settle(&mut found, |candidate| {
                 let span = candidate.span.start as u64..candidate.span.end as u64;
-                (span, candidate.rule, &candidate.proof, candidate.confidence)
+                (span, candidate.rule, &candidate.proof)
             });
             // What needs others near it is put together by the scan (tests/cli/composite.rs); alone it is its other reading.
             found.retain(|found| found.rule.required.is_empty());

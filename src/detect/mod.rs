@@ -302,11 +302,9 @@ fn applies(rule: &Rule, place: Where<'_>) -> bool {
 /// Leaves of several candidates that overlap the one that says most: a generic match inside a specific one is the
 /// specific one, and a token never leaves a shorter twin. Rules that are judged together with others neither yield nor are
 /// yielded to. The result is sorted by position.
-pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc<Rule>, &Proof, Confidence)) {
+pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc<Rule>, &Proof)) {
     let rank = |candidate: &T| {
-        let (span, rule, proof, confidence) = view(candidate);
-        // A shape that may be of anything hides nothing that would be reported; a checksum that fails says what it is.
-        let sure = confidence > Confidence::Low || *proof != Proof::Absent;
+        let (span, rule, proof) = view(candidate);
         let proof = match proof {
             Proof::Holds(_) => 2,
             Proof::Absent => 1,
@@ -314,7 +312,7 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         };
         // A rule of a provider says more than one of none, even where it goes by the context, too.
         let specific = (rule.provider != "generic", !is_generic(rule));
-        (sure, specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        (specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);

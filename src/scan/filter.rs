@@ -130,7 +130,7 @@ fn places(candidates: Vec<Candidate<'_>>, mark: impl Fn(&Candidate<'_>) -> Strin
         }
     }
     let mut best = candidates;
-    settle(&mut best, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof, one.confidence));
+    settle(&mut best, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof));
     places
         .into_iter()
         .filter_map(|place| {

@@ -263,7 +263,7 @@ impl<'p> Searcher<'p> {
         let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates).chain(others.iter().flatten()));
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
-            (span, candidate.rule, &candidate.proof, candidate.confidence)
+            (span, candidate.rule, &candidate.proof)
         });
         join(&mut candidates, wrapped.candidates);
         let mut so_far = (0, chunk.start);

@@ -162,12 +162,7 @@ impl Bench {
         let mut found =
             self.detector.candidates(&mut self.scratch.borrow_mut(), bytes, &(0..bytes.len()), Where::Nowhere);
         settle(&mut found, |candidate| {
-            (
-                candidate.span.start as u64..candidate.span.end as u64,
-                candidate.rule,
-                &candidate.proof,
-                candidate.confidence,
-            )
+            (candidate.span.start as u64..candidate.span.end as u64, candidate.rule, &candidate.proof)
         });
         found.retain(|candidate| !self.allows(candidate, bytes));
         let hit = |found: Candidate<'_>| Hit {

@@ -257,9 +257,7 @@ impl<'d> Search<'d, '_, '_> {
         let detector = self.detector;
         let mut candidates = detector.candidates(self.scratch, &text, &(0..text.len()), self.place);
         let spots = std::mem::take(&mut self.scratch.spots);
-        settle(&mut candidates, |one| {
-            (one.span.start as u64..one.span.end as u64, one.rule, &one.proof, one.confidence)
-        });
+        settle(&mut candidates, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof));
         let mut plain: Vec<Candidate<'d>> = candidates.into_iter().filter_map(|one| detector.own(one, &text)).collect();
         if depth > 1 && !spots.is_empty() {
             let inner = self.inside(&text, spots, depth - 1, !cut);
