@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use repository::{Repository, command, token, try_git};
-use stanch::source::git::{Layout, Revision, Scope, choose};
+use stanch::source::git::{Layout, Names, Revision, Scope, choose};
 
 /// xorshift, so that a failing seed fails again.
 struct Random(u64);
@@ -24,10 +24,18 @@ impl Random {
     }
 }
 
+/// How git keeps references and what it calls objects.
+const FORMATS: [&[&str]; 4] = [
+    &[],
+    &["--ref-format=reftable"],
+    &["--object-format=sha256"],
+    &["--ref-format=reftable", "--object-format=sha256"],
+];
+
 /// A history of `len` commits, each with a branch `c0`, `c1`, …: merges of up to four parents, criss-cross merges, new roots, few
 /// contents so that many return. With `skewed` dates nothing can be told from them.
 fn history(seed: u64, len: u64, skewed: bool) -> Repository {
-    let repository = Repository::new();
+    let repository = Repository::init(FORMATS[seed as usize % FORMATS.len()]);
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut stream = String::new();
     for number in 0..len {
@@ -108,6 +116,96 @@ fn a_range_is_the_set_that_git_has() {
                 ["rev-list", "--objects"].into_iter().chain(range.iter().map(String::as_str)).chain(["--"]).collect();
             assert_eq!(ours(&repository, &range), lines(&repository.git(&arguments)), "seed {seed}: {range:?}");
         }
+    }
+}
+
+/// Whatever a name stands for, it is what git says that it is.
+#[test]
+fn a_name_is_what_git_says_that_it_is() {
+    for (seed, format) in (20..).zip(FORMATS) {
+        let repository = history(seed, 30, false);
+        repository.git(&["tag", "-a", "-m", "m", "tagged", "c20"]);
+        repository.git(&["tag", "-a", "-m", "m", "twice", "tagged"]);
+        repository.git(&["branch", "tagged", "c3"]);
+        let id = repository.git(&["rev-parse", "c9"]);
+        let names = [
+            "@",
+            "HEAD",
+            "c5~2",
+            "c5^",
+            "c5^0",
+            "c25^2",
+            "c25~1^2~1",
+            "tagged",
+            "heads/tagged",
+            "refs/heads/tagged",
+            "twice",
+            "twice^{}",
+            "twice^{commit}",
+            "twice^{tag}",
+            "c4^{tree}",
+            "c29~99",
+            "c4^{blob}",
+            "c4^9",
+            "no",
+            "",
+            "c4^{nonsense}",
+            "c4~x",
+            "c4^{commit}~1",
+            &id,
+            &id[..9],
+            "0123456789",
+        ];
+        for name in names {
+            let said = try_git(&repository.path, &["rev-parse", "--verify", "--quiet", name]).out;
+            let layout = Layout::discover(&repository.path).expect("a repository");
+            let (stores, text) = (layout.open(), Revision::Text(name.to_owned()));
+            let scope = Scope { revisions: vec![text], depth: Some(1), ..Scope::default() };
+            let chosen = choose(&scope, &layout, &stores, 1 << 30);
+            match chosen {
+                Ok(chosen) => {
+                    let is_there = chosen.objects.iter().any(|id| said.contains(&id.to_string()));
+                    assert!(is_there, "{format:?} {name}: {said}");
+                }
+                Err(error) => assert!(said.is_empty(), "{format:?} {name}: {said} {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn references_in_tables_are_those_that_git_lists() {
+    for format in &FORMATS[1..] {
+        let repository = Repository::init(format);
+        repository.commit("a", "text\n");
+        let id = repository.git(&["rev-parse", "HEAD"]);
+        // Many blocks and several tables; some are changed, some removed, some symbolic.
+        let create =
+            (0..3000).map(|number| format!("create refs/heads/some/{number:05}/name {id}\n")).collect::<String>();
+        let mut update = command("git", &repository.path);
+        let mut update = update.args(["update-ref", "--stdin"]).stdin(Stdio::piped()).spawn().expect("git runs");
+        update.stdin.take().expect("a pipe").write_all(create.as_bytes()).expect("it reads");
+        assert!(update.wait().expect("it ends").success());
+        repository.commit("b", "more\n");
+        for number in [7, 1234, 2999] {
+            repository.git(&["update-ref", "-d", &format!("refs/heads/some/{number:05}/name")]);
+            repository.git(&["update-ref", &format!("refs/heads/some/{:05}/name", number - 1), "HEAD"]);
+        }
+        repository.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/main"]);
+        repository.git(&["tag", "-a", "-m", "m", "tagged"]);
+        let names = Names::read(&Layout::discover(&repository.path).expect("a repository"));
+        assert_eq!(names.skips, []);
+        let have: Vec<String> = names.all().map(|name| format!("{} {name}", names.id(name).expect("an id"))).collect();
+        let want = repository.git(&["for-each-ref", "--format=%(objectname) %(refname)"]);
+        assert!(have.len() > 2990 && have == want.lines().collect::<Vec<_>>());
+        assert_eq!(names.checked_out().expect("a commit").to_string(), repository.git(&["rev-parse", "HEAD"]));
+        // A work tree of its own has a `HEAD` of its own.
+        let tree = repository.path.with_extension("tree");
+        repository.git(&["worktree", "add", "-q", "--detach", &tree.to_string_lossy(), "HEAD~1"]);
+        let names = Names::read(&Layout::discover(&tree).expect("a work tree"));
+        let head = names.checked_out().expect("a commit");
+        assert_eq!(head.to_string(), repository.git(&["rev-parse", "HEAD~1"]));
+        assert_eq!(names.id("worktrees/repo.tree/HEAD"), Some(head));
     }
 }
 
@@ -268,8 +366,15 @@ fn references_that_cannot_be_read_are_not_clean() {
     assert!(code == Some(3) && said.contains("refs/heads/bad"), "{said}");
     let tables = Repository::init(&["--ref-format=reftable"]);
     tables.commit("a", token(1));
+    tables.write(".git/reftable/tables.list", "nothing.ref\n");
     let (code, _, said) = scan(&tables, &["--since", "2026-01-01"]);
-    assert!(code == Some(3) && said.contains("reftable"), "{said}");
+    assert!(code == Some(3) && said.contains("nothing.ref"), "{said}");
+    // Nor are those that are kept where nobody looks; without `HEAD` all that is staged is new.
+    std::fs::remove_dir_all(tables.path.join(".git/reftable")).expect("it was there");
+    for (arguments, code) in [(&["--history", "--since", "2026-01-01"][..], 3), (&["--staged"], 1)] {
+        let said = tables.run(&[&["scan"], arguments].concat());
+        assert!(said.code == Some(code) && said.all().contains("kept in a form"), "{arguments:?}: {}", said.all());
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! members in any reads as in large ones, never a panic, and no more than was asked for.
 #![no_main]
 
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 use std::ops::ControlFlow;
 
 use libfuzzer_sys::fuzz_target;

@@ -12,6 +12,9 @@ const NAMED: usize = 3;
 /// Hex digits by which a commit is named to people.
 const SHORT: usize = 10;
 
+/// What is pushed and not yet accepted, or what only a reference that cannot be read may lead to.
+const UNREACHED: &str = "no reference leads to it yet, or none that could be read";
+
 /// A time as RFC 3339 has it, in UTC; `None` for one that no calendar has.
 pub(super) fn date(seconds: i64) -> Option<String> {
     Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
@@ -82,7 +85,7 @@ fn now(provenance: &Provenance) -> String {
     }
     parts.extend(reached(provenance));
     if parts.is_empty() {
-        parts.push("no reference that could be read leads to it".to_owned());
+        parts.push(UNREACHED.to_owned());
     }
     parts.join("; ")
 }
@@ -136,6 +139,8 @@ pub(super) struct Group {
     /// When the first commit that brought it was written, in seconds since 1970.
     pub first_seen: Option<i64>,
     pub in_head: bool,
+    /// A reference leads to one of its places.
+    pub reached: bool,
     /// Nothing but object ids leads to any of its places.
     pub unreachable: bool,
 }
@@ -157,7 +162,8 @@ impl Groups {
         let order = self.groups.len();
         let (_, group) = self.groups.entry(finding.identity()).or_insert_with(|| {
             let (rule, secret) = (finding.rule.id.clone(), finding.redacted.clone());
-            (order, Group { rule, secret, places: 0, first_seen: None, in_head: false, unreachable: true })
+            let (first_seen, in_head, reached) = (None, false, false);
+            (order, Group { rule, secret, places: 0, first_seen, in_head, reached, unreachable: true })
         });
         group.places += 1;
         if let Some(provenance) = &finding.provenance {
@@ -165,8 +171,10 @@ impl Groups {
             let first = provenance.introduced.iter().map(|commit| commit.time).min();
             group.first_seen = group.first_seen.into_iter().chain(first).min();
             group.in_head |= provenance.in_head;
+            group.reached |= !provenance.references.is_empty();
             group.unreachable &= provenance.is_unreachable();
         } else {
+            group.reached = true;
             group.unreachable = false;
         }
     }
@@ -184,10 +192,11 @@ impl Group {
     pub(super) fn sentence(&self) -> String {
         let places = if self.places == 1 { "1 place".to_owned() } else { format!("{} places", self.places) };
         let first = self.first_seen.map(|time| format!(", first seen {}", day(time))).unwrap_or_default();
-        let now = match (self.in_head, self.unreachable) {
-            (true, _) => "still in HEAD",
-            (false, true) => "unreachable: only an object id away",
-            (false, false) => "no longer in HEAD, but in what the repository hands out",
+        let now = match () {
+            () if self.in_head => "still in HEAD",
+            () if self.unreachable => "unreachable: only an object id away",
+            () if self.reached => "not in HEAD, but in what the repository hands out",
+            () => UNREACHED,
         };
         format!("{places}{first}, {now}")
     }

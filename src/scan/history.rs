@@ -17,8 +17,8 @@ use crate::finding::{Finding, Snippet};
 use crate::origin::{ObjectKind, Origin};
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, modules,
-    to_path, walk, walk_unknown,
+    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose,
+    logs_in_tables, modules, to_path, walk, walk_unknown,
 };
 
 /// What of a repository to scan.
@@ -93,7 +93,10 @@ pub(super) fn run(
             tell(finding);
         };
         coverage.add(scan_objects(plan, request, layout, detector, watch, warnings, &mut tell)?);
-        if request.scope.is_none() {
+        if let Some(scope) = &request.scope {
+            let text: String = scope.names.iter().map(|name| format!("{name}\n")).collect();
+            scan_list(plan, "names of references".to_owned(), &text, detector, watch, &mut tell);
+        } else {
             coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
             coverage.add(scan_files(
                 plan,
@@ -218,30 +221,47 @@ fn scan_objects(
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
-    let pointers = lenses.iter().flat_map(|scanner| &scanner.pointers).map(|pointer| pointer.1.as_str()).collect();
-    let (contents, absent) = lfs::contents(&layout.common_dir, &pointers);
-    coverage.skips.extend(absent);
+    let kept = kept_by_lfs(&lenses, layout, request, &mut coverage.skips);
     // Of a whole repository, all that Git LFS keeps is read.
     if chosen.is_some() {
-        let given = |path| Target::Path(as_given(path, &request.repository));
-        let targets: Vec<Target> = contents.into_iter().map(given).collect();
-        coverage.add(scan_files(plan, &targets, detector, watch, &mut Vec::new(), tell));
+        coverage.add(scan_files(plan, &kept, detector, watch, &mut Vec::new(), tell));
     }
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
+    let asked = Asked { layout, stores: &stores, request, options, detector };
+    tell_found(plan, found, asked, cache.as_mut(), &mut coverage.skips, tell)?;
+    if let Some(cache) = &mut cache {
+        warnings.append(&mut cache.warnings);
+    }
+    Ok(coverage)
+}
+
+/// The files that Git LFS keeps in place of what was read. Those that it has not are skips.
+fn kept_by_lfs(lenses: &[Scanner<'_>], layout: &Layout, request: &Request, skips: &mut Vec<Skip>) -> Vec<Target> {
+    let pointers = lenses.iter().flat_map(|scanner| &scanner.pointers).map(|pointer| pointer.1.as_str()).collect();
+    let (contents, absent) = lfs::contents(&layout.common_dir, &pointers);
+    skips.extend(absent);
+    contents.into_iter().map(|path| Target::Path(as_given(path, &request.repository))).collect()
+}
+
+/// Tells what was found in objects, with its history where it is shown.
+fn tell_found(
+    plan: &Plan,
+    found: Vec<Found>,
+    asked: Asked<'_>,
+    cache: Option<&mut Cache>,
+    skips: &mut Vec<Skip>,
+    tell: &mut dyn FnMut(Finding),
+) -> Result<(), Error> {
     let kinship = Kinship::of(&plan.rules);
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if !found.is_empty() {
         let masker = masker(plan);
-        let detector = masker.as_ref().unwrap_or(detector);
-        let asked = Asked { layout, stores: &stores, request, options, detector };
-        let histories = histories(&asked, &found, cache.as_mut(), &mut coverage.skips)?;
+        let detector = masker.as_ref().unwrap_or(asked.detector);
+        let histories = histories(&Asked { detector, ..asked }, &found, cache, skips)?;
         chronicle::tell(plan, found, &histories, tell);
     }
-    if let Some(cache) = &mut cache {
-        warnings.append(&mut cache.warnings);
-    }
-    Ok(coverage)
+    Ok(())
 }
 
 /// Whose history is asked for, and how.
@@ -284,8 +304,16 @@ fn name_missing(chosen: Option<&Chosen>, layout: &Layout, stores: &Stores, skips
     match chosen {
         None => skips.extend(Names::read(layout).broken(stores)),
         Some(chosen) => {
-            // What a clone lacks by design matters only where the scope touches it, and there it is named.
-            skips.retain(|skip| !matches!(skip.why, Why::ShallowClone | Why::PartialClone));
+            let is_absent =
+                |skip: &Skip| skip.why == Why::MissingObject && matches!(skip.origin, Origin::Object { .. });
+            let is_whole = !skips.iter().chain(&chosen.skips).any(is_absent);
+            // What a clone lacks by design, and a store that is gone or not yet ready, matter only where the scope touches them, and
+            // there it is named.
+            skips.retain(|skip| match skip.why {
+                Why::ShallowClone | Why::PartialClone => false,
+                Why::MissingObject | Why::Unfinished => !is_whole,
+                _ => true,
+            });
             skips.extend(chosen.skips.iter().cloned());
         }
     }
@@ -310,7 +338,11 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     cache.keep(stores, &recalled.known, walked, &suspects, &failed);
 }
 
-/// Names of references that are files of their own are in no file's content; a list of all is searched.
+/// What reflogs are called that are not files of their own.
+const REFLOGS: &str = "reflogs";
+
+/// Names of references that are files of their own are in no file's content; a list of all is searched. So is what reflogs say that are
+/// kept in tables.
 fn scan_names(
     plan: &Plan,
     layout: &Layout,
@@ -319,13 +351,21 @@ fn scan_names(
     tell: &mut dyn FnMut(Finding),
 ) -> Coverage {
     let names = Names::read(layout);
-    let text: String = names.all().map(|name| format!("{name}\n")).collect();
-    let name = match layout.within.to_string_lossy() {
-        within if within.is_empty() => "references".to_owned(),
-        within => format!("references of {within}"),
-    };
-    scan_list(plan, name, &text, detector, watch, tell);
-    Coverage { bytes: text.len() as u64, skips: names.skips, ..Coverage::default() }
+    let all: String = names.all().map(|name| format!("{name}\n")).collect();
+    let (logs, unread) = logs_in_tables(layout);
+    let mut coverage = Coverage { skips: names.skips, ..Coverage::default() };
+    for (what, text) in [("references", all), (REFLOGS, logs)] {
+        let name = match layout.within.to_string_lossy() {
+            within if within.is_empty() => what.to_owned(),
+            within => format!("{what} of {within}"),
+        };
+        scan_list(plan, name, &text, detector, watch, tell);
+        coverage.bytes += text.len() as u64;
+    }
+    let new = |skip: &Skip| !coverage.skips.contains(skip);
+    let unread: Vec<Skip> = unread.into_iter().filter(new).collect();
+    coverage.skips.extend(unread);
+    coverage
 }
 
 /// Whether what stands around a secret may name authors: what git writes itself, but for trees and files.
@@ -333,7 +373,8 @@ fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
         Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
-        Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } | Origin::Staged { .. } => false,
+        Origin::Stream { name } => name.starts_with(REFLOGS),
+        Origin::Member { .. } | Origin::Log { .. } | Origin::Staged { .. } => false,
     }
 }
 

@@ -20,7 +20,7 @@ use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::decode::{Unwrapped, join};
-use crate::detect::{Detector, Scratch, Where, settle};
+use crate::detect::{Detector, Scratch, Where, believe, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
 use crate::rule::Rule;
@@ -261,6 +261,7 @@ impl<'p> Searcher<'p> {
         let all = 0..chunk.bytes.len();
         let others = masker.as_ref().map(|it| it.candidates(&mut it.scratch(), chunk.bytes, &all, Where::Unknown));
         let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates).chain(others.iter().flatten()));
+        believe(&mut candidates);
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
             (span, candidate.rule, &candidate.proof)

@@ -32,10 +32,13 @@ impl Searcher<'_> {
     ) {
         let mut head = Vec::with_capacity(HEAD);
         let read = file.take(HEAD as u64).read_to_end(&mut head);
-        let packed = unpack::packing(&head).filter(|_| self.depth() > 0);
-        let (ended, size) = match (read, packed) {
-            (Ok(_), None) => (self.read(origin, &mut head.as_slice().chain(file), Some(size), ears.emit), Some(size)),
-            (Ok(_), Some(packing)) => match file.seek(SeekFrom::Start(0)) {
+        let packed = match self.depth() {
+            0 => read.map(|_| None),
+            _ => read.and_then(|_| unpack::packing_of(&head, file, size)),
+        };
+        let (ended, size) = match packed {
+            Ok(None) => (self.read(origin, &mut head.as_slice().chain(file), Some(size), ears.emit), Some(size)),
+            Ok(Some(packing)) => match file.seek(SeekFrom::Start(0)) {
                 Ok(_) => {
                     let (depth, name) = (self.depth(), member_of(origin));
                     let mut archive = Archive::new(ears);
@@ -47,7 +50,7 @@ impl Searcher<'_> {
                 }
                 Err(error) => (Err(error), None),
             },
-            (Err(error), _) => (Err(error), None),
+            Err(error) => (Err(error), None),
         };
         self.account(origin, ended, size, ears.coverage);
     }

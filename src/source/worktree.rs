@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
+use super::git::{Layout, Names, accept_extensions};
 use crate::origin::Tracking;
 
 /// Answers for files of any number of work trees; opens each repository once.
@@ -60,7 +61,7 @@ impl Worktrees {
     }
 
     fn find(&mut self, directory: &Path) -> Option<usize> {
-        let repository = Repository::discover(directory).ok()?;
+        let repository = discover(directory).ok()?;
         let root = std::fs::canonicalize(repository.workdir()?).ok()?;
         if let Some(known) = self.open.iter().position(|worktree| worktree.root == root) {
             return Some(known);
@@ -71,9 +72,14 @@ impl Worktrees {
     }
 }
 
+fn discover(path: &Path) -> Result<Repository, git2::Error> {
+    accept_extensions();
+    Repository::discover(path)
+}
+
 /// Who works on what is at `path`, as git is told: `user.email`, else `user.name`.
 pub fn user(path: &Path) -> Option<String> {
-    let config = Repository::discover(path).and_then(|repository| repository.config());
+    let config = discover(path).and_then(|repository| repository.config());
     let config = config.or_else(|_| git2::Config::open_default()).ok()?;
     let value = |name| config.get_string(name).ok().filter(|value| !value.trim().is_empty());
     value("user.email").or_else(|| value("user.name"))
@@ -81,18 +87,28 @@ pub fn user(path: &Path) -> Option<String> {
 
 /// The root of the work tree around `path`, if it is in one.
 pub fn root(path: &Path) -> Option<PathBuf> {
-    std::fs::canonicalize(Repository::discover(path).ok()?.workdir()?).ok()
+    std::fs::canonicalize(discover(path).ok()?.workdir()?).ok()
 }
 
 /// The repository around `path`, if it is in a work tree.
 pub fn describe(path: &Path) -> Option<Description> {
-    let repository = Repository::discover(path).ok()?;
+    let repository = discover(path).ok()?;
     let root = std::fs::canonicalize(repository.workdir()?).ok()?;
     let uri = repository.find_remote("origin").ok().and_then(|remote| remote.url().ok().map(str::to_owned));
-    let head = repository.head().ok();
-    // Not looked up: in a loose object that is cut off, libgit2 1.9 looks for the rest for ever.
-    let revision = head.as_ref().and_then(|head| Some(head.target()?.to_string()));
-    let branch =
-        head.as_ref().filter(|head| head.is_branch()).and_then(|head| head.shorthand().ok().map(str::to_owned));
+    let (revision, branch) = match repository.head() {
+        Ok(head) => {
+            let branch = Some(&head).filter(|head| head.is_branch()).and_then(|head| head.shorthand().ok());
+            // Not looked up: in a loose object that is cut off, libgit2 1.9 looks for the rest for ever.
+            (head.target().map(|id| id.to_string()), branch.map(str::to_owned))
+        }
+        Err(_) => in_tables(repository.path()).unwrap_or_default(),
+    };
     Some(Description { root, uri, revision, branch })
+}
+
+/// The commit and the branch of a repository whose references libgit2 does not find.
+fn in_tables(git_dir: &Path) -> Option<(Option<String>, Option<String>)> {
+    let names = Names::read(&Layout::of(git_dir).ok()?);
+    let revision = names.checked_out()?;
+    Some((Some(revision.to_string()), names.branch().map(str::to_owned)))
 }

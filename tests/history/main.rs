@@ -697,13 +697,31 @@ fn formats_of_newer_git_are_read_or_named() {
     assert_eq!(scanned.one(&token(1), "blob")["history"]["introduced"][0]["commit"], commit.as_str());
 
     let repository = Repository::of(&["--ref-format=reftable"]);
-    repository.put("f", "nothing\n", "first");
+    let commit = repository.put("f", format!("key = {}\n", token(2)), "second");
+    repository.git(&["branch", &token(3)]);
+    repository.git(&["update-ref", "-m", &format!("because {}", token(4)), "refs/heads/other", "HEAD"]);
     let scanned = repository.scan(&[]);
-    assert_eq!((scanned.exit, scanned.skips()), (3, vec!["unsupported"]), "{}", scanned.text);
-    repository.put("g", format!("key = {}\n", token(2)), "second");
+    assert_eq!((scanned.exit, scanned.skips()), (1, vec![]), "{}", scanned.text);
+    let history = &scanned.one(&token(2), "blob")["history"];
+    assert_eq!(
+        (&history["introduced"][0]["commit"], &history["unreachable"]),
+        (&commit.as_str().into(), &false.into())
+    );
+    for (seed, place) in [(3, "references"), (4, "reflogs")] {
+        assert!(scanned.of(&token(seed)).iter().any(|one| one["path"] == place), "{}", scanned.text);
+    }
+    // The tables are what git says, or nothing is known.
+    let list = repository.top().join(".git/reftable/tables.list");
+    let names = std::fs::read_to_string(&list).unwrap();
+    let table = list.with_file_name(names.lines().next().unwrap());
+    let mut bytes = std::fs::read(&table).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::set_permissions(&table, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::write(&table, bytes).unwrap();
     let scanned = repository.scan(&[]);
-    assert_eq!(scanned.exit, 1);
-    assert_eq!(scanned.one(&token(2), "blob")["history"]["unreachable"], false, "nobody knows");
+    assert_eq!((scanned.exit, scanned.skips()), (1, vec!["corrupt-object"]), "{}", scanned.text);
+    assert!(scanned.text.contains("its footer is not what its checksum says"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::index::{Index, MultiIndex, ObjectFormat};
 use super::inflate::Stream;
 use super::map::Map;
 use super::pack::parse_header;
+use super::reftable::{Part, Stack};
 use super::store::Stores;
 use super::testing::{PackWriter, Sieve, Stored, deflate};
 use super::walk::{Options, walk_alone};
@@ -111,6 +112,30 @@ pub fn loose(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// The bytes between header and footer, which are made to fit; the first four say how.
+pub fn reftable(bytes: &[u8]) {
+    let Some(([version, block_size, low, high], blocks)) = bytes.split_first_chunk() else { return };
+    let mut table = [b"REFT", &[1 + version % 2, 0, *block_size, 0][..], &[0; 16]].concat();
+    if version % 2 == 1 {
+        table.extend(if version % 4 == 1 { b"s256" } else { b"sha1" });
+    }
+    let head = table.clone();
+    table.extend(blocks);
+    let mut footer = [&head[..], &[0; 24]].concat();
+    footer.extend(u64::from(u16::from_le_bytes([*low, *high])).to_be_bytes());
+    footer.extend([0; 8]);
+    footer.extend(crc32fast::hash(&footer).to_be_bytes());
+    table.extend(footer);
+    for part in [Part::References, Part::Log] {
+        Stack::default().add(&table, part).ok();
+    }
+    // A log is deflated: the same blocks, as one.
+    let mut log = [&b"g"[..], &(blocks.len() as u32 + 4 + head.len() as u32).to_be_bytes()[1..]].concat();
+    log.extend(deflate(blocks));
+    let table = [&head[..], &log, &table[table.len() - head.len() - 44..]].concat();
+    Stack::default().add(&table, Part::Log).ok();
 }
 
 /// Entries by a small language, so that the fuzzer need not know zlib: how each is stored, how its size is told, and

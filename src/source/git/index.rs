@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::map::Map;
 use crate::origin::ObjectId;
+use data_encoding::HEXLOWER;
 
 /// Entries of a fan-out table: how many names begin with a byte at most that large.
 const FANOUT: usize = 256;
@@ -238,6 +239,19 @@ impl Index {
             std::hint::black_box(near.fold(0u8, u8::wrapping_add));
         }
         wanted.retain(|(id, _)| self.find(id).is_none());
+    }
+
+    /// The ids from the first on that does not stand before these hex digits.
+    pub(super) fn from<'i>(&'i self, digits: &str) -> impl Iterator<Item = ObjectId> + use<'i> {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match HEXLOWER.encode(self.name(middle)).as_str() < digits {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        (low..self.len).filter_map(|row| self.id(row))
     }
 
     /// The row of a name.

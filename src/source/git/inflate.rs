@@ -61,6 +61,11 @@ impl<'a> Stream<'a> {
     pub(super) fn new(input: &'a [u8]) -> Self {
         Stream { input, state: zlib_rs::Inflate::new(true, 15), done: false }
     }
+
+    /// How many bytes of the input were read.
+    pub(super) fn consumed(&self) -> usize {
+        self.state.total_in() as usize
+    }
 }
 
 impl Read for Stream<'_> {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
+use super::reftable;
 use super::store::{Stores, path as bytes_to_path, unquote};
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
@@ -128,6 +129,11 @@ impl Layout {
         let (objects, index) = (vec![common_dir.join("objects")], git_dir.join("index"));
         let within = PathBuf::new();
         Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow, within })
+    }
+
+    /// Whether libgit2 finds nothing here: it knows neither SHA-256 nor reftables.
+    pub(super) fn is_beyond_libgit2(&self) -> bool {
+        self.format == ObjectFormat::Sha256 || reftable::is_at(&self.common_dir)
     }
 
     /// Opens the repository's objects, and names what it lacks by design.

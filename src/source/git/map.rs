@@ -27,7 +27,7 @@ impl Map {
     }
 }
 
-/// The one `unsafe` of this program.
+/// The one `unsafe` of this program beside instructions that not every processor has.
 ///
 /// A mapping is sound as long as nobody changes the file below it. Git never does: it writes a pack and its index
 /// under another name, renames them into place with mode 0444 and from then on only unlinks them, which leaves a

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::layout::Layout;
 use super::read::Reader;
+use super::reftable::{self, Part, Stack};
 use super::store::Stores;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
 /// Tags of tags, and references to references, are followed this far.
 const MAX_STEPS: usize = 16;
+
+/// What `HEAD` says where references are kept elsewhere than in files: no branch has such a name.
+const ELSEWHERE: &str = "ref: refs/heads/.invalid";
 
 /// A reference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,9 +71,9 @@ pub(super) fn head(layout: &Layout) -> Result<Option<ObjectId>, Skip> {
         let origin = Origin::File { path: path.to_owned(), tracking: None };
         Skip { origin, why, detail }
     };
-    let reftable = layout.common_dir.join("reftable");
-    if reftable.is_dir() {
-        return Err(skip(&reftable, Why::Unsupported, "references are kept in a reftable".to_owned()));
+    if reftable::is_at(&layout.common_dir) {
+        let names = Names::of_tables(layout);
+        return names.skips.first().cloned().map_or_else(|| Ok(names.checked_out()), Err);
     }
     let read = |path: &Path| match std::fs::read(path) {
         Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
@@ -82,6 +86,10 @@ pub(super) fn head(layout: &Layout) -> Result<Option<ObjectId>, Skip> {
         let Some(name) = text.strip_prefix("ref:").map(str::trim) else {
             return Ok(ObjectId::from_hex(text.as_bytes()));
         };
+        if text == ELSEWHERE {
+            let detail = "references are kept in a form that this version does not know".to_owned();
+            return Err(skip(&layout.git_dir.join("HEAD"), Why::Unsupported, detail));
+        }
         value = match (read(&layout.git_dir.join(name))?, read(&layout.common_dir.join(name))?) {
             (Some(own), _) => Some(own),
             (None, Some(common)) => Some(common),
@@ -103,11 +111,8 @@ impl Names {
     pub fn read(layout: &Layout) -> Names {
         let mut found = Names::default();
         let common = &layout.common_dir;
-        if common.join("reftable").is_dir() {
-            let detail =
-                "references are kept in a reftable; `git refs migrate --ref-format=files` writes them as files";
-            found.skip(&common.join("reftable"), Why::Unsupported, detail.to_owned());
-            return found;
+        if reftable::is_at(common) {
+            return Names::of_tables(layout);
         }
         match std::fs::read(common.join("packed-refs")) {
             Ok(text) => found.packed(&common.join("packed-refs"), &text),
@@ -119,7 +124,38 @@ impl Names {
             let name = format!("worktrees/{}/HEAD", tree.to_string_lossy());
             found.head(&common.join("worktrees").join(&tree), &name);
         }
+        if found.head.as_deref() == Some(ELSEWHERE) {
+            let detail = "references are kept in a form that this version does not know".to_owned();
+            found.skip(&layout.git_dir.join("HEAD"), Why::Unsupported, detail);
+        }
         found
+    }
+
+    /// Reads the tables that name references: those of all work trees, and those of each.
+    fn of_tables(layout: &Layout) -> Names {
+        let mut found = Names::default();
+        let head = found.tables(&layout.common_dir, "");
+        if layout.git_dir != layout.common_dir {
+            found.head = reftable::read(&layout.git_dir, Part::References).references.remove("HEAD");
+        } else {
+            found.head = head;
+        }
+        for tree in linked(layout) {
+            let prefix = format!("worktrees/{}/", tree.file_name().unwrap_or_default().to_string_lossy());
+            found.tables(&tree, &prefix);
+        }
+        found
+    }
+
+    /// Reads the tables of one git directory, and tells what its `HEAD` says. One that names no branch is a reference of its own.
+    fn tables(&mut self, git_dir: &Path, prefix: &str) -> Option<String> {
+        let Stack { references, skips, .. } = reftable::read(git_dir, Part::References);
+        self.skips.extend(skips);
+        let head = references.get("HEAD").cloned();
+        let is_named = |(name, value): &(String, String)| name != "HEAD" || !value.starts_with("ref:");
+        self.raw
+            .extend(references.into_iter().filter(is_named).map(|(name, value)| (format!("{prefix}{name}"), value)));
+        head
     }
 
     /// The names, sorted.
@@ -140,6 +176,11 @@ impl Names {
     /// The commit that is checked out.
     pub fn checked_out(&self) -> Option<ObjectId> {
         self.resolve_name(self.head.as_deref()?)
+    }
+
+    /// The short name of the branch that is checked out.
+    pub fn branch(&self) -> Option<&str> {
+        self.head.as_deref()?.trim().strip_prefix("ref:")?.trim().strip_prefix("refs/heads/")
     }
 
     /// A hash of all references and what they stand for, in hex.
@@ -263,8 +304,27 @@ impl Names {
     }
 }
 
+/// What the reflogs of a repository say whose references are kept in tables: a line for each change of one; and what could not be read
+/// of them. Other reflogs are files of their own.
+pub fn logs_in_tables(layout: &Layout) -> (String, Vec<Skip>) {
+    let (mut text, mut skips) = (String::new(), Vec::new());
+    let trees = if reftable::is_at(&layout.common_dir) { linked(layout) } else { return (text, skips) };
+    for git_dir in [layout.common_dir.clone()].into_iter().chain(trees) {
+        let stack = reftable::read(&git_dir, Part::Log);
+        text += &stack.log;
+        skips.extend(stack.skips);
+    }
+    (text, skips)
+}
+
+/// The git directories of linked work trees that have tables of their own.
+fn linked(layout: &Layout) -> Vec<PathBuf> {
+    let all = layout.common_dir.join("worktrees");
+    list(&all).into_iter().map(|name| all.join(name)).filter(|tree| reftable::is_at(tree)).collect()
+}
+
 /// What an id leads to through tags, itself first, and the commit at the end.
-fn peel(reader: &mut Reader<'_>, id: ObjectId) -> (Vec<ObjectId>, Option<ObjectId>) {
+pub(super) fn peel(reader: &mut Reader<'_>, id: ObjectId) -> (Vec<ObjectId>, Option<ObjectId>) {
     let mut leads_to = vec![id];
     while let Some(&last) = leads_to.last().filter(|_| leads_to.len() <= MAX_STEPS) {
         match reader.read(&last) {

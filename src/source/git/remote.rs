@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use git2::{Repository, RepositoryOpenFlags};
-
+use super::fetched::{Fetched, Source};
 use super::graph::Graph;
 use super::layout::Layout;
+use super::location;
 use super::read::Reader;
 use super::refs::Names;
 use super::settings;
@@ -17,28 +17,60 @@ use crate::origin::ObjectId;
 /// A reference of another repository and its object there, as that repository itself has just told.
 pub type Told = (String, Option<ObjectId>);
 
+/// What another repository has.
+#[derive(Debug, Default)]
+pub struct There {
+    /// By their names.
+    pub objects: Vec<ObjectId>,
+    /// References that track it are not believed, as they may be of another place: a fetch would tell.
+    pub is_unsure: bool,
+}
+
 /// The objects that the repository at `url` has, by the references that track `remote`: those that its own fetch refspecs write and
 /// no other remote's do. None if it is fetched from elsewhere than `url`, or if one of `told` is no successor of what tracks it.
-pub fn known_there(layout: &Layout, remote: &str, url: &str, told: &[Told], memory: u64) -> Vec<ObjectId> {
-    let Ok(mut remotes) = Remotes::read(layout) else { return Vec::new() };
+pub fn known_there(layout: &Layout, remote: &str, url: &str, told: &[Told], memory: u64) -> There {
+    let Ok(mut remotes) = Remotes::read(layout) else { return There::default() };
     let own = remotes.named.remove(remote).unwrap_or_default();
-    if own.urls.is_empty() || own.urls.iter().any(|own| remotes.rewritten(own) != url) {
-        return Vec::new();
+    if own.urls.is_empty() || own.urls.iter().any(|own| !location::is_same(&remotes.rewritten(own), url)) {
+        return There::default();
     }
     let names = Names::read(layout);
     let is_stale = |(name, id): &Told| {
-        let tracking = own.specs.iter().filter_map(|spec| spec.forth(name)).filter_map(|name| names.id(&name));
-        tracking.into_iter().any(|old| id.is_none_or(|id| !leads_to(layout, id, old, memory)))
+        let tracking = own.tracking(name).filter_map(|name| names.id(&name));
+        { tracking }.any(|old| id.is_none_or(|id| !leads_to(layout, id, old, memory)))
     };
     if told.iter().any(is_stale) {
-        return Vec::new();
+        return There::default();
     }
     let others: Vec<&Spec> = remotes.named.values().flat_map(|other| &other.specs).collect();
     let is_own = |name: &&str| {
         let is_tracking = name.starts_with("refs/remotes/") && names.stands_for(name).is_none();
         is_tracking && own.fetches_to(name) && !others.iter().any(|other| other.back(name).is_some())
     };
-    names.all().filter(is_own).filter_map(|name| names.id(name)).collect()
+    let fetched = Fetched::read(layout, remote);
+    let source = source(&fetched, &remotes, &own, &names, url);
+    let (believed, left): (Vec<&str>, Vec<&str>) =
+        names.all().filter(is_own).partition(|name| fetched.believes(name, source));
+    let tracked = believed.into_iter().filter_map(|name| names.id(name));
+    let last = fetched.from(|from| location::is_noted(from, url)).map(|(id, _)| id);
+    There { objects: tracked.chain(last).collect(), is_unsure: !left.is_empty() }
+}
+
+/// From where the references that track a remote come, as far as clones and fetches left traces.
+fn source(fetched: &Fetched, remotes: &Remotes, own: &Remote, names: &Names, url: &str) -> Source {
+    let tracks = |remote: &Remote, id, name: &str| remote.tracking(name).any(|name| names.id(&name) == Some(id));
+    // `.` is this repository. What is fetched from another remote may be the same.
+    let is_foreign = fetched
+        .from(|from| from != "." && !location::is_noted(from, url))
+        .any(|(id, name)| tracks(own, id, name) && !remotes.named.values().any(|other| tracks(other, id, name)));
+    match &fetched.cloned {
+        _ if is_foreign => Source::Elsewhere,
+        // As it was typed: what `insteadOf` makes of it now, it may not have made of it then.
+        Some(from) if location::is_noted(from, url) => Source::Here,
+        Some(_) => Source::Elsewhere,
+        None if fetched.from(|from| location::is_noted(from, url)).next().is_some() => Source::Fetched,
+        None => Source::Unknown,
+    }
 }
 
 /// Whether a commit is another one or has it as an ancestor. One that is not there has none.
@@ -72,9 +104,7 @@ impl Remotes {
     /// Here the configuration counts, the user's and the system's too, as it does for git.
     fn read(layout: &Layout) -> Result<Remotes, git2::Error> {
         let mut remotes = Remotes::default();
-        let none: [&std::ffi::OsStr; 0] = [];
-        let repository = Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none);
-        settings::config(layout, repository.ok().as_ref())?.entries(None)?.for_each(|entry| {
+        settings::config(layout, settings::open(layout).ok().as_ref())?.entries(None)?.for_each(|entry| {
             let name = String::from_utf8_lossy(entry.name_bytes());
             let value = if entry.has_value() { String::from_utf8_lossy(entry.value_bytes()) } else { "".into() };
             remotes.add(&name, &value);
@@ -108,6 +138,11 @@ impl Remotes {
 }
 
 impl Remote {
+    /// What a reference there becomes here.
+    fn tracking(&self, name: &str) -> impl Iterator<Item = String> {
+        self.specs.iter().filter_map(move |spec| spec.forth(name))
+    }
+
     /// Whether a fetch writes a reference here.
     fn fetches_to(&self, name: &str) -> bool {
         let is_left_out = |from: &str| self.specs.iter().any(|spec| spec.leaves_out(from));

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, Repository};
 use rayon::prelude::*;
 
 use super::layout::Layout;
-use super::loose::Loose;
+use super::lookup::Lookup;
 use super::settings::{self, Reach};
 use super::store::Stores;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
+
+/// Most bytes held to read a commit and what it is a delta of.
+const COMMITS: u64 = 1 << 28;
 
 /// Why a scope means nothing.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +51,18 @@ pub fn check_owner(layout: &Layout) -> Result<(), NotOwned> {
 
 /// What git itself would name.
 fn place(layout: &Layout) -> PathBuf {
-    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
-    let place = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
+    let place = around(layout);
     place.canonicalize().unwrap_or_else(|_| place.to_owned())
 }
 
+/// The directory that a `.git` is in; of a git directory by another name, itself.
+fn around(layout: &Layout) -> &Path {
+    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
+    layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir)
+}
+
 fn open(layout: &Layout) -> Result<Repository, git2::Error> {
-    let none: [&std::ffi::OsStr; 0] = [];
-    match Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none) {
+    match settings::open(layout) {
         // As bare it is not asked for its owner.
         Err(error) if error.code() == ErrorCode::Owner && settings::is_trusted(&place(layout)) => {
             Repository::open_bare(&layout.git_dir)
@@ -69,14 +76,16 @@ pub(super) struct Revisions<'l> {
     layout: &'l Layout,
     stores: &'l Stores,
     repository: Option<Repository>,
+    lookup: Lookup<'l>,
     is_shallow: bool,
     /// Bases that a shallow clone lacks.
     pub skips: Vec<Skip>,
 }
 
 impl<'l> Revisions<'l> {
-    pub(super) fn new(layout: &'l Layout, stores: &'l Stores, is_shallow: bool) -> Self {
-        Revisions { layout, stores, repository: None, is_shallow, skips: Vec::new() }
+    pub(super) fn new(layout: &'l Layout, stores: &'l Stores, memory: u64, is_shallow: bool) -> Self {
+        let lookup = Lookup::new(layout, stores, memory);
+        Revisions { layout, stores, repository: None, lookup, is_shallow, skips: Vec::new() }
     }
 
     fn repository(&mut self) -> Result<&Repository, ScopeError> {
@@ -91,22 +100,27 @@ impl<'l> Revisions<'l> {
         self.repository.as_ref().ok_or_else(|| ScopeError::Unknown(String::new()))
     }
 
-    fn find(&mut self, text: &str) -> Result<git2::Object<'_>, ScopeError> {
-        self.repository()?.revparse_single(text).map_err(|_| ScopeError::Unknown(text.to_owned()))
-    }
-
     /// The object that a revision names; a tag is the tag.
     pub(super) fn object(&mut self, text: &str) -> Result<ObjectId, ScopeError> {
-        let id = self.find(text)?.id();
-        ObjectId::from_bytes(id.as_bytes()).ok_or_else(|| ScopeError::Unknown(text.to_owned()))
+        let found = if self.layout.is_beyond_libgit2() {
+            if Lookup::is_beyond(text) {
+                let why = format!(
+                    "'{text}' is not understood where references are in tables or objects are named by SHA-256 (name a commit by its id)"
+                );
+                return Err(ScopeError::Unsupported(self.layout.git_dir.clone(), why));
+            }
+            self.lookup.find(text)
+        } else {
+            let object = self.repository()?.revparse_single(text).ok();
+            object.and_then(|object| ObjectId::from_bytes(object.id().as_bytes()))
+        };
+        found.ok_or_else(|| ScopeError::Unknown(text.to_owned()))
     }
 
     /// The commit that a revision leads to.
     pub(super) fn commit(&mut self, text: &str) -> Result<ObjectId, ScopeError> {
-        let object = self.find(text)?;
-        let kind = object.kind().map_or("object", |kind| kind.str());
-        let id = object.peel(ObjectType::Commit).map_err(|_| ScopeError::NoCommit(text.to_owned(), kind))?.id();
-        ObjectId::from_bytes(id.as_bytes()).ok_or_else(|| ScopeError::Unknown(text.to_owned()))
+        let object = self.object(text)?;
+        self.lookup.commit_or_kind(object).map_err(|kind| ScopeError::NoCommit(text.to_owned(), kind))
     }
 
     /// Where a range begins. If a shallow clone lacks it, more is scanned than was asked for, and that is said.
@@ -125,25 +139,22 @@ impl<'l> Revisions<'l> {
     /// A whole object name, or an ancestor of what is there.
     fn may_be_cut_off(&mut self, text: &str) -> bool {
         let stem = text.split(['~', '^']).next().unwrap_or_default();
-        ObjectId::from_hex(stem.as_bytes()).is_some() || (stem.len() < text.len() && self.find(stem).is_ok())
+        ObjectId::from_hex(stem.as_bytes()).is_some() || (stem.len() < text.len() && self.object(stem).is_ok())
     }
 
     /// The parents of a commit.
     pub(super) fn parents(&mut self, text: &str) -> Result<Vec<ObjectId>, ScopeError> {
-        let object = self.find(text)?;
-        let commit = object.peel_to_commit().map_err(|_| ScopeError::NoCommit(text.to_owned(), "object"))?;
-        Ok(commit.parent_ids().filter_map(|id| ObjectId::from_bytes(id.as_bytes())).collect())
+        let object = self.object(text)?;
+        self.lookup.parents(object).ok_or_else(|| ScopeError::NoCommit(text.to_owned(), "object"))
     }
 }
 
 /// The one commit whose name begins with these hex digits. What references are called does not matter.
 pub fn abbreviated(layout: &Layout, digits: &str) -> Option<ObjectId> {
-    if layout.open().loose.par_iter().any(Loose::is_cut) {
-        return None;
-    }
-    let repository = open(layout).ok()?;
-    let commit = repository.find_commit_by_prefix(digits).ok()?;
-    ObjectId::from_bytes(commit.id().as_bytes())
+    let stores = layout.open();
+    let mut lookup = Lookup::new(layout, &stores, COMMITS);
+    let object = lookup.abbreviated(digits)?;
+    lookup.commit_or_kind(object).ok().filter(|commit| *commit == object)
 }
 
 /// Whether git takes this for the name of a branch.
@@ -179,9 +190,7 @@ fn top(layout: &Layout, repository: Option<&Repository>) -> PathBuf {
     if let Some(outer) = outer.filter(|dir| dir.join(".git").is_file() && !is_bare(layout)) {
         return outer.to_owned();
     }
-    let is_inner = layout.git_dir.file_name().is_some_and(|name| name == ".git");
-    let inner = layout.git_dir.parent().filter(|_| is_inner).unwrap_or(&layout.git_dir);
-    repository.and_then(Repository::workdir).unwrap_or(inner).to_owned()
+    repository.and_then(Repository::workdir).unwrap_or_else(|| around(layout)).to_owned()
 }
 
 /// Whether a repository has no work tree; asked from a linked one, it has.

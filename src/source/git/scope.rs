@@ -25,6 +25,8 @@ pub struct Scope {
     pub since: Option<i64>,
     /// Only commits at most this many steps, less one, from where it starts, and of each what it brought.
     pub depth: Option<u32>,
+    /// Names of references that come with it.
+    pub names: Vec<String>,
 }
 
 /// A part of a [`Scope`].
@@ -59,7 +61,7 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     let mut reader = Reader::new(stores, memory);
     let shallow: HashSet<ObjectId> = layout.shallow.iter().copied().collect();
     let mut starts = Starts::new(layout, &mut reader);
-    let mut resolver = Revisions::new(layout, stores, !shallow.is_empty());
+    let mut resolver = Revisions::new(layout, stores, memory, !shallow.is_empty());
     for revision in &scope.revisions {
         starts.add(revision, &mut resolver)?;
     }

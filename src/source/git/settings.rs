@@ -2,11 +2,32 @@
 //! change it, which libgit2 does not know. `includeIf` is followed as far as libgit2 does; in files that a variable names, not at all.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
-use git2::{Config, ConfigLevel, Error, ErrorCode, Repository};
+use git2::{Config, ConfigLevel, Error, ErrorCode, Repository, RepositoryOpenFlags};
 
 use super::layout::Layout;
 use super::store::path as bytes_to_path;
+
+/// Has libgit2 open repositories whose extensions it does not know, but which change nothing of what it is asked for: configuration, index, what
+/// is ignored. References in tables are read by ourselves.
+pub fn accept_extensions() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        #[expect(unsafe_code, reason = "libgit2 keeps them in a static variable; nobody sets it twice")]
+        // Safety: called once, and by whoever is about to open a repository before that.
+        let set = unsafe { git2::opts::set_extensions(&["refstorage", "partialclone"]) };
+        // Without them such a repository is not opened, as before.
+        drop(set);
+    });
+}
+
+/// Opens a git directory, and no other above it.
+pub(super) fn open(layout: &Layout) -> Result<Repository, Error> {
+    accept_extensions();
+    let none: [&std::ffi::OsStr; 0] = [];
+    Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none)
+}
 
 /// For whom something is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::index::ObjectFormat;
 use super::layout::Layout;
 use super::map::Map;
+use super::rest::Rest;
 use super::store::path as to_path;
 use crate::origin::ObjectId;
 
@@ -148,51 +149,6 @@ fn unite<'b>(base: Vec<Entry<'b>>, mut own: Vec<Entry<'b>>, link: &Link) -> Opti
     let mut entries: Vec<Entry<'b>> = base.into_iter().flatten().chain(added).collect();
     entries.sort_by(|one, other| (&one.path, one.stage).cmp(&(&other.path, other.stage)));
     Some(entries)
-}
-
-/// Bytes still to be read.
-struct Rest<'b>(&'b [u8]);
-
-impl<'b> Rest<'b> {
-    fn take(&mut self, len: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_be_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    /// Up to `end`, which is passed over.
-    fn until(&mut self, end: u8) -> Option<&'b [u8]> {
-        let taken = self.take(memchr::memchr(end, self.0)?)?;
-        self.take(1)?;
-        Some(taken)
-    }
-
-    fn id(&mut self, format: ObjectFormat) -> Option<ObjectId> {
-        ObjectId::from_bytes(self.take(format.width())?)
-    }
-
-    /// A number as pack files write offsets.
-    fn offset(&mut self) -> Option<usize> {
-        let mut byte = self.take(1)?[0];
-        let mut value = usize::from(byte & 127);
-        while byte & 128 != 0 {
-            byte = self.take(1)?[0];
-            value = value.checked_add(1)?.checked_mul(128)? + usize::from(byte & 127);
-        }
-        Some(value)
-    }
 }
 
 fn parse<'b>(path: &Path, bytes: &'b [u8], format: ObjectFormat) -> Result<Stage<'b>, StageError> {

@@ -1,6 +1,6 @@
 //! Turns object directories into packs and loose objects.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,6 +85,14 @@ impl Stores {
         self.packs.iter().any(|pack| pack.index.find(id).is_some()) || loose()
     }
 
+    /// The objects whose names begin with these hex digits (in lower case); sorted.
+    pub(super) fn beginning_with(&self, digits: &str) -> Vec<ObjectId> {
+        let begins = |id: &ObjectId| id.to_string().starts_with(digits);
+        let packed = self.packs.iter().flat_map(|pack| pack.index.from(digits).take_while(begins));
+        let loose = self.loose.iter().map(|loose| loose.id).filter(begins);
+        packed.chain(loose).collect::<BTreeSet<ObjectId>>().into_iter().collect()
+    }
+
     /// Takes out of `wanted` what is in some store.
     pub(super) fn take_found<T>(&self, wanted: &mut Vec<(ObjectId, T)>) {
         self.packs.iter().for_each(|pack| pack.index.take_found(wanted));
@@ -161,6 +169,9 @@ impl Stores {
     fn add_dir(&mut self, dir: &Path, depth: usize, seen: &mut HashSet<PathBuf>) {
         let real = match dir.canonicalize() {
             Ok(real) => real,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return self.skip(dir, Why::MissingObject, "the store that is borrowed from is not there");
+            }
             Err(error) => return self.skip(dir, Why::ReadError, error.to_string()),
         };
         if !seen.insert(real) {
