@@ -127,6 +127,27 @@ fn update_keeps_what_was_said_and_prune_drops_what_is_gone() {
 }
 
 #[test]
+fn a_link_to_a_baseline_stays_one() {
+    let dir = tree(&[pat(1)]);
+    run(dir.path(), 0, &["baseline", "create"]);
+    let (link, target) = (dir.path().join(FILE), dir.path().join("kept/baseline"));
+    std::fs::create_dir(dir.path().join("kept")).unwrap();
+    std::fs::rename(&link, &target).unwrap();
+    std::os::unix::fs::symlink("kept/baseline", &link).unwrap();
+    put(dir.path(), "a.txt", &[pat(1), pat(2)]);
+    run(dir.path(), 0, &["baseline", "update"]);
+    put(dir.path(), "a.txt", &[pat(2)]);
+    run(dir.path(), 0, &["baseline", "prune"]);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    let text = std::fs::read_to_string(&target).unwrap();
+    assert_eq!(text.matches("[[known]]").count(), 1, "{text}");
+    assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(std::fs::read_dir(dir.path().join("kept")).unwrap().count(), 1);
+    std::fs::remove_file(&target).unwrap();
+    assert!(run(dir.path(), 2, &["baseline", "update"]).contains("is not there"));
+}
+
+#[test]
 fn what_a_scan_did_not_look_at_is_not_stale() {
     let dir = tree(&[pat(1)]);
     let dir = dir.path();

@@ -68,6 +68,33 @@ fn a_commit_with_a_token_is_refused() {
     passed(&attempt(&repository, &["commit", "--no-verify", "-m", "x"]));
 }
 
+/// The fingerprint of a password is that of its place.
+#[test]
+fn a_fingerprint_is_no_way_out_for_what_could_be_guessed() {
+    let (repository, server) = pair();
+    install(&repository, &[]);
+    let weak = "url = https://user:tiger7Hidden9@bitbucket.org/x/y.git\n";
+    repository.stage("a", weak);
+    let said = attempt(&repository, &["commit", "-m", "x"]);
+    let way = |said: &Said| said.err.lines().find(|line| line.contains("allow: if")).unwrap_or_default().to_owned();
+    assert!(way(&said).ends_with("`stanch:allow bitbucket-url-credentials REASON` on its line"), "{}", said.err);
+    repository.git(&["commit", "-q", "--no-verify", "-m", "x"]);
+    for (hook, args) in
+        [("pre-push", &["push", "origin", "main"][..]), ("pre-receive", &["push", "--no-verify", "origin", "main"])]
+    {
+        install(&server, &[]);
+        let said = attempt(&repository, args);
+        let way = way(&said);
+        assert!(way.contains("stanch:allow") && way.contains("an allowlist for its path"), "{hook}: {}", said.err);
+        assert!(!way.contains("fingerprint"), "{hook}: {}", said.err);
+    }
+    // One of both kinds.
+    repository.stage("a", format!("{weak}{}\n{weak}", token(1)));
+    repository.git(&["mv", "a", "b"]);
+    repository.git(&["commit", "-q", "--no-verify", "-m", "x"]);
+    assert!(!way(&attempt(&repository, &["push", "origin", "main"])).contains("fingerprint"));
+}
+
 #[test]
 fn a_commit_from_a_linked_work_tree_or_a_directory_below_is_checked() {
     let repository = Repository::new();
@@ -517,6 +544,7 @@ fn what_the_receiver_has_is_known_by_any_of_its_urls() {
     let name = server.path.file_name().and_then(std::ffi::OsStr::to_str).expect("UTF-8");
     repository.git(&["config", &format!("url.{parent}/.insteadOf"), "short:"]);
     repository.git(&["remote", "set-url", "origin", &format!("short:{name}")]);
+    repository.git(&["fetch", "-q"]);
     passed(&attempt(&repository, &["push", "-q", "origin", "main:new"]));
     // It has more by now, which is here, too.
     let more = commit(&repository, "b", "x\n");
@@ -632,6 +660,27 @@ fn a_server_has_its_own_configuration() {
     commit(&repository, ".stanch.toml", &list);
     refused(&attempt(&repository, &["push", "-q", "origin", "main"]), "a:1:1");
     server.write(".stanch.toml", &list);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
+}
+
+/// A push may bring the work tree up to date, and with it what it says of itself.
+#[test]
+fn what_was_pushed_before_allows_nothing() {
+    let (repository, server) = (Repository::new(), Repository::new());
+    server.commit("readme", "hello\n");
+    server.git(&["config", "receive.denyCurrentBranch", "updateInstead"]);
+    install(&server, &["pre-receive", "update"]);
+    repository.git(&["pull", "-q", server.path.to_str().expect("UTF-8"), "main"]);
+    repository.git(&["remote", "add", "origin", server.path.to_str().expect("UTF-8")]);
+    let list = "[[allowlists]]\nreason = \"x\"\npaths = [\".\"]\n";
+    commit(&repository, ".stanch.toml", list);
+    repository.stage(".stanchignore", "a:github-pat:1\n");
+    repository.git(&["commit", "-q", "-m", "x"]);
+    passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
+    assert!(server.path.join(".stanch.toml").exists());
+    commit(&repository, "a", &token(1));
+    refused(&attempt(&repository, &["push", "-q", "origin", "main"]), "a:1:1");
+    server.write(".git/.stanch.toml", list);
     passed(&attempt(&repository, &["push", "-q", "origin", "main"]));
 }
 

@@ -162,6 +162,35 @@ fn a_new_line_beside_an_old_secret_brings_nothing_and_a_secret_beside_it_does() 
     assert!(!said.out.contains(&token(1)) && !said.out.contains(&token(2)), "{}", said.out);
 }
 
+#[test]
+fn a_secret_that_loses_the_comment_that_allowed_it_is_new() {
+    let repository = Repository::new();
+    let far = "some line of text\n".repeat(300);
+    let text = |comment: &str| format!("{far}{} {comment}\n{far}{}\n", token(1), token(2));
+    repository.commit("a", text("# stanch:allow github-pat a test"));
+    for comment in ["", "# stanch:allow gitlab-pat a test", "# stanch:al low github-pat"] {
+        repository.stage("a", text(comment));
+        is(&repository, &["a"]);
+        let said = repository.run(&["scan", "--staged"]);
+        assert!(said.out.contains("1 secret found"), "what stands on other lines is old: {}", said.out);
+    }
+    for comment in ["# stanch:allow github-pat another reason", "# gitleaks:allow", "# stanch:allow github-pat a test"]
+    {
+        repository.stage("a", format!("first\n{}", text(comment)));
+        is(&repository, &[]);
+    }
+    // In a file that moves, too.
+    repository.git(&["mv", "-f", "a", "b"]);
+    is(&repository, &[]);
+    repository.stage("b", text(""));
+    is(&repository, &["b"]);
+    // Where it stands without a comment already, it is old.
+    repository.git(&["reset", "-q", "--hard"]);
+    repository.commit("a", format!("{}{}\n", text("# stanch:allow"), token(1)));
+    repository.stage("a", format!("{}{}\n", text(""), token(1)));
+    is(&repository, &[]);
+}
+
 /// What a weak secret is called is what its place is called; the place stays, the secret is new.
 #[test]
 fn a_new_weak_secret_in_the_place_of_an_old_one_is_new() {
@@ -368,6 +397,51 @@ fn packed_references_and_other_formats_are_read() {
         is(&repository, &[]);
         repository.stage("b", token(2));
         is(&repository, &["b"]);
+    }
+}
+
+#[test]
+fn head_is_found_in_reftables() {
+    for format in ["sha1", "sha256"] {
+        let repository = Repository::init(&["--ref-format=reftable", "--object-format", format]);
+        repository.stage("a", "x\n");
+        is(&repository, &[]);
+        repository.commit("a", token(1));
+        is(&repository, &[]);
+        // Many blocks, many tables, and one of all.
+        let id = repository.git(&["rev-parse", "HEAD"]);
+        for part in 0..3 {
+            let lines = (0..400).map(|at| format!("create refs/heads/{part}/a-branch-with-a-long-name-{at} {id}\n"));
+            repository.write("lines", lines.collect::<String>());
+            let mut update = command("git", &repository.path);
+            update.args(["update-ref", "--stdin"]);
+            let lines = std::fs::File::open(repository.path.join("lines")).expect("a file");
+            assert!(update.stdin(lines).status().expect("git runs").success());
+        }
+        repository.stage("a", format!("y\n{}\n", token(1)));
+        is(&repository, &[]);
+        repository.git(&["checkout", "-q", "-f", "2/a-branch-with-a-long-name-399"]);
+        repository.git(&["branch", "-q", "-D", "main"]);
+        repository.stage("b", token(2));
+        is(&repository, &["b"]);
+        repository.git(&["pack-refs", "--all"]);
+        is(&repository, &["b"]);
+        repository.git(&["commit", "-q", "-m", "x"]);
+        repository.git(&["checkout", "-q", "--detach"]);
+        is(&repository, &[]);
+        repository.git(&["worktree", "add", "-q", "linked", "-b", "topic", "HEAD~"]);
+        let linked = repository.path.join("linked");
+        std::fs::write(linked.join("b"), token(2)).expect("a file");
+        git(&linked, &["add", "b"]);
+        assert_eq!(found(&repository::run(&linked, &STAGED)), (Some(1), set(&["b"])));
+        let stack = repository.path.join(".git/reftable");
+        for entry in std::fs::read_dir(stack).expect("a directory").flatten() {
+            if entry.file_name().to_string_lossy().ends_with(".ref") {
+                std::fs::write(entry.path(), "REFT nonsense").expect("a file");
+            }
+        }
+        let said = repository.run(&["scan", "--staged"]);
+        assert_ne!(said.code, Some(0), "{}", said.all());
     }
 }
 

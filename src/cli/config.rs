@@ -133,19 +133,37 @@ const IGNORE_NAMES: [&str; 3] = [".stanchignore", ".betterleaksignore", ".gitlea
 /// the built-in rules; and the ignore files beside the target and in the root of its repository.
 /// `lenient`: what of betterleaks' keys cannot be honoured is passed over.
 pub fn for_target(target: &Path, explicit: Option<&Path>, lenient: bool) -> Result<Config, Error> {
-    let found = explicit.map_or_else(|| discover(target), |path| Ok(Some(path.to_owned())))?;
+    configured(&upwards(target)?, explicit, lenient)
+}
+
+/// As [`for_target`], for a server that receives into the repository of this git directory. Nothing of the work tree around it counts: a
+/// push may bring that up to date, and would allow the next one.
+pub fn for_server(git_dir: &Path, explicit: Option<&Path>, lenient: bool) -> Result<Config, Error> {
+    let mut directories = upwards(git_dir)?;
+    if directories.last().is_some_and(|root| root.join(".git").exists()) {
+        directories.truncate(1);
+    }
+    configured(&directories, explicit, lenient)
+}
+
+fn configured(directories: &[PathBuf], explicit: Option<&Path>, lenient: bool) -> Result<Config, Error> {
+    let found = explicit.map_or_else(|| nearest_in(directories), |path| Ok(Some(path.to_owned())))?;
     let mut config = match found {
         Some(path) => load(&path, lenient)?,
         None => Config { rules: builtin::ready(), ..Config::default() },
     };
-    config.rules.ignores = ignores(target)?;
+    config.rules.ignores = ignores(directories)?;
     Ok(config)
 }
 
 /// The configuration file that is nearest to `target`, looking upwards as far as the root of its repository, or of the
 /// file system if it is in none. Within one directory ours is taken before gitleaks'.
 pub fn discover(target: &Path) -> Result<Option<PathBuf>, Error> {
-    for directory in upwards(target)? {
+    nearest_in(&upwards(target)?)
+}
+
+fn nearest_in(directories: &[PathBuf]) -> Result<Option<PathBuf>, Error> {
+    for directory in directories {
         for (name, _) in NAMES {
             let path = directory.join(name);
             if exists(&path)? {
@@ -376,9 +394,8 @@ impl Config {
     }
 }
 
-/// The entries of the ignore files beside the target and in the root of its repository.
-pub fn ignores(target: &Path) -> Result<Vec<Ignore>, Error> {
-    let directories = upwards(target)?;
+/// The entries of the ignore files beside the target and in the root of its repository: the first and last of these.
+fn ignores(directories: &[PathBuf]) -> Result<Vec<Ignore>, Error> {
     let root = directories.last().filter(|root| root.join(".git").exists());
     let mut places: Vec<_> = directories.first().into_iter().chain(root).collect();
     places.dedup();

@@ -158,22 +158,41 @@ struct Plain {
     scan: scan::Args,
 }
 
+/// What git asks about.
+struct Asked {
+    /// Nothing where references are only deleted; what is staged is no part of a history.
+    scope: Option<Option<Scope>>,
+    /// A remote of which it is not sure what it has.
+    unsure: Option<String>,
+}
+
+impl Asked {
+    fn read(hook: Hook, arguments: &[OsString]) -> Result<Asked> {
+        let word = |at: usize| arguments.get(at).map(|word| word.to_string_lossy()).unwrap_or_default();
+        let mut unsure = None;
+        let scope = match hook {
+            Hook::PreCommit | Hook::PreMergeCommit => None,
+            Hook::PrePush => {
+                let layout = layout()?;
+                Some(push::pre_push(&lines()?, |told| {
+                    let known = known_there(&layout, &word(0), &word(1), told, MEMORY);
+                    unsure = known.is_unsure.then(|| word(0).into_owned());
+                    known.objects
+                })?)
+            }
+            Hook::PreReceive => Some(push::pre_receive(&lines()?)?),
+            Hook::Update => {
+                ensure!(arguments.len() == 3, "git tells an update hook three things: reference, old and new object");
+                let line = format!("{} {} {}", word(1), word(2), word(0));
+                Some(push::pre_receive(line.as_bytes())?)
+            }
+        };
+        Ok(Asked { scope, unsure })
+    }
+}
+
 fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
-    let scope = match hook {
-        Hook::PreCommit | Hook::PreMergeCommit => None,
-        Hook::PrePush => {
-            let word = |at: usize| arguments.get(at).map(|word| word.to_string_lossy()).unwrap_or_default();
-            let layout = layout()?;
-            Some(push::pre_push(&lines()?, |told| known_there(&layout, &word(0), &word(1), told, MEMORY))?)
-        }
-        Hook::PreReceive => Some(push::pre_receive(&lines()?)?),
-        Hook::Update => {
-            ensure!(arguments.len() == 3, "git tells an update hook three things: reference, old and new object");
-            let word = |at: usize| arguments[at].to_string_lossy();
-            let line = format!("{} {} {}", word(1), word(2), word(0));
-            Some(push::pre_receive(line.as_bytes())?)
-        }
-    };
+    let Asked { scope, unsure } = Asked::read(hook, arguments)?;
     let adjust = |plan: &mut crate::scan::Plan| {
         // A server gets what Git LFS keeps in another way, and need not have it beside the repository. What a merge takes over from
         // another branch need not be here; what is made here is.
@@ -190,7 +209,8 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
         return Ok(Exit::Clean);
     }
     let mut found = Vec::new();
-    let plain = Plain::try_parse_from(["stanch", "--quiet"])?;
+    let mut plain = Plain::try_parse_from(["stanch", "--quiet"])?;
+    plain.scan.search.for_server = matches!(hook, Hook::PreReceive | Hook::Update);
     let summary = scan::perform(&plain.scan, adjust, &mut |finding| {
         if finding.verdict == Verdict::Reported && found.len() < NAMED {
             found.push(Place::of(finding));
@@ -198,6 +218,12 @@ fn check(hook: Hook, arguments: &[OsString]) -> Result<Exit> {
     })?;
     if summary.exit() != Exit::Clean {
         refuse(hook, &found, &summary);
+        if let Some(remote) = unsure {
+            message::note(&format!(
+                "what {remote} has is not sure, as its URL may have changed since: all that leads to what is pushed was searched. \
+                 `git fetch {remote}` makes it sure"
+            ));
+        }
     }
     Ok(summary.exit())
 }
@@ -224,11 +250,13 @@ fn lines() -> Result<Vec<u8>> {
 struct Place {
     rule: String,
     remedy: String,
+    is_strong: bool,
 }
 
 impl Place {
     fn of(finding: &Finding) -> Place {
-        Place { rule: finding.rule.id.clone(), remedy: finding.rule.remedy.clone() }
+        let rule = &finding.rule;
+        Place { rule: rule.id.clone(), remedy: rule.remedy.clone(), is_strong: rule.is_strong() }
     }
 }
 
@@ -249,21 +277,25 @@ fn refuse(hook: Hook, found: &[Place], summary: &Summary) {
     message::note(&format!("remove: {}", remove(hook)));
     let mut remedies: Vec<&str> = found.iter().map(|place| place.remedy.as_str()).filter(|it| !it.is_empty()).collect();
     remedies.dedup();
-    let rotate = if remedies.is_empty() { "revoke it where it was made".to_owned() } else { remedies.join("; ") };
+    let rotate = if remedies.is_empty() { "revoke it where it was made".to_owned() } else { remedies.join(" ") };
     message::note(&format!("rotate: if anybody else may have seen it already. {rotate}"));
-    let rule = found.first().map_or("RULE", |place| place.rule.as_str());
-    message::note(&format!("allow: if it is no leak. {}", allow(hook, rule)));
+    message::note(&format!("allow: if it is no leak. {}", allow(hook, found)));
 }
 
-/// Where it can be allowed: a server does not ask the configuration that somebody pushes.
-fn allow(hook: Hook, rule: &str) -> String {
+/// Where it can be allowed: a server does not ask the configuration that somebody pushes. The fingerprint of a secret that could be
+/// guessed is that of its place, and would allow the next one there, too.
+fn allow(hook: Hook, found: &[Place]) -> String {
+    let rule = found.first().map_or("RULE", |place| place.rule.as_str());
     let line = format!("`stanch:allow {rule} REASON` on its line");
+    let is_strong = found.iter().all(|place| place.is_strong);
+    let what = if is_strong { "its fingerprint" } else { "an allowlist for its path" };
     match hook {
-        Hook::PreCommit | Hook::PreMergeCommit => format!("Write {line}, or its fingerprint into .stanch.toml"),
-        Hook::PrePush => format!("Write its fingerprint into .stanch.toml, or {line} in the commit that brought it"),
+        Hook::PreCommit | Hook::PreMergeCommit if is_strong => format!("Write {line}, or {what} into .stanch.toml"),
+        Hook::PreCommit | Hook::PreMergeCommit => format!("Write {line}"),
+        Hook::PrePush => format!("Write {what} into .stanch.toml, or {line} in the commit that brought it"),
         Hook::PreReceive | Hook::Update => format!(
-            "Write {line} in the commit that brought it, or have who runs the server write its fingerprint into \
-             .stanch.toml in the repository there"
+            "Write {line} in the commit that brought it, or have who runs the server write {what} into \
+             .stanch.toml in the git directory there"
         ),
     }
 }

@@ -121,8 +121,8 @@ pub(super) fn gather(args: &Args, known: Option<Baseline>) -> Result<(Vec<Findin
 /// The configuration that the first target finds, with what the command line adds to its rules.
 fn configure(search: &Search) -> Result<Config> {
     let first = search.first();
-    let mut config =
-        config::for_target(first.as_deref().unwrap_or(Path::new(".")), search.config.as_deref(), search.lenient)?;
+    let find = if search.for_server { config::for_server } else { config::for_target };
+    let mut config = find(first.as_deref().unwrap_or(Path::new(".")), search.config.as_deref(), search.lenient)?;
     for path in &search.rules {
         config.add_rules(path, search.lenient)?;
     }

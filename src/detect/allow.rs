@@ -101,6 +101,11 @@ fn ignored(entry: &Ignore, subject: &Subject<'_>) -> Option<String> {
 /// The words that allow a line, and whether a rule may be named after them.
 const MARKS: [(&str, bool); 3] = [("stanch:allow", true), ("gitleaks:allow", false), ("betterleaks:allow", false)];
 
+/// Whether some words in there may allow what stands on their line.
+pub fn may_allow(text: &[u8]) -> bool {
+    MARKS.iter().any(|(mark, _)| memchr::memmem::find(text, mark.as_bytes()).is_some())
+}
+
 /// What the line's own comment says about the candidate; `None` if it has none or speaks of another rule.
 fn inline(rules: &RuleSet, subject: &Subject<'_>) -> Option<String> {
     MARKS.iter().find_map(|&(mark, names_rules)| {

@@ -1,4 +1,4 @@
-//! Turns the lines in which git tells a hook of references that change into the objects that are new there.
+//! Turns the lines in which git tells a hook of references that change into the objects and names that are new there.
 
 use crate::origin::ObjectId;
 use crate::source::git::{Revision, Scope, Told};
@@ -52,6 +52,8 @@ fn id(word: &[u8]) -> Option<Option<ObjectId>> {
 }
 
 fn scope(updates: Vec<Update>, known: impl FnOnce(&[Told]) -> Vec<Revision>) -> Option<Scope> {
+    let is_new = |(told, new): &&Update| told.1.is_none() && new.is_some();
+    let names = updates.iter().filter(is_new).map(|(told, _)| told.0.clone()).collect();
     let (told, new): (Vec<Told>, Vec<Option<ObjectId>>) = updates.into_iter().unzip();
     let mut revisions: Vec<Revision> = new.into_iter().flatten().map(Revision::Object).collect();
     if revisions.is_empty() {
@@ -59,7 +61,7 @@ fn scope(updates: Vec<Update>, known: impl FnOnce(&[Told]) -> Vec<Revision>) -> 
     }
     revisions.extend(told.iter().filter_map(|(_, old)| *old).map(Revision::NotObject));
     revisions.extend(known(&told));
-    Some(Scope { revisions, ..Scope::default() })
+    Some(Scope { revisions, names, ..Scope::default() })
 }
 
 #[cfg(test)]
@@ -83,6 +85,7 @@ mod tests {
             Revision::NotObject(id(&three)),
         ];
         assert_eq!(scope.revisions, expected);
+        assert_eq!(scope.names, ["refs/heads/a"]);
         let deleted = format!("(delete) {zero} refs/heads/a {one}\n");
         assert_eq!(pre_push(deleted.as_bytes(), |_| vec![]).unwrap(), None);
         let lines = format!("{zero} {one} refs/heads/a\n{two} {zero} refs/heads/b\n");

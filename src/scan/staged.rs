@@ -1,7 +1,8 @@
 //! Scans what the next commit would hold, read from the index: whole files as they are staged, where `HEAD` has them otherwise.
 //!
 //! What counts is new against `HEAD`: a secret that stands in `HEAD`'s version of the same file, or in a file that the commit
-//! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does.
+//! removes (a rename), is counted as allowed by `head`. The place and the number of times do not matter, the secret does. One that
+//! only a comment on its line allowed there is new where no comment allows it any more.
 //! The names of files that are new are searched, too. For a pointer of Git LFS, what it stands for is searched, too.
 //! A file is not searched to its end where nothing takes in a byte that changed: what is in it, `HEAD` has.
 
@@ -14,6 +15,7 @@ use super::object::Searcher;
 use super::{Error, Outcome, Plan, Watch, lfs, pool, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
+use crate::detect::allow::may_allow;
 use crate::finding::{Allowed, Finding, Verdict};
 use crate::origin::{ObjectId, Origin};
 use crate::secret::Secret;
@@ -182,23 +184,33 @@ impl Worker<'_> {
         if lfs::pointer(content).is_some() {
             return false;
         }
-        let before = change.before.and_then(|before| self.content(origin, before).ok());
-        before.is_some_and(|before| !self.searcher.may_hold_more(&before, content, &changed(&before, content)))
+        let Some(before) = change.before.and_then(|before| self.content(origin, before).ok()) else { return false };
+        // A comment that goes away uncovers what stands beside it.
+        let bared = may_allow(lines(&before, &changed(content, &before)));
+        !bared && !self.searcher.may_hold_more(&before, content, &changed(&before, content))
     }
 
-    /// The secrets in `HEAD`'s versions of a file.
+    /// The secrets in `HEAD`'s versions of a file, but for those that only a comment on their line allows there.
     fn old(&mut self, change: &Change, origin: &Origin) -> Vec<Secret> {
         let versions: Vec<ObjectId> = change.before.map_or_else(|| self.removed.to_vec(), |before| vec![before]);
         let mut old = Vec::new();
         for id in versions {
             // A version that cannot be read hides nothing.
             if let Ok(content) = self.content(origin, id) {
-                let found = self.search(origin, &content).findings;
-                old.extend(found.into_iter().map(|finding| finding.secret));
+                let found = self.search(origin, &content).findings.into_iter();
+                let is_old = |finding: &Finding| !matches!(&finding.verdict, Verdict::Allowed(it) if it.by == "inline");
+                old.extend(found.filter(is_old).map(|finding| finding.secret));
             }
         }
         old
     }
+}
+
+/// The whole lines that a part of a text touches.
+fn lines<'t>(text: &'t [u8], part: &Range<usize>) -> &'t [u8] {
+    let start = memchr::memrchr(b'\n', &text[..part.start]).map_or(0, |at| at + 1);
+    let end = memchr::memchr(b'\n', &text[part.end..]).map_or(text.len(), |at| part.end + at);
+    &text[start..end]
 }
 
 /// What of `now` is neither how `before` begins nor how it ends.

@@ -132,10 +132,11 @@ fn day(date: &Datetime) -> Option<Date> {
 }
 
 /// Puts the entries into the file, sorted so that two branches that add to it merge, all at once. Whoever reads the
-/// repository may read it.
+/// repository may read it. A link is followed, so that it stays one.
 pub(super) fn write(path: &Path, known: &[Known]) -> Result<(), Error> {
     let fail = |source| Error::Write { path: path.to_owned(), source };
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let directory = place.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".stanch-");
     #[cfg(unix)]
@@ -143,7 +144,7 @@ pub(super) fn write(path: &Path, known: &[Known]) -> Result<(), Error> {
     let mut file = builder.tempfile_in(directory).map_err(fail)?;
     file.write_all(text(known).as_bytes()).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
+    file.persist(place).map_err(|error| fail(error.error))?;
     Ok(())
 }
 

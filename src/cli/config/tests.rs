@@ -176,7 +176,7 @@ fn ignore_files_beside_the_target_and_in_the_root_are_read() {
         ("a/b/f.txt", ""),
     ]);
     let place = |path: &str, line| Ignore::Place { commit: None, path: path.into(), rule: "own".into(), line };
-    let all = ignores(&root.path().join("a/b/f.txt")).unwrap();
+    let all = ignores(&upwards(&root.path().join("a/b/f.txt")).unwrap()).unwrap();
     let expected = [Ignore::Fingerprint(Fingerprint::of_strong(b"abc")), place("x", 1), place("src/a.rs", 3)];
     assert_eq!(all, expected);
     assert_eq!(for_target(root.path(), None, false).unwrap().rules.ignores, [place("src/a.rs", 3)]);

@@ -77,6 +77,9 @@ pub(in crate::cli) struct Search {
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH", help_heading = "What is found")]
     pub(in crate::cli) config: Option<PathBuf>,
+    /// A server asks, about what somebody pushes to the repository here
+    #[arg(skip)]
+    pub(in crate::cli) for_server: bool,
     /// Hide what this file knows: a baseline of ours, a gitleaks report or a .secrets.baseline
     #[arg(long, value_name = "FILE", help_heading = "What is found")]
     pub(in crate::cli) baseline: Option<PathBuf>,
