@@ -5,7 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -24,6 +25,9 @@ const PIECE: usize = 128 << 10;
 
 /// How many pieces may wait; what has come while the ones before were filtered is filtered together.
 const PIECES: usize = 8;
+
+/// So long is waited for more before what could become a secret is told from what cannot for the first time, which takes a while.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -115,14 +119,18 @@ fn filter(
     let mut filter = Filter::new(detector, confidence)?;
     let mut output = BufWriter::new(output);
     let pieces = pieces(input);
-    let mut next = None;
+    let mut next = Err(RecvTimeoutError::Timeout);
     let written = loop {
-        match next.take().map_or_else(|| pieces.recv(), Ok) {
+        let piece = match next {
+            Err(RecvTimeoutError::Timeout) => pieces.recv().map_err(RecvTimeoutError::from),
+            known => known,
+        };
+        match piece {
             Ok(Ok(piece)) => next = more(&pieces, piece, &mut filter),
             Ok(Err(error)) => break Err(error),
-            Err(RecvError) => break filter.finish(&mut output).and_then(|_| output.flush()),
+            Err(_) => break filter.finish(&mut output).and_then(|_| output.flush()),
         }
-        let is_there = matches!(next, Some(Ok(_)));
+        let is_there = !matches!(next, Err(RecvTimeoutError::Timeout));
         if let Err(error) = filter.pass_on(is_there, &mut output).and_then(|()| output.flush()) {
             break Err(error);
         }
@@ -133,22 +141,24 @@ fn filter(
     }
 }
 
-/// Gives the filter a piece and those that have come in the meantime, as many as are filtered at once; what came next, if
-/// anything did.
+/// Gives the filter a piece and those that have come in the meantime, as many as are filtered at once; what came next, the end
+/// of all, or that nothing came for a while.
 fn more(
     pieces: &Receiver<io::Result<Vec<u8>>>,
     piece: Vec<u8>,
     filter: &mut Filter<'_>,
-) -> Option<io::Result<Vec<u8>>> {
+) -> Result<io::Result<Vec<u8>>, RecvTimeoutError> {
     let mut taken = piece.len();
     filter.take(&piece);
     loop {
-        match pieces.try_recv().ok() {
-            Some(Ok(piece)) if taken < PIECES * PIECE => {
+        match pieces.try_recv() {
+            Ok(Ok(piece)) if taken < PIECES * PIECE => {
                 taken += piece.len();
                 filter.take(&piece);
             }
-            next => return next,
+            Ok(next) => return Ok(next),
+            Err(TryRecvError::Empty) if filter.is_ready() => return Err(RecvTimeoutError::Timeout),
+            Err(_) => return pieces.recv_timeout(PAUSE),
         }
     }
 }

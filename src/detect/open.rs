@@ -12,7 +12,7 @@ use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::beginning::{Beginning, Bytes, automaton, first_bytes};
-use super::pattern::Error;
+use super::pattern::{Error, parse};
 use crate::rule::{Rule, RuleSet};
 use crate::shape::{MAX_MATCH, shape};
 
@@ -23,11 +23,22 @@ const SHORT: usize = 1 << 10;
 /// All rules, ready to say what is open.
 #[derive(Debug)]
 pub struct Openings {
-    /// The many short rules in one automaton, to see quickly that nothing is open.
-    together: Option<Follower>,
-    /// The same rules, each by itself, to see where the secret of an open match can begin.
-    short: Vec<Single>,
+    /// The many short rules, and how far a match of each can reach.
+    short: Vec<(Arc<Rule>, usize)>,
     /// The few long ones.
+    long: Vec<(Arc<Rule>, usize)>,
+    /// All, followed: on first need, as to compile them takes longer than to filter 100 MB.
+    /// Nothing where they cannot be followed.
+    followed: Option<Option<Followed>>,
+}
+
+/// The rules, followed.
+#[derive(Debug)]
+struct Followed {
+    /// The short ones in one automaton, to see quickly that nothing is open.
+    together: Follower,
+    /// The same, each by itself, to see where the secret of an open match can begin.
+    short: Vec<Single>,
     long: Vec<(Follower, Beginning)>,
 }
 
@@ -62,39 +73,66 @@ struct Follower {
 }
 
 impl Openings {
-    /// For these rules; an error for one that does not compile.
+    /// For these rules; an error for one that is no pattern.
     pub fn new(rules: &RuleSet) -> Result<Self, Error> {
-        let (mut hirs, mut reach, mut short, mut long) = (Vec::new(), 0, Vec::new(), Vec::new());
+        let mut openings = Openings { short: Vec::new(), long: Vec::new(), followed: None };
         for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
-            let hir = super::pattern::parse(rule)?;
-            let shape = rule.shape.clone().or_else(|| shape(&hir, &rule.keywords).map(Into::into));
+            let shape = match &rule.shape {
+                Some(shape) => Some(shape.clone()),
+                None => shape(&parse(rule)?, &rule.keywords).map(Into::into),
+            };
             let span = shape.map_or(2 * MAX_MATCH, |shape| shape.before + shape.after);
-            if span <= SHORT {
-                short.push(Single { rule: rule.clone(), span, first: begins_with(&hir), ready: None });
-                reach = span.max(reach);
-                hirs.push(hir);
-            } else {
-                long.push(Follower::alone(&hir, rule, span)?);
-            }
+            let rules = if span <= SHORT { &mut openings.short } else { &mut openings.long };
+            rules.push((rule.clone(), span));
         }
-        let together = match hirs.is_empty() {
-            true => None,
-            // Each rule must be followed to its own end, also when another one has a match before.
-            false => Some(Follower::new(&hirs, reach, MatchKind::All)?),
-        };
-        Ok(Openings { together, short, long })
+        Ok(openings)
     }
 
-    /// What is open in `bytes` at or after `from`; places before `from` must be decided. `roughly`: it may be more than is, at
-    /// a fifth of the cost.
-    pub fn look(&mut self, bytes: &[u8], from: usize, roughly: bool) -> Open {
-        let end = bytes.len();
-        let first = self.together.as_mut().map_or(end, |all| all.first_open(bytes, from));
-        if roughly {
-            let long = self.long.iter_mut().map(|(rule, _)| rule.first_open(bytes, from));
-            let place = long.fold(first, usize::min);
-            return Open { decided: place, held: place };
+    /// Whether a look costs little, as all that it needs is there.
+    pub fn is_ready(&self) -> bool {
+        self.followed.is_some()
+    }
+
+    /// What is open in `bytes` at or after `from`; places before `from` must be decided.
+    pub fn look(&mut self, bytes: &[u8], from: usize) -> Open {
+        match self.followed.get_or_insert_with(|| Followed::new(&self.short, &self.long).ok()) {
+            Some(followed) => followed.look(bytes, from),
+            // What cannot be followed stays open.
+            None => self.look_roughly(bytes, from),
         }
+    }
+
+    /// As [`Openings::look`] without a look at the bytes: as much may be open as a match can be long.
+    pub fn look_roughly(&self, bytes: &[u8], from: usize) -> Open {
+        let reach = farthest(&self.short).max(farthest(&self.long));
+        let place = bytes.len().saturating_sub(reach).max(from);
+        Open { decided: place, held: place }
+    }
+}
+
+/// How far a match of any of these can reach.
+fn farthest(rules: &[(Arc<Rule>, usize)]) -> usize {
+    rules.iter().map(|(_, span)| *span).max().unwrap_or(0)
+}
+
+impl Followed {
+    fn new(short: &[(Arc<Rule>, usize)], long: &[(Arc<Rule>, usize)]) -> Result<Self, Error> {
+        let reach = farthest(short);
+        let (mut hirs, mut alone) = (Vec::new(), Vec::new());
+        for (rule, span) in short {
+            let hir = parse(rule)?;
+            alone.push(Single { rule: rule.clone(), span: *span, first: begins_with(&hir), ready: None });
+            hirs.push(hir);
+        }
+        // Each rule must be followed to its own end, also when another one has a match before.
+        let together = Follower::new(&hirs, reach, MatchKind::All)?;
+        let long = long.iter().map(|(rule, span)| Follower::alone(&parse(rule)?, rule, *span));
+        Ok(Followed { together, short: alone, long: long.collect::<Result<_, Error>>()? })
+    }
+
+    fn look(&mut self, bytes: &[u8], from: usize) -> Open {
+        let end = bytes.len();
+        let first = self.together.first_open(bytes, from);
         let mut open = Open { decided: end, held: end };
         let mut there: Vec<u8> = bytes[first..].to_vec();
         there.sort_unstable();
@@ -115,7 +153,7 @@ impl Openings {
 impl Single {
     fn ready(&mut self) -> &mut (Follower, Beginning) {
         self.ready.get_or_insert_with(|| {
-            let hir = super::pattern::parse(&self.rule);
+            let hir = parse(&self.rule);
             let alone = hir.and_then(|hir| Follower::alone(&hir, &self.rule, self.span));
             alone.expect("it was compiled together with the others")
         })
@@ -216,18 +254,19 @@ fn begins_with(hir: &Hir) -> Box<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::mint::Press;
     use crate::detect::tests::rule;
 
     fn open(regex: &str, keyword: &str, text: &str) -> usize {
         let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &[keyword]))], ..RuleSet::default() };
-        Openings::new(&rules).unwrap().look(text.as_bytes(), 0, false).decided
+        Openings::new(&rules).unwrap().look(text.as_bytes(), 0).decided
     }
 
     #[test]
     fn what_stands_before_the_secret_is_not_held() {
         let held = |regex: &str, text: &str| {
             let rules = RuleSet { rules: vec![Arc::new(rule("r", regex, &["token"]))], ..RuleSet::default() };
-            let open = Openings::new(&rules).unwrap().look(text.as_bytes(), 0, false);
+            let open = Openings::new(&rules).unwrap().look(text.as_bytes(), 0);
             (open.decided, open.held)
         };
         let context = r#"token[\s"]{0,3}[=:][\s"]{0,3}([a-z0-9]{8})"#;
@@ -281,8 +320,28 @@ mod tests {
         for rule in &crate::builtin::ready().rules {
             let mut openings = Openings::new(&RuleSet { rules: vec![rule.clone()], ..RuleSet::default() }).unwrap();
             for text in ["all is well here\n> ", "and so it is.\n", "Password: ", "me@host's token: "] {
-                assert_eq!(openings.look(text.as_bytes(), 0, false).held, text.len(), "{}: {text:?}", rule.id);
+                assert_eq!(openings.look(text.as_bytes(), 0).held, text.len(), "{}: {text:?}", rule.id);
             }
         }
+    }
+
+    /// Wherever a stream is cut: what one of our rules holds in it is held by a rough look, too.
+    #[test]
+    fn a_rough_look_holds_no_less() {
+        let mut openings = Openings::new(&crate::builtin::ready()).unwrap();
+        let mut seen = 0;
+        for rule in &crate::builtin::with_examples().rules {
+            let leak = rule.leaks.first().map(|leak| Press::new(rule).unwrap().expand(leak, 7).unwrap());
+            let before = "some text before\n".repeat(1000);
+            let leak = leak.unwrap_or_default();
+            let text = before.clone() + &leak;
+            for cut in [3, 2, 1].map(|part| before.len() + leak.len() * part / 4) {
+                let text = &text.as_bytes()[..cut];
+                let (open, rough) = (openings.look(text, 0), openings.look_roughly(text, 0));
+                assert!((1..=open.held).contains(&rough.held) && rough.decided <= open.decided, "{}", rule.id);
+                seen += usize::from(open.held < cut);
+            }
+        }
+        assert!(seen > 700, "{seen}");
     }
 }
