@@ -119,7 +119,7 @@ classifier!(
 
 /// Eight bytes of a block as the instructions take them.
 #[cfg(target_arch = "x86_64")]
-fn word<const N: usize>(bytes: &[u8; N], at: usize) -> i64 {
+pub(super) fn word<const N: usize>(bytes: &[u8; N], at: usize) -> i64 {
     bytes.as_chunks::<8>().0.get(at).map_or(0, |word| i64::from_le_bytes(*word))
 }
 

@@ -22,7 +22,7 @@ const TRIES: u64 = 256;
 /// A token with this many equal characters in a row would look like a placeholder.
 const SAME: usize = 4;
 /// A token of this many characters is no placeholder for having some in a row.
-const LONG: usize = 256;
+const LONG: usize = 150;
 
 /// A token that `rule` finds and whose proof holds. The same seed makes the same token.
 /// `None` if the rule has no pattern, or one of which no such token could be drawn.

@@ -26,6 +26,7 @@ pub mod pattern;
 pub mod prefilter;
 mod prints;
 pub mod proof;
+mod vague;
 
 use decode::Wrapping;
 use decode::spots::{self, Spot};
@@ -33,6 +34,7 @@ use evidence::Judgement;
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Keyword, Prefilter};
+pub use vague::believe;
 
 /// Something that looks like a token, in borrowed bytes.
 #[derive(Clone, Debug)]

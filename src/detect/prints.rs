@@ -232,8 +232,9 @@ fn avx2(halves: &[Halves; SETS], bytes: &[u8], masks: &mut [u64]) {
         _mm256_or_si256, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8,
         _mm256_srli_epi16,
     };
+
+    use super::masks::word;
     const WIDTH: usize = 32;
-    let word = |bytes: &[u8], at: usize| bytes.as_chunks::<8>().0.get(at).map_or(0, |word| i64::from_le_bytes(*word));
     let table = |table: &[u8; 16]| _mm256_broadcastsi128_si256(_mm_set_epi64x(word(table, 1), word(table, 0)));
     let tables = halves.map(|set| set.map(|halves| [table(&halves[0]), table(&halves[1])]));
     let half = _mm256_set1_epi8(15);
@@ -242,7 +243,7 @@ fn avx2(halves: &[Halves; SETS], bytes: &[u8], masks: &mut [u64]) {
         for part in 0..BLOCK / WIDTH {
             let mut buckets = [_mm256_set1_epi8(-1); SETS];
             for nth in 0..PRINT {
-                let at = &bytes[block * BLOCK + part * WIDTH + nth..][..WIDTH];
+                let at = bytes[block * BLOCK + part * WIDTH + nth..].first_chunk::<WIDTH>().unwrap_or(&[0; WIDTH]);
                 let loaded = _mm256_set_epi64x(word(at, 3), word(at, 2), word(at, 1), word(at, 0));
                 let folded = _mm256_or_si256(loaded, _mm256_set1_epi8(FOLD as i8));
                 let low = _mm256_and_si256(folded, half);

@@ -6,7 +6,7 @@ use super::snippet::Masks;
 use super::suspect::Suspect;
 use crate::chunk::{Chunk, Encoding, Position};
 use crate::detect::Candidate;
-use crate::detect::decode::{Layer, Unwrapped};
+use crate::detect::decode::Unwrapped;
 use crate::finding::Region;
 use crate::source::encoding::encoded_len;
 use crate::source::read::forward;
@@ -126,8 +126,7 @@ impl Held {
     /// What was compressed in the text; everything else was found without its rest.
     fn suspects(&self, end: usize, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
         let packed = |one: &&Candidate<'_>| {
-            (self.lead..end).contains(&one.span.start)
-                && one.wrapping.layers.iter().any(|layer| matches!(layer, Layer::Gzip | Layer::Zlib))
+            (self.lead..end).contains(&one.span.start) && one.wrapping.layers.iter().any(|layer| layer.is_compressed())
         };
         let mut suspects = Vec::new();
         for one in candidates.iter().filter(packed) {

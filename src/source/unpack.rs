@@ -12,6 +12,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 mod archive;
+mod behind;
 mod beside;
 mod contents;
 mod image;
@@ -21,6 +22,7 @@ mod pyc;
 mod sevenz;
 mod sqlite;
 
+pub use behind::packing_of;
 pub use contents::{Show, contents, streamed};
 pub use image::{Images, LIST};
 

@@ -6,7 +6,7 @@ use super::*;
 
 type Files<'f> = &'f [(&'f str, &'f [u8])];
 
-fn zip(files: Files<'_>) -> Vec<u8> {
+pub(super) fn zip(files: Files<'_>) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (number, (name, content)) in files.iter().enumerate() {
         let method = if number % 2 == 0 { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
@@ -86,13 +86,13 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-fn bzip2(content: &[u8]) -> Vec<u8> {
+pub(super) fn bzip2(content: &[u8]) -> Vec<u8> {
     let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
 }
 
-fn xz(content: &[u8]) -> Vec<u8> {
+pub(super) fn xz(content: &[u8]) -> Vec<u8> {
     let mut packed = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
@@ -220,13 +220,17 @@ fn what_stands_beside_the_members_is_read_too() {
     let path = format!("dir/{token}/x");
     let shebang = b"#!/usr/bin/env python3\n";
     let stored: Files<'_> = &[("a", b"x"), ("b", text.as_bytes())];
-    let archives: [(&str, Vec<u8>, &str); 16] = [
+    let program = [&b"MZ\x90\0"[..], &[7; 900], b"PK\x05\x06 and what else it says\0"].concat();
+    let script = format!("#!/bin/sh\n# {token}\nexec java -jar $0\n");
+    let archives: [(&str, Vec<u8>, &str); 18] = [
         ("zip comment", commented.finish().unwrap().into_inner(), ""),
         ("zip name", zip(&[(&path, b"x")]), ""),
         ("zip behind", [zip(plain), text.clone().into_bytes()].concat(), ""),
         ("zip stored", zip(stored), "!/b"),
         ("zipapp", [shebang, &zip(&[("a", text.as_bytes())])[..]].concat(), "!/a"),
         ("zipapp line", [format!("#!/usr/bin/env {token}\n").as_bytes(), &zip(plain)].concat(), ""),
+        ("program", [&program, &zip(&[("a", text.as_bytes())])[..]].concat(), "!/a"),
+        ("script", [script.as_bytes(), &zip(plain)].concat(), ""),
         ("zip in tar", tar(&[("z", &[zip(plain), text.clone().into_bytes()].concat())]), "!/z"),
         ("tar name", tar(&[(&path, b"x")]), "!/(headers)"),
         ("tar link", link(tar::EntryType::Symlink, &token), "!/(headers)"),

@@ -339,6 +339,22 @@ fn built_in_rules_that_need_others_are_whole_with_these() {
     }
 }
 
+/// Who allows an id has not allowed what stands behind it.
+#[test]
+fn what_stands_behind_an_id_is_its_secret() {
+    let id = format!("AKIA{}", drawn(31, 16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
+    let secret = drawn(32, 40, &[LOWER, UPPER, b"+/"].concat());
+    let row = |id: &str| format!("Access key ID,Secret access key\r\n{id},{secret}\r\n");
+    let tree =
+        Tree::with(&[("tree/accessKeys.csv", &row(&id)), ("tree/b.py", &format!("Session(\"{id}\", '{secret}')\n"))]);
+    let report = tree.scan(&["--format", "json", "tree"]).json();
+    let rule = || "aws-access-key-pair-by-position".to_owned();
+    assert_eq!(shown(&report), [(rule(), 2, vec![2]), (rule(), 1, vec![1])]);
+    let tree = Tree::with(&[("tree/a.csv", &row(&format!("{}EXAMPLE", &id[..13])))]);
+    let report = tree.scan(&["--format", "json", "tree"]).json();
+    assert_eq!(shown(&report), [("aws-secret-access-key-by-position".to_owned(), 2, vec![])]);
+}
+
 #[test]
 fn a_check_proves_each_rule_on_its_own_regex_and_says_what_is_dear() {
     let examples = "leaks = ['<mint>']\nclean = ['x']\nkeywords =";

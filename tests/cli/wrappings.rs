@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use super::archives::{bzip2, xz, zip};
 use super::*;
 
 fn base64(bytes: &[u8]) -> String {
@@ -15,7 +16,11 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn zlib(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    zlib_at(bytes, 6)
+}
+
+fn zlib_at(bytes: &[u8], level: u32) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
     packed.write_all(bytes).unwrap();
     packed.finish().unwrap()
 }
@@ -72,6 +77,11 @@ fn wrappings(token: &str) -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
         ("twice", code(base64(base64(text.as_bytes()).as_bytes())), vec!["base64", "base64"]),
         ("gzip", code(format!("x: {}", base64(&gzip(text.as_bytes())))), vec!["base64", "gzip"]),
         ("zlib", code(format!("x: {}", base64(&zlib(text.as_bytes())))), vec!["base64", "zlib"]),
+        ("zlib 1", code(format!("x: {}", base64(&zlib_at(text.as_bytes(), 1)))), vec!["base64", "zlib"]),
+        ("zlib 3", code(format!("x: {}", base64(&zlib_at(text.as_bytes(), 3)))), vec!["base64", "zlib"]),
+        ("zip", code(format!("x: {}", base64(&zip(&[("a", text.as_bytes())])))), vec!["base64", "zip"]),
+        ("bzip2", code(format!("x: {}", base64(&bzip2(text.as_bytes())))), vec!["base64", "bzip2"]),
+        ("xz", code(format!("x: {}", base64(&xz(text.as_bytes())))), vec!["base64", "xz"]),
         ("helm", code(format!("release: {}", helm(token))), vec!["base64", "base64", "gzip"]),
         ("powershell", code(format!("powershell -enc {}", base64(&utf16(&text)))), vec!["base64", "utf-16"]),
         ("hex", code(format!("0x{}", data_encoding::HEXLOWER.encode(text.as_bytes()))), vec!["hex"]),

@@ -17,7 +17,7 @@ pub(super) fn decode(layer: Layer, bytes: &[u8], range: &Range<usize>) -> Option
         Layer::Html => (b"&", html),
         Layer::QuotedPrintable => (b"=", quoted_printable),
         Layer::Concatenation => (b"\"'`\\", seam),
-        Layer::Base64 | Layer::Hex | Layer::Utf16 | Layer::Gzip | Layer::Zlib => return None,
+        _ => return None,
     };
     let (mut out, mut done, mut at) = (Copied::default(), 0, 0);
     while let Some(next) = text[at..].iter().position(|byte| first.contains(byte)) {

@@ -1,14 +1,21 @@
 //! What stands compressed in decoded bytes.
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use lzma_rust2::XzReader;
+use memchr::memmem;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::Layer;
 
 /// What anything may expand to, in bytes, and how many times its size beyond that. JSON and YAML stay below 30.
 const FREE: u64 = 4 << 20;
 const RATIO: u64 = 200;
+
+/// Most memory an xz block may ask for, in KiB, and the largest window of zstd, in bytes: what `xz -9` and `zstd -19` need.
+const XZ_MEMORY: u32 = 96 << 10;
+const ZSTD_WINDOW: u64 = 8 << 20;
 
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,20 +26,115 @@ pub(super) struct Inflated {
     pub endless: bool,
 }
 
-/// The content of what looks like gzip (RFC 1952) or zlib (RFC 1950), as far as it is sound; at most `room` bytes.
+/// The content of what looks compressed, as far as it is sound; at most `room` bytes.
 pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
-    let layer = match packed {
-        [0x1F, 0x8B, 8, ..] => Layer::Gzip,
-        [0x78, second, ..] if (0x7800 + u16::from(*second)).is_multiple_of(31) => Layer::Zlib,
-        _ => return None,
-    };
+    let layer = layer(packed)?;
     let most = room.min(FREE.max(RATIO * packed.len() as u64));
     let mut bytes = Vec::new();
     let ended = match layer {
         Layer::Gzip => MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes),
+        Layer::Bzip2 => bzip2::bufread::MultiBzDecoder::new(packed).take(most).read_to_end(&mut bytes),
+        Layer::Xz => XzReader::new_mem_limit(packed, true, XZ_MEMORY).take(most).read_to_end(&mut bytes),
+        Layer::Zstd => unframed(packed).and_then(|mut stream| (&mut stream).take(most).read_to_end(&mut bytes)),
+        Layer::Zip => unzip(packed, most, &mut bytes),
         _ => ZlibDecoder::new(packed).take(most).read_to_end(&mut bytes),
     };
     // Broken or cut off: what was sound so far counts, if that is more than the luck of a few bytes.
     let sound = ended.is_ok() || bytes.len() >= 64;
     (sound && !bytes.is_empty()).then_some(Inflated { layer, endless: bytes.len() as u64 == most, bytes })
+}
+
+/// RFC 1952, RFC 1950, the file formats of zip, xz and bzip2, and RFC 8878 by their first bytes.
+fn layer(packed: &[u8]) -> Option<Layer> {
+    Some(match packed {
+        [0x1F, 0x8B, 8, ..] => Layer::Gzip,
+        [0x78, second, ..] if (0x7800 + u16::from(*second)).is_multiple_of(31) => Layer::Zlib,
+        [b'P', b'K', 3, 4, ..] => Layer::Zip,
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Layer::Xz,
+        [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => Layer::Bzip2,
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => Layer::Zstd,
+        _ => return None,
+    })
+}
+
+fn unframed(packed: &[u8]) -> io::Result<impl Read> {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(ZSTD_WINDOW);
+    StreamingDecoder::new_with_decoder(packed, decoder).map_err(io::Error::other)
+}
+
+/// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own; those that have a
+/// password or are compressed otherwise than is usual are passed over.
+fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> io::Result<usize> {
+    const LOCAL: &[u8] = b"PK\x03\x04";
+    const HEADER: usize = 30;
+    let number = |at: &[u8]| usize::from(u16::from_le_bytes([at[0], at[1]]));
+    while let Some(at) = memmem::find(rest, LOCAL) {
+        rest = &rest[at..];
+        let Some(header) = rest.get(..HEADER) else { break };
+        let (flags, method) = (number(&header[6..]), number(&header[8..]));
+        let packed = u32::from_le_bytes([header[18], header[19], header[20], header[21]]) as usize;
+        let content = rest.get(HEADER + number(&header[26..]) + number(&header[28..])..).unwrap_or_default();
+        let room = most.saturating_sub(out.len() as u64);
+        let read = match (flags & 1, method) {
+            (0, 0) => content[..packed.min(content.len())].take(room).read_to_end(out)?,
+            (0, 8) => {
+                let mut stream = DeflateDecoder::new(content);
+                (&mut stream).take(room).read_to_end(out)?;
+                stream.total_in() as usize
+            }
+            _ => 0,
+        };
+        if out.len() as u64 == most {
+            break;
+        }
+        out.push(b'\n');
+        rest = content.get(read..).unwrap_or_default();
+    }
+    Ok(out.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"a line that is compressed, and one more line that is compressed with it";
+
+    #[test]
+    fn every_way_is_undone() {
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(TEXT).unwrap();
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
+        xz.write_all(TEXT).unwrap();
+        let zstd = ruzstd::encoding::compress_to_vec(TEXT, ruzstd::encoding::CompressionLevel::Fastest);
+        let all = [(Layer::Bzip2, bzip2.finish().unwrap()), (Layer::Xz, xz.finish().unwrap()), (Layer::Zstd, zstd)];
+        for (layer, packed) in all {
+            let unpacked = inflate(&packed, 1 << 20).unwrap();
+            assert_eq!((unpacked.layer, &unpacked.bytes[..], unpacked.endless), (layer, TEXT, false));
+            assert!(inflate(&packed, 8).unwrap().endless, "{layer:?}");
+        }
+        for level in 1..=9 {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
+            zlib.write_all(TEXT).unwrap();
+            assert_eq!(inflate(&zlib.finish().unwrap(), 1 << 20).unwrap().bytes, TEXT);
+        }
+    }
+
+    #[test]
+    fn a_zip_archive_is_its_members() {
+        let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for method in [zip::CompressionMethod::Deflated, zip::CompressionMethod::Stored] {
+            let options = zip::write::SimpleFileOptions::default().compression_method(method);
+            zip.start_file(format!("{method:?}"), options).unwrap();
+            zip.write_all(TEXT).unwrap();
+        }
+        let packed = zip.finish().unwrap().into_inner();
+        let unpacked = inflate(&packed, 1 << 20).unwrap();
+        assert_eq!((unpacked.layer, unpacked.bytes), (Layer::Zip, [TEXT, b"\n", TEXT, b"\n"].concat()));
+        for len in 0..packed.len() {
+            inflate(&packed[..len], 1 << 20);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{Candidate, Detector, Scratch, Where, settle};
+use super::{Candidate, Detector, Scratch, Where, believe, settle};
 use crate::finding::Proof;
 use crate::rule::ProofKind;
 use crate::secret::Fingerprint;
@@ -66,6 +66,14 @@ pub enum Layer {
     Gzip,
     /// RFC 1950.
     Zlib,
+    /// The members of a zip archive.
+    Zip,
+    /// The .xz format.
+    Xz,
+    /// bzip2.
+    Bzip2,
+    /// RFC 8878.
+    Zstd,
 }
 
 impl Layer {
@@ -82,7 +90,16 @@ impl Layer {
             Layer::Utf16 => "utf-16",
             Layer::Gzip => "gzip",
             Layer::Zlib => "zlib",
+            Layer::Zip => "zip",
+            Layer::Xz => "xz",
+            Layer::Bzip2 => "bzip2",
+            Layer::Zstd => "zstd",
         }
+    }
+
+    /// Whether what it writes has no part that writes a part of the text.
+    pub fn is_compressed(self) -> bool {
+        matches!(self, Layer::Gzip | Layer::Zlib | Layer::Zip | Layer::Xz | Layer::Bzip2 | Layer::Zstd)
     }
 }
 
@@ -257,6 +274,7 @@ impl<'d> Search<'d, '_, '_> {
         let detector = self.detector;
         let mut candidates = detector.candidates(self.scratch, &text, &(0..text.len()), self.place);
         let spots = std::mem::take(&mut self.scratch.spots);
+        believe(&mut candidates);
         settle(&mut candidates, |one| (one.span.start as u64..one.span.end as u64, one.rule, &one.proof));
         let mut plain: Vec<Candidate<'d>> = candidates.into_iter().filter_map(|one| detector.own(one, &text)).collect();
         if depth > 1 && !spots.is_empty() {

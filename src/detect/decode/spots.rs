@@ -34,11 +34,12 @@ pub(super) enum Hint {
     Packed,
 }
 
-/// What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip
-/// and of zlib (its usual and its best level), and escapes: of letters and digits, which every token has.
-const SIGNS: [&str; 18] = [
-    "H4sI", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq", "eNr", "\\x", "\\u00", "\\u{", "&#", "%3", "%4", "%5",
-    "%6", "%7",
+/// What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip, of zlib
+/// at any level, of zip, bzip2, zstd and xz, and escapes: of letters and digits, which every token has.
+const SIGNS: [&str; 34] = [
+    "H4sI", "eAE", "eAF", "eAG", "eAH", "eF4", "eF5", "eF6", "eF7", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq",
+    "eNr", "UEsDB", "QlpoM", "QlpoN", "QlpoO", "KLUv/", "KLUv_", "/Td6WFoA", "_Td6WFoA", "\\x", "\\u00", "\\u{", "&#",
+    "%3", "%4", "%5", "%6", "%7",
 ];
 
 /// Digits that follow the first bytes of something compressed, at least; it is worth nothing shorter.

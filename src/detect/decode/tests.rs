@@ -36,6 +36,17 @@ fn encode(layer: Layer, text: &[u8]) -> Vec<u8> {
     }
 }
 
+#[test]
+fn numbers_in_braces_are_escapes_too() {
+    let token = format!("fix_{}", "x9".repeat(13));
+    let written: String = token.bytes().map(|byte| format!("\\u{{{byte:x}}}")).collect();
+    let text = format!("a = \"{written}\";\n");
+    let detector = detector();
+    let found = unwrapped(&detector, text.as_bytes());
+    let [one] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(one.span, 5..5 + written.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -97,6 +97,9 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
                 give(&sign::LOCAL_HOST, String::new());
             }
         }
+        // `{token:hex16}` is a place for a value, and `${TOKEN:hex16}` has one.
+        "default" if is_default(setting) => give(&sign::SETTING, String::new()),
+        "default" => give(&sign::REFERENCE, String::new()),
         _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
         _ if is_reference(setting) => give(&sign::REFERENCE, String::new()),
         _ if is_setting(setting) || is_pair(setting) => give(&sign::SETTING, String::new()),
@@ -113,11 +116,21 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     }
 }
 
+/// Whether the name before the value is that of a variable: `${NAME:-value}`, `${env:NAME:value}`.
+fn is_default(setting: &Setting<'_>) -> bool {
+    let before = setting.before_name();
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-');
+    let scope = before.iter().rev().take(NAME).take_while(|byte| part(byte)).count();
+    before[..before.len() - scope].ends_with(b"${")
+}
+
 /// A host that is this machine, or a name that documentation may use (RFC 2606). One that is put in later may be any.
 fn is_local(setting: &Setting<'_>) -> bool {
     let rest = &setting.bytes[setting.span.end..setting.bytes.len().min(setting.span.end + 80)];
     let host = rest.strip_prefix(b"@").unwrap_or(rest);
-    if host.first().is_some_and(|first| b"$%{<\"'`".contains(first)) {
+    // Oracle's: `@//host`, and `@(DESCRIPTION=…`.
+    let host = host.strip_prefix(b"//").unwrap_or(host);
+    if host.first().is_some_and(|first| b"$%{<(\"'`".contains(first)) {
         return false;
     }
     let end = host

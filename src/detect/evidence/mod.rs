@@ -34,6 +34,8 @@ pub struct Judgement {
     class: Class,
     /// The value has no quotes, and stands in none.
     bare: bool,
+    /// Something else says that it is a secret, whatever its rule makes of its shape.
+    believed: bool,
 }
 
 /// The class of a rule; `None` for rules of the user's, who said what they want.
@@ -85,6 +87,8 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         Class::Context | Class::Generic => {
             // Where a password must stand, a short one is one.
             let placed = matches!(form(rule), "url" | "authorization");
+            // What stands behind an id is its secret, in a list of many, too.
+            let beside = rule.kind == "beside-id";
             value::signs(&read, &mut |sign, detail| {
                 if !(placed && sign.name == sign::BRIEF.name) {
                     give(sign, detail);
@@ -93,11 +97,15 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
             if repeats {
                 give(&sign::SAME_AS_NAME, "the user's name".to_owned());
             }
-            context::surroundings(&setting, class, &mut give);
+            context::surroundings(&setting, class, &mut |sign, detail| {
+                if !(beside && sign.name == sign::NEIGHBOURS.name) {
+                    give(sign, detail);
+                }
+            });
         }
     }
     if class == Class::Generic {
-        if matches!(form(rule), "assignment" | "element") {
+        if matches!(form(rule), "assignment" | "default" | "element") {
             name::signs(&setting, &mut give);
         }
         if form(rule) == "argument" && setting.name().starts_with(b"-") {
@@ -109,7 +117,7 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         }
     }
     let bare = rule.kind == "assignment" && !setting.is_quoted() && !setting.is_in_string();
-    let mut judgement = Judgement { evidence: given, class, bare };
+    let mut judgement = Judgement { evidence: given, class, bare, believed: false };
     judgement.sort();
     Some(judgement)
 }
@@ -171,9 +179,15 @@ impl Judgement {
         self.sort();
     }
 
+    /// Something else says that it is a secret.
+    pub(super) fn believe(&mut self) {
+        self.believed = true;
+    }
+
     /// How sure that makes us of a candidate whose rule says `most`. A generic rule says nothing by itself; any other
-    /// rule's word is never raised, as whoever wrote it knows what its shape is worth.
+    /// rule's word is raised by nothing here, as whoever wrote it knows what its shape is worth.
     pub fn confidence(&self, most: Confidence) -> Confidence {
+        let most = if self.believed { most.max(Confidence::Medium) } else { most };
         if self.points() >= THRESHOLD { most } else { Confidence::Low }
     }
 }

@@ -162,6 +162,10 @@ const OTHERS: &[&str] = &[
     "hashers",
 ];
 
+/// Words that stand side by side in names of where a secret is: of Kubernetes' objects, and of paths in Vault.
+const PLACES: &[(&str, &str)] =
+    &[("existing", "secret"), ("existing", "secrets"), ("pull", "secret"), ("pull", "secrets"), ("inject", "secret")];
+
 /// Words of names of what everybody may know.
 const PUBLICS: &[&str] = &[
     "public",
@@ -318,7 +322,7 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     } else if !words.is_empty() {
         give(&sign::NO_NAME, String::new());
     }
-    if words.last().is_some_and(|word| is_in(OTHERS, word)) {
+    if words.last().is_some_and(|word| is_in(OTHERS, word)) || is_of_place(&words) {
         give(&sign::OTHER_NAME, String::new());
     }
     if of(EXAMPLES) {
@@ -337,6 +341,11 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
 
 fn ends_with(word: &[u8], end: &str) -> bool {
     word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
+}
+
+fn is_of_place(words: &[&[u8]]) -> bool {
+    let same = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
+    words.windows(2).any(|two| PLACES.iter().any(|(one, other)| same(two[0], one) && same(two[1], other)))
 }
 
 fn is_secret_key(words: &[&[u8]]) -> bool {

@@ -191,12 +191,24 @@ fn is_location(value: &[u8]) -> bool {
         || is_absolute(value)
         || is_address(value)
         || is_account(value)
+        || is_package(value)
 }
 
 /// `/run/app/passwd`: no base64 has so few kinds of characters.
 fn is_absolute(value: &[u8]) -> bool {
     let part = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(byte);
     value.starts_with(b"/") && value.iter().all(part) && value.iter().filter(|byte| **byte == b'/').count() >= 2
+}
+
+/// `com.corp.app.TOKEN`: a name in a package, as Java and Android have them.
+fn is_package(value: &[u8]) -> bool {
+    const TOPS: &[&[u8]] = &[b"com", b"org", b"net", b"io", b"dev", b"java", b"javax", b"android", b"androidx"];
+    let name = |part: &[u8]| {
+        part.first().is_some_and(u8::is_ascii_alphabetic)
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    let mut parts = value.split(|byte| *byte == b'.');
+    parts.next().is_some_and(|top| TOPS.contains(&top)) && parts.clone().count() >= 2 && parts.all(name)
 }
 
 /// `0x` and 40 hex digits: an account or a contract of Ethereum, which everybody may see. Its key has 64.
@@ -247,5 +259,15 @@ fn is_code(value: &[u8]) -> bool {
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
-    parts.iter().any(|part| has(value, part)) || call() || ruled() || selector()
+    parts.iter().any(|part| has(value, part)) || call() || ruled() || selector() || is_drawing(value)
+}
+
+/// `M12 2c-1.1 0-2 .9-2 2z`: path data of SVG, commands and their numbers.
+fn is_drawing(value: &[u8]) -> bool {
+    let command = |byte: &u8| b"MmLlHhVvCcSsQqTtAaZz".contains(byte);
+    let number = |byte: &u8| byte.is_ascii_digit() || b" ,.-".contains(byte);
+    matches!(value, [b'M' | b'm', second, ..] if number(second))
+        && value.iter().all(|byte| command(byte) || number(byte))
+        && value.iter().filter(|byte| number(byte)).count() * 3 >= value.len() * 2
+        && value.iter().filter(|byte| b" ,.-".contains(byte)).count() >= 4
 }

@@ -87,6 +87,16 @@ fn what_leaks_in_many_languages() {
         "req.SetBasicAuth(\"app\", \"§\")",
         "requests.get(url, auth=(\"app\", \"§\"))",
         "db, err := sql.Open(\"mysql\", \"app:§@tcp(db:3306)/app\")",
+        "DB_PASSWORD: ${DB_PASSWORD:-§}\n",
+        ": ${DB_PASSWORD:=§}\n",
+        "password: ${env:DB_PASSWORD:§}\n",
+        "password: |\n  §\n",
+        "password: >-\n    §\n",
+        "mysql -uroot -p§ app\n",
+        "redis-cli -a '§' ping\n",
+        "echo 'root:§' | chpasswd\n",
+        "htpasswd -bc .htpasswd admin '§'\n",
+        "jdbc:oracle:thin:app/§@//db.corp.io:1521/orcl\n",
     ];
     let missed: Vec<_> = (0..).zip(forms).filter(|(seed, form)| !leaks(&form.replace('§', &chosen(*seed)))).collect();
     assert!(missed.is_empty(), "{missed:#?}");
@@ -159,6 +169,19 @@ fn what_does_not() {
         "alias winpwd='cygpath -aw .'",
         "user:password@tcp(localhost:3306)/db",
         "requests.get(url, auth=(user, password))",
+        "secret_version: \"7f3c9a1e5b2d4f60a8b1\"",
+        "secretName: prod-db-creds-v2-x7k9q\n",
+        "api_key_id: \"Zx8kQ2mN9pR4tV7w\"",
+        "existingSecret: \"pg-auth-9f8e7d\"",
+        "imagePullSecret: regcred-1a2b3c\n",
+        "vault.hashicorp.com/agent-inject-secret-db: \"kv2/prod7/app9\"",
+        "EXTRA_PASSWORD = \"com.example.app.PASSWORD\"",
+        "static final String KEY_TOKEN = \"com.foo.bar.Token2\";",
+        "const secret = \"M18,8h-1V6c0-2.76-2.24-5-5-5S7,3.24,7,6v2H6c-1.1,0-2,0.9-2,2v10\";",
+        "/reset/{token:hex32}",
+        "DB_PASSWORD: ${DB_PASSWORD:-postgres}\n",
+        "password:\n  required\n",
+        "docker run --name mongo -p 27017:27017 mongo",
     ];
     let wrong: Vec<_> = texts.iter().filter(|text| leaks(text)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
