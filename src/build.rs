@@ -5,6 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fmt::Write as _, fs};
 
+use detect::index::Index;
+use serde::Serialize;
+
+#[expect(dead_code, reason = "the program's own modules, of which the build needs a part")]
+mod detect {
+    mod grams;
+    pub mod index;
+    mod masks;
+    mod prefilter;
+    mod prints;
+}
 #[expect(dead_code, reason = "the program's own module, of which the build needs a part")]
 #[path = "detect/evidence/model.rs"]
 mod model;
@@ -21,9 +32,14 @@ mod shape;
 fn main() {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=data");
-    println!("cargo::rerun-if-changed=src/detect/evidence/model.rs");
     for source in [
         "src/build.rs",
+        "src/detect/evidence/model.rs",
+        "src/detect/grams.rs",
+        "src/detect/index.rs",
+        "src/detect/masks.rs",
+        "src/detect/prefilter.rs",
+        "src/detect/prints.rs",
         "src/rule.rs",
         "src/rule",
         "src/rulefile.rs",
@@ -57,8 +73,13 @@ fn main() {
         rule.shape = shape::of(&rule.regex, &rule.keywords).map(Arc::new);
         (rule.leaks, rule.clean) = (Vec::new(), Vec::new());
     }
-    let table = postcard::to_allocvec(&(rules, set.allowlists)).expect("every rule can be written");
-    fs::write(out.join("rules.bin"), table).expect("cargo lets us write there");
+    let index = Index::new(rules.iter().map(|rule| (rule, rule.shape.as_deref())));
+    write(&out.join("index.bin"), &(Index::key(rules.iter()), index));
+    write(&out.join("rules.bin"), &(rules, set.allowlists));
+}
+
+fn write(path: &Path, table: &impl Serialize) {
+    fs::write(path, postcard::to_allocvec(table).expect("it can be written")).expect("cargo lets us write there");
 }
 
 /// Writes the words that `detect::evidence` knows, and the model of their letters.

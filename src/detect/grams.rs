@@ -1,5 +1,8 @@
 //! Finds out where keywords may begin, by four bytes at a time: at a cost that does not grow with how many there are.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Bytes that are looked at together.
 pub(super) const GRAM: usize = 4;
 
@@ -13,7 +16,7 @@ const WORDS: usize = 1 << 12;
 const FOLD: u32 = 0x2020_2020;
 
 /// What things begin with: a Bloom filter of blocks, with two bits of one word for each gram.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Grams {
     bits: Box<[u64; WORDS]>,
     /// Where the owners of each word begin; the last is where they end.
@@ -59,8 +62,13 @@ impl Grams {
                 }
             }
         }
+        (!given.is_empty()).then(|| Grams::of(&given))
+    }
+
+    /// Of each gram and what begins with it.
+    fn of(given: &[(Hash, u32)]) -> Self {
         let (mut bits, mut firsts) = (Box::new([0; WORDS]), Box::new([0; WORDS + 1]));
-        for (hash, _) in &given {
+        for (hash, _) in given {
             bits[hash.word()] |= hash.bits();
             firsts[hash.word() + 1] += 1;
         }
@@ -68,13 +76,13 @@ impl Grams {
             firsts[word + 1] += firsts[word];
         }
         // Each to the next free place of its word: a sort would be a tenth of a short run.
-        let (mut next, mut owners) = (firsts.clone(), given.clone());
+        let (mut next, mut owners) = (firsts.clone(), given.to_vec());
         for one in given {
             let place = &mut next[one.0.word()];
-            owners[*place as usize] = one;
+            owners[*place as usize] = *one;
             *place += 1;
         }
-        (!owners.is_empty()).then_some(Grams { bits, firsts, owners })
+        Grams { bits, firsts, owners }
     }
 
     /// Calls `each` for whatever may begin in `from..to`, with its place. Most of it does not. Only every `STRIDE`th place is
@@ -129,6 +137,24 @@ impl Grams {
     fn owners_of(&self, hash: Hash) -> impl Iterator<Item = u32> {
         let owners = self.firsts[hash.word()] as usize..self.firsts[hash.word() + 1] as usize;
         self.owners[owners].iter().filter(move |owner| owner.0 == hash).map(|owner| owner.1)
+    }
+}
+
+/// As bytes, eight for each: there are ten thousands, and a number at a time they take as long to read as to make.
+impl Serialize for Grams {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let one = |(hash, thing): &(Hash, u32)| [hash.0.to_le_bytes(), thing.to_le_bytes()].concat();
+        serializer.serialize_bytes(&self.owners.iter().flat_map(one).collect::<Vec<u8>>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Grams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (words, rest) = <&[u8]>::deserialize(deserializer)?.as_chunks::<4>();
+        let (pairs, odd) = words.as_chunks::<2>();
+        let given = pairs.iter().map(|pair| pair.map(u32::from_le_bytes)).map(|[hash, thing]| (Hash(hash), thing));
+        let whole = rest.is_empty() && odd.is_empty() && given.clone().all(|(hash, _)| hash.0 >> Hash::BITS == 0);
+        whole.then(|| Grams::of(&given.collect::<Vec<_>>())).ok_or_else(|| D::Error::custom("no grams"))
     }
 }
 

@@ -10,7 +10,8 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::{Detector, Owner, Scratch, Where};
+use super::index::Owner;
+use super::{Detector, Scratch, Where};
 use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -37,7 +38,7 @@ impl Marker {
 impl Detector {
     /// Whether some rule can only be decided on whole objects, so that marks say nothing.
     pub fn needs_whole_objects(&self) -> bool {
-        !self.unanchored.is_empty()
+        !self.index.unanchored.is_empty()
     }
 
     /// Adds to `out`, ascending, the places in `bytes` where a candidate may be. Whether a place is marked depends on
@@ -72,10 +73,10 @@ impl Detector {
             encoded.extend(spots.map(|spot| spot.behind(start)));
             let mut anchors = scratch.anchors.iter().filter(|anchor| is_mark(anchor.at));
             let held = anchors.any(|anchor| {
-                let (len, owners) = &self.anchors[anchor.keyword];
+                let (len, owners) = self.index.owners(anchor.keyword);
                 let at = start + anchor.at;
                 owners.iter().filter(|owner| self.may_match(owner, bytes, at)).any(|&Owner { rule, .. }| {
-                    let hit = self.patterns[rule].around(&mut scratch.memories[rule], bytes, at, *len);
+                    let hit = self.patterns[rule].around(&mut scratch.memories[rule], bytes, at, len);
                     hit.is_some_and(|hit| self.judge(&self.rules.rules[rule], bytes, hit, true).is_some())
                 })
             });
@@ -92,7 +93,7 @@ impl Detector {
     pub fn may_hold_more(&self, scratch: &mut Scratch, before: &[u8], now: &[u8], changed: &Range<usize>) -> bool {
         self.look(scratch, now);
         let held = scratch.anchors.iter().any(|anchor| {
-            let (len, owners) = &self.anchors[anchor.keyword];
+            let (len, owners) = self.index.owners(anchor.keyword);
             // Where it stood before.
             let was = match anchor.at {
                 at if at + len <= changed.start => Some(at),
@@ -109,7 +110,7 @@ impl Detector {
                 if self.patterns[rule].ends_before(memory, now, anchor.at, changed.start) {
                     return false;
                 }
-                let mut hit = |bytes, at| self.patterns[rule].around(memory, bytes, at, *len);
+                let mut hit = |bytes, at| self.patterns[rule].around(memory, bytes, at, len);
                 let Some(new) = hit(now, anchor.at) else { return false };
                 let old = was.and_then(|was| hit(before, was));
                 let is_old = old.is_some_and(|old| before[old.secret] == now[new.secret.clone()]);
@@ -127,14 +128,14 @@ impl Detector {
 
     fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {
         let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
-        let (len, owners) = &self.anchors[anchor.keyword];
+        let (len, owners) = self.index.owners(anchor.keyword);
         owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)).any(|&Owner { rule, .. }| {
             let pattern = &self.patterns[rule];
             let short =
                 || self.marker.short[rule].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
             is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[rule].requires_digit)
-                && short.around(&mut memories[rule], bytes, anchor.at, *len).is_some()
+                && short.around(&mut memories[rule], bytes, anchor.at, len).is_some()
         })
     }
 }
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn every_candidate_is_marked() {
         let detector = detector();
-        let whole: Vec<_> = detector.unanchored.iter().map(|&index| &detector.rules.rules[index].id).collect();
+        let whole: Vec<_> = detector.index.unanchored.iter().map(|&index| &detector.rules.rules[index].id).collect();
         assert!(whole.is_empty(), "{whole:?}");
         for rule in &detector.rules().rules {
             let press = Press::new(rule).unwrap();

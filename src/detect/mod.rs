@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod allow;
 pub mod decode;
 mod grams;
+pub mod index;
 mod loose;
 pub mod marks;
 mod masks;
@@ -31,9 +32,10 @@ mod vague;
 use decode::Wrapping;
 use decode::spots::{self, Spot};
 use evidence::Judgement;
+use index::{Index, Owner};
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
-use prefilter::{Anchor, Keyword, Prefilter};
+use prefilter::Anchor;
 pub use vague::believe;
 
 /// Something that looks like a token, in borrowed bytes.
@@ -77,24 +79,12 @@ pub enum Where<'a> {
 pub struct Detector {
     rules: Arc<RuleSet>,
     patterns: Vec<Pattern>,
-    prefilter: Prefilter,
-    /// For each anchor of the prefilter: its least length, and whose it is.
-    anchors: Vec<(usize, Vec<Owner>)>,
-    /// Rules that have to be tried on everything, because no keyword need be in their matches.
-    unanchored: Vec<usize>,
+    index: Index,
     marker: Marker,
     now: i64,
     /// Encodings inside each other that are undone; 0: none.
     depth: u8,
     encoded: spots::Finder,
-}
-
-/// A rule that has an anchor.
-#[derive(Clone, Copy, Debug)]
-struct Owner {
-    rule: usize,
-    /// Which of its keywords the anchor is.
-    keyword: usize,
 }
 
 /// What one thread needs to search; made once, used for every object.
@@ -110,39 +100,10 @@ impl Detector {
     /// Makes ready to search with `rules`. `now` is in seconds since 1970 (UTC) and decides what has expired.
     pub fn new(rules: Arc<RuleSet>, now: i64) -> Result<Self, pattern::Error> {
         let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
-        let mut keywords: BTreeMap<&str, (Keyword, Vec<Owner>)> = BTreeMap::new();
-        let (mut unanchored, mut stencils) = (Vec::new(), Vec::new());
-        for (index, rule) in rules.rules.iter().enumerate().filter(|(_, rule)| !rule.regex.is_empty()) {
-            let Some(shape) = &patterns[index].shape else {
-                unanchored.push(index);
-                continue;
-            };
-            stencils.extend(shape.stencil.clone().zip(shape.run).map(|stencil| (stencil, index)));
-            for (nth, text) in rule.keywords.iter().enumerate() {
-                let needed = Keyword {
-                    text: text.clone(),
-                    lower_case: shape.lower_case,
-                    near: shape.run,
-                    digit: rule.requires_digit && shape.one_run,
-                };
-                let (keyword, owners) = keywords.entry(text).or_insert((needed.clone(), Vec::new()));
-                // A keyword of several rules is looked for where, and in the cases in which, any of them needs it.
-                keyword.near = keyword.near.zip(needed.near).map(|(one, other)| one.or(other));
-                keyword.lower_case &= needed.lower_case;
-                keyword.digit &= needed.digit;
-                owners.push(Owner { rule: index, keyword: nth });
-            }
-        }
-        let prefilter = Prefilter::new(
-            keywords.values().map(|(keyword, _)| keyword.clone()).collect(),
-            stencils.iter().map(|(stencil, _)| stencil.clone()).collect(),
-        );
-        let keywords = keywords.into_iter().map(|(text, (_, owners))| (text.len(), owners));
-        let anchors =
-            keywords.chain(stencils.into_iter().map(|(_, rule)| (1, vec![Owner { rule, keyword: 0 }]))).collect();
+        let index = index_of(&rules, &patterns);
         let marker = Marker::new(&patterns);
         let encoded = spots::Finder::new();
-        Ok(Detector { rules: rules.clone(), patterns, prefilter, anchors, unanchored, marker, now, depth: 0, encoded })
+        Ok(Detector { rules, patterns, index, marker, now, depth: 0, encoded })
     }
 
     /// The same detector, which undoes so many encodings inside each other ([`Detector::unwrapped`]); a new one undoes none.
@@ -188,7 +149,7 @@ impl Detector {
         };
         self.look(scratch, bytes);
         for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
-            let (len, owners) = &self.anchors[anchor.keyword];
+            let (len, owners) = self.index.owners(anchor.keyword);
             let mut missing = None;
             let is_worth_it = |owner: &&Owner| {
                 !self.lacks(owner, bytes, anchor.at, &mut missing) && self.may_match(owner, bytes, anchor.at)
@@ -196,13 +157,13 @@ impl Detector {
             for owner in owners.iter().filter(is_worth_it) {
                 if applies(&self.rules.rules[owner.rule], place)
                     && let memory = &mut scratch.memories[owner.rule]
-                    && let Some(hit) = self.patterns[owner.rule].around(memory, bytes, anchor.at, *len)
+                    && let Some(hit) = self.patterns[owner.rule].around(memory, bytes, anchor.at, len)
                 {
                     keep(owner.rule, hit);
                 }
             }
         }
-        for &index in self.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
+        for &index in self.index.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
             if self.has_keyword(index, bytes) {
                 self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
                     if own.contains(&hit.matched.start) {
@@ -236,9 +197,9 @@ impl Detector {
     fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();
         if self.depth == 0 {
-            return self.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
+            return self.index.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
         }
-        self.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
+        self.index.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
         self.encoded.everywhere(bytes, &mut scratch.spots);
     }
 
@@ -293,6 +254,18 @@ impl Detector {
     }
 }
 
+/// The index of the built-in rules behind their key, by `build.rs`.
+const BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/index.bin"));
+
+/// Where the rules are worth a try: as it was read when the program was built, if they are the built-in ones.
+fn index_of(rules: &RuleSet, patterns: &[Pattern]) -> Index {
+    let key = Index::key(rules.rules.iter().map(|rule| &**rule));
+    match postcard::take_from_bytes::<u64>(BUILT_IN) {
+        Ok((of, index)) if of == key => postcard::from_bytes(index).expect("build.rs wrote it from the same types"),
+        _ => Index::new(rules.rules.iter().zip(patterns).map(|(rule, pattern)| (&**rule, pattern.shape.as_deref()))),
+    }
+}
+
 fn applies(rule: &Rule, place: Where<'_>) -> bool {
     rule.path.as_ref().is_none_or(|wanted| match place {
         Where::At(path) => wanted.is_match(path),
@@ -344,6 +317,20 @@ fn is_generic(rule: &Rule) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    #[test]
+    fn the_index_that_was_made_at_the_build_is_that_of_the_built_in_rules() {
+        let rules = crate::builtin::ready();
+        let patterns: Vec<Pattern> = rules.rules.iter().map(|rule| Pattern::new(rule).unwrap()).collect();
+        let shaped = rules.rules.iter().zip(&patterns).map(|(rule, pattern)| (&**rule, pattern.shape.as_deref()));
+        let key = Index::key(rules.rules.iter().map(|rule| &**rule));
+        assert!(postcard::to_allocvec(&(key, Index::new(shaped))).unwrap() == BUILT_IN);
+        let read = index_of(&rules, &patterns);
+        assert!(postcard::to_allocvec(&(key, read)).unwrap() == BUILT_IN, "read as it was written");
+        let mut others = rules.clone();
+        others.rules.remove(0);
+        assert_ne!(Index::key(others.rules.iter().map(|rule| &**rule)), key);
+    }
 
     /// A rule with nothing but a pattern and keywords.
     pub(crate) fn rule(id: &str, regex: &str, keywords: &[&str]) -> Rule {

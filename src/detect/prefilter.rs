@@ -10,6 +10,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use memchr::memmem;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::grams::{GRAM, Grams, beginning, either, whole};
 use super::masks::{BLOCK, Mask, PIECE, run_masks};
@@ -26,7 +27,7 @@ pub struct Anchor {
 }
 
 /// A keyword and where it has to be looked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keyword {
     /// In lower case.
     pub text: String,
@@ -45,8 +46,18 @@ const MAX_SINGLE: usize = 6;
 const SHORT: usize = 3;
 
 /// Finds keywords and stencils.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(from = "Tables")]
 pub struct Prefilter {
+    tables: Tables,
+    /// A search for one string is the fastest there is.
+    single: Vec<(memmem::Finder<'static>, usize)>,
+    short: Option<Automaton>,
+}
+
+/// What it goes by, as far as it takes long to make.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tables {
     keywords: Vec<Keyword>,
     stencils: Vec<(Stencil, Near)>,
     /// What begins with much of a run: keywords, then stencils.
@@ -55,15 +66,12 @@ pub struct Prefilter {
     near_runs: Option<Windows>,
     /// Two of three runs in source are names without a digit; what stands around these need not be searched.
     near_digits: Option<Windows>,
-    /// A search for one string is the fastest there is.
-    single: Vec<(memmem::Finder<'static>, usize)>,
     /// What may stand anywhere.
     everywhere: Option<Prints>,
-    short: Option<Automaton>,
 }
 
 /// Keywords and stencils that begin in a run and have some of it behind them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Heads {
     grams: Grams,
     /// The least that any of them has.
@@ -71,7 +79,7 @@ struct Heads {
 }
 
 /// Keywords near runs.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Windows {
     grams: Grams,
     /// What holds for the runs of all its keywords.
@@ -92,6 +100,20 @@ impl Keyword {
     /// It stands in a run, with so much of it behind its first byte that the run is one of those that are looked for.
     fn is_head(&self) -> bool {
         self.near.is_some_and(|near| near.rest >= RUN)
+    }
+
+    /// Too short for a table, and not the beginning of a run that is long enough.
+    fn is_short(&self) -> bool {
+        !self.is_head() && self.text.len() < SHORT
+    }
+
+    /// It stands near a run that it does not begin.
+    fn is_near(&self) -> bool {
+        self.near.is_some() && !self.is_head() && !self.is_short()
+    }
+
+    fn is_caseless(&self) -> bool {
+        !self.text.bytes().any(|byte| byte.is_ascii_alphabetic())
     }
 
     fn is_at(&self, bytes: &[u8]) -> bool {
@@ -137,8 +159,7 @@ impl Windows {
 }
 
 impl Automaton {
-    fn new(keywords: &[Keyword], wanted: impl Fn(&Keyword) -> bool) -> Option<Self> {
-        let chosen: Vec<usize> = (0..keywords.len()).filter(|&index| wanted(&keywords[index])).collect();
+    fn new(keywords: &[Keyword], chosen: Vec<usize>) -> Option<Self> {
         if chosen.is_empty() {
             return None;
         }
@@ -158,36 +179,63 @@ impl Automaton {
     }
 }
 
-impl Prefilter {
-    /// For these keywords, each non-empty, and stencils with the runs they begin.
-    pub fn new(keywords: Vec<Keyword>, stencils: Vec<(Stencil, Near)>) -> Self {
-        let caseless = |keyword: &Keyword| !keyword.text.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let everywhere = |keyword: &Keyword| keyword.near.is_none();
-        let short = |keyword: &Keyword| !keyword.is_head() && keyword.text.len() < SHORT;
-        let window = |keyword: &Keyword| keyword.near.is_some() && !keyword.is_head() && !short(keyword);
-        let one_case = |keyword: &Keyword| everywhere(keyword) && (keyword.lower_case || caseless(keyword));
-        // Each single search goes over all the bytes; more than a few are slower than one automaton.
-        let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
-        let single = |keyword: &Keyword| few && one_case(keyword);
-        let finders = keywords.iter().enumerate().filter(|(_, keyword)| single(keyword));
-        Prefilter {
+/// How the keywords that may stand anywhere are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// Each by a search of its own.
+    Single,
+    Short,
+    Print,
+}
+
+impl Tables {
+    fn new(keywords: Vec<Keyword>, stencils: Vec<(Stencil, Near)>) -> Self {
+        let everywhere = of_search(&keywords, Search::Print).map(|index| (index, keywords[index].text.as_bytes()));
+        Tables {
             heads: Heads::new(&keywords, &stencils),
-            near_runs: Windows::new(&keywords, |keyword| window(keyword) && !keyword.digit),
-            near_digits: Windows::new(&keywords, |keyword| window(keyword) && keyword.digit),
-            single: finders
-                .map(|(index, keyword)| (memmem::Finder::new(keyword.text.as_bytes()).into_owned(), index))
-                .collect(),
-            everywhere: Prints::new(
-                keywords
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, keyword)| everywhere(keyword) && !single(keyword) && !short(keyword))
-                    .map(|(index, keyword)| (index, keyword.text.as_bytes())),
-            ),
-            short: Automaton::new(&keywords, |keyword| short(keyword) && !single(keyword)),
+            near_runs: Windows::new(&keywords, |keyword| keyword.is_near() && !keyword.digit),
+            near_digits: Windows::new(&keywords, |keyword| keyword.is_near() && keyword.digit),
+            everywhere: Prints::new(everywhere),
             keywords,
             stencils,
         }
+    }
+}
+
+impl From<Tables> for Prefilter {
+    fn from(tables: Tables) -> Self {
+        let finder = |index: usize| (memmem::Finder::new(tables.keywords[index].text.as_bytes()).into_owned(), index);
+        Prefilter {
+            single: of_search(&tables.keywords, Search::Single).map(finder).collect(),
+            short: Automaton::new(&tables.keywords, of_search(&tables.keywords, Search::Short).collect()),
+            tables,
+        }
+    }
+}
+
+impl Serialize for Prefilter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.tables.serialize(serializer)
+    }
+}
+
+/// The keywords that are looked for in this way.
+fn of_search(keywords: &[Keyword], wanted: Search) -> impl Iterator<Item = usize> + Clone {
+    let one_case = |keyword: &Keyword| keyword.near.is_none() && (keyword.lower_case || keyword.is_caseless());
+    // Each single search goes over all the bytes; more than a few are slower than one automaton.
+    let few = keywords.iter().filter(|keyword| one_case(keyword)).count() <= MAX_SINGLE;
+    let search = move |keyword: &Keyword| match keyword {
+        _ if few && one_case(keyword) => Some(Search::Single),
+        _ if keyword.is_short() => Some(Search::Short),
+        _ => keyword.near.is_none().then_some(Search::Print),
+    };
+    (0..keywords.len()).filter(move |index| search(&keywords[*index]) == Some(wanted))
+}
+
+impl Prefilter {
+    /// For these keywords, each non-empty, and stencils with the runs they begin.
+    pub fn new(keywords: Vec<Keyword>, stencils: Vec<(Stencil, Near)>) -> Self {
+        Tables::new(keywords, stencils).into()
     }
 
     /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer. `each` is shown
@@ -198,7 +246,7 @@ impl Prefilter {
         for (finder, keyword) in &self.single {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
-        if let Some(everywhere) = &self.everywhere {
+        if let Some(everywhere) = &self.tables.everywhere {
             everywhere.find(bytes, |at, keyword| self.keyword(bytes, at, keyword, out));
         }
         if let Some(short) = &self.short {
@@ -211,19 +259,19 @@ impl Prefilter {
         let (mut pending, mut pending_digits) = (0..0, 0..0);
         for_each_run(bytes, |run, has_digit| {
             each(&run);
-            if let Some(heads) = self.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
+            if let Some(heads) = self.tables.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
                 heads.grams.find::<1>(bytes, run.start, run.end + 1 - heads.rest, |at, head| {
                     self.head(bytes, &run, at, head, out)
                 });
             }
-            if let Some(windows) = &self.near_runs {
+            if let Some(windows) = &self.tables.near_runs {
                 windows.run(bytes, &run, &mut pending, |at, number| self.half(bytes, at, number, out));
             }
-            if let Some(windows) = self.near_digits.as_ref().filter(|_| has_digit) {
+            if let Some(windows) = self.tables.near_digits.as_ref().filter(|_| has_digit) {
                 windows.run(bytes, &run, &mut pending_digits, |at, number| self.half(bytes, at, number, out));
             }
         });
-        for (windows, last) in [(&self.near_runs, pending), (&self.near_digits, pending_digits)] {
+        for (windows, last) in [(&self.tables.near_runs, pending), (&self.tables.near_digits, pending_digits)] {
             if let Some(windows) = windows {
                 windows.grams.find::<2>(bytes, last.start, last.end, |at, number| self.half(bytes, at, number, out));
             }
@@ -234,10 +282,10 @@ impl Prefilter {
     fn head(&self, bytes: &[u8], run: &Range<usize>, at: usize, head: u32, out: &mut Vec<Anchor>) {
         let keyword = head as usize;
         let rest = |near: &Near| run.end - at >= near.rest;
-        let is_there = match self.keywords.get(keyword) {
+        let is_there = match self.tables.keywords.get(keyword) {
             Some(keyword) => keyword.near.as_ref().is_some_and(rest) && keyword.is_at(&bytes[at..]),
             None => {
-                let (stencil, near) = &self.stencils[keyword - self.keywords.len()];
+                let (stencil, near) = &self.tables.stencils[keyword - self.tables.keywords.len()];
                 rest(near) && stencil.fits(&bytes[at..run.end])
             }
         };
@@ -254,7 +302,7 @@ impl Prefilter {
 
     /// Adds a keyword that may begin at `at`, if it does.
     fn keyword(&self, bytes: &[u8], at: usize, keyword: usize, out: &mut Vec<Anchor>) {
-        if bytes.get(at..).is_some_and(|rest| self.keywords[keyword].is_at(rest)) {
+        if bytes.get(at..).is_some_and(|rest| self.tables.keywords[keyword].is_at(rest)) {
             out.push(Anchor { at, keyword });
         }
     }

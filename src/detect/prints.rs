@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 /// Bytes that a word is looked for by.
 const PRINT: usize = 3;
 
@@ -34,7 +36,8 @@ type Print = [u8; PRINT];
 type Halves = [[[u8; 16]; 2]; PRINT];
 
 /// Words, by their prints.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "([Halves; SETS], Vec<Owner>)")]
 pub(super) struct Prints {
     halves: [Halves; SETS],
     /// Where the owners of each slot begin; the last is where they end.
@@ -43,7 +46,7 @@ pub(super) struct Prints {
 }
 
 /// A word that has a print.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Owner {
     print: Print,
     /// How far in the word the print stands.
@@ -51,6 +54,22 @@ struct Owner {
     /// The first byte of the word, folded.
     first: u8,
     word: usize,
+}
+
+impl From<([Halves; SETS], Vec<Owner>)> for Prints {
+    /// The owners are sorted by their slots.
+    fn from((halves, owners): ([Halves; SETS], Vec<Owner>)) -> Self {
+        let mut firsts = Box::new([0; SLOTS + 1]);
+        owners.iter().for_each(|owner| firsts[slot(owner.print) + 1] += 1);
+        (0..SLOTS).for_each(|slot| firsts[slot + 1] += firsts[slot]);
+        Prints { halves, firsts, owners }
+    }
+}
+
+impl Serialize for Prints {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.halves, &self.owners).serialize(serializer)
+    }
 }
 
 impl Prints {
@@ -71,11 +90,8 @@ impl Prints {
             })
             .collect();
         owners.sort_by_key(|owner| slot(owner.print));
-        let mut firsts = Box::new([0; SLOTS + 1]);
-        owners.iter().for_each(|owner| firsts[slot(owner.print) + 1] += 1);
-        (0..SLOTS).for_each(|slot| firsts[slot + 1] += firsts[slot]);
         let halves = halves(owners.iter().map(|owner| owner.print).collect());
-        (!owners.is_empty()).then_some(Prints { halves, firsts, owners })
+        (!owners.is_empty()).then(|| (halves, owners).into())
     }
 
     /// Calls `each` with the number of every word that may stand in `bytes` and the place where it would begin, for each
