@@ -6,8 +6,10 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
 mod context;
+mod loose;
 
 pub use context::Context;
+pub use loose::Written;
 
 /// Bytes a *run* is made of.
 pub fn is_run_byte(byte: u8) -> bool {
@@ -103,6 +105,8 @@ pub struct Shape {
     /// What stands around each keyword, in their order; none for a stencil, nor for a pattern that is read at run time: to
     /// read it off takes longer than most runs would gain.
     pub contexts: Vec<Context>,
+    /// [`loosened`], written down; none for a pattern that is read at run time.
+    pub loose: Option<Written>,
 }
 
 /// The syntax tree of a pattern as rules mean it: over bytes, Unicode off.
@@ -114,7 +118,18 @@ pub(crate) fn parse(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
 pub fn of(pattern: &str, keywords: &[String]) -> Option<Shape> {
     let hir = parse(pattern).ok()?;
     let contexts = context::contexts(&flatten(&hir), keywords);
-    Some(Shape { contexts, ..shape(&hir, keywords)? })
+    let shape = shape(&hir, keywords)?;
+    let loose = Written::new(&loosened(&hir, Some(&shape)));
+    Some(Shape { contexts, loose, ..shape })
+}
+
+/// What matches wherever the pattern does and takes little to compile: of what stands from the anchor on, if the shape says
+/// that it is sure to begin there; otherwise of the whole.
+pub(crate) fn loosened(hir: &Hir, shape: Option<&Shape>) -> Hir {
+    match shape.filter(|shape| shape.exact && !shape.starts_with_anchor) {
+        Some(shape) => loose::loosen(&Hir::concat(flatten(hir).split_off(shape.anchor))),
+        None => loose::loosen(hir),
+    }
 }
 
 /// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
@@ -156,6 +171,7 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
         one_run: secrets(hir).iter().all(|secret| is_one_run(secret))
             && guaranteed_run(&parts).is_some_and(|run| anchor.to < run.from),
         contexts: Vec::new(),
+        loose: None,
     })
 }
 
@@ -471,6 +487,7 @@ mod tests {
                 needs: None,
                 one_run: false,
                 contexts: Vec::new(),
+                loose: None,
                 exact: true,
             }
         );
@@ -499,6 +516,7 @@ mod tests {
                 needs: None,
                 one_run: true,
                 contexts: Vec::new(),
+                loose: None,
                 exact: true,
             }
         );

@@ -1,18 +1,12 @@
-//! A pattern with its counting and its words left out, which says without the pattern that nothing matches.
+//! Says without a pattern that nothing matches it: by its loose form, which takes little to compile ([`Shape::loose`]).
 //!
-//! Compiling `[^"\r\n]{6,160}` takes 160 times as long as compiling `[^"\r\n]+`, and a start-up that meets a word such as `token` in
-//! one file compiles several such patterns, to find that not one of them matches there. Whatever a pattern matches, its
-//! loose form does, as a repetition may only go on for longer; most of what it does not match, its loose form does not
-//! either.
+//! [`Shape::loose`]: crate::shape::Shape::loose
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind};
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
-
-/// Repetitions are counted up to here: enough to tell a value from none.
-const COUNTED: u32 = 8;
+use regex_syntax::hir::Hir;
 
 /// The loose form of a pattern.
 #[derive(Debug)]
@@ -23,10 +17,10 @@ pub(super) struct Loose(DFA);
 pub(super) struct Memory(Cache);
 
 impl Loose {
-    /// Of this pattern; `None` if it asks for something that such an automaton cannot do.
-    pub(super) fn new(hir: &Hir) -> Option<Self> {
+    /// Of this form; `None` if it asks for something that such an automaton cannot do.
+    pub(super) fn new(form: &Hir) -> Option<Self> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
-        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&loosen(hir)).ok()?;
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(form).ok()?;
         let automaton = DFA::builder()
             // Of every way to match: what the pattern prefers, its loose form may not.
             .configure(DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true))
@@ -57,71 +51,6 @@ impl Loose {
     }
 }
 
-/// What matches wherever `hir` does, and takes little to compile.
-fn loosen(hir: &Hir) -> Hir {
-    match hir.kind() {
-        HirKind::Repetition(repetition) => {
-            let max = repetition.max.filter(|max| *max <= 1);
-            repeated(loosen(&repetition.sub), repetition.min, max)
-        }
-        HirKind::Capture(capture) => loosen(&capture.sub),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(loosen).collect()),
-        HirKind::Alternation(branches) => {
-            spelled(hir).unwrap_or_else(|| Hir::alternation(branches.iter().map(loosen).collect()))
-        }
-        HirKind::Class(Class::Unicode(_)) => spelled(hir).unwrap_or_else(|| hir.clone()),
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(Class::Bytes(_)) | HirKind::Look(_) => hir.clone(),
-    }
-}
-
-fn repeated(hir: Hir, min: u32, max: Option<u32>) -> Hir {
-    Hir::repetition(Repetition { min: min.min(COUNTED), max, greedy: true, sub: Box::new(hir) })
-}
-
-/// Of words, as keywords are, only which bytes they have and how many at least: the anchor is one of them, and it has been
-/// seen. Of characters beyond ASCII only that they are such: an automaton that tells them apart takes a table of 400 KB to
-/// make. `None` for what is neither.
-fn spelled(hir: &Hir) -> Option<Hir> {
-    let mut bytes = [false; 256];
-    let (least, most) = spell(hir, &mut bytes)?;
-    let ranges = (0..=u8::MAX).filter(|byte| bytes[usize::from(*byte)]).map(|byte| ClassBytesRange::new(byte, byte));
-    let class = Hir::class(Class::Bytes(ClassBytes::new(ranges)));
-    Some(if (least, most) == (1, 1) { class } else { repeated(class, least, None) })
-}
-
-/// Marks the bytes that words have; gives the least length and the greatest.
-fn spell(hir: &Hir, bytes: &mut [bool; 256]) -> Option<(u32, u32)> {
-    match hir.kind() {
-        HirKind::Literal(literal) => {
-            literal.0.iter().for_each(|byte| bytes[usize::from(*byte)] = true);
-            Some((literal.0.len() as u32, literal.0.len() as u32))
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            class.iter().for_each(|range| bytes[usize::from(range.start())..=usize::from(range.end())].fill(true));
-            Some((1, 1))
-        }
-        HirKind::Class(Class::Unicode(class)) => {
-            let narrow = |end: char| (end as usize).min(0x7f);
-            let ascii = class.iter().filter(|range| range.start().is_ascii());
-            ascii.for_each(|range| bytes[narrow(range.start())..=narrow(range.end())].fill(true));
-            if class.is_ascii() {
-                return Some((1, 1));
-            }
-            bytes[0x80..].fill(true);
-            Some((1, 4))
-        }
-        HirKind::Concat(parts) => parts.iter().try_fold((0, 0), |(least, most), part| {
-            let more = spell(part, bytes)?;
-            Some((least + more.0, most + more.1))
-        }),
-        HirKind::Alternation(branches) => branches.iter().try_fold((u32::MAX, 0), |(least, most), branch| {
-            let other = spell(branch, bytes)?;
-            Some((least.min(other.0), most.max(other.1)))
-        }),
-        HirKind::Empty | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Capture(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, OnceLock};
@@ -131,9 +60,9 @@ mod tests {
     use super::*;
     use crate::builtin::{ready, with_examples};
     use crate::detect::mint::Press;
-    use crate::detect::pattern::parse;
     use crate::detect::{Detector, Where};
     use crate::rule::compile;
+    use crate::shape::{loosened, parse};
 
     fn detector() -> Detector {
         Detector::new(Arc::new(ready()), 0).unwrap().with_depth(3)
@@ -162,8 +91,7 @@ mod tests {
     #[test]
     fn counting_is_left_out_and_the_rest_is_not() {
         let loose = |pattern: &str, text: &str| {
-            let hir = crate::shape::parse(pattern).unwrap();
-            Loose::new(&hir).unwrap().may_match(&mut None, &Input::new(text.as_bytes()))
+            Loose::new(&loosened(&parse(pattern).unwrap(), None)).unwrap().may_match(&mut None, &Input::new(text.as_bytes()))
         };
         assert!(loose("key=[0-9]{2,4};", "key=123456;"));
         assert!(!loose("key=[0-9]{2,4};", "key=1;"));
@@ -175,6 +103,15 @@ mod tests {
         assert!(loose("[0-9](?:a|bc)[0-9]", "1bc2") && !loose("[0-9](?:a|bc)[0-9]", "12"));
         assert!(loose("key=(?u:[^ü;]{3,5});", "key=日本語;") && loose("key=(?u:[^ü;]{3,5});", "key=日b語;"));
         assert!(!loose("key=(?u:[^ü;]{3,5});", "key=;") && !loose("key=(?u:[a-z]{3,5});", "key=日本語;"));
+    }
+
+    #[test]
+    fn the_loose_forms_that_were_written_at_the_build_are_those_of_the_patterns() {
+        for rule in ready().rules {
+            let Some(shape) = &rule.shape else { continue };
+            let form = loosened(&parse(&rule.regex).unwrap(), Some(shape));
+            assert_eq!(shape.loose.as_ref().unwrap().hir(), form, "{}", rule.id);
+        }
     }
 
     proptest! {
@@ -220,7 +157,7 @@ mod tests {
                 let at = at.index(text.len());
                 text[at] = byte;
             }
-            let loose = Loose::new(&parse(rule).unwrap()).unwrap();
+            let loose = Loose::new(&loosened(&parse(&rule.regex).unwrap(), None)).unwrap();
             let matches = compile(&rule.regex).unwrap().is_match(&text);
             prop_assert!(!matches || loose.may_match(&mut None, &Input::new(&text)), "{}", rule.id);
         }

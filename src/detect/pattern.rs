@@ -13,7 +13,7 @@ use regex_syntax::hir::Hir;
 use super::loose::{self, Loose};
 use super::marks::{AFTER, BEFORE, shorten};
 use crate::rule::Rule;
-use crate::shape::{self, MAX_MATCH, Shape, flatten, shape};
+use crate::shape::{self, MAX_MATCH, Shape, Written, shape};
 
 /// A pattern that does not compile. Cannot happen to rules that were loaded through `rulefile`.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,7 @@ impl Pattern {
         };
         // What a match needs may stand beyond.
         let (before, after) = (shape.before.min(before), shape.after.min(after));
-        let shape = Shape { before, after, needs: None, anchor, contexts: Vec::new(), ..shape.clone() };
+        let shape = Shape { before, after, needs: None, anchor, contexts: Vec::new(), loose: None, ..shape.clone() };
         Pattern {
             hir: OnceLock::from(hir),
             rule: self.rule.clone(),
@@ -159,12 +159,9 @@ impl Pattern {
         self.loose(shape).is_none_or(|loose| loose.may_match(memory, &input))
     }
 
-    /// The loose form: of what stands from the anchor on, if that is sure to begin there.
     fn loose(&self, shape: &Shape) -> Option<&Loose> {
-        let rest = || Hir::concat(flatten(self.hir()).split_off(shape.anchor));
-        let cut = shape.exact && !shape.starts_with_anchor;
-        let loose = || if cut { Loose::new(&rest()) } else { Loose::new(self.hir()) };
-        self.loose.get_or_init(|| loose().map(Box::new)).as_deref()
+        let form = || shape.loose.as_ref().map_or_else(|| shape::loosened(self.hir(), Some(shape)), Written::hir);
+        self.loose.get_or_init(|| Loose::new(&form()).map(Box::new)).as_deref()
     }
 
     /// Whether what [`around`](Pattern::around) says of an anchor at `at` does not depend on the bytes from `end` on.
