@@ -10,7 +10,7 @@ use stanch::chunk::MARGIN;
 use stanch::detect::allow::{Subject, allowed};
 use stanch::detect::escape::unescape;
 use stanch::detect::mint::Press;
-use stanch::detect::{Candidate, Detector, Where, settle};
+use stanch::detect::{Candidate, Detector, Scratch, Where, settle};
 use stanch::finding::Proof;
 use stanch::rule::{Confidence, ProofKind, Rule, RuleSet};
 use stanch::secret::Fingerprint;
@@ -43,9 +43,9 @@ fn filler(detector: &Detector, candidate: &Candidate<'_>, text: &[u8]) -> bool {
     allowed(detector.rules(), &subject).is_some()
 }
 
-fn hits(detector: &Detector, text: &str) -> Vec<Hit> {
+fn hits(detector: &Detector, scratch: &mut Scratch, text: &str) -> Vec<Hit> {
     let bytes = text.as_bytes();
-    let candidates = detector.candidates(&mut detector.scratch(), bytes, &(0..bytes.len()), Where::Nowhere);
+    let candidates = detector.candidates(scratch, bytes, &(0..bytes.len()), Where::Nowhere);
     let stays = candidates.into_iter().filter(|candidate| !filler(detector, candidate, bytes));
     stays
         .map(|candidate| Hit {
@@ -209,11 +209,12 @@ fn every_pattern_can_be_found_from_a_run() {
 fn every_leak_is_found_whole_and_once() {
     for rule in with_examples().rules {
         let detector = detector(vec![rule.clone()]);
+        let scratch = &mut detector.scratch();
         let press = Press::new(&rule).unwrap();
         for (number, example) in (0..).zip(&rule.leaks) {
             for seed in (0..SEEDS).map(|seed| number * SEEDS + seed) {
                 let text = press.expand(example, seed).unwrap_or_else(|| panic!("{}: {example} expands", rule.id));
-                let found = hits(&detector, &text);
+                let found = hits(&detector, scratch, &text);
                 let sure = found.iter().filter(|hit| hit.confidence >= due(&rule)).count();
                 let wanted = example.matches("<mint").count().max(1);
                 assert_eq!(sure, wanted, "{}: {example:?}: {found:?} in {text:?}", rule.id);
@@ -226,13 +227,14 @@ fn every_leak_is_found_whole_and_once() {
 fn no_clean_text_is_reported() {
     for rule in with_examples().rules {
         let detector = detector(vec![rule.clone()]);
+        let scratch = &mut detector.scratch();
         // A proof that fails makes a look-alike, which is low.
         let press = Press::new(&rule).unwrap();
         let most = if rule.proof.is_some() { Confidence::Medium } else { rule.confidence.min(Confidence::Medium) };
         for (number, example) in (0..).zip(&rule.clean) {
             for seed in (0..SEEDS).map(|seed| number * SEEDS + seed) {
                 let text = press.expand(example, seed).unwrap_or_else(|| panic!("{}: {example} expands", rule.id));
-                let found = hits(&detector, &text);
+                let found = hits(&detector, scratch, &text);
                 assert!(
                     found.iter().all(|hit| hit.confidence < most),
                     "{}: {example:?}: {found:?} in {text:?}",
@@ -247,11 +249,12 @@ fn no_clean_text_is_reported() {
 fn a_minted_token_is_the_secret_in_its_first_leak() {
     for rule in with_examples().rules {
         let detector = detector(vec![rule.clone()]);
+        let scratch = &mut detector.scratch();
         let press = Press::new(&rule).unwrap();
         for seed in 0..60 {
             let token = press.token(seed).unwrap_or_else(|| panic!("{} mints {seed}", rule.id));
             let text = rule.leaks[0].replace("<mint>", &token);
-            let found = hits(&detector, &text);
+            let found = hits(&detector, scratch, &text);
             let plain = String::from_utf8(unescape(token.as_bytes()).into_owned()).unwrap();
             let whole = found.iter().any(|hit| hit.secret == plain && hit.confidence >= due(&rule));
             assert!(whole, "{}: {found:?} in {text:?}", rule.id);
@@ -264,11 +267,12 @@ fn a_minted_token_is_the_secret_in_its_first_leak() {
 fn no_token_has_a_twin_under_another_rule() {
     let (_, specific): (Vec<_>, Vec<_>) = with_examples().rules.into_iter().partition(|rule| generic(rule));
     let detector = detector(specific.clone());
+    let scratch = &mut detector.scratch();
     for rule in &specific {
         let press = Press::new(rule).unwrap();
         for seed in 0..40 {
             let text = press.expand(&rule.leaks[0], seed).unwrap();
-            let found = hits(&detector, &text);
+            let found = hits(&detector, scratch, &text);
             assert!(found.iter().all(|hit| hit.rule == rule.id), "{}: {found:?} in {text}", rule.id);
             assert_eq!(found.len(), 1, "{}: {found:?} in {text}", rule.id);
         }
@@ -306,6 +310,7 @@ fn no_file_of_ours_holds_a_token() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let specific = with_examples().rules.into_iter().filter(|rule| !generic(rule)).collect();
     let detector = detector(specific);
+    let scratch = &mut detector.scratch();
     let mut folders: Vec<_> = ["src", "rules", "tests"].iter().map(|name| root.join(name)).collect();
     let mut read = 0;
     while let Some(folder) = folders.pop() {
@@ -317,7 +322,7 @@ fn no_file_of_ours_holds_a_token() {
             }
             read += 1;
             let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-            let found = hits(&detector, &text);
+            let found = hits(&detector, scratch, &text);
             assert!(found.iter().all(|hit| hit.confidence < Confidence::Medium), "{}: {found:?}", path.display());
         }
     }
@@ -327,7 +332,8 @@ fn no_file_of_ours_holds_a_token() {
 /// The secrets that the rule finds in `text`.
 fn secrets(id: &str, text: &str) -> Vec<String> {
     let rule = with_examples().get(id).unwrap().clone();
-    hits(&detector(vec![rule]), text).into_iter().map(|hit| hit.secret).collect()
+    let detector = detector(vec![rule]);
+    hits(&detector, &mut detector.scratch(), text).into_iter().map(|hit| hit.secret).collect()
 }
 
 fn minted(id: &str, like: impl Fn(&str) -> bool) -> String {
@@ -383,10 +389,11 @@ fn the_whole_token_or_nothing() {
     for rule in with_examples().rules.into_iter().filter(|rule| rule.proof == Some(ProofKind::GithubCrc32)) {
         let press = Press::new(&rule).unwrap();
         let detector = detector(vec![rule.clone()]);
+        let scratch = &mut detector.scratch();
         for seed in 0..40 {
             let token = press.token(seed).unwrap();
             for text in [format!("{token}0 "), token[..token.len() - 1].to_owned(), format!("{token}_ ")] {
-                assert!(hits(&detector, &text).is_empty(), "{}: {text}", rule.id);
+                assert!(hits(&detector, scratch, &text).is_empty(), "{}: {text}", rule.id);
             }
         }
     }

@@ -91,7 +91,9 @@ mod tests {
     #[test]
     fn counting_is_left_out_and_the_rest_is_not() {
         let loose = |pattern: &str, text: &str| {
-            Loose::new(&loosened(&parse(pattern).unwrap(), None)).unwrap().may_match(&mut None, &Input::new(text.as_bytes()))
+            Loose::new(&loosened(&parse(pattern).unwrap(), None))
+                .unwrap()
+                .may_match(&mut None, &Input::new(text.as_bytes()))
         };
         assert!(loose("key=[0-9]{2,4};", "key=123456;"));
         assert!(!loose("key=[0-9]{2,4};", "key=1;"));

@@ -4,14 +4,27 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Everything of a finding that a report shows.
-fn shown(finding: &Finding) -> String {
-    let (snippet, region) = (&finding.snippet, finding.region);
+/// Everything of a finding that a report shows: the text around it, and the rest.
+fn shown(finding: &Finding) -> (String, String) {
+    let (Snippet { line, text, mark, cut_before, cut_after }, region) = (&finding.snippet, finding.region);
     let (id, verdict, facts) = (&finding.rule.id, &finding.verdict, &finding.facts);
-    format!("{id} {region:?} {} {} {snippet:?} {verdict:?} {facts:?}", finding.redacted, finding.fingerprint)
+    let place = format!("{line} {} {cut_before} {cut_after}", mark.len());
+    let rest = format!("{id} {region:?} {} {} {place} {verdict:?} {facts:?}", finding.redacted, finding.fingerprint);
+    (text.clone(), rest)
 }
 
-fn scanned(path: &Path, chunk: usize) -> Vec<String> {
+/// Whether the text around a finding is the same in both, or shows less in the first: a copy of a secret is masked where
+/// the chunk has the secret, too, however far away.
+fn is_same_or_masked_more(one: &str, other: &str) -> bool {
+    let alike = |(one, other): &(char, char)| one == other;
+    let first = one.chars().zip(other.chars()).take_while(alike).count();
+    let rests = || one.chars().rev().zip(other.chars().rev()).take_while(alike).count();
+    let last = rests().min(one.chars().count().min(other.chars().count()) - first);
+    let differs: String = one.chars().skip(first).take(one.chars().count() - first - last).collect();
+    one == other || differs.is_empty() || differs.contains('*')
+}
+
+fn scanned(path: &Path, chunk: usize) -> Vec<(String, String)> {
     let mut all = Vec::new();
     scan_cut(path, Arc::new(RULES.clone()), chunk, &mut |finding| all.push(shown(&finding)));
     all
@@ -76,11 +89,22 @@ proptest! {
                 let whole = scanned(&path, 1 << 30);
                 prop_assert!(whole.len() > 100, "{} findings", whole.len());
                 let cut = scanned(&path, 1);
-                for (one, other) in whole.iter().zip(&cut) {
+                for ((text, one), (cut, other)) in whole.iter().zip(&cut) {
                     prop_assert_eq!(one, other, "{:?}", filler);
+                    prop_assert!(is_same_or_masked_more(text, cut), "{one}: {text:?}, cut: {cut:?}");
                 }
                 prop_assert_eq!(whole.len(), cut.len());
             }
         }
+    }
+}
+
+#[test]
+fn what_is_the_same_is_told_from_what_is_masked_more() {
+    for (one, other) in [("a", "a"), ("a ****", "a secret"), ("a **** b", "a x b"), ("x ab", "x secret ab"), ("", "")] {
+        assert!(is_same_or_masked_more(one, other), "{one} {other}");
+    }
+    for (one, other) in [("a b", "a c"), ("secret", "****"), ("a secret b", "a **** b"), ("xy", "x")] {
+        assert!(!is_same_or_masked_more(one, other), "{one} {other}");
     }
 }

@@ -33,6 +33,13 @@ impl Random {
         std::array::from_fn(|_| self.below(256) as u8)
     }
 
+    /// One of the bits that are set.
+    fn bit(&mut self, mut from: u128) -> Option<u8> {
+        let nth = (from != 0).then(|| self.below(from.count_ones().into()))?;
+        (0..nth).for_each(|_| from &= from - 1);
+        Some(from.trailing_zeros() as u8)
+    }
+
     fn pick<'s, T>(&mut self, from: &'s [T]) -> Option<&'s T> {
         if from.is_empty() { None } else { from.get(self.below(from.len() as u64) as usize) }
     }
@@ -64,7 +71,7 @@ impl Draw<'_> {
             HirKind::Empty | HirKind::Look(_) => {}
             HirKind::Literal(literal) => self.text.extend_from_slice(&literal.0),
             HirKind::Class(class) => {
-                let byte = *self.random.pick(&members(class))?;
+                let byte = self.random.bit(members(class))?;
                 self.text.push(byte);
             }
             HirKind::Repetition(repetition) => self.repetition(repetition)?,
@@ -89,28 +96,34 @@ impl Draw<'_> {
     /// brings its own context. Branches for characters beyond ASCII are left out.
     fn alternation(&mut self, branches: &[Hir]) -> Option<()> {
         let contexts = branches.iter().any(|branch| branch.properties().explicit_captures_len() > 0);
-        let beyond = |hir: &Hir| matches!(hir.kind(), HirKind::Class(class) if members(class).is_empty());
+        let beyond = |hir: &Hir| matches!(hir.kind(), HirKind::Class(class) if members(class) == 0);
         let branches: Vec<&Hir> = branches.iter().filter(|branch| !beyond(branch)).collect();
         let branch = if contexts { branches.first() } else { self.random.pick(&branches) };
         self.hir(branch?)
     }
 }
 
-/// The ASCII characters of a class. Of a class that goes beyond what tokens are made of ("anything but a quote") only
-/// letters and digits, where it has them.
-fn members(class: &Class) -> Vec<u8> {
-    let ascii = |start: u32, end: u32| (start..=end.min(127)).map(|byte| byte as u8);
-    let all: Vec<u8> = match class {
+/// The ASCII characters of a class, a bit for each. Of a class that goes beyond what tokens are made of ("anything but a
+/// quote") only letters and digits, where it has them.
+fn members(class: &Class) -> u128 {
+    const ALPHANUMERIC: u128 = between(b'0', b'9') | between(b'A', b'Z') | between(b'a', b'z');
+    const GRAPHIC: u128 = between(b'!', b'~');
+    let ascii = |start: u32, end: u32| if start < 128 { between(start as u8, end.min(127) as u8) } else { 0 };
+    let all = match class {
         Class::Bytes(bytes) => {
-            bytes.ranges().iter().flat_map(|range| ascii(range.start().into(), range.end().into())).collect()
+            bytes.ranges().iter().fold(0, |all, range| all | ascii(range.start().into(), range.end().into()))
         }
         Class::Unicode(chars) => {
-            chars.ranges().iter().flat_map(|range| ascii(range.start().into(), range.end().into())).collect()
+            chars.ranges().iter().fold(0, |all, range| all | ascii(range.start().into(), range.end().into()))
         }
     };
-    let plain: Vec<u8> = all.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
-    let beyond = all.iter().any(|byte| !byte.is_ascii_graphic());
-    if beyond && !plain.is_empty() { plain } else { all }
+    let (plain, beyond) = (all & ALPHANUMERIC, all & !GRAPHIC);
+    if beyond != 0 && plain != 0 { plain } else { all }
+}
+
+/// The bits from one to the other, both included and below 128.
+const fn between(first: u8, last: u8) -> u128 {
+    u128::MAX >> (127 - last) & u128::MAX << first
 }
 
 #[cfg(test)]
