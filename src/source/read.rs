@@ -7,7 +7,7 @@ use super::encoding::{encoded_len, is_plain, sniff, transcode, utf16_units};
 use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 
 /// How much of an object is searched at once, in bytes, margins not counted.
-pub const CHUNK: usize = 2 << 20;
+pub const CHUNK: usize = 1 << 20;
 
 /// How much is read or transcoded at once, in bytes.
 const PIECE: usize = 256 << 10;
