@@ -72,7 +72,7 @@ fn what_is_written_down_is_hidden_wherever_it_moves_and_what_is_new_is_not() {
     let said = run(dir, 0, &["baseline", "create", "--reason", "from before", "--by", "me", "."]);
     assert!(said.contains("2 entries in .stanch-baseline.toml"), "{said}");
     let text = read(dir);
-    assert!(text.contains("reason = \"from before\"\nby = \"me\"\n"), "{text}");
+    assert!(text.contains("reason = \"from before\", by = \"me\", "), "{text}");
     assert!(!text.contains(&pat(1)) && !text.contains(&pat(2)), "{text}");
     let mode = dir.join(FILE).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode & 0o600, 0o600, "{mode:o}");
@@ -140,7 +140,7 @@ fn a_link_to_a_baseline_stays_one() {
     run(dir.path(), 0, &["baseline", "prune"]);
     assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     let text = std::fs::read_to_string(&target).unwrap();
-    assert_eq!(text.matches("[[known]]").count(), 1, "{text}");
+    assert_eq!(text.matches("fingerprint = ").count(), 1, "{text}");
     assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o644);
     assert_eq!(std::fs::read_dir(dir.path().join("kept")).unwrap().count(), 1);
     std::fs::remove_file(&target).unwrap();
@@ -189,7 +189,7 @@ fn an_expired_entry_hides_nothing_and_says_so() {
     let shown = run(dir, 0, &["baseline", "show"]);
     assert!(shown.contains("EXPIRED 2020-01-31"), "{shown}");
     run(dir, 0, &["baseline", "prune"]);
-    assert!(!read(dir).contains("[[known]]"));
+    assert!(!read(dir).contains("fingerprint = "));
 }
 
 #[test]
@@ -220,11 +220,11 @@ fn history_and_files_share_a_baseline() {
     git(&["commit", "-qm", "x"]);
     put(dir, "a.txt", &[pat(2)]);
     run(dir, 0, &["baseline", "create", "--by", "me", "--history"]);
-    assert!(read(dir).contains("\ncommit = \"") && read(dir).contains("path = \"a.txt\""), "{}", read(dir));
+    assert!(read(dir).contains(", commit = \"") && read(dir).contains("path = \"a.txt\""), "{}", read(dir));
     // Neither kind of scan calls stale what only the other one reads.
     assert_eq!(counts(&scan(dir, 1, &["--baseline", FILE])), (1, 0, 0, 0));
     run(dir, 0, &["baseline", "update", "--by", "me"]);
-    assert_eq!(read(dir).matches("[[known]]").count(), 2);
+    assert_eq!(read(dir).matches("fingerprint = ").count(), 2);
     assert_eq!(counts(&scan(dir, 0, &["--baseline", FILE])), (0, 1, 0, 0));
     assert_eq!(counts(&scan(dir, 0, &["--history", "--baseline", FILE])), (0, 1, 0, 0));
     put(dir, "a.txt", &[]);
@@ -246,14 +246,47 @@ fn an_unread_file_is_no_part_of_a_baseline_and_said_to_be_none() {
 fn a_hostile_path_is_seen_in_the_file_and_on_the_terminal() {
     let dir = tree(&[]);
     let dir = dir.path();
-    put(dir, "a\n[[known]]\u{202e}\x1b[2J\".txt", &[pat(1)]);
+    put(dir, "a\n{ path = \u{202e}\x1b[2J\" },.txt", &[pat(1)]);
     run(dir, 0, &["baseline", "create"]);
     let text = read(dir);
-    assert_eq!(text.lines().filter(|line| *line == "[[known]]").count(), 1, "{text}");
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("{ path = ")).count(), 1, "{text}");
     assert!(text.contains("\\U0000202E") && !text.contains('\u{202e}') && !text.contains('\x1b'), "{text}");
     assert_eq!(counts(&scan(dir, 0, &["--baseline", FILE])), (0, 1, 0, 0));
     let shown = run(dir, 0, &["baseline", "show"]);
     assert!(!shown.contains('\u{202e}') && !shown.contains('\x1b') && shown.contains("\\u{202e}"), "{shown}");
+}
+
+#[test]
+fn git_merges_what_two_branches_add() {
+    let dir = tree(&[]);
+    let dir = dir.path();
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=a", "-c", "user.email=a@b.c"]).args(args).current_dir(dir);
+        assert!(git.output().unwrap().status.success(), "{args:?}");
+    };
+    let commit = |what: &str| {
+        run(dir, 0, &["baseline", what]);
+        git(&["add", "-A"]);
+        git(&["commit", "-qm", what]);
+    };
+    git(&["init", "-q", "-b", "main"]);
+    std::fs::write(dir.join(".gitattributes"), format!("{FILE} merge=union\n")).unwrap();
+    [1, 5, 9].iter().for_each(|one| put(dir, &format!("{one}.txt"), &[pat(*one)]));
+    commit("create");
+    git(&["checkout", "-q", "-b", "other"]);
+    // Each between the same two lines, and one on both branches.
+    [2, 3, 7].iter().for_each(|one| put(dir, &format!("{one}.txt"), &[pat(*one)]));
+    commit("update");
+    git(&["checkout", "-q", "main"]);
+    [4, 6, 7].iter().for_each(|one| put(dir, &format!("{one}.txt"), &[pat(*one)]));
+    commit("update");
+    git(&["merge", "-q", "-m", "both", "other"]);
+    assert_eq!(counts(&scan(dir, 0, &["--baseline", FILE])), (0, 8, 0, 0));
+    run(dir, 0, &["baseline", "update"]);
+    let text = read(dir);
+    let places: Vec<usize> = (1..=9).filter_map(|one| text.find(&format!("\"{one}.txt\""))).collect();
+    assert!(places.len() == 8 && places.is_sorted() && text.matches("fingerprint = ").count() == 8, "{text}");
 }
 
 #[test]

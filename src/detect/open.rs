@@ -211,27 +211,31 @@ impl Follower {
     /// Whether it matters what follows. The automaton tells a match one byte late, so a match that is over looks alive.
     fn depends_on_more(&mut self, state: LazyStateID) -> bool {
         let clears = self.cache.clear_count();
-        let depends = self.successors(state).is_none_or(|next| {
-            let ends = next.iter().filter(|state| state.is_match()).count();
-            match ends {
-                0 => !next.is_empty(),
-                // A look-ahead decides by the next byte; a longer match may follow.
-                _ => {
-                    ends < next.len()
-                        || self.has_dead_successor(state)
-                        || next.into_iter().any(|state| self.successors(state).is_none_or(|next| !next.is_empty()))
-                }
+        let Some(next) = self.successors(state, clears) else { return true };
+        let ends = next.iter().filter(|state| state.is_match()).count();
+        match ends {
+            0 => !next.is_empty(),
+            // A look-ahead decides by the next byte; a longer match may follow.
+            _ => {
+                let more = |state| self.successors(state, clears).is_none_or(|next| !next.is_empty());
+                ends < next.len() || next.into_iter().any(more) || self.has_dead_successor(state, clears)
             }
-        });
-        // States do not survive a full cache: then nothing was found out.
-        depends || self.cache.clear_count() != clears
+        }
     }
 
-    /// The states that one more byte can lead to, without the dead one; `None` if the automaton gives up.
-    fn successors(&mut self, state: LazyStateID) -> Option<Vec<LazyStateID>> {
+    /// The state that a byte leads to. `None` if the automaton gives up, or has cleared its cache since it had cleared it
+    /// so often: no state that is known from before means anything then.
+    fn step(&mut self, state: LazyStateID, byte: u8, clears: usize) -> Option<LazyStateID> {
+        let is_known = self.cache.clear_count() == clears;
+        let next = is_known.then(|| self.automaton.next_state(&mut self.cache, state, byte).ok())??;
+        (self.cache.clear_count() == clears).then_some(next)
+    }
+
+    /// The states that one more byte can lead to, without the dead one; `None` if that cannot be found out.
+    fn successors(&mut self, state: LazyStateID, clears: usize) -> Option<Vec<LazyStateID>> {
         let mut next = Vec::new();
         for byte in 0..=u8::MAX {
-            let one = self.automaton.next_state(&mut self.cache, state, byte).ok()?;
+            let one = self.step(state, byte, clears)?;
             if !one.is_dead() && !next.contains(&one) {
                 next.push(one);
             }
@@ -239,9 +243,8 @@ impl Follower {
         Some(next)
     }
 
-    fn has_dead_successor(&mut self, state: LazyStateID) -> bool {
-        (0..=u8::MAX)
-            .any(|byte| self.automaton.next_state(&mut self.cache, state, byte).map_or(true, |next| next.is_dead()))
+    fn has_dead_successor(&mut self, state: LazyStateID, clears: usize) -> bool {
+        (0..=u8::MAX).any(|byte| self.step(state, byte, clears).is_none_or(|next| next.is_dead()))
     }
 }
 

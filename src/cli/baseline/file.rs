@@ -1,17 +1,15 @@
 //! The file of a baseline: ours as TOML, in and out; those of other tools in.
 //!
 //! ```toml
-//! [[known]]
-//! fingerprint = "ba7816bf8f01cfea414140de5dae2223"
-//! rule = "github-pat"          # what follows is for people, and says where it stood when it was written
-//! path = "src/a.rs"
-//! line = 7
-//! commit = "0123456789ab"      # it was found in history; left out for what was found in files
-//! reason = "revoked in May"
-//! by = "me@example.org"
-//! added = 2026-11-21
-//! expires = 2027-01-31         # the last day on which it hides; may be left out
+//! known = [
+//!     { path = "src/a.rs", line = 7, rule = "github-pat", fingerprint = "ba7816bf8f01cfea414140de5dae2223", reason = "…" },
+//! ]
 //! ```
+//!
+//! A line for each, so that git can merge what two branches add; `[[known]]` tables, which versions of old wrote, are read
+//! as well. What decides is the fingerprint. The path, the line, the rule and the `commit` (left out for what was found in
+//! files) are for people, and say where it stood when it was written; so are `reason`, `by` and `added`. `expires` is the
+//! last day on which it hides, and may be left out.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -34,6 +32,7 @@ use crate::secret::Fingerprint;
 const HEAD: &str = "\
 # Findings that are known: `stanch scan --baseline` hides and counts them. It holds no secret and belongs into git.
 # `reason`, `by` and `expires` are yours to edit; `stanch baseline update` adds what is new, `prune` drops what is gone.
+# With `merge=union` for this file in .gitattributes git merges what two branches add.
 ";
 
 /// Why a baseline cannot be used.
@@ -157,29 +156,28 @@ fn text(known: &[Known]) -> String {
         }
     }
     sorted.sort_by(|one, other| (one.0, one.1, &one.2).cmp(&(other.0, other.1, &other.2)));
-    let mut text = HEAD.to_owned();
-    for (path, rule, fingerprint, entry) in sorted {
-        let mut pair = |key: &str, value: &str| text += &format!("{key} = {value}\n");
-        pair("\n[[known]]\nfingerprint", &quoted(&fingerprint));
-        pair("rule", &quoted(rule));
-        pair("path", &quoted(path));
-        if let Some(line) = entry.line {
-            pair("line", &line.to_string());
-        }
-        if let Some(commit) = &entry.commit {
-            pair("commit", &quoted(commit));
-        }
-        pair("reason", &quoted(&entry.reason));
-        if !entry.by.is_empty() {
-            pair("by", &quoted(&entry.by));
-        }
-        for (key, day) in [("added", entry.added), ("expires", entry.expires)] {
-            if let Some(day) = day {
-                pair(key, &day.to_string());
-            }
-        }
-    }
-    text
+    // Two branches may have added the same.
+    sorted.dedup_by(|one, other| (one.0, one.1, &one.2) == (other.0, other.1, &other.2));
+    let lines =
+        sorted.into_iter().map(|(.., fingerprint, entry)| format!("    {{ {} }},\n", line(&fingerprint, entry)));
+    format!("{HEAD}\nknown = [\n{}]\n", lines.collect::<String>())
+}
+
+fn line(fingerprint: &str, entry: &Known) -> String {
+    let day = |day: Option<Date>| day.map(|day| day.to_string());
+    let pairs = [
+        ("path", Some(quoted(&entry.path))),
+        ("line", entry.line.map(|line| line.to_string())),
+        ("rule", Some(quoted(&entry.rule))),
+        ("fingerprint", Some(quoted(fingerprint))),
+        ("commit", entry.commit.as_deref().map(quoted)),
+        ("reason", Some(quoted(&entry.reason))),
+        ("by", Some(quoted(&entry.by)).filter(|_| !entry.by.is_empty())),
+        ("added", day(entry.added)),
+        ("expires", day(entry.expires)),
+    ];
+    let pairs = pairs.into_iter().filter_map(|(key, value)| Some(format!("{key} = {}", value?)));
+    pairs.collect::<Vec<_>>().join(", ")
 }
 
 /// A TOML string in which nothing is invisible to whoever reviews the file; the `toml` crate escapes control characters
@@ -235,8 +233,18 @@ mod tests {
     fn two_branches_that_add_to_a_baseline_write_the_same() {
         let (a, b, c) = (known("a", "x", ""), known("b", "x", ""), known("c", "a", ""));
         let one = text(&[a.clone(), b.clone(), c.clone()]);
-        assert_eq!(one, text(&[c, b, a]));
+        assert_eq!(one, text(&[c, b.clone(), a.clone()]));
         assert!(one.find("\"a\"").unwrap() < one.find("\"x\"").unwrap());
+        let twice = [a.clone(), a.clone(), b, Known { reason: "of the other branch".to_owned(), ..a }];
+        assert_eq!(parsed(&text(&twice)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn tables_of_old_are_read() {
+        let old = "[[known]]\nfingerprint = \"ba7816bf8f01cfea414140de5dae2223\"\nrule = \"r\"\npath = \"p\"\nreason = \"why\"\n";
+        let read = parsed(old).unwrap();
+        assert_eq!((read.len(), read[0].reason.as_str()), (1, "why"));
+        assert_eq!(parsed(&text(&read)).unwrap(), read);
     }
 
     #[test]
