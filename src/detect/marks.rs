@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
+use super::decode::Left;
 use super::index::Owner;
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
@@ -123,7 +124,7 @@ impl Detector {
     /// Whether something is found, or was not all read, in what is encoded at the spots of the scratch.
     fn holds_encoded(&self, scratch: &mut Scratch, bytes: &[u8]) -> bool {
         let decoded = self.unwrapped(scratch, bytes, Where::Unknown, true);
-        decoded.limited || !decoded.candidates.is_empty() || !decoded.cut.is_empty()
+        decoded.left != Left::Nothing || !decoded.candidates.is_empty() || !decoded.cut.is_empty()
     }
 
     fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {

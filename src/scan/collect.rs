@@ -6,7 +6,7 @@ use super::snippet::Masks;
 use super::suspect::Suspect;
 use crate::chunk::{Chunk, Encoding, Position};
 use crate::detect::Candidate;
-use crate::detect::decode::Unwrapped;
+use crate::detect::decode::{Left, Unwrapped};
 use crate::finding::Region;
 use crate::source::encoding::encoded_len;
 use crate::source::read::forward;
@@ -21,7 +21,7 @@ const AROUND: usize = 8 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Collector {
     held: Option<Held>,
-    limited: bool,
+    left: Left,
 }
 
 #[derive(Debug)]
@@ -39,9 +39,9 @@ struct Held {
 }
 
 impl Collector {
-    /// Whether something was too long since this was asked last.
-    pub(super) fn limited(&mut self) -> bool {
-        std::mem::take(&mut self.limited)
+    /// What was left out since this was asked last.
+    pub(super) fn left(&mut self) -> Left {
+        std::mem::take(&mut self.left)
     }
 
     /// Up to where everything was found once the chunk was searched: the end of what it answers for, or where a text begins
@@ -65,7 +65,7 @@ impl Collector {
             match held.take(chunk) {
                 Some(end) if !held.given_up => {
                     let unwrapped = search(&held.bytes);
-                    self.limited |= unwrapped.limited;
+                    self.left = self.left.max(unwrapped.left);
                     suspects = held.suspects(end, &unwrapped.candidates);
                 }
                 Some(_) => {}
@@ -73,7 +73,7 @@ impl Collector {
                     if !held.given_up && held.bytes.len() > MOST {
                         held.bytes = Vec::new();
                         held.given_up = true;
-                        self.limited = true;
+                        self.left = Left::TooMuch;
                     }
                     self.held = Some(held);
                 }

@@ -328,8 +328,9 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     let again = |scanner: &Scanner<'_>| {
         let unread = scanner.unread.iter().map(|unread| unread.0);
         let found = scanner.found.iter().map(|found| found.object);
+        let left = scanner.left.iter().map(|left| left.0);
         let pointers = scanner.pointers.iter().map(|pointer| pointer.0);
-        found.chain(scanner.limited.iter().copied()).chain(unread).chain(pointers).collect::<Vec<_>>()
+        found.chain(left).chain(unread).chain(pointers).collect::<Vec<_>>()
     };
     let mut suspects: Vec<Object> = walked.lenses.iter().flat_map(again).collect();
     suspects.sort_by_key(|object| object.id);

@@ -19,7 +19,7 @@ use super::told::Told;
 use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 use crate::coverage::{Coverage, Skip, Why};
-use crate::detect::decode::{Unwrapped, join};
+use crate::detect::decode::{Left, Unwrapped, join};
 use crate::detect::{Detector, Scratch, Where, believe, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
@@ -58,8 +58,8 @@ pub(super) struct Searcher<'p> {
     log: Option<Log>,
     /// What of the object at hand is compressed in a text that is longer than a chunk.
     collector: Collector,
-    /// Something in the object at hand was too large when decoded.
-    limited: bool,
+    /// What of the object at hand was not decoded.
+    left: Left,
 }
 
 impl<'p> Searcher<'p> {
@@ -77,7 +77,7 @@ impl<'p> Searcher<'p> {
             buffer: Buffer::default(),
             log: None,
             collector: Collector::default(),
-            limited: false,
+            left: Left::Nothing,
         }
     }
 
@@ -149,9 +149,7 @@ impl<'p> Searcher<'p> {
         size: Option<u64>,
         coverage: &mut Coverage,
     ) {
-        if self.limited() {
-            coverage.skips.push(too_much(origin));
-        }
+        coverage.skips.extend(left_out(origin, self.left()));
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
             Ok(ended) => {
@@ -244,7 +242,7 @@ impl<'p> Searcher<'p> {
             self.detector.unwrapped(&mut self.scratch, bytes, place, true)
         });
         suspects.retain(|suspect| self.kinship.wants(&suspect.rule));
-        self.limited |= self.collector.limited();
+        self.left = self.left.max(self.collector.left());
         if let Some(log) = log {
             let normalised = log.normaliser.normalised();
             let all = 0..normalised.text().len();
@@ -294,13 +292,13 @@ impl<'p> Searcher<'p> {
     /// What is encoded in bytes that were searched just now.
     fn unwrapped(&mut self, bytes: &[u8], place: Where<'_>, ends: bool) -> Unwrapped<'p> {
         let unwrapped = self.detector.unwrapped(&mut self.scratch, bytes, place, ends);
-        self.limited |= unwrapped.limited;
+        self.left = self.left.max(unwrapped.left);
         unwrapped
     }
 
     /// Whether something in the object at hand was too large when decoded; forgets it.
-    pub(super) fn limited(&mut self) -> bool {
-        std::mem::take(&mut self.limited)
+    pub(super) fn left(&mut self) -> Left {
+        std::mem::take(&mut self.left)
     }
 
     /// Everything suspicious in an object of git, whose paths are not known yet.
@@ -342,10 +340,19 @@ fn path(origin: &Origin) -> Option<Cow<'_, [u8]>> {
     }
 }
 
-/// For what was not searched to its end because it grew too much.
-pub(super) fn too_much(origin: &Origin) -> Skip {
-    let detail = "something in it is too large when decoded; the first part of that was searched".to_owned();
-    Skip { origin: origin.clone(), why: Why::DecodeLimit, detail }
+/// For what was encoded and not searched to its end.
+pub(super) fn left_out(origin: &Origin, left: Left) -> Option<Skip> {
+    let (why, detail) = match left {
+        Left::Nothing => return None,
+        Left::Strange => {
+            (Why::UnknownPacking, "a zip archive in base64 has members that are compressed in an unusual way")
+        }
+        Left::Locked => (Why::Encrypted, "a zip archive in base64 has members with a password"),
+        Left::TooMuch => {
+            (Why::DecodeLimit, "something in it is too large when decoded; the first part of that was searched")
+        }
+    };
+    Some(Skip { origin: origin.clone(), why, detail: detail.to_owned() })
 }
 
 pub(super) fn unread(origin: &Origin, error: &io::Error) -> Skip {

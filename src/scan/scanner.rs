@@ -6,11 +6,12 @@ use std::path::Path;
 
 use super::compose::Kinship;
 use super::lfs;
-use super::object::{Searcher, too_much};
+use super::object::{Searcher, left_out};
 use super::suspect::{Place, Suspect};
 use super::{Plan, Watch};
 use crate::chunk::Encoding;
 use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::decode::Left;
 use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
@@ -54,8 +55,8 @@ pub(super) struct Scanner<'p> {
     pub found: Vec<Found>,
     /// Objects in which the search failed.
     pub failed: Vec<Object>,
-    /// Objects that hold something too large when decoded.
-    pub limited: Vec<Object>,
+    /// Objects that hold something that was not decoded, or not to its end.
+    pub left: Vec<(Object, Left)>,
     /// Archives of which something was not read: what, and why.
     pub unread: Vec<(Object, String, Skip)>,
     /// Pointers of Git LFS, and what they point to.
@@ -73,7 +74,7 @@ impl<'p> Scanner<'p> {
             scratch: detector.scratch(),
             found: Vec::new(),
             failed: Vec::new(),
-            limited: Vec::new(),
+            left: Vec::new(),
             unread: Vec::new(),
             pointers: Vec::new(),
             blind: false,
@@ -82,9 +83,7 @@ impl<'p> Scanner<'p> {
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
         let searched = guarded(|| self.searcher.suspects(content, Some(object.size)));
-        if self.searcher.limited() {
-            self.limited.push(*object);
-        }
+        self.look_back(object);
         match searched {
             None => self.failed.push(*object),
             Some(suspects) => {
@@ -97,12 +96,16 @@ impl<'p> Scanner<'p> {
         Ok(())
     }
 
+    /// Keeps what the search of an object left out.
+    fn look_back(&mut self, object: &Object) {
+        let left = self.searcher.left();
+        self.left.extend((left != Left::Nothing).then_some((*object, left)));
+    }
+
     /// Searches what an object holds that is packed.
     fn unpack(&mut self, object: &Object, packing: Packing, bytes: &[u8]) {
         let searched = guarded(|| self.searcher.packed_suspects(packing, bytes));
-        if self.searcher.limited() {
-            self.limited.push(*object);
-        }
+        self.look_back(object);
         let Some((found, unread)) = searched else { return self.failed.push(*object) };
         self.found.extend(found.into_iter().map(|(member, suspects)| Found {
             object: *object,
@@ -121,8 +124,8 @@ impl<'p> Scanner<'p> {
             let origin = Origin::Object { path: None, id, kind: Some(kind) };
             coverage.skips.push(skip(origin, "the search failed; the object is not covered"));
         }
-        for Object { id, kind, .. } in self.limited.iter().copied() {
-            coverage.skips.push(too_much(&Origin::Object { path: None, id, kind: Some(kind) }));
+        for (Object { id, kind, .. }, left) in self.left.iter().copied() {
+            coverage.skips.extend(left_out(&Origin::Object { path: None, id, kind: Some(kind) }, left));
         }
         for (Object { id, kind, .. }, member, skip) in &self.unread {
             let origin = Origin::Object { path: None, id: *id, kind: Some(*kind) };

@@ -208,6 +208,32 @@ fn what_grows_too_much_is_a_skip_with_a_name() {
     assert_eq!(findings(&report).len(), 1, "what could be decoded was searched");
 }
 
+/// One member has a password, the other one is searched; in a history, too.
+#[test]
+fn a_locked_member_of_an_archive_in_base64_is_a_skip() {
+    let token = pat(13);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for text in ["nobody can read this", &token] {
+        zip.start_file(text.len().to_string(), zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    let whole = zip.finish().unwrap().into_inner();
+    for (at, byte, reason) in [(6, 1, "encrypted"), (8, 99, "unknown-packing")] {
+        let mut zip = whole.clone();
+        zip[at] |= byte;
+        let tree = Tree::with(&[("a", &format!("x: {}\n", base64(&zip)))]);
+        let report = tree.json(&[]);
+        assert_eq!(skips(&report), [("a".to_owned(), reason.to_owned())]);
+        assert_eq!(findings(&report).len(), 1);
+        tree.run_git(&["init", "-q"]);
+        tree.run_git(&["add", "a"]);
+        tree.run_git(&["commit", "-qm", "x"]);
+        let report = tree.json(&["--history"]);
+        let reasons: Vec<String> = skips(&report).into_iter().map(|(_, why)| why).collect();
+        assert_eq!((findings(&report).len(), reasons), (1, vec![reason.to_owned()]));
+    }
+}
+
 #[test]
 fn allowing_and_baselines_reach_into_what_is_wrapped() {
     let token = pat(11);

@@ -7,7 +7,7 @@ use lzma_rust2::XzReader;
 use memchr::memmem;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::Layer;
+use super::{Layer, Left};
 
 /// What anything may expand to, in bytes, and how many times its size beyond that. JSON and YAML stay below 30.
 const FREE: u64 = 4 << 20;
@@ -22,26 +22,30 @@ const ZSTD_WINDOW: u64 = 8 << 20;
 pub(super) struct Inflated {
     pub layer: Layer,
     pub bytes: Vec<u8>,
-    /// It went on; this is where reading it was given up.
-    pub endless: bool,
+    /// Why there may be more.
+    pub left: Left,
 }
 
 /// The content of what looks compressed, as far as it is sound; at most `room` bytes.
 pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
     let layer = layer(packed)?;
     let most = room.min(FREE.max(RATIO * packed.len() as u64));
-    let mut bytes = Vec::new();
+    let (mut bytes, mut left) = (Vec::new(), Left::Nothing);
     let ended = match layer {
         Layer::Gzip => MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes),
         Layer::Bzip2 => bzip2::bufread::MultiBzDecoder::new(packed).take(most).read_to_end(&mut bytes),
         Layer::Xz => XzReader::new_mem_limit(packed, true, XZ_MEMORY).take(most).read_to_end(&mut bytes),
         Layer::Zstd => unframed(packed).and_then(|mut stream| (&mut stream).take(most).read_to_end(&mut bytes)),
-        Layer::Zip => unzip(packed, most, &mut bytes),
+        Layer::Zip => {
+            left = unzip(packed, most, &mut bytes);
+            Ok(bytes.len())
+        }
         _ => ZlibDecoder::new(packed).take(most).read_to_end(&mut bytes),
     };
     // Broken or cut off: what was sound so far counts, if that is more than the luck of a few bytes.
     let sound = ended.is_ok() || bytes.len() >= 64;
-    (sound && !bytes.is_empty()).then_some(Inflated { layer, endless: bytes.len() as u64 == most, bytes })
+    let left = if bytes.len() as u64 == most { Left::TooMuch } else { left };
+    (sound && !bytes.is_empty()).then_some(Inflated { layer, left, bytes })
 }
 
 /// RFC 1952, RFC 1950, the file formats of zip, xz and bzip2, and RFC 8878 by their first bytes.
@@ -63,12 +67,13 @@ fn unframed(packed: &[u8]) -> io::Result<impl Read> {
     StreamingDecoder::new_with_decoder(packed, decoder).map_err(io::Error::other)
 }
 
-/// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own; those that have a
-/// password or are compressed otherwise than is usual are passed over.
-fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> io::Result<usize> {
+/// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own, as far as they are
+/// sound. Says whether there are some that have a password or are compressed otherwise than is usual: these are passed over.
+fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> Left {
     const LOCAL: &[u8] = b"PK\x03\x04";
     const HEADER: usize = 30;
     let number = |at: &[u8]| usize::from(u16::from_le_bytes([at[0], at[1]]));
+    let mut left = Left::Nothing;
     while let Some(at) = memmem::find(rest, LOCAL) {
         rest = &rest[at..];
         let Some(header) = rest.get(..HEADER) else { break };
@@ -77,13 +82,20 @@ fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> io::Result<usize> {
         let content = rest.get(HEADER + number(&header[26..]) + number(&header[28..])..).unwrap_or_default();
         let room = most.saturating_sub(out.len() as u64);
         let read = match (flags & 1, method) {
-            (0, 0) => content[..packed.min(content.len())].take(room).read_to_end(out)?,
+            (0, 0) => {
+                let stored = &content[..packed.min(content.len()).min(room as usize)];
+                out.extend_from_slice(stored);
+                stored.len()
+            }
             (0, 8) => {
                 let mut stream = DeflateDecoder::new(content);
-                (&mut stream).take(room).read_to_end(out)?;
-                stream.total_in() as usize
+                // What is broken is read as far as it goes; what follows it is looked for right behind its header.
+                (&mut stream).take(room).read_to_end(out).map_or(0, |_| stream.total_in() as usize)
             }
-            _ => 0,
+            (locked, _) => {
+                left = left.max(if locked == 1 { Left::Locked } else { Left::Strange });
+                packed
+            }
         };
         if out.len() as u64 == most {
             break;
@@ -91,7 +103,7 @@ fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> io::Result<usize> {
         out.push(b'\n');
         rest = content.get(read..).unwrap_or_default();
     }
-    Ok(out.len())
+    left
 }
 
 #[cfg(test)]
@@ -112,8 +124,8 @@ mod tests {
         let all = [(Layer::Bzip2, bzip2.finish().unwrap()), (Layer::Xz, xz.finish().unwrap()), (Layer::Zstd, zstd)];
         for (layer, packed) in all {
             let unpacked = inflate(&packed, 1 << 20).unwrap();
-            assert_eq!((unpacked.layer, &unpacked.bytes[..], unpacked.endless), (layer, TEXT, false));
-            assert!(inflate(&packed, 8).unwrap().endless, "{layer:?}");
+            assert_eq!((unpacked.layer, &unpacked.bytes[..], unpacked.left), (layer, TEXT, Left::Nothing));
+            assert_eq!(inflate(&packed, 8).unwrap().left, Left::TooMuch, "{layer:?}");
         }
         for level in 1..=9 {
             let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
@@ -135,6 +147,14 @@ mod tests {
         assert_eq!((unpacked.layer, unpacked.bytes), (Layer::Zip, [TEXT, b"\n", TEXT, b"\n"].concat()));
         for len in 0..packed.len() {
             inflate(&packed[..len], 1 << 20);
+        }
+        // The first member broken, locked, and compressed in a way that is not read: the second is read all the same.
+        for (at, byte, left) in [(40, 0xFF, Left::Nothing), (6, 1, Left::Locked), (8, 99, Left::Strange)] {
+            let mut packed = packed.clone();
+            packed[at] = byte;
+            let unpacked = inflate(&packed, 1 << 20).unwrap();
+            assert_eq!(unpacked.left, left);
+            assert!(unpacked.bytes.ends_with(&[b"\n", TEXT, b"\n"].concat()), "{left:?}");
         }
     }
 }

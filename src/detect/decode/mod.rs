@@ -121,8 +121,22 @@ pub struct Unwrapped<'d> {
     pub candidates: Vec<Candidate<'d>>,
     /// Where encoded texts begin that may go on behind the end, and cannot be decoded without their rest.
     pub cut: Vec<Range<usize>>,
+    /// Why not all was searched.
+    pub left: Left,
+}
+
+/// Why something of what is encoded was not searched; of several reasons the greatest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Left {
+    /// All was.
+    #[default]
+    Nothing,
+    /// A member of an archive is compressed in a way that is not read.
+    Strange,
+    /// A member of an archive has a password.
+    Locked,
     /// Something was larger when decoded than is allowed, and was not searched to its end.
-    pub limited: bool,
+    TooMuch,
 }
 
 impl Detector {
@@ -133,11 +147,11 @@ impl Detector {
         if spots.is_empty() || self.depth == 0 {
             return Unwrapped::default();
         }
-        let mut search = Search { detector: self, scratch, place, room: ROOM, limited: false, fresh: true };
+        let mut search = Search { detector: self, scratch, place, room: ROOM, left: Left::Nothing, fresh: true };
         let found = search.inside(bytes, spots, self.depth, ends);
         let mut candidates = found.candidates;
         candidates.sort_by_key(|one| (one.span.start, one.span.end));
-        Unwrapped { candidates, cut: found.cut, limited: search.limited }
+        Unwrapped { candidates, cut: found.cut, left: search.left }
     }
 }
 
@@ -148,7 +162,7 @@ struct Search<'d, 's, 'w> {
     place: Where<'w>,
     /// Bytes that may still be decoded.
     room: u64,
-    limited: bool,
+    left: Left,
     /// At the outermost layer: each text there has its own room.
     fresh: bool,
 }
@@ -250,12 +264,12 @@ impl<'d> Search<'d, '_, '_> {
         let (digits, _) = run.digits(bytes, at);
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
-        let Some(Inflated { layer, bytes, endless }) = inflate(&digits::decode64(&digits), ROOM) else {
+        let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), ROOM) else {
             return run.end;
         };
         let (layers, text, map) =
             (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
-        self.limited |= endless && !cut;
+        self.left = self.left.max(if cut { Left::Nothing } else { left });
         take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
         run.end
     }
@@ -267,7 +281,7 @@ impl<'d> Search<'d, '_, '_> {
             return found.cut.push(place.clone());
         }
         let Some(room) = self.room.checked_sub(text.len() as u64) else {
-            self.limited = true;
+            self.left = Left::TooMuch;
             return;
         };
         self.room = room;
