@@ -105,7 +105,7 @@ pub struct Shape {
     /// What stands around each keyword, in their order; none for a stencil, nor for a pattern that is read at run time: to
     /// read it off takes longer than most runs would gain.
     pub contexts: Vec<Context>,
-    /// [`loosened`], written down; none for a pattern that is read at run time.
+    /// The loose form (`shape::loosened`), written down; none for a pattern that is read at run time.
     pub loose: Option<Written>,
 }
 
