@@ -16,6 +16,13 @@ pub(super) struct Loose(DFA);
 #[derive(Debug)]
 pub(super) struct Memory(Cache);
 
+impl Memory {
+    /// What it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.0.memory_usage()
+    }
+}
+
 impl Loose {
     /// Of this form; `None` if it asks for something that such an automaton cannot do.
     pub(super) fn new(form: &Hir) -> Option<Self> {

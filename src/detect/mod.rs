@@ -94,6 +94,36 @@ pub struct Scratch {
     spots: Vec<Spot>,
     memories: Vec<Option<Box<Memory>>>,
     short_memories: Vec<Option<Box<Memory>>>,
+    /// Objects since the memories were weighed.
+    unweighed: u32,
+}
+
+/// What a thread's memories may take when they are weighed, in bytes.
+const ROOM: usize = 3 << 20;
+
+/// They are weighed once for so many objects: there are eight hundred of them.
+const WEIGHED: u32 = 32;
+
+impl Scratch {
+    /// To be called after each object: forgets the largest memories of patterns if all take too much. They come back where
+    /// they are needed.
+    pub fn rest(&mut self) {
+        self.unweighed += 1;
+        if self.unweighed < WEIGHED {
+            return;
+        }
+        self.unweighed = 0;
+        let all = self.memories.iter_mut().chain(&mut self.short_memories);
+        let mut sizes: Vec<_> = all.filter_map(|one| Some((one.as_ref()?.size(), one))).collect();
+        let mut sum: usize = sizes.iter().map(|(size, _)| size).sum();
+        sizes.sort_by_key(|(size, _)| *size);
+        while sum > ROOM
+            && let Some((size, largest)) = sizes.pop()
+        {
+            *largest = None;
+            sum -= size;
+        }
+    }
 }
 
 impl Detector {
@@ -120,7 +150,7 @@ impl Detector {
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
-        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none() }
+        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none(), unweighed: 0 }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once. Where

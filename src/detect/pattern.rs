@@ -69,6 +69,14 @@ pub struct Memory {
     exact: Option<(Cache, Captures)>,
 }
 
+impl Memory {
+    /// What it takes, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.loose.as_ref().map_or(0, loose::Memory::size)
+            + self.exact.as_ref().map_or(0, |exact| exact.0.memory_usage())
+    }
+}
+
 impl Pattern {
     /// Parses a rule's pattern; compiling it is put off until an anchor is met.
     pub fn new(rule: &Arc<Rule>) -> Result<Self, Error> {
