@@ -362,6 +362,25 @@ pub(crate) mod tests {
         assert_ne!(Index::key(others.rules.iter().map(|rule| &**rule)), key);
     }
 
+    #[test]
+    fn what_a_thread_remembers_is_bounded_and_changes_nothing() {
+        let detector = Detector::new(Arc::new(crate::builtin::ready()), 0).unwrap();
+        let leaks = crate::builtin::with_examples().rules;
+        let leaks = leaks.iter().map(|rule| mint::Press::new(rule).unwrap().expand(&rule.leaks[0], 3).unwrap());
+        let text = leaks.collect::<Vec<_>>().join("\n").into_bytes();
+        let scratch = &mut detector.scratch();
+        let found = |scratch: &mut Scratch| {
+            let all = detector.candidates(scratch, &text, &(0..text.len()), Where::Nowhere);
+            all.iter().map(|one| (one.rule.id.clone(), one.span.clone())).collect::<Vec<_>>()
+        };
+        let size = |scratch: &Scratch| scratch.memories.iter().flatten().map(|one| one.size()).sum::<usize>();
+        let before = found(scratch);
+        assert!(size(scratch) > ROOM && before.len() > 700);
+        (0..WEIGHED).for_each(|_| scratch.rest());
+        assert!(size(scratch) <= ROOM);
+        assert_eq!(found(scratch), before);
+    }
+
     /// A rule with nothing but a pattern and keywords.
     pub(crate) fn rule(id: &str, regex: &str, keywords: &[&str]) -> Rule {
         Rule {

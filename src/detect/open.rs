@@ -328,6 +328,26 @@ mod tests {
         }
     }
 
+    /// With a cache that is full at every turn: what is open then is no less, and no state of before is asked.
+    #[test]
+    fn an_automaton_that_forgets_holds_no_less() {
+        const PATTERN: &str = r"key=(?:[a-m0-9]{8,60}z?|[a-f0-9]{20,90}(?:\.[a-z]{2,40})?)\b";
+        let follower = |room: usize| {
+            let config = DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true).cache_capacity(room);
+            let syntax = regex_automata::util::syntax::Config::new().unicode(false).utf8(false);
+            let automaton = DFA::builder().configure(config).syntax(syntax).build(PATTERN).unwrap();
+            let cache = automaton.create_cache();
+            Follower { automaton, cache, reach: 500, first: Box::new([true; 256]) }
+        };
+        let (mut whole, mut small) = (follower(8 << 20), follower(0));
+        let text = format!("a key={} key={}.{} b", "abc0".repeat(12), "f".repeat(30), "xyz".repeat(9));
+        for end in 0..=text.len() {
+            let text = &text.as_bytes()[..end];
+            assert!(small.first_open(text, 0) <= whole.first_open(text, 0), "{end}");
+        }
+        assert!(small.cache.clear_count() > 0 && whole.cache.clear_count() == 0);
+    }
+
     /// Wherever a stream is cut: what one of our rules holds in it is held by a rough look, too.
     #[test]
     fn a_rough_look_holds_no_less() {
