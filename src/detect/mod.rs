@@ -91,6 +91,7 @@ pub struct Detector {
 #[derive(Debug)]
 pub struct Scratch {
     anchors: Vec<Anchor>,
+    runs: Vec<Range<usize>>,
     spots: Vec<Spot>,
     memories: Vec<Option<Box<Memory>>>,
     short_memories: Vec<Option<Box<Memory>>>,
@@ -150,7 +151,8 @@ impl Detector {
     /// What a thread needs for [`Detector::candidates`].
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
-        Scratch { anchors: Vec::new(), spots: Vec::new(), memories: none(), short_memories: none(), unweighed: 0 }
+        let (memories, short_memories) = (none(), none());
+        Scratch { anchors: Vec::new(), runs: Vec::new(), spots: Vec::new(), memories, short_memories, unweighed: 0 }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once. Where
@@ -226,11 +228,11 @@ impl Detector {
     /// Finds the anchors in `bytes`, and the spots where something may be encoded.
     fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();
-        if self.depth == 0 {
-            return self.index.prefilter.anchors(bytes, &mut scratch.anchors, |_| {});
+        self.index.prefilter.anchors(bytes, &mut scratch.anchors, &mut scratch.runs);
+        if self.depth > 0 {
+            scratch.runs.iter().for_each(|run| spots::at_run(bytes, run, &mut scratch.spots));
+            self.encoded.everywhere(bytes, &mut scratch.spots);
         }
-        self.index.prefilter.anchors(bytes, &mut scratch.anchors, |run| spots::at_run(bytes, run, &mut scratch.spots));
-        self.encoded.everywhere(bytes, &mut scratch.spots);
     }
 
     /// Finds the spots alone, at half the cost.

@@ -147,11 +147,26 @@ impl Pattern {
                 return None;
             }
             if hit.matched.end >= at + len {
-                return Some(hit);
+                return Some(self.behind(memory, bytes, &(at..at + len), &hit, end).unwrap_or(hit));
             }
             from = hit.matched.end.max(hit.matched.start + 1);
         }
         None
+    }
+
+    /// The match that `anchor` leads to where it stands in the secret of another one: a keyword may end a password, and the next
+    /// one follow it.
+    fn behind(
+        &self,
+        memory: &mut Option<Box<Memory>>,
+        bytes: &[u8],
+        anchor: &Range<usize>,
+        other: &Hit,
+        end: usize,
+    ) -> Option<Hit> {
+        let is_inside = other.matched.start < other.secret.start && other.secret.contains(&(anchor.end - 1));
+        let own = is_inside.then(|| self.find(memory, bytes, other.secret.start..end, Anchored::No))??;
+        (own.matched.start <= anchor.start && anchor.end <= own.secret.start).then_some(own)
     }
 
     /// Whether a search is worth it. What stands from the anchor on says so with the first byte that does not fit, where a
@@ -249,5 +264,16 @@ mod tests {
         let pattern = Pattern::new(&rule("r", "[a-z]{0,3}key([0-9])", &["key"]).into()).unwrap();
         let hit = pattern.around(&mut None, b"abkey1key2", 6, 3).unwrap();
         assert_eq!(hit, Hit { matched: 6..10, secret: 9..10 });
+    }
+
+    #[test]
+    fn a_keyword_in_a_secret_may_have_one_of_its_own() {
+        let pattern = Pattern::new(&rule("r", r#"[a-z]{0,9}key[ "]{0,2}=([a-z]{3,9})"#, &["key"]).into()).unwrap();
+        let around = |at| pattern.around(&mut None, br#"key=onekey" =other"#, at, 3).unwrap();
+        assert_eq!(around(0), Hit { matched: 0..10, secret: 4..10 });
+        assert_eq!(around(7), Hit { matched: 4..18, secret: 13..18 });
+        let pattern = Pattern::new(&rule("r", "[ =]([a-z]{0,9}key[0-9])", &["key"]).into()).unwrap();
+        let hit = pattern.around(&mut None, b"a=thekey1", 5, 3).unwrap();
+        assert_eq!(hit, Hit { matched: 1..9, secret: 2..9 });
     }
 }

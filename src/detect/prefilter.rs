@@ -1,8 +1,9 @@
 //! The only code that touches every byte: finds the anchors of all rules, and loses none.
 //!
-//! A keyword of a rule whose every match has a run of [`RUN`] token characters is looked for only near such runs, which
-//! are found first and at a cost that does not grow with the number of rules. One that begins such a run itself, as the
-//! prefix of a token does, is looked for only where enough of the run is left. Other keywords are looked for everywhere.
+//! A keyword of a rule whose every match has a run of [`RUN`] token characters counts only near such runs, which are found
+//! first and at a cost that does not grow with the number of rules. Most rules want a run of [`LONG`]: there are so few
+//! that what stands around them is searched for all their keywords. All other keywords are looked for everywhere at once,
+//! and are held against the runs where they stand.
 //! The oracle (tests, fuzzing) is a plain search for all keywords everywhere.
 
 use std::ops::Range;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::grams::{GRAM, Grams, beginning, either, whole};
 use super::masks::{BLOCK, Mask, PIECE, run_masks};
-use super::prints::Prints;
+use super::prints::{Prints, SURE};
 use crate::shape::{Near, RUN, Stencil, is_run_byte};
 
 /// A keyword at a place, or a place where a stencil fits.
@@ -42,8 +43,8 @@ pub struct Keyword {
 /// At most so many keywords are looked for by a search of their own.
 const MAX_SINGLE: usize = 6;
 
-/// Keywords of fewer bytes have too many beginnings of [`GRAM`] bytes.
-const SHORT: usize = 3;
+/// One run in eight has so many bytes.
+const LONG: usize = 30;
 
 /// Finds keywords and stencils.
 #[derive(Debug, Deserialize)]
@@ -60,14 +61,16 @@ pub struct Prefilter {
 struct Tables {
     keywords: Vec<Keyword>,
     stencils: Vec<(Stencil, Near)>,
-    /// What begins with much of a run: keywords, then stencils.
+    /// What begins with much of a long run: keywords, then stencils.
     heads: Option<Heads>,
-    /// What stands somewhere near a run.
+    /// What stands somewhere near a long run.
     near_runs: Option<Windows>,
     /// Two of three runs in source are names without a digit; what stands around these need not be searched.
     near_digits: Option<Windows>,
-    /// What may stand anywhere.
+    /// What may stand anywhere, or near a shorter run: keywords, then stencils.
     everywhere: Option<Prints>,
+    /// The longest that is looked for everywhere, in bytes.
+    longest: usize,
 }
 
 /// Keywords and stencils that begin in a run and have some of it behind them.
@@ -97,19 +100,14 @@ struct Automaton {
 }
 
 impl Keyword {
-    /// It stands in a run, with so much of it behind its first byte that the run is one of those that are looked for.
-    fn is_head(&self) -> bool {
-        self.near.is_some_and(|near| near.rest >= RUN)
-    }
-
-    /// Too short for a table, and not the beginning of a run that is long enough.
+    /// Too short for a table, and not the beginning of a long run.
     fn is_short(&self) -> bool {
-        !self.is_head() && self.text.len() < SHORT
+        !is_head(self.near) && self.text.len() < SURE
     }
 
-    /// It stands near a run that it does not begin.
+    /// It stands near a long run that it does not begin.
     fn is_near(&self) -> bool {
-        self.near.is_some() && !self.is_head() && !self.is_short()
+        self.near.is_some_and(|near| near.len >= LONG) && !is_head(self.near) && !self.is_short()
     }
 
     fn is_caseless(&self) -> bool {
@@ -121,15 +119,26 @@ impl Keyword {
     }
 }
 
+/// It begins a long run.
+fn is_head(near: Option<Near>) -> bool {
+    near.is_some_and(|near| near.rest >= LONG)
+}
+
+fn run_bytes() -> Vec<u8> {
+    (0..=u8::MAX).filter(|byte| is_run_byte(*byte)).collect()
+}
+
 impl Heads {
     fn new(keywords: &[Keyword], stencils: &[(Stencil, Near)]) -> Option<Self> {
-        let run: Vec<u8> = (0..=u8::MAX).filter(|byte| is_run_byte(*byte)).collect();
-        let heads = || keywords.iter().enumerate().filter(|(_, keyword)| keyword.is_head());
+        let run = run_bytes();
+        let heads = || keywords.iter().enumerate().filter(|(_, keyword)| is_head(keyword.near));
         let begin = heads().map(|(index, keyword)| (index as u32, beginning(keyword.text.as_bytes(), &run)));
         let stencil =
             |(stencil, _): &(Stencil, Near)| std::array::from_fn(|at| stencil.choices(at).unwrap_or(&run).to_vec());
-        let grams = Grams::new(begin.chain((keywords.len() as u32..).zip(stencils.iter().map(stencil))))?;
-        let near = heads().filter_map(|(_, keyword)| keyword.near).chain(stencils.iter().map(|(_, near)| *near));
+        let stencils = || (keywords.len()..).zip(stencils).filter(|(_, (_, near))| is_head(Some(*near)));
+        let fitting = stencils().map(|(index, one)| (index as u32, stencil(one)));
+        let grams = Grams::new(begin.chain(fitting))?;
+        let near = heads().filter_map(|(_, keyword)| keyword.near).chain(stencils().map(|(_, (_, near))| *near));
         Some(Heads { grams, rest: near.map(|near| near.rest).min().unwrap_or(0).max(GRAM) })
     }
 }
@@ -190,12 +199,23 @@ enum Search {
 
 impl Tables {
     fn new(keywords: Vec<Keyword>, stencils: Vec<(Stencil, Near)>) -> Self {
-        let everywhere = of_search(&keywords, Search::Print).map(|index| (index, keywords[index].text.as_bytes()));
+        let words = of_search(&keywords, Search::Print).map(|index| {
+            let places = keywords[index].text.bytes().map(|byte| vec![byte]).collect();
+            (index, places)
+        });
+        let shorter = (keywords.len()..).zip(&stencils).filter(|(_, (_, near))| !is_head(Some(*near)));
+        let fitting = shorter.map(|(index, (stencil, _))| {
+            let mut places: Vec<_> = (0..).map_while(|at| stencil.choices(at)).map(<[u8]>::to_vec).collect();
+            places.resize(places.len().max(GRAM), run_bytes());
+            (index, places)
+        });
+        let all: Vec<_> = words.chain(fitting).collect();
         Tables {
             heads: Heads::new(&keywords, &stencils),
             near_runs: Windows::new(&keywords, |keyword| keyword.is_near() && !keyword.digit),
             near_digits: Windows::new(&keywords, |keyword| keyword.is_near() && keyword.digit),
-            everywhere: Prints::new(everywhere),
+            longest: all.iter().map(|(_, places)| places.len()).max().unwrap_or(0),
+            everywhere: Prints::new(all.into_iter()),
             keywords,
             stencils,
         }
@@ -227,7 +247,7 @@ fn of_search(keywords: &[Keyword], wanted: Search) -> impl Iterator<Item = usize
     let search = move |keyword: &Keyword| match keyword {
         _ if few && one_case(keyword) => Some(Search::Single),
         _ if keyword.is_short() => Some(Search::Short),
-        _ => keyword.near.is_none().then_some(Search::Print),
+        _ => (!is_head(keyword.near) && !keyword.is_near()).then_some(Search::Print),
     };
     (0..keywords.len()).filter(move |index| search(&keywords[*index]) == Some(wanted))
 }
@@ -238,16 +258,22 @@ impl Prefilter {
         Tables::new(keywords, stencils).into()
     }
 
-    /// Replaces `out` by the anchors in `bytes`, sorted. There may be more than the rules need, never fewer. `each` is shown
-    /// every run, as finding them again would cost as much.
-    pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>, each: impl FnMut(&Range<usize>)) {
+    /// Replaces `out` by the anchors in `bytes`, sorted, and `runs` by the runs. There may be more anchors than the rules need,
+    /// never fewer.
+    pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>, runs: &mut Vec<Range<usize>>) {
         out.clear();
-        self.anchors_near_runs(bytes, out, each);
+        runs.clear();
+        self.anchors_near_long_runs(bytes, out, runs);
         for (finder, keyword) in &self.single {
             out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
         if let Some(everywhere) = &self.tables.everywhere {
-            everywhere.find(bytes, |at, keyword| self.keyword(bytes, at, keyword, out));
+            let mut next = 0;
+            everywhere.find(bytes, |at, word| {
+                // The next place may be before this one, though not by more than this.
+                next += runs[next..].iter().take_while(|run| run.end + self.tables.longest < at).count();
+                self.word(bytes, at, word, &runs[next..], out);
+            });
         }
         if let Some(short) = &self.short {
             short.search(bytes, out);
@@ -255,21 +281,23 @@ impl Prefilter {
         out.sort_unstable();
     }
 
-    fn anchors_near_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, mut each: impl FnMut(&Range<usize>)) {
+    fn anchors_near_long_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, runs: &mut Vec<Range<usize>>) {
         let (mut pending, mut pending_digits) = (0..0, 0..0);
         for_each_run(bytes, |run, has_digit| {
-            each(&run);
-            if let Some(heads) = self.tables.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
-                heads.grams.find::<1>(bytes, run.start, run.end + 1 - heads.rest, |at, head| {
-                    self.head(bytes, &run, at, head, out)
-                });
+            if run.len() >= LONG {
+                if let Some(heads) = self.tables.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
+                    heads.grams.find::<1>(bytes, run.start, run.end + 1 - heads.rest, |at, head| {
+                        self.begins(bytes, at, head as usize, &run, out);
+                    });
+                }
+                if let Some(windows) = &self.tables.near_runs {
+                    windows.run(bytes, &run, &mut pending, |at, number| self.half(bytes, at, number, out));
+                }
+                if let Some(windows) = self.tables.near_digits.as_ref().filter(|_| has_digit) {
+                    windows.run(bytes, &run, &mut pending_digits, |at, number| self.half(bytes, at, number, out));
+                }
             }
-            if let Some(windows) = &self.tables.near_runs {
-                windows.run(bytes, &run, &mut pending, |at, number| self.half(bytes, at, number, out));
-            }
-            if let Some(windows) = self.tables.near_digits.as_ref().filter(|_| has_digit) {
-                windows.run(bytes, &run, &mut pending_digits, |at, number| self.half(bytes, at, number, out));
-            }
+            runs.push(run);
         });
         for (windows, last) in [(&self.tables.near_runs, pending), (&self.tables.near_digits, pending_digits)] {
             if let Some(windows) = windows {
@@ -279,18 +307,38 @@ impl Prefilter {
     }
 
     /// Adds a keyword or stencil that may begin at `at` in a run, if it does and the run goes on for long enough.
-    fn head(&self, bytes: &[u8], run: &Range<usize>, at: usize, head: u32, out: &mut Vec<Anchor>) {
-        let keyword = head as usize;
-        let rest = |near: &Near| run.end - at >= near.rest;
-        let is_there = match self.tables.keywords.get(keyword) {
-            Some(keyword) => keyword.near.as_ref().is_some_and(rest) && keyword.is_at(&bytes[at..]),
+    fn begins(&self, bytes: &[u8], at: usize, word: usize, run: &Range<usize>, out: &mut Vec<Anchor>) {
+        let goes_on = |near: &Near| run.contains(&at) && run.end - at >= near.rest;
+        let is_there = match self.tables.keywords.get(word) {
+            Some(keyword) => keyword.near.as_ref().is_some_and(goes_on) && keyword.is_at(&bytes[at..]),
             None => {
-                let (stencil, near) = &self.tables.stencils[keyword - self.tables.keywords.len()];
-                rest(near) && stencil.fits(&bytes[at..run.end])
+                let (stencil, near) = &self.tables.stencils[word - self.tables.keywords.len()];
+                goes_on(near) && stencil.fits(&bytes[at..run.end])
             }
         };
         if is_there {
-            out.push(Anchor { at, keyword });
+            out.push(Anchor { at, keyword: word });
+        }
+    }
+
+    /// Adds the keyword or stencil that may begin at `at`, if it does and one of the `runs` is as it has to be. These begin with
+    /// the first that does not end before `at`, or with earlier ones.
+    fn word(&self, bytes: &[u8], at: usize, word: usize, runs: &[Range<usize>], out: &mut Vec<Anchor>) {
+        let keyword = self.tables.keywords.get(word);
+        let begins_run = keyword.is_none_or(|keyword| keyword.near.is_some_and(|near| near.rest >= RUN));
+        if begins_run {
+            if let Some(run) = runs.iter().find(|run| run.end > at) {
+                self.begins(bytes, at, word, run, out);
+            }
+            return;
+        }
+        let is_near = |keyword: &Keyword, near: Near| {
+            let mut runs = runs.iter().filter(|run| run.end >= at).take_while(|run| run.start <= at + near.lead);
+            let has_digit = |run: &Range<usize>| bytes[run.clone()].iter().any(u8::is_ascii_digit);
+            runs.any(|run| run.len() >= near.len && (!keyword.digit || has_digit(run)))
+        };
+        if keyword.is_some_and(|keyword| keyword.near.is_none_or(|near| is_near(keyword, near))) {
+            self.keyword(bytes, at, word, out);
         }
     }
 
@@ -413,15 +461,31 @@ mod tests {
                 keyword("hp_", Some((0, 30, 3))),
                 keyword("p_", Some((0, 30, 25))),
                 keyword("gitlab", Some((30, 20, 6))),
+                keyword("itla", Some((50, 40, 4))),
+                keyword("h_", Some((0, 36, 36))),
                 keyword("b ", Some((3, 20, 1))),
                 Keyword { digit: true, ..keyword("tla", Some((40, 19, 3))) },
                 keyword("://", None),
                 keyword("lab", None),
                 Keyword { lower_case: true, ..keyword("itl", None) },
             ];
-            let mut found = Vec::new();
-            Prefilter::new(keywords.to_vec(), Vec::new()).anchors(&bytes, &mut found, |_| {});
-            let runs = runs_by_hand(&bytes);
+            let stencils = ["[ag][Zhap][Z0h]", "[ag][Zh0a_]"].map(|sets| {
+                let shape = |len: usize| crate::shape::of(&format!("{sets}[a-zA-Z0-9_-]{{{len}}}"), &[]).unwrap();
+                [16, 40].map(|len| shape(len)).map(|shape| (shape.stencil.unwrap(), shape.run.unwrap()))
+            });
+            let stencils = stencils.concat();
+            let (mut found, mut runs) = (Vec::new(), Vec::new());
+            let prefilter = Prefilter::new(keywords.to_vec(), stencils.clone());
+            prefilter.anchors(&bytes, &mut found, &mut runs);
+            prop_assert_eq!(&runs, &runs_by_hand(&bytes));
+            for (index, (stencil, near)) in stencils.iter().enumerate() {
+                for at in 0..bytes.len() {
+                    let run = runs.iter().find(|run| run.contains(&at) && at + near.rest <= run.end);
+                    let wanted = run.is_some_and(|run| stencil.fits(&bytes[at..run.end]));
+                    let anchor = Anchor { at, keyword: keywords.len() + index };
+                    prop_assert_eq!(wanted, found.contains(&anchor), "{:?}", anchor);
+                }
+            }
             for (index, keyword) in keywords.iter().enumerate() {
                 for at in 0..bytes.len().saturating_sub(keyword.text.len() - 1) {
                     let text = &bytes[at..at + keyword.text.len()];

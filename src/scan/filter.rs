@@ -218,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_whose_name_ends_another_one_is_replaced_though_the_line_goes_on() {
+        let parts = ["secret \"=a0aa0a", "secret \"=  aaaaaa", "secret\"", ": a00aa0"];
+        let shown = filtered(&detector(), &parts.map(str::as_bytes));
+        let marks = shown.matches("[stanch: context").count();
+        assert_eq!((shown.contains("aaaaaa"), shown.contains("a00aa0"), marks), (false, false, 3), "{shown}");
+    }
+
+    #[test]
     fn a_line_is_passed_on_at_once_and_a_prompt_too() {
         let detector = detector();
         let (mut filter, mut out) = (Filter::new(&detector, Confidence::Medium).unwrap(), Vec::new());

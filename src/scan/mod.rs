@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use crate::baseline::Baseline;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::{Detector, pattern};
-use crate::finding::Finding;
+use crate::finding::{Finding, Verdict};
 use crate::origin::Origin;
 use crate::place::Places;
 use crate::rule::{Confidence, RuleSet};
@@ -144,7 +144,7 @@ struct Outcome {
 impl Outcome {
     /// Whether somebody waits for it.
     fn is_urgent(&self) -> bool {
-        !self.findings.is_empty() || !self.notes.is_empty()
+        self.findings.iter().any(|finding| finding.verdict != Verdict::Hidden) || !self.notes.is_empty()
     }
 }
 
@@ -279,8 +279,11 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
     }
 }
 
+/// What is only counted needs no answer from git.
 fn with_tracking(mut finding: Finding, worktrees: &mut Worktrees) -> Finding {
-    if let Origin::File { path, tracking } = &mut finding.origin {
+    if let Origin::File { path, tracking } = &mut finding.origin
+        && finding.verdict != Verdict::Hidden
+    {
         *tracking = worktrees.tracking(path);
     }
     finding
