@@ -15,6 +15,7 @@ mod detect {
     mod masks;
     mod prefilter;
     mod prints;
+    mod signs;
 }
 #[expect(dead_code, reason = "the program's own module, of which the build needs a part")]
 #[path = "detect/evidence/model.rs"]
@@ -40,6 +41,7 @@ fn main() {
         "src/detect/masks.rs",
         "src/detect/prefilter.rs",
         "src/detect/prints.rs",
+        "src/detect/signs.rs",
         "src/rule.rs",
         "src/rule",
         "src/rulefile.rs",

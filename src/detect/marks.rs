@@ -47,7 +47,7 @@ impl Detector {
     pub fn marks(&self, scratch: &mut Scratch, bytes: &[u8], out: &mut Vec<u32>) {
         self.look(scratch, bytes);
         let mut last = None;
-        for anchor in &scratch.anchors {
+        for anchor in &scratch.found.anchors {
             if last != Some(anchor.at) && self.is_marked(&mut scratch.short_memories, bytes, anchor) {
                 last = Some(anchor.at);
                 out.push(anchor.at as u32);
@@ -72,7 +72,7 @@ impl Detector {
             self.look(scratch, &bytes[start..bytes.len().min(last + NEAR)]);
             let spots = scratch.spots.iter().filter(|spot| is_mark(spot.at));
             encoded.extend(spots.map(|spot| spot.behind(start)));
-            let mut anchors = scratch.anchors.iter().filter(|anchor| is_mark(anchor.at));
+            let mut anchors = scratch.found.anchors.iter().filter(|anchor| is_mark(anchor.at));
             let held = anchors.any(|anchor| {
                 let (len, owners) = self.index.owners(anchor.keyword);
                 let at = start + anchor.at;
@@ -93,7 +93,7 @@ impl Detector {
     /// only where `now` has `changed`. `true` may be wrong, `false` is not.
     pub fn may_hold_more(&self, scratch: &mut Scratch, before: &[u8], now: &[u8], changed: &Range<usize>) -> bool {
         self.look(scratch, now);
-        let held = scratch.anchors.iter().any(|anchor| {
+        let held = scratch.found.anchors.iter().any(|anchor| {
             let (len, owners) = self.index.owners(anchor.keyword);
             // Where it stood before.
             let was = match anchor.at {

@@ -26,6 +26,7 @@ pub mod open;
 pub mod pattern;
 pub mod prefilter;
 mod prints;
+mod signs;
 pub mod proof;
 mod vague;
 
@@ -35,7 +36,7 @@ use evidence::Judgement;
 use index::{Index, Owner};
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
-use prefilter::Anchor;
+use prefilter::{Found, Prefilter};
 pub use vague::believe;
 
 /// Something that looks like a token, in borrowed bytes.
@@ -84,14 +85,14 @@ pub struct Detector {
     now: i64,
     /// Encodings inside each other that are undone; 0: none.
     depth: u8,
-    encoded: spots::Finder,
+    /// Finds what may be encoded, without anchors.
+    encoded: Prefilter,
 }
 
 /// What one thread needs to search; made once, used for every object.
 #[derive(Debug)]
 pub struct Scratch {
-    anchors: Vec<Anchor>,
-    runs: Vec<Range<usize>>,
+    found: Found,
     spots: Vec<Spot>,
     memories: Vec<Option<Box<Memory>>>,
     short_memories: Vec<Option<Box<Memory>>>,
@@ -133,7 +134,7 @@ impl Detector {
         let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let index = index_of(&rules, &patterns);
         let marker = Marker::new(&patterns);
-        let encoded = spots::Finder::new();
+        let encoded = Prefilter::new(Vec::new(), Vec::new());
         Ok(Detector { rules, patterns, index, marker, now, depth: 0, encoded })
     }
 
@@ -152,7 +153,7 @@ impl Detector {
     pub fn scratch(&self) -> Scratch {
         let none = || self.patterns.iter().map(|_| None).collect();
         let (memories, short_memories) = (none(), none());
-        Scratch { anchors: Vec::new(), runs: Vec::new(), spots: Vec::new(), memories, short_memories, unweighed: 0 }
+        Scratch { found: Found::default(), spots: Vec::new(), memories, short_memories, unweighed: 0 }
     }
 
     /// The candidates whose anchor lies in `own`, in no particular order; one that two anchors lead to comes once. Where
@@ -180,7 +181,7 @@ impl Detector {
             }
         };
         self.look(scratch, bytes);
-        for anchor in scratch.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
+        for anchor in scratch.found.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
             let (len, owners) = self.index.owners(anchor.keyword);
             let mut missing = None;
             let is_worth_it = |owner: &&Owner| {
@@ -228,10 +229,9 @@ impl Detector {
     /// Finds the anchors in `bytes`, and the spots where something may be encoded.
     fn look(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();
-        self.index.prefilter.anchors(bytes, &mut scratch.anchors, &mut scratch.runs);
+        self.index.prefilter.find(bytes, &mut scratch.found);
         if self.depth > 0 {
-            scratch.runs.iter().for_each(|run| spots::at_run(bytes, run, &mut scratch.spots));
-            self.encoded.everywhere(bytes, &mut scratch.spots);
+            spots::all(bytes, &scratch.found, &mut scratch.spots);
         }
     }
 
@@ -239,8 +239,8 @@ impl Detector {
     fn look_for_spots(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();
         if self.depth > 0 {
-            prefilter::for_each_run(bytes, |run, _| spots::at_run(bytes, &run, &mut scratch.spots));
-            self.encoded.everywhere(bytes, &mut scratch.spots);
+            self.encoded.find(bytes, &mut scratch.found);
+            spots::all(bytes, &scratch.found, &mut scratch.spots);
         }
     }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::grams::{GRAM, Grams, beginning, either, whole};
 use super::masks::{BLOCK, Mask, PIECE, run_masks};
 use super::prints::{Prints, SURE};
+use super::signs::{SIGNS, Sign};
 use crate::shape::{Near, RUN, Stencil, is_run_byte};
 
 /// A keyword at a place, or a place where a stencil fits.
@@ -25,6 +26,17 @@ pub struct Anchor {
     pub at: usize,
     /// Which, as an index into the keywords, and then the stencils, that the prefilter was made of.
     pub keyword: usize,
+}
+
+/// What a search found. Its memory serves the next one.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Sorted. There may be more than the rules need, never fewer.
+    pub anchors: Vec<Anchor>,
+    /// All maximal runs of at least [`RUN`] run bytes, from the left.
+    pub runs: Vec<Range<usize>>,
+    /// Where one of the signs of something encoded stands, in no particular order.
+    pub signs: Vec<usize>,
 }
 
 /// A keyword and where it has to be looked for.
@@ -67,7 +79,7 @@ struct Tables {
     near_runs: Option<Windows>,
     /// Two of three runs in source are names without a digit; what stands around these need not be searched.
     near_digits: Option<Windows>,
-    /// What may stand anywhere, or near a shorter run: keywords, then stencils.
+    /// What may stand anywhere, or near a shorter run: keywords, then stencils, then signs.
     everywhere: Option<Prints>,
     /// The longest that is looked for everywhere, in bytes.
     longest: usize,
@@ -209,7 +221,8 @@ impl Tables {
             places.resize(places.len().max(GRAM), run_bytes());
             (index, places)
         });
-        let all: Vec<_> = words.chain(fitting).collect();
+        let signs = (keywords.len() + stencils.len()..).zip(SIGNS.iter().map(Sign::places));
+        let all: Vec<_> = words.chain(fitting).chain(signs).collect();
         Tables {
             heads: Heads::new(&keywords, &stencils),
             near_runs: Windows::new(&keywords, |keyword| keyword.is_near() && !keyword.digit),
@@ -258,27 +271,31 @@ impl Prefilter {
         Tables::new(keywords, stencils).into()
     }
 
-    /// Replaces `out` by the anchors in `bytes`, sorted, and `runs` by the runs. There may be more anchors than the rules need,
-    /// never fewer.
-    pub fn anchors(&self, bytes: &[u8], out: &mut Vec<Anchor>, runs: &mut Vec<Range<usize>>) {
-        out.clear();
+    /// Replaces `found` by what is in `bytes`.
+    pub fn find(&self, bytes: &[u8], found: &mut Found) {
+        let Found { anchors, runs, signs } = found;
+        anchors.clear();
         runs.clear();
-        self.anchors_near_long_runs(bytes, out, runs);
+        signs.clear();
+        self.anchors_near_long_runs(bytes, anchors, runs);
         for (finder, keyword) in &self.single {
-            out.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
+            anchors.extend(finder.find_iter(bytes).map(|at| Anchor { at, keyword: *keyword }));
         }
         if let Some(everywhere) = &self.tables.everywhere {
-            let mut next = 0;
+            let (mut next, others) = (0, self.tables.keywords.len() + self.tables.stencils.len());
             everywhere.find(bytes, |at, word| {
+                if let Some(sign) = word.checked_sub(others) {
+                    return signs.extend(bytes[at..].starts_with(SIGNS[sign].text.as_bytes()).then_some(at));
+                }
                 // The next place may be before this one, though not by more than this.
                 next += runs[next..].iter().take_while(|run| run.end + self.tables.longest < at).count();
-                self.word(bytes, at, word, &runs[next..], out);
+                self.word(bytes, at, word, &runs[next..], anchors);
             });
         }
         if let Some(short) = &self.short {
-            short.search(bytes, out);
+            short.search(bytes, anchors);
         }
-        out.sort_unstable();
+        anchors.sort_unstable();
     }
 
     fn anchors_near_long_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, runs: &mut Vec<Range<usize>>) {
@@ -433,6 +450,7 @@ mod tests {
             Just(b"ghp_".to_vec()),
             Just(b" GitLab ".to_vec()),
             Just(b"://".to_vec()),
+            (0..SIGNS.len()).prop_map(|sign| SIGNS[sign].places().iter().map(|place| place[place.len() / 2]).collect()),
             (0usize..80).prop_map(|len| vec![b' '; len]),
         ];
         prop::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
@@ -474,10 +492,18 @@ mod tests {
                 [16, 40].map(|len| shape(len)).map(|shape| (shape.stencil.unwrap(), shape.run.unwrap()))
             });
             let stencils = stencils.concat();
-            let (mut found, mut runs) = (Vec::new(), Vec::new());
-            let prefilter = Prefilter::new(keywords.to_vec(), stencils.clone());
-            prefilter.anchors(&bytes, &mut found, &mut runs);
+            let mut all = Found::default();
+            Prefilter::new(keywords.to_vec(), stencils.clone()).find(&bytes, &mut all);
+            let Found { anchors: found, runs, signs } = all;
             prop_assert_eq!(&runs, &runs_by_hand(&bytes));
+            for at in 0..bytes.len() {
+                let is_there = SIGNS.iter().any(|sign| bytes[at..].starts_with(sign.text.as_bytes()));
+                let goes_on = SIGNS.iter().map(Sign::places).any(|places| {
+                    bytes.len() - at >= places.len() && places.iter().zip(&bytes[at..]).all(|(all, one)| all.contains(one))
+                });
+                prop_assert!(!goes_on || signs.contains(&at), "lost at {at}");
+                prop_assert!(is_there || !signs.contains(&at), "invented at {at}");
+            }
             for (index, (stencil, near)) in stencils.iter().enumerate() {
                 for at in 0..bytes.len() {
                     let run = runs.iter().find(|run| run.contains(&at) && at + near.rest <= run.end);

@@ -3,11 +3,10 @@
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use super::digits::{is_base64, texts16, texts64};
 use super::escapes::{SEAM, Undone, backslash, html, percent, quoted_printable, seam};
 use super::{Layer, wide};
+use crate::detect::prefilter::Found;
 use crate::shape::is_run_byte;
 
 /// A place to look at.
@@ -34,43 +33,22 @@ pub(super) enum Hint {
     Packed,
 }
 
-/// What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip, of zlib
-/// at any level, of zip, bzip2, zstd and xz, and escapes: of letters and digits, which every token has.
-const SIGNS: [&str; 34] = [
-    "H4sI", "eAE", "eAF", "eAG", "eAH", "eF4", "eF5", "eF6", "eF7", "eJw", "eJx", "eJy", "eJz", "eNo", "eNp", "eNq",
-    "eNr", "UEsDB", "QlpoM", "QlpoN", "QlpoO", "KLUv/", "KLUv_", "/Td6WFoA", "_Td6WFoA", "\\x", "\\u00", "\\u{", "&#",
-    "%3", "%4", "%5", "%6", "%7",
-];
-
 /// Digits that follow the first bytes of something compressed, at least; it is worth nothing shorter.
 const PACKED: usize = 32;
 
 /// So many escapes in a row hide what they write from every other search.
 const DENSE: usize = 3;
 
-/// Finds spots.
-#[derive(Debug)]
-pub struct Finder {
-    signs: AhoCorasick,
-}
-
-impl Finder {
-    pub(in crate::detect) fn new() -> Self {
-        let builder = &mut AhoCorasick::builder();
-        let signs = builder.match_kind(MatchKind::LeftmostFirst).kind(Some(AhoCorasickKind::DFA)).build(SIGNS);
-        Finder { signs: signs.expect("a few short signs stay far below the automaton's limits") }
-    }
-
-    /// The spots that no run of token characters leads to.
-    pub(in crate::detect) fn everywhere(&self, bytes: &[u8], out: &mut Vec<Spot>) {
-        out.extend(self.signs.find_iter(bytes).filter_map(|sign| sign_at(bytes, sign.start())));
-        wide::stretches(bytes, |stretch| out.push(Spot { at: stretch.start, hint: Hint::Text(Layer::Utf16) }));
-    }
+/// The spots in `bytes` that the prefilter's runs and signs lead to, and those of UTF-16.
+pub(in crate::detect) fn all(bytes: &[u8], found: &Found, out: &mut Vec<Spot>) {
+    found.runs.iter().for_each(|run| at_run(bytes, run, out));
+    out.extend(found.signs.iter().filter_map(|sign| sign_at(bytes, *sign)));
+    wide::stretches(bytes, |stretch| out.push(Spot { at: stretch.start, hint: Hint::Text(Layer::Utf16) }));
 }
 
 /// The spots that a run of at least [`RUN`](crate::shape::RUN) token characters leads to: digits, and escapes
 /// at its ends.
-pub(in crate::detect) fn at_run(bytes: &[u8], run: &Range<usize>, out: &mut Vec<Spot>) {
+fn at_run(bytes: &[u8], run: &Range<usize>, out: &mut Vec<Spot>) {
     let digits = &bytes[run.clone()];
     texts64(digits, |at| out.push(Spot { at: run.start + at, hint: Hint::Text(Layer::Base64) }));
     texts16(digits, |at| out.push(Spot { at: run.start + at, hint: Hint::Text(Layer::Hex) }));

@@ -1,0 +1,62 @@
+//! What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip, of zlib
+//! at any level, of zip, bzip2, zstd and xz, and escapes: of letters and digits, which every token has.
+
+/// How something encoded begins, and what stands behind that at each place.
+pub(super) struct Sign {
+    /// As it stands.
+    pub text: &'static str,
+    then: &'static [&'static [u8]],
+}
+
+const HEX: &[u8] = b"0123456789abcdefABCDEF";
+/// Of one escape, and the first byte of the next: a single one hides nothing.
+const PERCENT: &[&[u8]] = &[HEX, b"%"];
+
+const fn sign(text: &'static str, then: &'static [&'static [u8]]) -> Sign {
+    Sign { text, then }
+}
+
+/// All of them.
+pub(super) const SIGNS: [Sign; 34] = [
+    sign("H4sI", &[]),
+    sign("eAE", &[]),
+    sign("eAF", &[]),
+    sign("eAG", &[]),
+    sign("eAH", &[]),
+    sign("eF4", &[]),
+    sign("eF5", &[]),
+    sign("eF6", &[]),
+    sign("eF7", &[]),
+    sign("eJw", &[]),
+    sign("eJx", &[]),
+    sign("eJy", &[]),
+    sign("eJz", &[]),
+    sign("eNo", &[]),
+    sign("eNp", &[]),
+    sign("eNq", &[]),
+    sign("eNr", &[]),
+    sign("UEsDB", &[]),
+    sign("QlpoM", &[]),
+    sign("QlpoN", &[]),
+    sign("QlpoO", &[]),
+    sign("KLUv/", &[]),
+    sign("KLUv_", &[]),
+    sign("/Td6WFoA", &[]),
+    sign("_Td6WFoA", &[]),
+    sign("\\x", &[HEX, HEX]),
+    sign("\\u00", &[]),
+    sign("\\u{", &[HEX]),
+    sign("&#", &[b"0123456789xX", b"0123456789abcdefABCDEF;"]),
+    sign("%3", PERCENT),
+    sign("%4", PERCENT),
+    sign("%5", PERCENT),
+    sign("%6", PERCENT),
+    sign("%7", PERCENT),
+];
+
+impl Sign {
+    /// At each place the bytes that may stand there.
+    pub(super) fn places(&self) -> Vec<Vec<u8>> {
+        self.text.bytes().map(|byte| vec![byte]).chain(self.then.iter().map(|place| place.to_vec())).collect()
+    }
+}
