@@ -151,7 +151,7 @@ fn create(path: &Path) -> Result<(Box<dyn Write + Send>, Pending)> {
             return Ok((Box::new(io::BufWriter::new(device)), None));
         }
         Ok(_) => path.canonicalize().with_context(fail)?,
-        Err(_) => path.to_owned(),
+        Err(_) => end_of_links(path),
     };
     let directory = place.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by its owner alone: a report tells an attacker where to look.
@@ -162,6 +162,18 @@ fn create(path: &Path) -> Result<(Box<dyn Write + Send>, Pending)> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(file.path().to_owned());
     let writer = Box::new(io::BufWriter::new(file.reopen()?));
     Ok((writer, Some((file, place))))
+}
+
+/// Where links lead that end in nothing yet.
+fn end_of_links(path: &Path) -> PathBuf {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut place = path.to_owned();
+    for _ in 0..MOST {
+        let Ok(next) = std::fs::read_link(&place) else { return place };
+        place = place.parent().map_or(next.clone(), |directory| directory.join(&next));
+    }
+    path.to_owned()
 }
 
 /// Whether standard output is a terminal that wants colours.

@@ -140,7 +140,9 @@ pub(super) fn refuse_token_words(argv: &[std::ffi::OsString]) -> Result<()> {
     for word in argv.iter().skip(1).map(|word| word.as_encoded_bytes()) {
         let value = word.splitn(2, |&byte| byte == b'=').last().filter(|_| word.starts_with(b"-")).unwrap_or(word);
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/.".contains(byte);
-        if value.len() >= 20 && value.iter().all(is_word) && Kind::of_prefix(value).is_some() {
+        let looks_like_one = value.len() >= 20 && value.iter().all(is_word) && Kind::of_prefix(value).is_some();
+        if looks_like_one && std::str::from_utf8(value).is_ok_and(|value| Path::new(value).symlink_metadata().is_err())
+        {
             bail!(TOKEN_IN_ARGUMENTS);
         }
     }
@@ -153,7 +155,8 @@ fn refuse_tokens<'a>(targets: impl IntoIterator<Item = &'a PathBuf>) -> Result<(
         let bytes = target.as_os_str().as_encoded_bytes();
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-=+/.".contains(byte);
         let odd = bytes.len() >= 20 && bytes.iter().all(is_word) && bytes.iter().any(u8::is_ascii_digit);
-        if (bytes.len() >= 20 && Kind::of_prefix(bytes).is_some()) || (odd && !target.exists()) {
+        let looks_like_one = odd || bytes.len() >= 20 && Kind::of_prefix(bytes).is_some();
+        if looks_like_one && target.symlink_metadata().is_err() {
             bail!(TOKEN_IN_ARGUMENTS);
         }
     }

@@ -235,6 +235,12 @@ impl Detector {
         }
     }
 
+    /// Whether there is anything in `bytes` that a search could go by. `true` may be wrong, `false` is not.
+    pub fn has_anything(&self, scratch: &mut Scratch, bytes: &[u8]) -> bool {
+        self.look(scratch, bytes);
+        !(self.index.unanchored.is_empty() && scratch.found.anchors.is_empty() && scratch.spots.is_empty())
+    }
+
     /// Finds the spots alone, at half the cost.
     fn look_for_spots(&self, scratch: &mut Scratch, bytes: &[u8]) {
         scratch.spots.clear();

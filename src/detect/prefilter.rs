@@ -489,7 +489,7 @@ mod tests {
             ];
             let stencils = ["[ag][Zhap][Z0h]", "[ag][Zh0a_]"].map(|sets| {
                 let shape = |len: usize| crate::shape::of(&format!("{sets}[a-zA-Z0-9_-]{{{len}}}"), &[]).unwrap();
-                [16, 40].map(|len| shape(len)).map(|shape| (shape.stencil.unwrap(), shape.run.unwrap()))
+                [16, 40].map(shape).map(|shape| (shape.stencil.unwrap(), shape.run.unwrap()))
             });
             let stencils = stencils.concat();
             let mut all = Found::default();

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::baseline::Baseline;
 use crate::coverage::{Coverage, Skip, Why};
+use crate::detect::prefilter::for_each_run;
 use crate::detect::{Detector, pattern};
 use crate::finding::{Finding, Verdict};
 use crate::origin::Origin;
@@ -44,9 +45,7 @@ pub mod staged;
 mod suspect;
 mod told;
 
-use compose::Kinship;
 use object::Searcher;
-use suspect::Place;
 
 pub use cache::digest;
 pub use snippet::redacted;
@@ -220,12 +219,24 @@ fn scan_list(
     tell: &mut dyn FnMut(Finding),
 ) {
     let origin = Origin::Stream { name };
-    let suspects = Searcher::new(plan, detector, watch).suspects(&mut names.as_bytes(), Some(names.len() as u64));
-    let places = [Place { path: None, commit: None }];
-    let suspects = suspects.expect("reading from memory does not fail").into_iter();
-    let anywhere = suspects.filter(|suspect| suspect.rule.path.is_none());
-    let findings = anywhere.map(|suspect| suspect.finding(plan, origin.clone(), &places, None)).collect();
-    Kinship::of(&plan.rules).whole(findings).into_iter().for_each(tell);
+    Searcher::new(plan, detector, watch).names(&origin, names).into_iter().for_each(tell);
+}
+
+/// Searches the name of a file, a directory or a link, and what a link says, if they are long enough to be a token.
+fn search_name(searcher: &mut Searcher<'_>, path: &Path, link: Option<&Path>, emit: &mut dyn FnMut(Outcome)) {
+    let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else { return };
+    let mut has_run = false;
+    for text in [Some(name), link.map(Path::as_os_str)].into_iter().flatten() {
+        for_each_run(text.as_encoded_bytes(), |_, _| has_run = true);
+    }
+    if has_run {
+        let said = link.map(|link| format!("{}\n", link.to_string_lossy())).unwrap_or_default();
+        let text = format!("{}\n{said}", name.to_string_lossy());
+        let directory = if directory == Path::new("") { Path::new(".") } else { directory };
+        let origin = Origin::Stream { name: format!("names in {}", directory.display()) };
+        let findings = searcher.names(&origin, &text);
+        emit(Outcome { findings, ..Outcome::default() });
+    }
 }
 
 /// Takes a job; whoever gives them stops when it breaks.
@@ -254,28 +265,33 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
     if searcher.interrupted() {
         return;
     }
-    let mut coverage = Coverage::default();
     let origin = match &item {
-        Item::Skip(skip) => {
-            coverage.skips.push(skip.clone());
-            return emit(Outcome { coverage, ..Outcome::default() });
-        }
         Item::Excluded => {
-            coverage.excluded = 1;
+            let coverage = Coverage { excluded: 1, ..Coverage::default() };
             return emit(Outcome { coverage, ..Outcome::default() });
         }
-        Item::File(path) => Origin::File { path: path.clone(), tracking: None },
+        Item::Skip(skip) => skip.origin.clone(),
+        Item::Name(path) | Item::File(path) => Origin::File { path: path.clone(), tracking: None },
         Item::Stream(target) => Origin::Stream { name: target.to_string() },
     };
+    let not_read =
+        |skip| Outcome { coverage: Coverage { skips: vec![skip], ..Coverage::default() }, ..Outcome::default() };
+    if let Item::Skip(skip) = &item {
+        emit(not_read(skip.clone()));
+    }
     // A bug met in one object must not keep the others from being read.
-    let searched = catch_unwind(AssertUnwindSafe(|| match &item {
-        Item::Stream(target) => searcher.stream(target, &origin, emit),
-        _ => searcher.file(origin.path().unwrap_or(Path::new("")), &origin, emit),
+    let searched = catch_unwind(AssertUnwindSafe(|| match (&item, origin.path()) {
+        (Item::Stream(target), _) => searcher.stream(target, &origin, emit),
+        (Item::File(path), _) => {
+            search_name(searcher, path, None, emit);
+            searcher.file(path, &origin, emit);
+        }
+        (_, Some(path)) => search_name(searcher, path, path.read_link().ok().as_deref(), emit),
+        (_, None) => {}
     }));
     if searched.is_err() {
         let detail = "the search failed; the object is not covered".to_owned();
-        coverage.skips.push(Skip { origin, why: Why::Panicked, detail });
-        emit(Outcome { coverage, ..Outcome::default() });
+        emit(not_read(Skip { origin, why: Why::Panicked, detail }));
     }
 }
 

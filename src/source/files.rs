@@ -52,6 +52,8 @@ pub struct Options {
 /// What a walk comes across.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
+    /// Something that has a name and nothing to read: a directory, before what is in it, or a link to what is walked anyway.
+    Name(PathBuf),
     /// A regular file.
     File(PathBuf),
     /// Something that can be read only once.
@@ -102,6 +104,7 @@ pub fn walk(
     let mut once = Once::of(targets);
     let visit = &mut |item: Item| match &item {
         Item::File(path) if !once.is_first(path) => ControlFlow::Continue(()),
+        Item::Name(path) if !once.is_first_name(path) => ControlFlow::Continue(()),
         _ => visit(item),
     };
     for target in targets {
@@ -124,8 +127,16 @@ pub fn walk(
     Ok(())
 }
 
-/// The files that were shown, where targets overlap.
-struct Once(Option<HashSet<PathBuf>>);
+/// What was shown by its path, where targets overlap.
+struct Once(Option<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    /// By what they lead to.
+    files: HashSet<PathBuf>,
+    /// By where they are.
+    names: HashSet<PathBuf>,
+}
 
 impl Once {
     fn of(targets: &[Target]) -> Self {
@@ -136,12 +147,20 @@ impl Once {
         let mut real: Vec<PathBuf> = targets.iter().filter_map(real).collect();
         // What lies below a path stands right behind it.
         real.sort_unstable();
-        Once(real.windows(2).any(|pair| pair[1].starts_with(&pair[0])).then(HashSet::new))
+        Once(real.windows(2).any(|pair| pair[1].starts_with(&pair[0])).then(Seen::default))
     }
 
     fn is_first(&mut self, path: &Path) -> bool {
         let Some(seen) = &mut self.0 else { return true };
-        fs::canonicalize(path).map_or(true, |real| seen.insert(real))
+        fs::canonicalize(path).map_or(true, |real| seen.files.insert(real))
+    }
+
+    fn is_first_name(&mut self, path: &Path) -> bool {
+        let (Some(seen), Some(directory), Some(name)) = (&mut self.0, path.parent(), path.file_name()) else {
+            return true;
+        };
+        let directory = if directory == Path::new("") { Path::new(".") } else { directory };
+        fs::canonicalize(directory).map_or(true, |real| seen.names.insert(real.join(name)))
     }
 }
 
@@ -264,14 +283,14 @@ fn classify(path: &Path, kind: FileType, real_root: &Path) -> Option<Item> {
         return Some(Item::File(shown(path).to_owned()));
     }
     if kind.is_dir() {
-        return None;
+        return Some(Item::Name(shown(path).to_owned()));
     }
     if !kind.is_symlink() {
         return skip(Why::SpecialFile, "a FIFO, socket or device");
     }
     match fs::canonicalize(path) {
         // What it points to is walked under its own name.
-        Ok(real) if real.starts_with(real_root) => None,
+        Ok(real) if real.starts_with(real_root) => Some(Item::Name(shown(path).to_owned())),
         Ok(_) => skip(Why::SymlinkOutside, "leads out of the target"),
         Err(error) => skip(link_reason(&error), &error.to_string()),
     }

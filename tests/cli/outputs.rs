@@ -109,6 +109,13 @@ fn devices_and_links_stay_what_they_are() {
     tree.scan(&["leak", "-o", "link"]).exits(1);
     assert!(tree.path("link").is_symlink());
     assert!(std::fs::read_to_string(tree.path("real/report")).unwrap().contains("1 secret found"));
+    symlink("../later", tree.path("real/next")).unwrap();
+    symlink("real/next", tree.path("dangling")).unwrap();
+    tree.scan(&["leak", "-o", "dangling"]).exits(1);
+    assert!(tree.path("dangling").is_symlink() && tree.path("real/next").is_symlink());
+    assert!(std::fs::read_to_string(tree.path("later")).unwrap().contains("1 secret found"));
+    symlink("round", tree.path("round")).unwrap();
+    tree.scan(&["leak", "-o", "round"]).exits(1);
     tree.scan(&["leak", "-o", "-"]).exits(1).prints("1 secret found");
     tree.scan(&["leak", "-o", "/dev/stdout"]).exits(1).prints("1 secret found");
 }
@@ -222,8 +229,11 @@ fn a_name_that_is_a_token_is_shown_nowhere() {
         }
     }
     let report = tree.json(&["."]);
-    assert!(found(&report)[0].0.starts_with("ghp_****"), "{report}");
-    assert_eq!(skips(&report).len(), 3);
+    let mut paths: Vec<_> = found(&report).into_iter().map(|(path, _)| path).collect();
+    paths.sort();
+    paths.dedup();
+    assert!(paths.len() == 2 && paths[0].starts_with("ghp_****") && paths[1] == "names in .", "{report}");
+    assert_eq!((found(&report).len(), skips(&report).len()), (6, 3), "{report}");
     // What only looks like one by its length is what leads to the file.
     let name = format!("{}.txt", "0123456789abcdef".repeat(4));
     let tree = Tree::with(&[(&name, &pat(1))]);

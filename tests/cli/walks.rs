@@ -30,6 +30,36 @@ fn files_directories_and_standard_input_are_targets() {
 }
 
 #[test]
+fn names_are_searched_too() {
+    let tree = Tree::new();
+    tree.write(&format!("a/{}.txt", pat(1)), "nothing");
+    tree.write(&format!("a/dir-{}/below/file", pat(2)), "nothing");
+    tree.write("a/plain", "nothing");
+    symlink("plain", tree.path(&format!("a/{}", pat(3)))).unwrap();
+    tree.write(&format!("a/{}/to", "f".repeat(40)), "nothing");
+    symlink(format!("dir-{}/below/file", pat(2)), tree.path("a/link")).unwrap();
+    let fingerprints = |report: &Value| {
+        let all = findings(report).iter().map(|one| one["fingerprint"].as_str().unwrap().to_owned());
+        let mut all = all.collect::<Vec<_>>();
+        all.sort();
+        all
+    };
+    let [one, two, three] = [1, 2, 3].map(|seed| fingerprint(&pat(seed)));
+    let report = tree.json(&["a"]);
+    let mut wanted = [&two, &one, &three, &two].map(Clone::clone);
+    wanted.sort();
+    assert_eq!(fingerprints(&report), wanted);
+    assert!(by_path(&report).keys().all(|name| name == "names in a"), "{report}");
+    // One target inside another does not tell a name twice.
+    assert_eq!(fingerprints(&tree.json(&["a", "."])).len(), 4);
+    let file = format!("{}.txt", pat(1));
+    let ran = tree.stanch().current_dir(tree.path("a")).args(["scan", &file, "--format", "json"]).output().unwrap();
+    let report = Ran::of(ran).exits(1).json();
+    assert_eq!((fingerprints(&report), by_path(&report)["names in ."]), (vec![one], 1));
+    tree.scan(&["a", "--exclude", "*ghp_*", "--exclude", "link"]).exits(0);
+}
+
+#[test]
 fn a_closed_standard_input_is_not_an_empty_one() {
     let tree = Tree::new();
     let with = |redirection: &str| {
