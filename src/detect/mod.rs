@@ -100,16 +100,19 @@ pub struct Scratch {
     unweighed: u32,
 }
 
-/// What a thread's memories may take when they are weighed, in bytes.
-const ROOM: usize = 3 << 20;
+/// What the memories of all threads may take when they are weighed, in bytes: with more, patterns are searched faster.
+const ROOM: usize = 14 << 20;
+
+/// What those of one thread may take however many there are: with less, it would forget what it needs for the next object.
+const LEAST_ROOM: usize = 3 << 20;
 
 /// They are weighed once for so many objects: there are eight hundred of them.
 const WEIGHED: u32 = 32;
 
 impl Scratch {
-    /// To be called after each object: forgets the largest memories of patterns if all take too much. They come back where
-    /// they are needed.
-    pub fn rest(&mut self) {
+    /// To be called after each object by one of so many threads: forgets the largest memories of patterns if all take too
+    /// much. They come back where they are needed.
+    pub fn rest(&mut self, threads: usize) {
         self.unweighed += 1;
         if self.unweighed < WEIGHED {
             return;
@@ -119,7 +122,7 @@ impl Scratch {
         let mut sizes: Vec<_> = all.filter_map(|one| Some((one.as_ref()?.size(), one))).collect();
         let mut sum: usize = sizes.iter().map(|(size, _)| size).sum();
         sizes.sort_by_key(|(size, _)| *size);
-        while sum > ROOM
+        while sum > LEAST_ROOM.max(ROOM / threads.max(1))
             && let Some((size, largest)) = sizes.pop()
         {
             *largest = None;
@@ -384,8 +387,10 @@ pub(crate) mod tests {
         let size = |scratch: &Scratch| scratch.memories.iter().flatten().map(|one| one.size()).sum::<usize>();
         let before = found(scratch);
         assert!(size(scratch) > ROOM && before.len() > 700);
-        (0..WEIGHED).for_each(|_| scratch.rest());
-        assert!(size(scratch) <= ROOM);
+        for (threads, most) in [(1, ROOM), (2, ROOM / 2), (0, ROOM / 2), (100, LEAST_ROOM)] {
+            (0..WEIGHED).for_each(|_| scratch.rest(threads));
+            assert!(size(scratch) <= most, "{threads} threads");
+        }
         assert_eq!(found(scratch), before);
     }
 

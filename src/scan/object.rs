@@ -149,7 +149,7 @@ impl<'p> Searcher<'p> {
         size: Option<u64>,
         coverage: &mut Coverage,
     ) {
-        self.scratch.rest();
+        self.scratch.rest(self.plan.jobs);
         coverage.skips.extend(left_out(origin, self.left()));
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
