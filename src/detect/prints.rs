@@ -2,12 +2,13 @@
 //! bytes of each, which are looked for at 32 places at a time.
 //!
 //! The words are dealt into buckets. For each of the four bytes a table says by its lower and by its upper four bits
-//! which buckets may have it. Of the places that some bucket may have in all four, those are looked up whose first three
-//! bytes a word has.
+//! which buckets may have it. Of the places that some bucket may have in all four, those are looked up whose bytes have the
+//! hash of a word's.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes that a word is looked for by.
 const PRINT: usize = 4;
@@ -15,11 +16,11 @@ const PRINT: usize = 4;
 /// Bytes of a print that every word has; the last may be any.
 pub(super) const SURE: usize = 3;
 
-/// As many as a byte has bits, three times: with fewer, three places in a hundred more look like a word's.
+/// As many as a byte has bits, four times: with three, twice as many places look like a word's.
 const BUCKETS: usize = SETS * 8;
 
 /// Tables that are asked one after the other.
-const SETS: usize = 3;
+const SETS: usize = 4;
 
 /// Places that one word of bits tells of.
 const BLOCK: usize = 64;
@@ -39,8 +40,11 @@ const FOLD: u8 = 0x20;
 /// How many words share a slot of the look-up matters little: there are a few hundred.
 const SLOTS: usize = 1 << 12;
 
-/// Eight for each slot: one print in a hundred is taken for one that a word has.
-const BITS: usize = SLOTS << 3;
+/// 16 KiB: one print in twenty is taken for one that a word has.
+const BITS: usize = 1 << 17;
+
+/// How often the words are dealt anew. A third time would change little.
+const ROUNDS: usize = 2;
 
 /// At each place the folded bytes that may stand there.
 type Print = [Vec<u8>; PRINT];
@@ -50,15 +54,18 @@ type Halves = [[[u8; 16]; 2]; PRINT];
 
 /// Words, by their prints.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "([Halves; SETS], Vec<Owner>)")]
+#[serde(from = "([Halves; SETS], Bits, Vec<Owner>)")]
 pub(super) struct Prints {
     halves: [Halves; SETS],
-    /// Whether a word has a print with that hash.
-    bits: Box<[u64; BITS / 64]>,
+    bits: Bits,
     /// Where the owners of each slot begin; the last is where they end.
     firsts: Box<[u16; SLOTS + 1]>,
     owners: Vec<Owner>,
 }
+
+/// Whether a word has a print with that hash.
+#[derive(Debug, PartialEq, Eq)]
+struct Bits(Box<[u64; BITS / 64]>);
 
 /// A word that has a print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,15 +79,11 @@ struct Owner {
     word: u16,
 }
 
-impl From<([Halves; SETS], Vec<Owner>)> for Prints {
+impl From<([Halves; SETS], Bits, Vec<Owner>)> for Prints {
     /// The owners are sorted by their slots.
-    fn from((halves, owners): ([Halves; SETS], Vec<Owner>)) -> Self {
-        let (mut firsts, mut bits) = (Box::new([0; SLOTS + 1]), Box::new([0; BITS / 64]));
-        for owner in &owners {
-            let hash = owner.hash();
-            firsts[hash.slot() + 1] += 1;
-            bits[hash.0 / 64] |= 1 << (hash.0 % 64);
-        }
+    fn from((halves, bits, owners): ([Halves; SETS], Bits, Vec<Owner>)) -> Self {
+        let mut firsts = Box::new([0; SLOTS + 1]);
+        owners.iter().for_each(|owner| firsts[owner.slot() + 1] += 1);
         (0..SLOTS).for_each(|slot| firsts[slot + 1] += firsts[slot]);
         Prints { halves, bits, firsts, owners }
     }
@@ -88,34 +91,65 @@ impl From<([Halves; SETS], Vec<Owner>)> for Prints {
 
 impl Serialize for Prints {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.halves, &self.owners).serialize(serializer)
+        (&self.halves, &self.bits, &self.owners).serialize(serializer)
     }
 }
 
-/// Of the sure bytes of a print, folded; below [`BITS`].
-#[derive(Clone, Copy)]
-struct Hash(usize);
+impl Serialize for Bits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>())
+    }
+}
 
-impl Hash {
-    #[inline]
-    fn of(print: [u8; PRINT]) -> Self {
-        const SURE: u32 = 0x00ff_ffff;
-        const FOLDED: u32 = 0x0020_2020;
-        // The upper bits of a product with a large odd number depend on every byte.
-        let product = (u32::from_le_bytes(print) & SURE | FOLDED).wrapping_mul(0x9e37_79b1);
-        Hash((product >> (u32::BITS - BITS.ilog2())) as usize)
+impl<'de> Deserialize<'de> for Bits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (words, rest) =
+            <&[u8]>::deserialize(deserializer)?.as_chunks().0.split_at_checked(BITS / 64).unwrap_or_default();
+        let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let words = words.into_boxed_slice().try_into().ok().filter(|_| rest.is_empty());
+        words.map(Bits).ok_or_else(|| D::Error::custom("no prints"))
+    }
+}
+
+impl Bits {
+    /// Those of these prints.
+    fn of(prints: &[Print]) -> Self {
+        let mut bits = Box::new([0; BITS / 64]);
+        for print @ [.., last] in prints {
+            for ([one, two, three], four) in sure(print).flat_map(|sure| last.iter().map(move |four| (sure, *four))) {
+                let bit = hash([one, two, three, four], BITS);
+                bits[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        Bits(bits)
     }
 
+    /// 1 if a word may have the print, else 0.
     #[inline]
-    fn slot(self) -> usize {
-        self.0 / (BITS / SLOTS)
+    fn has(&self, print: [u8; PRINT]) -> usize {
+        let bit = hash(print, BITS);
+        (self.0[bit / 64] >> (bit % 64) & 1) as usize
     }
+}
+
+/// Of a print, folded or not; below `most`, a power of two.
+#[inline]
+fn hash(print: [u8; PRINT], most: usize) -> usize {
+    // The upper bits of a product with a large odd number depend on every byte.
+    let product = (u32::from_le_bytes(print) | u32::from_le_bytes([FOLD; PRINT])).wrapping_mul(0x9e37_79b1);
+    (product >> (u32::BITS - most.ilog2())) as usize
+}
+
+/// Where the owners of a print are: it depends on its sure bytes alone.
+#[inline]
+fn slot([one, two, three, _]: [u8; PRINT]) -> usize {
+    hash([one, two, three, 0], SLOTS)
 }
 
 impl Owner {
-    fn hash(&self) -> Hash {
+    fn slot(&self) -> usize {
         let [one, two, three] = self.print;
-        Hash::of([one, two, three, 0])
+        slot([one, two, three, 0])
     }
 
     /// Whether `text`, folded, begins as the word does.
@@ -145,8 +179,8 @@ impl Prints {
             owners.extend(sure(&print).map(|sure| Owner::new(*word as u16, places, behind as u8, sure)));
             all.push(print);
         }
-        owners.sort_by_key(|owner| owner.hash().slot());
-        (!owners.is_empty()).then(|| (halves(all), owners).into())
+        owners.sort_by_key(Owner::slot);
+        (!owners.is_empty()).then(|| (halves(&all), Bits::of(&all), owners).into())
     }
 
     /// Calls `each` with the number of every word that may stand in `bytes` and the place where it would begin, for each
@@ -178,9 +212,8 @@ impl Prints {
             let mut mask = *mask;
             while mask != 0 {
                 let at = block * BLOCK + mask.trailing_zeros() as usize;
-                let hash = Hash::of(piece[at..].first_chunk().copied().unwrap_or_default()).0;
                 hits[found % PIECE] = at as u16;
-                found += (self.bits[hash / 64] >> (hash % 64) & 1) as usize;
+                found += self.bits.has(piece[at..].first_chunk().copied().unwrap_or_default());
                 mask &= mask - 1;
             }
         }
@@ -188,7 +221,7 @@ impl Prints {
     }
 
     fn look_up(&self, piece: &Piece, bytes: &[u8], start: usize, at: usize, each: &mut impl FnMut(usize, usize)) {
-        let slot = Hash::of(piece[at..].first_chunk().copied().unwrap_or_default()).slot();
+        let slot = slot(piece[at..].first_chunk().copied().unwrap_or_default());
         let owners = usize::from(self.firsts[slot])..usize::from(self.firsts[slot + 1]);
         for owner in &self.owners[owners] {
             let Some(at) = (start + at).checked_sub(usize::from(owner.behind)) else { continue };
@@ -268,22 +301,30 @@ fn share(byte: u8) -> u64 {
 type Bucket = [[u16; 2]; PRINT];
 
 /// Deals the prints into buckets so that few other places look like a bucket's, and makes the tables.
-fn halves(mut all: Vec<Print>) -> [Halves; SETS] {
+fn halves(all: &[Print]) -> [Halves; SETS] {
+    let mut all = all.to_vec();
     all.sort_by_cached_key(|print| (std::cmp::Reverse(price(print)), print.clone()));
     all.dedup();
+    let all: Vec<Bucket> = all.iter().map(bucket_of).collect();
     // With how many places look like each.
     let mut buckets = [(Bucket::default(), 0); BUCKETS];
-    for print in all {
-        let with = |bucket: &Bucket| {
-            let mut bucket = *bucket;
-            for ([low, high], place) in bucket.iter_mut().zip(&print) {
-                place.iter().for_each(|byte| (*low, *high) = (*low | 1 << (byte & 15), *high | 1 << (byte >> 4)));
+    let mut dealt = vec![None; all.len()];
+    for _ in 0..=ROUNDS {
+        for (number, one) in all.iter().enumerate() {
+            if let Some(from) = dealt[number].take() {
+                let others = all.iter().zip(&dealt).filter(|(_, bucket)| **bucket == Some(from));
+                let left = others.fold(Bucket::default(), |all, (one, _)| both(&all, one));
+                buckets[from] = (left, passing(&left));
             }
-            (bucket, passing(&bucket))
-        };
-        let grown = buckets.iter().map(|(bucket, _)| with(bucket)).enumerate();
-        if let Some((best, grown)) = grown.min_by_key(|(number, (_, passing))| passing - buckets[*number].1) {
-            buckets[best] = grown;
+            let with = |(bucket, _): &(Bucket, u64)| {
+                let bucket = both(bucket, one);
+                (bucket, passing(&bucket))
+            };
+            let grown = buckets.iter().map(with).enumerate();
+            if let Some((best, grown)) = grown.min_by_key(|(number, (_, passing))| passing - buckets[*number].1) {
+                buckets[best] = grown;
+                dealt[number] = Some(best);
+            }
         }
     }
     let mut halves = [[[[0; 16]; 2]; PRINT]; SETS];
@@ -294,6 +335,19 @@ fn halves(mut all: Vec<Print>) -> [Halves; SETS] {
         }
     }
     halves
+}
+
+/// A bucket with this print alone.
+fn bucket_of(print: &Print) -> Bucket {
+    let mut bucket = Bucket::default();
+    for ([low, high], place) in bucket.iter_mut().zip(print) {
+        place.iter().for_each(|byte| (*low, *high) = (*low | 1 << (byte & 15), *high | 1 << (byte >> 4)));
+    }
+    bucket
+}
+
+fn both(one: &Bucket, other: &Bucket) -> Bucket {
+    std::array::from_fn(|place| std::array::from_fn(|half| one[place][half] | other[place][half]))
 }
 
 /// How many places look like a bucket's, as a part of 1000 to the power of [`PRINT`].
@@ -421,7 +475,8 @@ mod tests {
 
         #[test]
         fn every_instruction_set_says_what_a_plain_loop_does(bytes in prop::collection::vec(any::<u8>(), 0..1000)) {
-            let halves = halves(WORDS.iter().filter_map(|word| prints(&places(word)).next()).collect());
+            let all: Vec<_> = WORDS.iter().filter_map(|word| prints(&places(word)).next()).collect();
+            let halves = halves(&all);
             let mut piece = [0; PIECE + BEHIND];
             piece[..bytes.len()].copy_from_slice(&bytes);
             let (mut masks, mut plainly) = ([0; PIECE / BLOCK], [0; PIECE / BLOCK]);
