@@ -1,7 +1,7 @@
 //! The only code that touches every byte: finds the anchors of all rules, and loses none.
 //!
 //! A keyword of a rule whose every match has a run of [`RUN`] token characters counts only near such runs, which are found
-//! first and at a cost that does not grow with the number of rules. Most rules want a run of [`LONG`]: there are so few
+//! first and at a cost that does not grow with the number of rules. Most rules want a run of 30 of them: there are so few
 //! that what stands around them is searched for all their keywords. All other keywords are looked for everywhere at once,
 //! and are held against the runs where they stand.
 //! The oracle (tests, fuzzing) is a plain search for all keywords everywhere.
