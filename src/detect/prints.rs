@@ -46,6 +46,9 @@ const BITS: usize = 1 << 17;
 /// How often the words are dealt anew. A third time would change little.
 const ROUNDS: usize = 2;
 
+/// More prints than this are dealt once: to deal anew takes time that grows with the square of how many there are.
+const MANY: usize = 2000;
+
 /// At each place the folded bytes that may stand there.
 type Print = [Vec<u8>; PRINT];
 
@@ -59,7 +62,7 @@ pub(super) struct Prints {
     halves: [Halves; SETS],
     bits: Bits,
     /// Where the owners of each slot begin; the last is where they end.
-    firsts: Box<[u16; SLOTS + 1]>,
+    firsts: Box<[u32; SLOTS + 1]>,
     owners: Vec<Owner>,
 }
 
@@ -76,7 +79,7 @@ struct Owner {
     /// Folded, what the word begins with, as far as it has one byte at each place, and how many bytes that are.
     begins: [u8; 8],
     len: u8,
-    word: u16,
+    word: u32,
 }
 
 impl From<([Halves; SETS], Bits, Vec<Owner>)> for Prints {
@@ -173,10 +176,9 @@ impl Prints {
         let cost = |print: &Print| (price(print) + RARE) / counts[print];
         let (mut owners, mut all) = (Vec::new(), Vec::new());
         for (word, places) in &words {
-            let Some((behind, print)) = prints(places).enumerate().min_by_key(|(_, print)| cost(print)) else {
-                continue;
-            };
-            owners.extend(sure(&print).map(|sure| Owner::new(*word as u16, places, behind as u8, sure)));
+            let near = prints(places).take(usize::from(u8::MAX)).enumerate();
+            let Some((behind, print)) = near.min_by_key(|(_, print)| cost(print)) else { continue };
+            owners.extend(sure(&print).map(|sure| Owner::new(*word as u32, places, behind as u8, sure)));
             all.push(print);
         }
         owners.sort_by_key(Owner::slot);
@@ -222,18 +224,20 @@ impl Prints {
 
     fn look_up(&self, piece: &Piece, bytes: &[u8], start: usize, at: usize, each: &mut impl FnMut(usize, usize)) {
         let slot = slot(piece[at..].first_chunk().copied().unwrap_or_default());
-        let owners = usize::from(self.firsts[slot])..usize::from(self.firsts[slot + 1]);
+        let owners = self.firsts[slot] as usize..self.firsts[slot + 1] as usize;
         for owner in &self.owners[owners] {
-            let Some(at) = (start + at).checked_sub(usize::from(owner.behind)) else { continue };
+            // Behind the end there are zeros, which look like spaces.
+            let begin = (start + at).checked_sub(usize::from(owner.behind)).filter(|at| *at < bytes.len());
+            let Some(at) = begin else { continue };
             if owner.begins(u64::from_le_bytes(eight(bytes, at)) | u64::from_le_bytes([FOLD; 8])) {
-                each(at, usize::from(owner.word));
+                each(at, owner.word as usize);
             }
         }
     }
 }
 
 impl Owner {
-    fn new(word: u16, places: &[Vec<u8>], behind: u8, print: [u8; SURE]) -> Self {
+    fn new(word: u32, places: &[Vec<u8>], behind: u8, print: [u8; SURE]) -> Self {
         let (mut begins, mut len) = ([0; 8], 0);
         for (byte, place) in begins.iter_mut().zip(places) {
             let [only] = place[..] else { break };
@@ -309,7 +313,7 @@ fn halves(all: &[Print]) -> [Halves; SETS] {
     // With how many places look like each.
     let mut buckets = [(Bucket::default(), 0); BUCKETS];
     let mut dealt = vec![None; all.len()];
-    for _ in 0..=ROUNDS {
+    for _ in 0..=if all.len() > MANY { 0 } else { ROUNDS } {
         for (number, one) in all.iter().enumerate() {
             if let Some(from) = dealt[number].take() {
                 let others = all.iter().zip(&dealt).filter(|(_, bucket)| **bucket == Some(from));
@@ -434,8 +438,10 @@ mod tests {
 
     use super::*;
 
-    const WORDS: [&str; 12] =
-        ["token", "secret", "://", "pwd", "api-key", "authkey", "$2a$", "<server>", "kty", "pass=", "xoxd-", "nix_"];
+    const WORDS: [&str; 14] = [
+        "token", "secret", "://", "pwd", "api-key", "authkey", "$2a$", "<server>", "kty", "pass=", "xoxd-", "nix_",
+        "   ", "=    =",
+    ];
 
     fn places(word: &str) -> Vec<Vec<u8>> {
         word.bytes().map(|byte| vec![byte]).collect()
@@ -466,8 +472,8 @@ mod tests {
         fn no_word_is_lost(bytes in some_text()) {
             let words = WORDS.iter().map(|word| places(word)).enumerate();
             let prints = Prints::new(words).unwrap();
-            let mut found = Vec::new();
-            prints.find(&bytes, |at, word| found.push((at, word)));
+            let mut found = std::collections::HashSet::new();
+            prints.find(&bytes, |at, word| drop(found.insert((at, word))));
             for one in by_hand(&bytes) {
                 prop_assert!(found.contains(&one), "{one:?}");
             }
@@ -483,6 +489,18 @@ mod tests {
             mark(&halves, &piece, &mut masks);
             plain(&halves, &piece, &mut plainly);
             prop_assert_eq!(masks, plainly);
+        }
+    }
+
+    #[test]
+    fn what_is_long_or_one_of_many_is_found() {
+        let long = [&"a ".repeat(200), "qjxz"].concat();
+        let many: Vec<String> = (0..MANY + 2).map(|number| format!("{number:04}")).chain([long]).collect();
+        let prints = Prints::new(many.iter().map(|word| places(word)).enumerate()).unwrap();
+        for (word, text) in many.iter().enumerate() {
+            let mut found = Vec::new();
+            prints.find(format!("x{text}").as_bytes(), |at, word| found.push((at, word)));
+            assert!(found.contains(&(1, word)), "{word}");
         }
     }
 
