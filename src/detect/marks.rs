@@ -12,7 +12,7 @@ use super::decode::Left;
 use super::index::Owner;
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
-use super::{Detector, Scratch, Where};
+use super::{Candidate, Detector, Scratch, Where};
 use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -60,33 +60,29 @@ impl Detector {
         }
     }
 
-    /// Whether a search of `bytes`, a whole object, finds something, going by their marks alone: all of them, ascending.
-    /// What lies between marks is not searched. `true` may be wrong, `false` is not.
-    pub fn may_hold(&self, scratch: &mut Scratch, bytes: &[u8], marks: &[u32]) -> bool {
-        let mut encoded = Vec::new();
+    /// The candidates in `bytes`, a whole object, as [`Detector::candidates`] gives them, going by their marks alone: all of
+    /// them, ascending. What lies between marks is not searched.
+    pub fn candidates_at<'c>(
+        &'c self,
+        scratch: &mut Scratch,
+        bytes: &'c [u8],
+        marks: &[u32],
+        place: Where<'_>,
+    ) -> Vec<Candidate<'c>> {
+        let (mut anchors, mut spots) = (Vec::new(), Vec::new());
         let near = |one: &u32, next: &u32| (*next - *one) as usize <= 2 * NEAR;
         for together in marks.chunk_by(near) {
             let (first, last) = (together[0] as usize, together[together.len() - 1] as usize);
             let start = first.saturating_sub(NEAR);
             let is_mark = |at: usize| together.binary_search(&((start + at) as u32)).is_ok();
             self.look(scratch, &bytes[start..bytes.len().min(last + NEAR)]);
-            let spots = scratch.spots.iter().filter(|spot| is_mark(spot.at));
-            encoded.extend(spots.map(|spot| spot.behind(start)));
-            let mut anchors = scratch.found.anchors.iter().filter(|anchor| is_mark(anchor.at));
-            let held = anchors.any(|anchor| {
-                let (len, owners) = self.index.owners(anchor.keyword);
-                let at = start + anchor.at;
-                owners.iter().filter(|owner| self.may_match(owner, bytes, at)).any(|&Owner { rule, .. }| {
-                    let hit = self.patterns[rule].around(&mut scratch.memories[rule], bytes, at, len);
-                    hit.is_some_and(|hit| self.judge(&self.rules.rules[rule], bytes, hit, true).is_some())
-                })
-            });
-            if held {
-                return true;
-            }
+            let here = scratch.spots.iter().filter(|spot| is_mark(spot.at));
+            spots.extend(here.map(|spot| spot.behind(start)));
+            let here = scratch.found.anchors.iter().filter(|anchor| is_mark(anchor.at));
+            anchors.extend(here.map(|anchor| Anchor { at: start + anchor.at, ..*anchor }));
         }
-        scratch.spots = encoded;
-        self.holds_encoded(scratch, bytes)
+        scratch.spots = spots;
+        self.around(scratch, bytes, &anchors, place)
     }
 
     /// Whether a search of `now`, a whole object, may find something that one of `before` does not, which differs from it
@@ -278,17 +274,24 @@ mod tests {
     /// What is encoded is seen from so many bytes on.
     const SHORT: usize = 32;
 
-    fn may_hold(detector: &Detector, bytes: &[u8]) -> bool {
+    /// All that a search gives, decoded or not, with where it is, and what is left to say: of the whole, or by its marks.
+    fn found(detector: &Detector, bytes: &[u8], by_marks: bool) -> (BTreeSet<(String, usize, usize, Vec<u8>)>, String) {
         let marks = marks(detector, bytes);
-        with_scratch(|scratch| detector.may_hold(scratch, bytes, &marks))
+        with_scratch(|scratch| {
+            let mut all = match by_marks {
+                true => detector.candidates_at(scratch, bytes, &marks, Where::Unknown),
+                false => detector.candidates(scratch, bytes, &(0..bytes.len()), Where::Unknown),
+            };
+            let decoded = detector.unwrapped(scratch, bytes, Where::Unknown, true);
+            all.extend(decoded.candidates);
+            let shown =
+                |one: Candidate<'_>| (one.rule.id.clone(), one.span.start, one.span.end, one.token.into_owned());
+            (all.into_iter().map(shown).collect(), format!("{:?} {:?}", decoded.left, decoded.cut))
+        })
     }
 
-    /// How many candidates a search of the whole gives, decoded ones too.
-    fn found(detector: &Detector, bytes: &[u8]) -> usize {
-        with_scratch(|scratch| {
-            let plain = detector.candidates(scratch, bytes, &(0..bytes.len()), Where::Unknown).len();
-            plain + detector.unwrapped(scratch, bytes, Where::Unknown, true).candidates.len()
-        })
+    fn is_found(detector: &Detector, bytes: &[u8]) -> bool {
+        !found(detector, bytes, false).0.is_empty()
     }
 
     /// All that a search of the whole gives.
@@ -324,14 +327,14 @@ mod tests {
             for (seed, leak) in rule.leaks.iter().enumerate() {
                 let text = press.expand(leak, seed as u64).unwrap();
                 assert!(!marks(detector, text.as_bytes()).is_empty(), "{}: leak {seed}", rule.id);
-                assert!(may_hold(detector, text.as_bytes()), "{}: leak {seed}", rule.id);
+                assert!(is_found(detector, text.as_bytes()), "{}: leak {seed}", rule.id);
                 for way in 0..WAYS {
                     let wrapped = wrapped(way, &text);
                     let marked = !marks(detector, wrapped.as_bytes()).is_empty();
                     let place = || format!("{}: leak {seed} by {way}", rule.id);
-                    assert!(marked || found(detector, wrapped.as_bytes()) == 0, "{}", place());
-                    let holds = may_hold(detector, wrapped.as_bytes());
-                    assert!(holds || found(detector, wrapped.as_bytes()) == 0, "{}", place());
+                    assert!(marked || !is_found(detector, wrapped.as_bytes()), "{}", place());
+                    let both = [true, false].map(|by_marks| found(detector, wrapped.as_bytes(), by_marks));
+                    assert!(both[0] == both[1], "{}", place());
                     // A password is short, and what is short is not always taken for encoded.
                     assert!(marked || (rule.provider == "generic" && text.len() < SHORT), "{}", place());
                 }
@@ -392,7 +395,7 @@ mod tests {
         }
 
         #[test]
-        fn what_may_hold_nothing_holds_nothing(
+        fn a_search_by_marks_finds_what_a_search_of_the_whole_does(
             rules in prop::collection::vec((0usize..1000, any::<u64>(), 0..=WAYS), 1..5),
             cut in 0usize..400,
             between in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-<>".to_vec()), 0..3000),
@@ -409,7 +412,7 @@ mod tests {
                 text.extend(&leak.as_bytes()[..leak.len().saturating_sub(cut % (leak.len() + 1))]);
                 text.extend(&between);
             }
-            prop_assert!(may_hold(detector, &text) || found(detector, &text) == 0);
+            prop_assert!(found(detector, &text, true) == found(detector, &text, false));
         }
     }
 }

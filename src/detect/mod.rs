@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -26,8 +27,8 @@ pub mod open;
 pub mod pattern;
 pub mod prefilter;
 mod prints;
-mod signs;
 pub mod proof;
+mod signs;
 mod vague;
 
 use decode::Wrapping;
@@ -36,7 +37,7 @@ use evidence::Judgement;
 use index::{Index, Owner};
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
-use prefilter::{Found, Prefilter};
+use prefilter::{Anchor, Found, Prefilter};
 pub use vague::believe;
 
 /// Something that looks like a token, in borrowed bytes.
@@ -172,39 +173,47 @@ impl Detector {
             self.look_for_spots(scratch, bytes);
             return Vec::new();
         }
-        let ahead = place != Where::Passing;
-        let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
-        let mut keep = |index: usize, hit: Hit| {
-            let key = (hit.secret.start, hit.secret.end, index);
-            if let std::collections::btree_map::Entry::Vacant(place) = found.entry(key)
-                && let Some(candidate) = self.judge(&self.rules.rules[index], bytes, hit, ahead)
-            {
-                place.insert(candidate);
-            }
-        };
         self.look(scratch, bytes);
-        for anchor in scratch.found.anchors.iter().filter(|anchor| own.contains(&anchor.at)) {
+        let mut anchors = std::mem::take(&mut scratch.found.anchors);
+        anchors.retain(|anchor| own.contains(&anchor.at));
+        let mut found = self.around(scratch, bytes, &anchors, place);
+        scratch.found.anchors = anchors;
+        for &index in self.index.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
+            if self.has_keyword(index, bytes) {
+                self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
+                    if own.contains(&hit.matched.start) {
+                        found.extend(self.judge(&self.rules.rules[index], bytes, hit, place != Where::Passing));
+                    }
+                });
+            }
+        }
+        found
+    }
+
+    /// What stands around anchors.
+    fn around<'c>(
+        &'c self,
+        scratch: &mut Scratch,
+        bytes: &'c [u8],
+        anchors: &[Anchor],
+        place: Where<'_>,
+    ) -> Vec<Candidate<'c>> {
+        let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
+        for anchor in anchors {
             let (len, owners) = self.index.owners(anchor.keyword);
             let mut missing = None;
             let is_worth_it = |owner: &&Owner| {
                 !self.lacks(owner, bytes, anchor.at, &mut missing) && self.may_match(owner, bytes, anchor.at)
             };
-            for owner in owners.iter().filter(is_worth_it) {
-                if applies(&self.rules.rules[owner.rule], place)
-                    && let memory = &mut scratch.memories[owner.rule]
-                    && let Some(hit) = self.patterns[owner.rule].around(memory, bytes, anchor.at, len)
+            for &Owner { rule, .. } in owners.iter().filter(is_worth_it) {
+                if applies(&self.rules.rules[rule], place)
+                    && let memory = &mut scratch.memories[rule]
+                    && let Some(hit) = self.patterns[rule].around(memory, bytes, anchor.at, len)
+                    && let Entry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
+                    && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, place != Where::Passing)
                 {
-                    keep(owner.rule, hit);
+                    new.insert(candidate);
                 }
-            }
-        }
-        for &index in self.index.unanchored.iter().filter(|&&index| applies(&self.rules.rules[index], place)) {
-            if self.has_keyword(index, bytes) {
-                self.patterns[index].everywhere(&mut scratch.memories[index], bytes, |hit| {
-                    if own.contains(&hit.matched.start) {
-                        keep(index, hit);
-                    }
-                });
             }
         }
         found.into_values().collect()

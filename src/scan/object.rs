@@ -194,7 +194,7 @@ impl<'p> Searcher<'p> {
             let mut log = self.log.take();
             let notes =
                 log.as_mut().map_or(Vec::new(), |log| log::notes(log, self.detector, &mut self.scratch, origin, chunk));
-            let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, log.as_mut());
+            let suspects = self.chunk(path.map_or(Where::Nowhere, Where::At), chunk, None, log.as_mut());
             let place = Place { path, commit: None };
             let made = suspects.into_iter().map(|suspect| suspect.finding(self.plan, origin.clone(), &[place], None));
             let made = made.collect();
@@ -225,8 +225,15 @@ impl<'p> Searcher<'p> {
         found.map(|rule| Suspect::named(rule).finding(self.plan, origin.clone(), &[place], None)).collect()
     }
 
-    /// The findings whose secret begins in the part that the chunk answers for.
-    fn chunk(&mut self, place: Where<'_>, chunk: &Chunk<'_>, mut log: Option<&mut Log>) -> Vec<Suspect> {
+    /// The findings whose secret begins in the part that the chunk answers for. If all its marks are known, what lies between
+    /// them is not searched.
+    fn chunk(
+        &mut self,
+        place: Where<'_>,
+        chunk: &Chunk<'_>,
+        marks: Option<&[u32]>,
+        mut log: Option<&mut Log>,
+    ) -> Vec<Suspect> {
         if let Some(log) = &mut log {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
@@ -236,7 +243,10 @@ impl<'p> Searcher<'p> {
             Some(log) if log.normaliser.is_complete() => 0..0,
             _ => chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND),
         };
-        let mut candidates = self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place);
+        let mut candidates = match marks {
+            Some(marks) => self.detector.candidates_at(&mut self.scratch, chunk.bytes, marks, place),
+            None => self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place),
+        };
         let mut wrapped = self.unwrapped(chunk.bytes, place, chunk.ends);
         let mut suspects = self.collector.chunk(chunk, &wrapped.cut, &mut |bytes| {
             self.detector.candidates(&mut self.scratch, bytes, &(0..0), place);
@@ -308,12 +318,20 @@ impl<'p> Searcher<'p> {
         self.collector = Collector::default();
         let mut suspects = Vec::new();
         let ended = read::chunks(content, size, self.plan.chunk, &mut buffer, &mut |chunk| {
-            suspects.extend(self.chunk(Where::Unknown, chunk, None));
+            suspects.extend(self.chunk(Where::Unknown, chunk, None, None));
             ControlFlow::Continue(())
         });
         self.buffer = buffer;
         self.kinship.prune(&mut suspects);
         ended.map(|_| suspects)
+    }
+
+    /// The same of one that is plain ([`Searcher::is_plain`]), and whose marks are known.
+    pub(super) fn suspects_at(&mut self, bytes: &[u8], marks: &[u32]) -> Vec<Suspect> {
+        self.collector = Collector::default();
+        let mut suspects = self.chunk(Where::Unknown, &Chunk::whole(bytes), Some(marks), None);
+        self.kinship.prune(&mut suspects);
+        suspects
     }
 
     /// What is in names, one a line, that are in no file's content; `origin` says whose they are.

@@ -82,18 +82,19 @@ impl<'p> Scanner<'p> {
     }
 
     fn search(&mut self, object: &Object, content: &mut dyn Read) -> io::Result<()> {
-        let searched = guarded(|| self.searcher.suspects(content, Some(object.size)));
-        self.look_back(object);
-        match searched {
-            None => self.failed.push(*object),
-            Some(suspects) => {
-                let suspects = suspects?;
-                if !suspects.is_empty() {
-                    self.found.push(Found { object: *object, member: None, suspects });
-                }
-            }
-        }
+        let searched = guarded(|| self.searcher.suspects(content, Some(object.size))).transpose();
+        self.searched(object, searched?);
         Ok(())
+    }
+
+    /// Keeps what a search came to; nothing if it failed.
+    fn searched(&mut self, object: &Object, suspects: Option<Vec<Suspect>>) {
+        self.look_back(object);
+        match suspects {
+            None => self.failed.push(*object),
+            Some(suspects) if suspects.is_empty() => {}
+            Some(suspects) => self.found.push(Found { object: *object, member: None, suspects }),
+        }
     }
 
     /// Keeps what the search of an object left out.
@@ -167,9 +168,9 @@ impl Lens for Scanner<'_> {
         if let Some(packing) = self.searcher.packing(bytes) {
             return self.unpack(object, packing, bytes);
         }
-        let by_marks = self.searcher.is_plain(bytes);
-        if by_marks && guarded(|| self.detector.may_hold(&mut self.scratch, bytes, marks)) == Some(false) {
-            return;
+        if self.searcher.is_plain(bytes) {
+            let searched = guarded(|| self.searcher.suspects_at(bytes, marks));
+            return self.searched(object, searched);
         }
         self.search(object, &mut bytes).expect("reading from memory does not fail");
     }
