@@ -1,5 +1,6 @@
 //! Searches the objects that a walk over a repository shows.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -17,11 +18,14 @@ use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
-use crate::source::git::{Lens, Object, Reach};
+use crate::source::git::{Entries, Entry, Lens, Note, Object, Reach};
 use crate::source::unpack::{self, Packing};
 
 /// Larger archives in a history are not unpacked, in bytes: they would have to be held whole.
 const LARGEST_ARCHIVE: u64 = 256 << 20;
+
+/// So many names of entries are remembered, so that they are searched once.
+const MOST_NAMES: usize = 1 << 16;
 
 /// What was found in an object.
 pub(super) struct Found {
@@ -63,6 +67,8 @@ pub(super) struct Scanner<'p> {
     pub pointers: Vec<(Object, String)>,
     /// The prefilter failed on bytes that any object may share.
     pub blind: bool,
+    /// Whether something may be in a name of an entry in a tree.
+    names: HashMap<Box<[u8]>, bool>,
 }
 
 impl<'p> Scanner<'p> {
@@ -78,6 +84,7 @@ impl<'p> Scanner<'p> {
             unread: Vec::new(),
             pointers: Vec::new(),
             blind: false,
+            names: HashMap::new(),
         }
     }
 
@@ -153,6 +160,31 @@ impl Lens for Scanner<'_> {
         Reach { before: BEFORE as u32, after: AFTER as u32 }
     }
 
+    fn has_marks(&self, kind: ObjectKind) -> bool {
+        kind != ObjectKind::Tree
+    }
+
+    fn reads_entries(&self) -> bool {
+        true
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) -> Note {
+        if let Some(held) = self.names.get(entry.name) {
+            return [u32::from(*held), 0];
+        }
+        let text = [&between(20)[..], b"100644 ", entry.name, b"\0", &between(20)].concat();
+        let mut marks = Vec::new();
+        self.marks(ObjectKind::Tree, &text, &mut marks);
+        if self.names.len() < MOST_NAMES {
+            self.names.insert(entry.name.into(), !marks.is_empty());
+        }
+        [u32::from(!marks.is_empty()), 0]
+    }
+
+    fn tree(&mut self, _: &Object, notes: &[Note], is_sound: bool) -> bool {
+        !is_sound || notes.iter().any(|note| note[0] != 0)
+    }
+
     fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         if guarded(|| self.detector.marks(&mut self.scratch, bytes, out)).is_none() {
             self.blind = true;
@@ -160,11 +192,18 @@ impl Lens for Scanner<'_> {
     }
 
     fn head(&mut self, object: &Object, head: &[u8]) -> bool {
+        if object.kind == ObjectKind::Tree {
+            return self.detector.needs_whole_objects();
+        }
         self.pointers.extend(lfs::pointer(head).map(|content| (*object, content)));
         self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.searcher.packing(head).is_some()
     }
 
     fn object(&mut self, object: &Object, mut bytes: &[u8], marks: &[u32]) {
+        if object.kind == ObjectKind::Tree {
+            let names = names_of(bytes, object.id.as_bytes().len());
+            return self.search(object, &mut &names[..]).expect("reading from memory does not fail");
+        }
         if let Some(packing) = self.searcher.packing(bytes) {
             return self.unpack(object, packing, bytes);
         }
@@ -181,6 +220,26 @@ impl Lens for Scanner<'_> {
             Ok(())
         })
     }
+}
+
+/// A tree as it is searched: instead of ids, which are random and would be taken for anything, there is what no secret goes
+/// on over, and a line's end, so that each entry is a line. What is no entry stays as it is.
+fn names_of(tree: &[u8], width: usize) -> Vec<u8> {
+    let mut names = Vec::with_capacity(tree.len());
+    let mut entries = Entries::new(tree, width);
+    while entries.next().is_some() {
+        names.extend_from_slice(&tree[names.len()..tree.len() - entries.left() - width]);
+        names.extend(between(width));
+    }
+    names.extend_from_slice(&tree[names.len()..]);
+    names
+}
+
+/// What is searched in place of an id.
+fn between(width: usize) -> Vec<u8> {
+    let mut id = vec![1; width];
+    id[width - 1] = b'\n';
+    id
 }
 
 impl Scanner<'_> {

@@ -9,8 +9,9 @@ use std::io;
 
 use rayon::prelude::*;
 
-use super::edges::{Commit, Edges, Filter, Holder, Names, Numbers};
+use super::edges::{Commit, Edges, Filter, Holdings, Names, Numbers};
 use super::fault::Fault;
+use super::grouped::{Grouped, Map, Set};
 use super::lineage::Lines;
 use super::store::Stores;
 use super::walk::{Options, walk};
@@ -23,6 +24,9 @@ const GROUP: usize = 64;
 /// A path is followed through so many trees at most for one target: trees can be made that have more paths than
 /// atoms.
 const MAX_STEPS: usize = 1 << 22;
+
+/// The tree of each commit.
+type Trees = Map<u32, u32>;
 
 /// A commit that brought an object: its tree holds it, and that of no parent does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub struct Attribution<'s> {
     targets: Vec<ObjectId>,
     histories: Vec<History>,
     /// The tree of each commit.
-    trees: HashMap<u32, u32>,
+    trees: Trees,
     /// For each group of targets the trees that hold one of them, ascending, and which.
     holders: Vec<Vec<(u32, u64)>>,
     /// Trees and commits that could not be read: their part of the history is unknown.
@@ -110,19 +114,26 @@ pub fn attribute<'s>(
     let numbers = Numbers::new(stores)?;
     let mut targets: Vec<ObjectId> = targets.iter().copied().collect();
     targets.sort_unstable();
-    let Graph { mut held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
-    let trees: HashMap<u32, u32> = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
-    let masks: Vec<Vec<u64>> = targets.chunks(GROUP).map(|group| held.masks(&numbers, group)).collect();
-    held.sort(|number| masks.iter().any(|masks| masks.get(number).is_some_and(|mask| *mask != 0)));
+    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
+    let trees: Trees = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
     let lines = Lines::new(&commits, &parents);
-    let introduced = introduced(&commits, &parents, &trees, &masks, targets.len());
-    let roots: HashSet<u32> = trees.values().copied().collect();
-    let histories = targets.par_iter().zip(introduced).map(|(target, commits)| {
+    let roots: Set<u32> = trees.values().copied().collect();
+    let history = |(target, commits): (&ObjectId, Vec<Commit>)| {
         numbers.get(target).map_or_else(History::default, |number| held.history(number, &roots, &commits, &numbers))
-    });
-    let histories = pool(options.threads)?.install(|| histories.collect());
-    let sparse = |masks: Vec<u64>| (0..).zip(masks).filter(|holder| holder.1 != 0).collect();
-    let holders = masks.into_iter().map(sparse).collect();
+    };
+    let group = |masks: &mut Vec<u64>, group: &[ObjectId]| {
+        masks.resize(numbers.len(), 0);
+        let mut holders = held.mark(&numbers, group, masks);
+        let introduced = introduced(&commits, &parents, &trees, masks, group.len());
+        holders.sort_unstable();
+        let holders: Vec<(u32, u64)> =
+            holders.into_iter().map(|number| (number, std::mem::take(&mut masks[number as usize]))).collect();
+        (group.iter().zip(introduced).map(history).collect::<Vec<_>>(), holders)
+    };
+    // The masks of a group would take more than all else if those of all groups were there at a time.
+    let groups = targets.par_chunks(GROUP).map_init(Vec::new, group);
+    let (histories, holders): (Vec<_>, Vec<_>) = pool(options.threads)?.install(|| groups.collect::<Vec<_>>()).into_iter().unzip();
+    let histories = histories.into_iter().flatten().collect();
     Ok(Attribution { numbers, lines, targets, histories, trees, holders, skips })
 }
 
@@ -145,21 +156,19 @@ impl Graph {
         let options = Options { kinds, only: None, links: false, ..options };
         let walked = walk(numbers.stores, || Edges::new(numbers, &filter, targets), options)?;
         let mut graph = Graph { held: Held::default(), commits: Vec::new(), parents: Vec::new(), skips: walked.skips };
-        let (mut pairs, mut names) = (Vec::new(), Names::default());
-        for mut lens in walked.lenses {
+        let (mut parts, mut names) = (Vec::new(), Names::default());
+        for lens in walked.lenses {
             let shift = graph.parents.len() as u32;
             graph.parents.extend(lens.parents);
             let commits = lens.commits.into_iter();
             graph.commits.extend(
                 commits.map(|commit| Commit { parents: (commit.parents.0 + shift, commit.parents.1), ..commit }),
             );
-            let renamed = names.add(&lens.names);
-            lens.held.iter_mut().for_each(|(_, holder)| holder.name = renamed[holder.name as usize]);
-            pairs.push(lens.held);
+            parts.push((lens.holdings, names.add(&lens.names)));
             let what = Fault::Corrupt("is not what a tree or commit looks like");
             graph.skips.extend(lens.broken.into_iter().map(|(id, kind)| what.skip(id, Some(kind))));
         }
-        graph.held = Held::new(pairs, names, numbers.len());
+        graph.held = Held::new(parts, names, numbers, targets);
         order(&mut graph.commits, &graph.parents);
         Ok(graph)
     }
@@ -168,7 +177,7 @@ impl Graph {
 /// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which
 /// no sound repository has, comes last.
 fn order(commits: &mut [Commit], parents: &[u32]) {
-    let at: HashMap<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
+    let at: Map<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
     let parents_of = |commit: &Commit| {
         let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
         parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied())
@@ -194,85 +203,93 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
         }
     }
     (0..commits.len()).filter(|at| missing[*at] > 0).for_each(|at| depth[at] = u32::MAX);
-    let depths: HashMap<u32, u32> = commits.iter().zip(depth).map(|(commit, depth)| (commit.number, depth)).collect();
+    let depths: Map<u32, u32> = commits.iter().zip(depth).map(|(commit, depth)| (commit.number, depth)).collect();
     commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
 }
 
-/// Who holds what: for each number the trees that hold it, and under which names.
+/// A tree that holds something, and the number of the name under which it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Holder {
+    tree: u32,
+    name: u32,
+}
+
+/// Who holds what: for each number the trees that hold it, ascending, and under which names. Of what neither is a target
+/// nor holds one, nobody is known to hold it.
 #[derive(Default)]
 struct Held {
-    starts: Vec<u32>,
-    holders: Vec<Holder>,
+    holders: Grouped<Holder>,
     names: Names,
 }
 
 impl Held {
-    fn new(pairs: Vec<Vec<(u32, Holder)>>, names: Names, len: usize) -> Held {
-        let mut starts = vec![0u32; len + 2];
-        for (child, _) in pairs.iter().flatten() {
-            starts[*child as usize + 2] += 1;
-        }
-        for at in 2..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut holders = vec![Holder::default(); starts[starts.len() - 1] as usize];
-        // Each part is released when it is done: these lists are what attribution needs most memory for.
-        for part in pairs {
-            for (child, holder) in part {
-                let slot = &mut starts[child as usize + 1];
-                holders[*slot as usize] = holder;
-                *slot += 1;
+    /// From what each thread found, with the names' numbers in `names`.
+    fn new(parts: Vec<(Holdings, Vec<u32>)>, names: Names, numbers: &Numbers<'_>, targets: &[ObjectId]) -> Held {
+        let all = || parts.iter().flat_map(|(part, _)| part.all());
+        let pairs = || all().flat_map(|(tree, held)| held.iter().map(move |held| (held[0], tree)));
+        let trees = Grouped::new(numbers.len(), pairs);
+        let mut matters = vec![false; numbers.len()];
+        let mut left: Vec<u32> = targets.iter().filter_map(|target| numbers.get(target)).collect();
+        while let Some(number) = left.pop() {
+            if !std::mem::replace(&mut matters[number as usize], true) {
+                left.extend(trees.of(number));
             }
         }
-        Held { starts, holders, names }
+        drop(trees);
+        let holders = || {
+            let all = parts.iter().flat_map(|(part, renamed)| part.all().map(move |one| (renamed, one)));
+            let each = all.flat_map(|(renamed, (tree, held))| {
+                held.iter().map(move |&[child, name]| (child, Holder { tree, name: renamed[name as usize] }))
+            });
+            each.filter(|(child, _)| matters[*child as usize])
+        };
+        let mut holders = Grouped::new(numbers.len(), holders);
+        // Which thread came first must not matter.
+        holders.sort();
+        Held { holders, names }
     }
 
-    fn holders(&self, number: u32) -> &[Holder] {
-        &self.holders[self.starts[number as usize] as usize..self.starts[number as usize + 1] as usize]
-    }
-
-    /// Puts the holders of what matters in an order that does not depend on which thread came first.
-    fn sort(&mut self, matters: impl Fn(usize) -> bool) {
-        for (_, span) in self.starts.windows(2).enumerate().filter(|(number, _)| matters(*number)) {
-            self.holders[span[0] as usize..span[1] as usize].sort_unstable();
-        }
-    }
-
-    /// Which of a group each object is or, over any number of steps, holds.
-    fn masks(&self, numbers: &Numbers<'_>, group: &[ObjectId]) -> Vec<u64> {
-        let mut masks = vec![0u64; numbers.len()];
-        let mut left = Vec::new();
-        for (bit, target) in group.iter().enumerate() {
-            if let Some(number) = numbers.get(target) {
-                masks[number as usize] |= 1 << bit;
+    /// Adds to `masks`, which are all 0, which of a group each object is or, over any number of steps, holds. Gives what
+    /// has one.
+    fn mark(&self, numbers: &Numbers<'_>, group: &[ObjectId], masks: &mut [u64]) -> Vec<u32> {
+        let (mut left, mut marked) = (Vec::new(), Vec::new());
+        let mut add = |number: u32, mask: u64, left: &mut Vec<u32>| {
+            let own = &mut masks[number as usize];
+            if *own == 0 {
+                marked.push(number);
+            }
+            if *own | mask != *own {
+                *own |= mask;
                 left.push(number);
             }
+            *own
+        };
+        for (bit, target) in group.iter().enumerate() {
+            numbers.get(target).map(|number| add(number, 1 << bit, &mut left));
         }
         while let Some(child) = left.pop() {
-            let mask = masks[child as usize];
-            for &Holder { tree, .. } in self.holders(child) {
-                if masks[tree as usize] | mask != masks[tree as usize] {
-                    masks[tree as usize] |= mask;
-                    left.push(tree);
-                }
-            }
+            let mask = add(child, 0, &mut left);
+            self.holders.of(child).iter().for_each(|holder| {
+                add(holder.tree, mask, &mut left);
+            });
         }
-        masks
+        marked
     }
 
     /// Follows a target up to the trees of commits, with all paths on the way.
-    fn history(&self, target: u32, roots: &HashSet<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
+    fn history(&self, target: u32, roots: &Set<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
         let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
         let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
-        let (mut steps, mut seen) = (HashMap::new(), HashSet::from([(target, 0)]));
+        let (mut steps, mut seen) = (Map::default(), Set::default());
+        seen.insert((target, 0));
         let mut left = vec![(target, 0u32)];
-        let mut at_roots: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut at_roots: Map<u32, Vec<u32>> = Map::default();
         let mut truncated = false;
         while let Some((node, path)) = left.pop() {
             if roots.contains(&node) {
                 at_roots.entry(node).or_default().push(path);
             }
-            for &Holder { tree, name } in self.holders(node) {
+            for &Holder { tree, name } in self.holders.of(node) {
                 let next = *steps.entry((name, path)).or_insert_with(|| {
                     let longer = join(self.names.name(name), &paths[path as usize]);
                     *ids.entry(longer).or_insert_with_key(|longer| {
@@ -301,30 +318,22 @@ impl Held {
     }
 }
 
-/// The commits that brought each target.
-fn introduced(
-    commits: &[Commit],
-    parents: &[u32],
-    trees: &HashMap<u32, u32>,
-    masks: &[Vec<u64>],
-    targets: usize,
-) -> Vec<Vec<Commit>> {
+/// The commits that brought each target of a group, whose masks these are.
+fn introduced(commits: &[Commit], parents: &[u32], trees: &Trees, masks: &[u64], targets: usize) -> Vec<Vec<Commit>> {
     let mut found = vec![Vec::new(); targets];
-    for (group, masks) in masks.iter().enumerate() {
-        let mask = |tree: u32| masks.get(tree as usize).copied().unwrap_or(0);
-        for commit in commits {
-            let mut new = mask(commit.tree);
-            if new == 0 {
-                continue;
-            }
-            let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
-            for parent in &parents[start..start + len] {
-                new &= !trees.get(parent).map_or(0, |tree| mask(*tree));
-            }
-            while new != 0 {
-                found[group * GROUP + new.trailing_zeros() as usize].push(*commit);
-                new &= new - 1;
-            }
+    let mask = |tree: u32| masks.get(tree as usize).copied().unwrap_or(0);
+    for commit in commits {
+        let mut new = mask(commit.tree);
+        if new == 0 {
+            continue;
+        }
+        let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
+        for parent in &parents[start..start + len] {
+            new &= !trees.get(parent).map_or(0, |tree| mask(*tree));
+        }
+        while new != 0 {
+            found[new.trailing_zeros() as usize].push(*commit);
+            new &= new - 1;
         }
     }
     found

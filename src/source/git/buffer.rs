@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use super::entries::Listed;
+
 /// Larger buffers go back to the system.
 const KEEP: usize = 4 << 20;
 
@@ -45,11 +47,12 @@ impl Deref for Buffer {
     }
 }
 
-/// Buffers of one thread: objects and their marks.
+/// Buffers of one thread: objects, their marks and their entries.
 #[derive(Default)]
 pub(super) struct Pool {
     bytes: Vec<Buffer>,
     marks: Vec<Vec<u32>>,
+    lists: Vec<Listed>,
 }
 
 impl Pool {
@@ -72,6 +75,17 @@ impl Pool {
         if self.marks.len() < 2 * MOST && marks.capacity() * 4 <= KEEP {
             marks.clear();
             self.marks.push(marks);
+        }
+    }
+
+    pub(super) fn list(&mut self) -> Listed {
+        self.lists.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_list(&mut self, mut list: Listed) {
+        if self.lists.len() < MOST && list.size() <= KEEP {
+            list.clear();
+            self.lists.push(list);
         }
     }
 }

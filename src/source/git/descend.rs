@@ -11,12 +11,14 @@ use super::carry::{Carry, Change};
 use super::delta::{self, Made, Op};
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, Stream, plausible};
+use super::entries::{self, Listed, Note};
 use super::lens::{HEAD, Lens, Object};
 use super::links::Links;
 use super::loose::Exact;
 use super::pack::{Link, Pack};
 use super::plan::{Forest, Tree, UNWANTED};
 use super::read::Reader;
+use super::tree::Entry;
 use super::walk::{Counts, Shared, Task};
 use crate::coverage::Skip;
 use crate::origin::{ObjectId, ObjectKind};
@@ -47,8 +49,8 @@ struct Held {
     kind: ObjectKind,
     bytes: Buffer,
     marks: Vec<u32>,
-    /// Of a tree whose links are checked: where its entries begin, and where the last one ends.
-    bounds: Vec<u32>,
+    /// Of a tree whose entries are read.
+    listed: Listed,
 }
 
 /// A delta tree and where it grows.
@@ -213,27 +215,31 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.zlib.inflate(packed, bytes.resize(header.size as usize))?;
         let mut marks = self.pool.marks();
         self.search(kind, &bytes, &mut marks);
-        let bounds = self.bounds(object.as_ref(), kind, &bytes);
+        let listed = self.show(object.as_ref(), kind, &bytes, &marks);
+        Ok(self.hold(ground, Held { node: tree.root, done: 0, kind, bytes, marks, listed }))
+    }
+
+    /// Shows an object that was searched to whoever must see it whole. Of one that is not to be visited only the entries are
+    /// read, for those that are built on it.
+    pub(super) fn show(
+        &mut self,
+        object: Option<&Object>,
+        kind: ObjectKind,
+        bytes: &[u8],
+        marks: &[u32],
+    ) -> Listed {
+        let mut listed = self.pool.list();
+        let is_sound = !self.part.reads_entries(kind) || {
+            let width = self.shared.stores.format.width();
+            entries::list(bytes, width, &mut |entry| self.part.entry(entry), &mut listed)
+        };
         if let Some(object) = object {
-            self.show(&object, &bytes, &marks);
+            let mut asked = self.part.ask(object, &bytes[..bytes.len().min(HEAD)]);
+            asked.by_lens |= self.part.tree(object, &listed, is_sound);
+            self.part.tell(object, bytes, marks, asked);
+            self.count(object);
         }
-        Ok(self.hold(ground, Held { node: tree.root, done: 0, kind, bytes, marks, bounds }))
-    }
-
-    /// Shows an object that was searched to whoever must see it whole.
-    pub(super) fn show(&mut self, object: &Object, bytes: &[u8], marks: &[u32]) {
-        let asked = self.part.ask(object, &bytes[..bytes.len().min(HEAD)]);
-        self.part.tell(object, bytes, marks, asked);
-        self.count(object);
-    }
-
-    /// Checks the links of a whole tree.
-    fn bounds(&mut self, object: Option<&Object>, kind: ObjectKind, bytes: &[u8]) -> Vec<u32> {
-        let mut bounds = self.pool.marks();
-        if self.part.links.reads_entries(kind) {
-            self.part.links.tree(object, bytes, &mut bounds);
-        }
-        bounds
+        listed
     }
 
     /// A node whose base is in no entry of its pack.
@@ -247,8 +253,8 @@ impl<'a, L: Lens> Walker<'a, L> {
         bytes.resize(whole.bytes.len()).copy_from_slice(&whole.bytes);
         let mut marks = self.pool.marks();
         self.search(whole.kind, &bytes, &mut marks);
-        let bounds = self.bounds(None, whole.kind, &bytes);
-        let base = Held { node, done: 0, kind: whole.kind, bytes, marks, bounds };
+        let listed = self.show(None, whole.kind, &bytes, &marks);
+        let base = Held { node, done: 0, kind: whole.kind, bytes, marks, listed };
         self.alive += base.size();
         let built = self.kid(ground, &base, node);
         self.release(base);
@@ -262,18 +268,22 @@ impl<'a, L: Lens> Walker<'a, L> {
         let mut marks = self.pool.marks();
         let change =
             Change { kind: base.kind, base: &base.bytes, marks: &base.marks, delta: &self.delta, ops: &self.ops, len };
-        self.carry.marks(change, &mut self.part.lens, &mut marks);
-        let object = ground.object(node, base.kind, u64::from(len));
-        let mut bounds = self.pool.marks();
-        if self.part.links.reads_entries(base.kind) {
-            self.part.links.tree_by_delta(object.as_ref(), &change, &base.bounds, &mut bounds);
+        if self.part.lens.has_marks(base.kind) {
+            self.carry.marks(change, &mut self.part.lens, &mut marks);
         }
+        let object = ground.object(node, base.kind, u64::from(len));
+        let mut listed = self.pool.list();
+        let is_sound = !self.part.reads_entries(base.kind) || {
+            let (width, scratch, part) = (self.shared.stores.format.width(), &mut self.head, &mut self.part);
+            entries::list_by_delta(&change, width, &base.listed, scratch, &mut |entry| part.entry(entry), &mut listed)
+        };
         if let Err(fault) = &room
             && !(marks.is_empty() && ground.forest.kids(node).is_empty())
         {
             return self.in_pieces(ground, base, (node, object), fault);
         }
-        let asked = object.map(|object| self.ask(&object, &base.bytes)).unwrap_or_default();
+        let mut asked = object.map(|object| self.ask(&object, &base.bytes)).unwrap_or_default();
+        asked.by_lens |= object.is_some_and(|object| self.part.tree(&object, &listed, is_sound));
         let mut bytes = self.pool.buffer();
         if !marks.is_empty() || !ground.forest.kids(node).is_empty() || asked.by_lens || asked.by_links {
             if let Err(fault) = &room {
@@ -285,7 +295,7 @@ impl<'a, L: Lens> Walker<'a, L> {
             self.part.tell(&object, &bytes, &marks, asked);
             self.count(&object);
         }
-        Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks, bounds }))
+        Ok(self.hold(ground, Held { node, done: 0, kind: base.kind, bytes, marks, listed }))
     }
 
     /// A node whose object does not fit beside its base: it is read from that and the delta, and nothing is built on it.
@@ -356,11 +366,11 @@ impl<'a, L: Lens> Walker<'a, L> {
         self.alive -= held.size();
         self.pool.give(held.bytes);
         self.pool.give_marks(held.marks);
-        self.pool.give_marks(held.bounds);
+        self.pool.give_list(held.listed);
     }
 
     pub(super) fn search(&mut self, kind: ObjectKind, bytes: &[u8], marks: &mut Vec<u32>) {
-        if !bytes.is_empty() {
+        if !bytes.is_empty() && self.part.lens.has_marks(kind) {
             self.part.lens.marks(kind, bytes, marks);
             self.carry.searched += bytes.len() as u64;
         }
@@ -400,6 +410,23 @@ struct Asked {
 }
 
 impl<L: Lens> Part<'_, L> {
+    /// Whether the entries of objects of that kind are read.
+    fn reads_entries(&self, kind: ObjectKind) -> bool {
+        self.links.reads_entries(kind) || (kind == ObjectKind::Tree && self.lens.reads_entries())
+    }
+
+    /// Shows an entry of a tree.
+    fn entry(&mut self, entry: &Entry<'_>) -> Note {
+        self.links.entry(entry);
+        if self.lens.reads_entries() { self.lens.entry(entry) } else { Note::default() }
+    }
+
+    /// Tells what came of a tree's entries. Whether the lens must see it whole.
+    fn tree(&mut self, object: &Object, listed: &Listed, is_sound: bool) -> bool {
+        self.links.tree(object, is_sound);
+        object.kind == ObjectKind::Tree && self.lens.reads_entries() && self.lens.tree(object, &listed.notes, is_sound)
+    }
+
     /// Shows an object's first bytes.
     fn ask(&mut self, object: &Object, head: &[u8]) -> Asked {
         Asked { by_lens: self.lens.head(object, head), by_links: !self.links.lines(object, head) }
@@ -418,7 +445,7 @@ impl<L: Lens> Part<'_, L> {
 
 impl Held {
     fn size(&self) -> u64 {
-        self.bytes.len() as u64 + 4 * (self.marks.len() + self.bounds.len()) as u64
+        (self.bytes.len() + 4 * self.marks.len() + self.listed.size()) as u64
     }
 }
 

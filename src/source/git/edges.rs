@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use super::lens::{Object, Reads};
+use super::lens::{Lens, Note, Object, Reach};
 use super::store::Stores;
-use super::tree::Entries;
+use super::tree::Entry;
 use crate::origin::{ObjectId, ObjectKind};
 
 /// No object.
@@ -79,10 +79,10 @@ impl Filter {
 
 /// The numbers of ids asked for lately, and their names: neighbouring trees hold mostly the same.
 #[derive(Clone)]
-struct Recent(Vec<Entry>);
+struct Recent(Vec<Known>);
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct Known {
     key: [u64; 4],
     number: u32,
     name: u32,
@@ -92,15 +92,15 @@ impl Recent {
     /// Remembers up to so many.
     fn new(len: usize) -> Self {
         // No object has the name of zeros.
-        Recent(vec![Entry { key: [0; 4], number: NONE, name: NONE }; len])
+        Recent(vec![Known { key: [0; 4], number: NONE, name: NONE }; len])
     }
 
-    fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> Option<&mut Entry> {
+    fn get(&mut self, raw: &[u8], number: impl FnOnce(&ObjectId) -> u32) -> Option<&mut Known> {
         let key = key(raw)?;
         let slot = usize::from(u16::from_be_bytes([raw[1], raw[2]])) % self.0.len();
         let entry = &mut self.0[slot];
         if entry.key != key {
-            *entry = Entry { key, number: number(&ObjectId::from_bytes(raw)?), name: NONE };
+            *entry = Known { key, number: number(&ObjectId::from_bytes(raw)?), name: NONE };
         }
         Some(entry)
     }
@@ -138,13 +138,6 @@ impl Names {
     }
 }
 
-/// A tree that holds something, and the number of the name under which it does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Holder {
-    pub tree: u32,
-    pub name: u32,
-}
-
 /// The bytes of an id as words, which compare without a call.
 fn key(raw: &[u8]) -> Option<[u64; 4]> {
     let word = |at: usize| Some(u64::from_ne_bytes(*raw.get(at..)?.first_chunk()?));
@@ -166,14 +159,30 @@ pub(super) struct Commit {
     pub time: i64,
 }
 
+/// What trees hold: trees, and targets.
+#[derive(Debug, Default)]
+pub(super) struct Holdings {
+    /// Trees, and where in `held` what they hold ends; it begins where that of the one before ends.
+    pub trees: Vec<(u32, usize)>,
+    /// What is held, and the number of the name under which it is.
+    pub held: Vec<Note>,
+}
+
+impl Holdings {
+    /// Each tree, and what it holds.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, &[Note])> {
+        let starts = std::iter::once(0).chain(self.trees.iter().map(|tree| tree.1));
+        self.trees.iter().zip(starts).map(|((tree, end), start)| (*tree, &self.held[start..*end]))
+    }
+}
+
 /// Which tree holds which tree or target, and all commits.
 pub(super) struct Edges<'a> {
     numbers: &'a Numbers<'a>,
     filter: &'a Filter,
     targets: &'a [ObjectId],
     recent: Recent,
-    /// What is held, and by which tree.
-    pub held: Vec<(u32, Holder)>,
+    pub holdings: Holdings,
     pub names: Names,
     pub commits: Vec<Commit>,
     pub parents: Vec<u32>,
@@ -185,26 +194,8 @@ impl<'a> Edges<'a> {
     /// `targets` must be sorted.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
         let recent = Recent::new(1 << 12);
-        let (held, names, commits, parents, broken) = Default::default();
-        Edges { numbers, filter, targets, recent, held, names, commits, parents, broken }
-    }
-
-    fn tree(&mut self, object: &Object, bytes: &[u8]) {
-        let Some(tree) = self.numbers.get(&object.id) else { return };
-        let mut entries = Entries::new(bytes, object.id.as_bytes().len());
-        for entry in &mut entries {
-            let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
-            if entry.is_tree || self.filter.may_contain(entry.id) && target() {
-                let child = self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE));
-                if let Some(child) = child.filter(|child| child.number != NONE) {
-                    child.name = self.names.number(entry.name, child.name);
-                    self.held.push((child.number, Holder { tree, name: child.name }));
-                }
-            }
-        }
-        if !entries.is_complete() {
-            self.broken.push((object.id, object.kind));
-        }
+        let (holdings, names, commits, parents, broken) = Default::default();
+        Edges { numbers, filter, targets, recent, holdings, names, commits, parents, broken }
     }
 
     fn commit(&mut self, object: &Object, bytes: &[u8]) {
@@ -235,12 +226,52 @@ fn parse_commit(bytes: &[u8]) -> Option<(ObjectId, Vec<ObjectId>, i64)> {
     Some((tree, parents, time))
 }
 
-impl Reads for Edges<'_> {
-    fn object(&mut self, object: &Object, bytes: &[u8]) {
-        match object.kind {
-            ObjectKind::Tree => self.tree(object, bytes),
-            ObjectKind::Commit => self.commit(object, bytes),
-            ObjectKind::Blob | ObjectKind::Tag => {}
+impl Lens for Edges<'_> {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn has_marks(&self, _: ObjectKind) -> bool {
+        false
+    }
+
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
+
+    fn reads_entries(&self) -> bool {
+        true
+    }
+
+    /// What it names, if that matters, and under which name.
+    fn entry(&mut self, entry: &Entry<'_>) -> Note {
+        let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
+        if !entry.is_tree && !(self.filter.may_contain(entry.id) && target()) {
+            return [NONE; 2];
+        }
+        match self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE)) {
+            Some(child) if child.number != NONE => {
+                child.name = self.names.number(entry.name, child.name);
+                [child.number, child.name]
+            }
+            _ => [NONE; 2],
+        }
+    }
+
+    fn tree(&mut self, object: &Object, notes: &[Note], is_sound: bool) -> bool {
+        if let Some(tree) = self.numbers.get(&object.id) {
+            self.holdings.held.extend(notes.iter().filter(|note| note[0] != NONE));
+            self.holdings.trees.push((tree, self.holdings.held.len()));
+        }
+        self.broken.extend((!is_sound).then_some((object.id, object.kind)));
+        false
+    }
+
+    fn head(&mut self, object: &Object, _: &[u8]) -> bool {
+        object.kind == ObjectKind::Commit
+    }
+
+    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+        if object.kind == ObjectKind::Commit {
+            self.commit(object, bytes);
         }
     }
 

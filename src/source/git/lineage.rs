@@ -1,16 +1,15 @@
 //! Turns objects with a history into the references that lead to them, and the commits that took them away.
 
-use std::collections::HashMap;
-
 use super::attribute::Attribution;
 use super::edges::{Commit, Numbers};
+use super::grouped::Map;
 use crate::origin::ObjectId;
 
 /// Commits by index, and who descends from whom. Parents come before their children.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     /// Index of each commit by its number.
-    at: HashMap<u32, u32>,
+    at: Map<u32, u32>,
     numbers: Vec<u32>,
     /// Where each commit's parents begin in `parents`; the last is where they end.
     starts: Vec<u32>,
@@ -22,7 +21,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(commits: &[Commit], parents: &[u32]) -> Self {
-        let at: HashMap<u32, u32> = (0..).zip(commits).map(|(at, commit)| (commit.number, at)).collect();
+        let at: Map<u32, u32> = (0..).zip(commits).map(|(at, commit)| (commit.number, at)).collect();
         let mut lines = Lines { starts: vec![0], ..Lines::default() };
         for (child, commit) in (0..).zip(commits) {
             let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);

@@ -20,13 +20,9 @@ impl<L: Lens> Walker<'_, L> {
     fn whole(&mut self, object: &Object, bytes: &[u8]) {
         let mut marks = self.pool.marks();
         self.search(object.kind, bytes, &mut marks);
-        self.show(object, bytes, &marks);
+        let listed = self.show(Some(object), object.kind, bytes, &marks);
         self.pool.give_marks(marks);
-        if self.part.links.reads_entries(object.kind) {
-            let mut bounds = self.pool.marks();
-            self.part.links.tree(Some(object), bytes, &mut bounds);
-            self.pool.give_marks(bounds);
-        }
+        self.pool.give_list(listed);
     }
 
     /// An object seen piece by piece. `proves`: whether it is what its name says is asked, too.

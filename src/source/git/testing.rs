@@ -4,7 +4,8 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::lens::{Lens, Object, Reach};
+use super::lens::{Lens, Note, Object, Reach};
+use super::tree::{Entries, Entry};
 use crate::origin::ObjectKind;
 
 /// A lens that marks a position by a hash of all that its answer may depend on: every byte of its reach, and whether
@@ -21,12 +22,15 @@ pub struct Sieve {
     pub shown: Vec<(Object, Vec<u32>, Vec<u8>)>,
     /// Every object that was asked about, and the answer.
     pub asked: Vec<(Object, bool)>,
+    /// Every tree, with what was made of its entries, and whether it is sound.
+    pub trees: Vec<(Object, Vec<Note>, bool)>,
 }
 
 impl Sieve {
     /// A lens that looks so far back and ahead.
     pub fn new(before: u32, after: u32, one_in: u64, picky: bool) -> Self {
-        Sieve { reach: Reach { before, after }, one_in, picky, shown: Vec::new(), asked: Vec::new() }
+        let (shown, asked, trees) = Default::default();
+        Sieve { reach: Reach { before, after }, one_in, picky, shown, asked, trees }
     }
 
     /// The marks of a whole object, by definition.
@@ -47,10 +51,23 @@ impl Sieve {
         (0..bytes.len()).filter(|at| marked(*at)).map(|at| at as u32).collect()
     }
 
+    /// What is made of the entries of a whole tree, and whether it is sound.
+    pub fn notes_of(tree: &[u8]) -> (Vec<Note>, bool) {
+        let mut entries = Entries::new(tree, 20);
+        let notes = entries.by_ref().map(|entry| note(&entry)).collect();
+        (notes, entries.is_complete())
+    }
+
     /// Whether an object is wanted whole because of its first bytes.
     pub fn wants(&self, head: &[u8], size: u64) -> bool {
         self.picky && mix(head.iter().fold(size, |sum, byte| mix(sum ^ u64::from(*byte)))).is_multiple_of(2)
     }
+}
+
+/// A hash of all of an entry.
+fn note(entry: &Entry<'_>) -> Note {
+    let hash = |bytes: &[u8]| bytes.iter().fold(7, |sum, byte| mix(sum ^ u64::from(*byte))) as u32;
+    [hash(entry.name), hash(entry.id) ^ u32::from(entry.is_tree) ^ u32::from(entry.is_module) << 1]
 }
 
 fn mix(value: u64) -> u64 {
@@ -65,6 +82,19 @@ impl Lens for Sieve {
 
     fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         out.extend(self.marks_of(bytes));
+    }
+
+    fn reads_entries(&self) -> bool {
+        true
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) -> Note {
+        note(entry)
+    }
+
+    fn tree(&mut self, object: &Object, notes: &[Note], is_sound: bool) -> bool {
+        self.trees.push((*object, notes.to_vec(), is_sound));
+        false
     }
 
     fn head(&mut self, object: &Object, head: &[u8]) -> bool {

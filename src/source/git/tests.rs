@@ -54,9 +54,14 @@ fn name_of(content: &[u8]) -> [u8; 20] {
 fn check(objects: &BTreeMap<ObjectId, Vec<u8>>, walked: Walked<Sieve>, sieve: &Sieve) {
     let mut asked = BTreeMap::new();
     let mut shown = BTreeMap::new();
+    let mut listed = 0;
     for lens in walked.lenses {
         for (object, wants) in lens.asked {
             assert_eq!(asked.insert(object.id, (object.size, wants)), None, "{} twice", object.id);
+        }
+        for (object, notes, is_sound) in lens.trees {
+            assert_eq!((notes, is_sound), Sieve::notes_of(&objects[&object.id]), "{}", object.id);
+            listed += 1;
         }
         for (object, marks, bytes) in lens.shown {
             assert!(shown.insert(object.id, (marks, bytes)).is_none(), "{} twice", object.id);
@@ -76,6 +81,8 @@ fn check(objects: &BTreeMap<ObjectId, Vec<u8>>, walked: Walked<Sieve>, sieve: &S
         }
     }
     assert!(asked.is_empty() && shown.is_empty());
+    // Those that are streamed are not.
+    assert!(listed <= walked.counts.objects[ObjectKind::Tree as usize]);
     assert_eq!(walked.counts.total(), objects.len() as u64);
     assert_eq!(walked.counts.bytes, objects.values().map(|bytes| bytes.len() as u64).sum::<u64>());
 }

@@ -2,8 +2,10 @@
 
 /// An entry of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub struct Entry<'a> {
+    /// The name of what it names, in the tree.
     pub name: &'a [u8],
+    /// The id of that, as raw bytes.
     pub id: &'a [u8],
     /// It is a tree itself.
     pub is_tree: bool,
@@ -12,24 +14,25 @@ pub(super) struct Entry<'a> {
 }
 
 /// The entries of a tree, up to the first that is no entry.
-pub(super) struct Entries<'a> {
+#[derive(Debug)]
+pub struct Entries<'a> {
     rest: &'a [u8],
     width: usize,
 }
 
 impl<'a> Entries<'a> {
     /// Ids of `width` bytes.
-    pub(super) fn new(bytes: &'a [u8], width: usize) -> Self {
+    pub fn new(bytes: &'a [u8], width: usize) -> Self {
         Entries { rest: bytes, width }
     }
 
     /// Bytes behind the entries so far.
-    pub(super) fn left(&self) -> usize {
+    pub fn left(&self) -> usize {
         self.rest.len()
     }
 
     /// Whether everything was an entry; to be asked at the end.
-    pub(super) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.rest.is_empty()
     }
 }

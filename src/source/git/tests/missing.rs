@@ -83,6 +83,7 @@ proptest! {
             _ => panic!("{skip:?}"),
         }).collect();
         prop_assert_eq!(missing, expected);
+        prop_assert_eq!(walked.lenses.iter().map(|lens| lens.trees.len()).sum::<usize>(), trees.len() - there.iter().filter(|it| **it).count());
         check(&trees, walked, &sieve);
     }
 }
