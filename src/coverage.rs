@@ -193,6 +193,9 @@ pub struct Coverage {
     pub bytes: u64,
     /// Files and directories left out because the user said so (`--exclude`).
     pub excluded: u64,
+    /// Look-alikes below the confidence that was asked for, of which nothing is kept but how many there are: of those in
+    /// objects of git. All others are findings.
+    pub look_alikes: u64,
     /// Everything that was not read, sorted.
     pub skips: Vec<Skip>,
 }
@@ -205,6 +208,7 @@ impl Coverage {
         self.objects += other.objects;
         self.bytes += other.bytes;
         self.excluded += other.excluded;
+        self.look_alikes += other.look_alikes;
         self.skips.extend(other.skips);
     }
 }

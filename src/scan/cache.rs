@@ -1,8 +1,8 @@
 //! Remembers what was in packs, so that a second run reads only what is new.
 //!
 //! A pack never changes, and its last bytes are a checksum of all before. One file for each pack, rule set and version says how many objects
-//! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text. (Where they were
-//! is remembered by [`super::annals`].) A file stands for a pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
+//! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text; but not those
+//! of which nothing is told but how many look-alikes they have. (Where they were is remembered by [`super::annals`].) A file stands for a pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
 //! that were there, where what its objects name may be (`beside`).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::origin::{ObjectId, ObjectKind};
-use crate::rule::{Allowlist, RuleSet};
+use crate::rule::{Allowlist, Confidence, RuleSet};
 use crate::source::git::{Known, Object, Stores, Walked};
 
 /// A larger file is none of ours, in bytes: it would name a million objects.
@@ -38,9 +38,26 @@ pub(super) struct Recalled {
     pub known: Known,
     /// Objects in them that must be looked at again.
     pub suspects: HashSet<ObjectId>,
-    /// Objects in them that need not, and their bytes.
+    /// Objects in them that need not, their bytes, and the look-alikes in them that are only counted.
     pub objects: u64,
     pub bytes: u64,
+    pub look_alikes: u64,
+}
+
+/// What a walk came upon.
+pub(super) struct Suspicious {
+    /// Objects that had something suspicious.
+    pub suspects: Vec<Object>,
+    /// Those that had look-alikes and nothing else.
+    pub counted: Counted,
+    /// Those in which the search failed.
+    pub failed: Vec<Object>,
+}
+
+/// Objects with look-alikes that are below some confidence, and how many.
+pub(super) struct Counted {
+    pub least: Confidence,
+    pub objects: Vec<(Object, u64)>,
 }
 
 /// What is known of one pack. Ids are in hex.
@@ -53,6 +70,12 @@ struct Memory {
     bytes: u64,
     /// Objects that had.
     suspects: Vec<String>,
+    /// Objects that had look-alikes and nothing else, and how many.
+    look_alikes: BTreeMap<String, u64>,
+    /// Their bytes.
+    look_alike_bytes: u64,
+    /// Below which confidence these are.
+    least: Confidence,
     /// Checksums of the packs before it: objects that they have were visited there.
     after: Vec<String>,
     /// Checksums of all packs that were there.
@@ -78,8 +101,8 @@ impl Cache {
         Cache { directory, rules: digest(rules, depths), warnings: Vec::new() }
     }
 
-    /// Finds out which packs need not be read.
-    pub(super) fn recall(&mut self, stores: &Stores) -> Recalled {
+    /// Finds out which packs need not be read. Look-alikes below `least` are only counted.
+    pub(super) fn recall(&mut self, stores: &Stores, least: Option<Confidence>) -> Recalled {
         let checksums: Vec<Option<String>> = hex_checksums(stores);
         let there: HashSet<&String> = checksums.iter().flatten().collect();
         let mut memories: Vec<(usize, Memory)> = Vec::new();
@@ -101,23 +124,24 @@ impl Cache {
             sure.extend(&checksums[pack]);
             recalled.known.packs.insert(pack);
             recalled.known.missing.extend(memory.missing());
-            recalled.suspects.extend(memory.suspects.iter().filter_map(|id| ObjectId::from_hex(id.as_bytes())));
+            let parse = |id: &String| ObjectId::from_hex(id.as_bytes());
+            recalled.suspects.extend(memory.suspects.iter().filter_map(parse));
+            if least.is_some_and(|least| least >= memory.least) {
+                recalled.objects += memory.look_alikes.len() as u64;
+                recalled.bytes += memory.look_alike_bytes;
+                recalled.look_alikes += memory.look_alikes.values().sum::<u64>();
+            } else {
+                recalled.suspects.extend(memory.look_alikes.keys().filter_map(parse));
+            }
             recalled.objects += memory.objects;
             recalled.bytes += memory.bytes;
         }
         recalled
     }
 
-    /// Remembers the packs that were read without a fault. `suspects` are the objects that had something suspicious, `failed` those in
-    /// which the search failed.
-    pub(super) fn keep<L>(
-        &mut self,
-        stores: &Stores,
-        known: &Known,
-        walked: &Walked<L>,
-        suspects: &[Object],
-        failed: &[Object],
-    ) {
+    /// Remembers the packs that were read without a fault.
+    pub(super) fn keep<L>(&mut self, stores: &Stores, known: &Known, walked: &Walked<L>, all: &Suspicious) {
+        let Suspicious { suspects, counted, failed } = all;
         let checksums = hex_checksums(stores);
         let beside: Vec<String> = checksums.iter().flatten().cloned().collect();
         let unread = |pack: &usize| !known.packs.contains(pack);
@@ -132,13 +156,19 @@ impl Cache {
                 stores.is_in(pack, &object.id) && !order[..place].iter().any(|it| stores.is_in(*it, &object.id))
             };
             let own: Vec<&Object> = suspects.iter().filter(visited).collect();
+            let alike: Vec<&(Object, u64)> = counted.objects.iter().filter(|one| visited(&&one.0)).collect();
             let mut names: Vec<String> = own.iter().map(|object| object.id.to_string()).collect();
             names.sort();
+            let look_alike_bytes = alike.iter().map(|one| one.0.size).sum::<u64>();
+            let bytes = own.iter().map(|object| object.size).sum::<u64>() + look_alike_bytes;
             let memory = Memory {
                 key: self.key(checksum),
-                objects: part.counts.total().saturating_sub(own.len() as u64),
-                bytes: part.counts.bytes.saturating_sub(own.iter().map(|object| object.size).sum()),
+                objects: part.counts.total().saturating_sub((own.len() + alike.len()) as u64),
+                bytes: part.counts.bytes.saturating_sub(bytes),
                 suspects: names,
+                look_alikes: alike.iter().map(|one| (one.0.id.to_string(), one.1)).collect(),
+                look_alike_bytes,
+                least: counted.least,
                 after,
                 beside: beside.clone(),
                 missing: walked.missing.iter().map(|(id, kind)| (id.to_string(), kind.as_str().to_owned())).collect(),
@@ -202,10 +232,10 @@ impl Memory {
     /// Nothing, if it cannot be about that pack.
     fn checked(self, stores: &Stores, pack: usize) -> Option<Memory> {
         let is_there = |id: &String| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| stores.is_in(pack, &id));
-        let count = self.objects + self.suspects.len() as u64;
+        let count = self.objects + (self.suspects.len() + self.look_alikes.len()) as u64;
         let all = stores.objects_in(pack) as u64;
         let whole = if self.after.is_empty() { count == all } else { count <= all };
-        (whole && self.suspects.iter().all(is_there)).then_some(self)
+        (whole && self.suspects.iter().chain(self.look_alikes.keys()).all(is_there)).then_some(self)
     }
 
     fn missing(&self) -> impl Iterator<Item = (ObjectId, ObjectKind)> {
@@ -228,7 +258,7 @@ pub fn digest(rules: &RuleSet, depths: [u8; 2]) -> [u8; 32] {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    add(concat!("stanch cache 1 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(concat!("stanch cache 2 ", env!("CARGO_PKG_VERSION")).as_bytes());
     add(&depths);
     // Patterns keep their text out of it.
     add(format!("{rules:?}").as_bytes());

@@ -1,10 +1,11 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::annals::{Annals, Now};
-use super::cache::{Cache, Recalled};
+use super::cache::{Cache, Counted, Recalled, Suspicious};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
 use super::lfs;
@@ -14,7 +15,8 @@ use super::{Error, Plan, Watch, scan_files, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::Detector;
 use crate::finding::{Finding, Snippet};
-use crate::origin::{ObjectKind, Origin};
+use crate::origin::{ObjectId, ObjectKind, Origin};
+use crate::rule::Confidence;
 use crate::source::files::{self, Target};
 use crate::source::git::{
     Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose,
@@ -198,17 +200,18 @@ fn scan_objects(
     };
     let cache = request.cache.as_ref().filter(|_| chosen.is_none());
     let mut cache = cache.map(|place| Cache::new(place.directory(layout), &plan.rules, [plan.decode, plan.unpack]));
-    let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores));
+    let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores, least(plan)));
     let scanner = || Scanner::new(plan, detector, watch);
     let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
     let mut coverage = Coverage {
         objects: recalled.objects + walked.counts.total(),
         bytes: recalled.bytes + walked.counts.bytes,
+        look_alikes: recalled.look_alikes,
         skips: stores.skips.iter().cloned().chain(std::mem::take(&mut walked.skips)).collect(),
         ..Coverage::default()
     };
     if let Some(cache) = &mut cache {
-        keep(cache, &stores, &recalled, &walked);
+        keep(plan, cache, &stores, &recalled, &walked);
     }
     let mut lenses = walked.lenses;
     if !recalled.suspects.is_empty() {
@@ -319,8 +322,14 @@ fn name_missing(chosen: Option<&Chosen>, layout: &Layout, stores: &Stores, skips
     }
 }
 
+/// Below which confidence look-alikes are only counted; none, if an entry of a baseline or an allowed fingerprint may know
+/// them by more.
+fn least(plan: &Plan) -> Option<Confidence> {
+    (plan.baseline.is_none() && plan.fingerprint_key.is_none()).then_some(plan.confidence)
+}
+
 /// Remembers what a walk read, unless it is not known what that was.
-fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked<Scanner<'_>>) {
+fn keep(plan: &Plan, cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked<Scanner<'_>>) {
     if walked.interrupted || walked.lenses.iter().any(|scanner| scanner.blind) {
         return;
     }
@@ -336,7 +345,13 @@ fn keep(cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked
     suspects.sort_by_key(|object| object.id);
     suspects.dedup();
     let failed: Vec<Object> = walked.lenses.iter().flat_map(|scanner| &scanner.failed).copied().collect();
-    cache.keep(stores, &recalled.known, walked, &suspects, &failed);
+    let mut look_alikes: BTreeMap<ObjectId, (Object, u64)> = BTreeMap::new();
+    for (object, count) in walked.lenses.iter().flat_map(|scanner| &scanner.look_alikes) {
+        look_alikes.entry(object.id).or_insert((*object, 0)).1 += count;
+    }
+    look_alikes.retain(|id, _| suspects.binary_search_by_key(id, |object| object.id).is_err());
+    let counted = Counted { least: plan.confidence, objects: look_alikes.into_values().collect() };
+    cache.keep(stores, &recalled.known, walked, &Suspicious { suspects, counted, failed });
 }
 
 /// What reflogs are called that are not files of their own.

@@ -184,6 +184,7 @@ pub fn run_with(
             scan_files(plan, &plan.targets, detector, watch, &mut notes, &mut tell)
         }
     };
+    summary.hidden += coverage.look_alikes;
     summary.coverage = coverage;
     summary.coverage.skips.sort();
     summary.coverage.skips.dedup();

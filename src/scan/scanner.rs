@@ -42,6 +42,14 @@ impl Found {
         self.suspects.iter().all(|suspect| suspect.is_below(plan.confidence) && !kinship.concerns(&suspect.rule))
     }
 
+    /// Whether nothing in it is to be told but how much it is. An entry of a baseline may know it by more.
+    fn is_hidden(&self, plan: &Plan, kinship: &Kinship) -> bool {
+        let origin = Origin::Object { path: None, id: self.object.id, kind: Some(self.object.kind) };
+        plan.baseline.is_none()
+            && self.is_below(plan, kinship)
+            && self.suspects.iter().all(|suspect| suspect.is_hidden(plan, &origin))
+    }
+
     /// The findings without their places, for the count.
     pub(super) fn placeless(self, plan: &Plan) -> impl Iterator<Item = Finding> {
         let Object { id, kind, .. } = self.object;
@@ -53,10 +61,15 @@ impl Found {
 
 /// Searches what the walker shows.
 pub(super) struct Scanner<'p> {
+    plan: &'p Plan,
+    kinship: Kinship,
     searcher: Searcher<'p>,
     detector: &'p Detector,
     scratch: Scratch,
     pub found: Vec<Found>,
+    /// Objects in which nothing else was found than so many look-alikes that are only counted. A long history has tens
+    /// of thousands.
+    pub look_alikes: Vec<(Object, u64)>,
     /// Objects in which the search failed.
     pub failed: Vec<Object>,
     /// Objects that hold something that was not decoded, or not to its end.
@@ -75,10 +88,13 @@ impl<'p> Scanner<'p> {
     pub(super) fn new(plan: &'p Plan, detector: &'p Detector, watch: &'p Watch) -> Self {
         let searcher = Searcher::new(plan, detector, watch);
         Scanner {
+            plan,
+            kinship: Kinship::of(&plan.rules),
             searcher,
             detector,
             scratch: detector.scratch(),
             found: Vec::new(),
+            look_alikes: Vec::new(),
             failed: Vec::new(),
             left: Vec::new(),
             unread: Vec::new(),
@@ -99,8 +115,15 @@ impl<'p> Scanner<'p> {
         self.look_back(object);
         match suspects {
             None => self.failed.push(*object),
-            Some(suspects) if suspects.is_empty() => {}
-            Some(suspects) => self.found.push(Found { object: *object, member: None, suspects }),
+            Some(suspects) => self.keep(Found { object: *object, member: None, suspects }),
+        }
+    }
+
+    fn keep(&mut self, found: Found) {
+        match found.suspects.len() as u64 {
+            0 => {}
+            count if found.is_hidden(self.plan, &self.kinship) => self.look_alikes.push((found.object, count)),
+            _ => self.found.push(found),
         }
     }
 
@@ -115,16 +138,15 @@ impl<'p> Scanner<'p> {
         let searched = guarded(|| self.searcher.packed_suspects(packing, bytes));
         self.look_back(object);
         let Some((found, unread)) = searched else { return self.failed.push(*object) };
-        self.found.extend(found.into_iter().map(|(member, suspects)| Found {
-            object: *object,
-            member: (!member.is_empty()).then_some(member),
-            suspects,
-        }));
+        for (member, suspects) in found {
+            self.keep(Found { object: *object, member: (!member.is_empty()).then_some(member), suspects });
+        }
         self.unread.extend(unread.into_iter().map(|(member, skip)| (*object, member, skip)));
     }
 
     /// What became of the walk's account by failures of the search.
     pub(super) fn account(&self, objects: &Path, coverage: &mut Coverage) {
+        coverage.look_alikes += self.look_alikes.iter().map(|one| one.1).sum::<u64>();
         let skip = |origin, detail: &str| Skip { origin, why: Why::Panicked, detail: detail.to_owned() };
         for Object { id, kind, size } in self.failed.iter().copied() {
             coverage.objects -= 1;

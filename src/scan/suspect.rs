@@ -98,6 +98,12 @@ impl Suspect {
         self.rule.path.is_none() && self.confidence < least
     }
 
+    /// Whether it is counted, and nothing else, wherever it is. `origin` names no path.
+    pub(super) fn is_hidden(&self, plan: &Plan, origin: &Origin) -> bool {
+        let nowhere = Place { path: None, commit: None };
+        self.is_below(plan.confidence) && self.allowed(plan, self.fingerprint(plan, origin), nowhere).is_none()
+    }
+
     /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
         mut self,
