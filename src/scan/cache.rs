@@ -2,7 +2,7 @@
 //!
 //! A pack never changes, and its last bytes are a checksum of all before. One file for each pack, rule set and version says how many objects
 //! were read in it and which of them had anything suspicious: those are read again, as the file holds neither secrets nor text; but not those
-//! of which nothing is told but how many look-alikes they have. (Where they were is remembered by [`super::annals`].) A file stands for a pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
+//! of which nothing is told but how many look-alikes they have, as long as others have the same. (Where they were is remembered by [`super::annals`].) A file stands for a pack only together with others: those that came before it, as an object is visited in the first pack that has it (`after`), and all
 //! that were there, where what its objects name may be (`beside`).
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -1,6 +1,6 @@
 //! Searches the objects that a walk over a repository shows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -17,6 +17,7 @@ use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{ObjectKind, Origin};
+use crate::secret::Fingerprint;
 use crate::source::encoding::sniff;
 use crate::source::git::{Entries, Entry, Lens, Note, Object, Reach};
 use crate::source::unpack::{self, Packing};
@@ -42,7 +43,7 @@ impl Found {
         self.suspects.iter().all(|suspect| suspect.is_below(plan.confidence) && !kinship.concerns(&suspect.rule))
     }
 
-    /// Whether nothing in it is to be told but how much it is. An entry of a baseline may know it by more.
+    /// Whether nothing in it is to be reported. An entry of a baseline may know it by more.
     fn is_hidden(&self, plan: &Plan, kinship: &Kinship) -> bool {
         let origin = Origin::Object { path: None, id: self.object.id, kind: Some(self.object.kind) };
         plan.baseline.is_none()
@@ -68,8 +69,10 @@ pub(super) struct Scanner<'p> {
     scratch: Scratch,
     pub found: Vec<Found>,
     /// Objects in which nothing else was found than so many look-alikes that are only counted. A long history has tens
-    /// of thousands.
+    /// of thousands of some hundred.
     pub look_alikes: Vec<(Object, u64)>,
+    /// What was learned of look-alikes.
+    masks: HashSet<(Fingerprint, String)>,
     /// Objects in which the search failed.
     pub failed: Vec<Object>,
     /// Objects that hold something that was not decoded, or not to its end.
@@ -95,6 +98,7 @@ impl<'p> Scanner<'p> {
             scratch: detector.scratch(),
             found: Vec::new(),
             look_alikes: Vec::new(),
+            masks: HashSet::new(),
             failed: Vec::new(),
             left: Vec::new(),
             unread: Vec::new(),
@@ -122,9 +126,16 @@ impl<'p> Scanner<'p> {
     fn keep(&mut self, found: Found) {
         match found.suspects.len() as u64 {
             0 => {}
-            count if found.is_hidden(self.plan, &self.kinship) => self.look_alikes.push((found.object, count)),
+            count if found.is_hidden(self.plan, &self.kinship) && !self.learns(&found) => {
+                self.look_alikes.push((found.object, count));
+            }
             _ => self.found.push(found),
         }
+    }
+
+    /// Whether a report learns of it what to mask, which it did not learn of any before.
+    fn learns(&mut self, found: &Found) -> bool {
+        found.suspects.iter().fold(false, |learns, suspect| self.masks.insert(suspect.mask()) | learns)
     }
 
     /// Keeps what the search of an object left out.

@@ -104,6 +104,12 @@ impl Suspect {
         self.is_below(plan.confidence) && self.allowed(plan, self.fingerprint(plan, origin), nowhere).is_none()
     }
 
+    /// What a report learns from it though it is hidden: by which name of the secret, and what is shown in its place.
+    #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
+    pub(super) fn mask(&self) -> (Fingerprint, String) {
+        (Fingerprint::of_strong(self.token.expose()), self.redacted.clone())
+    }
+
     /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.
     pub(super) fn finding(
         mut self,

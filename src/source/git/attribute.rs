@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::edges::{Commit, Edges, Filter, Holdings, Names, Numbers};
 use super::fault::Fault;
 use super::grouped::{Grouped, Map, Set};
+use super::lens::Note;
 use super::lineage::Lines;
 use super::store::Stores;
 use super::walk::{Options, walk};
@@ -207,6 +208,33 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
     commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
 }
 
+/// What is one of `targets` or holds one, over any number of steps. Depth first, over what each tree holds: to know who holds
+/// each would take as much memory again.
+fn matters(parts: &[(Holdings, Vec<u32>)], len: usize, targets: impl Iterator<Item = u32>) -> Vec<bool> {
+    let mut lists: Vec<&[Note]> = vec![&[]; len];
+    parts.iter().flat_map(|(part, _)| part.all()).for_each(|(tree, held)| lists[tree as usize] = held);
+    let (mut matters, mut is_open, mut seen) = (vec![false; len], vec![false; len], vec![false; len]);
+    targets.for_each(|target| matters[target as usize] = true);
+    let mut path = Vec::new();
+    for first in 0..len {
+        path.push(first);
+        while let Some(&tree) = path.last() {
+            (seen[tree], is_open[tree]) = (true, true);
+            match lists[tree].split_off_first().filter(|_| !matters[tree]).map(|note| note[0] as usize) {
+                None => {
+                    is_open[tree] = false;
+                    path.pop();
+                    path.last().into_iter().for_each(|&above: &usize| matters[above] |= matters[tree]);
+                }
+                Some(held) if !seen[held] => path.push(held),
+                // No sound tree is in itself; of one that claims so, all is kept.
+                Some(held) => matters[tree] = matters[held] || is_open[held],
+            }
+        }
+    }
+    matters
+}
+
 /// A tree that holds something, and the number of the name under which it does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Holder {
@@ -225,17 +253,8 @@ struct Held {
 impl Held {
     /// From what each thread found, with the names' numbers in `names`.
     fn new(parts: Vec<(Holdings, Vec<u32>)>, names: Names, numbers: &Numbers<'_>, targets: &[ObjectId]) -> Held {
-        let all = || parts.iter().flat_map(|(part, _)| part.all());
-        let pairs = || all().flat_map(|(tree, held)| held.iter().map(move |held| (held[0], tree)));
-        let trees = Grouped::new(numbers.len(), pairs);
-        let mut matters = vec![false; numbers.len()];
-        let mut left: Vec<u32> = targets.iter().filter_map(|target| numbers.get(target)).collect();
-        while let Some(number) = left.pop() {
-            if !std::mem::replace(&mut matters[number as usize], true) {
-                left.extend(trees.of(number));
-            }
-        }
-        drop(trees);
+        let targets = targets.iter().filter_map(|target| numbers.get(target));
+        let matters = matters(&parts, numbers.len(), targets);
         let holders = || {
             let all = parts.iter().flat_map(|(part, renamed)| part.all().map(move |one| (renamed, one)));
             let each = all.flat_map(|(renamed, (tree, held))| {

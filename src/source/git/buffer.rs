@@ -8,7 +8,7 @@ use super::entries::Listed;
 const KEEP: usize = 4 << 20;
 
 /// More buffers than a descent holds at once are not kept.
-const MOST: usize = 64;
+const MOST: usize = 16;
 
 /// Bytes of a length that can be set without clearing what was there: every user overwrites all of it.
 #[derive(Debug, Default)]
