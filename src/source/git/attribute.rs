@@ -6,13 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::edges::{Commit, Edges, Filter, Holdings, Names, Numbers};
+use super::edges::{Commit, Edges, Filter, Holdings, NONE, Names, Numbers};
 use super::fault::Fault;
 use super::grouped::{Grouped, Map, Set};
-use super::lens::Note;
 use super::lineage::Lines;
 use super::store::Stores;
 use super::walk::{Options, walk};
@@ -60,8 +60,8 @@ pub struct Attribution<'s> {
     histories: Vec<History>,
     /// The tree of each commit.
     trees: Trees,
-    /// For each group of targets the trees that hold one of them, ascending, and which.
-    holders: Vec<Vec<(u32, u64)>>,
+    /// For each group of targets.
+    holders: Vec<Holders>,
     /// Trees and commits that could not be read: their part of the history is unknown.
     pub skips: Vec<Skip>,
 }
@@ -82,11 +82,11 @@ impl Attribution<'_> {
     pub(super) fn holding(&self, target: &ObjectId) -> Vec<bool> {
         let mut holding = vec![false; self.lines.trees.len()];
         let Ok(at) = self.targets.binary_search(target) else { return holding };
-        let mut holders = self.holders[at / GROUP].iter().filter(|holder| holder.1 >> (at % GROUP) & 1 == 1).peekable();
+        let mut holders = self.holders[at / GROUP].of(at % GROUP).peekable();
         // Both lists are ascending.
         for (tree, commit) in &self.lines.trees {
-            while holders.next_if(|holder| holder.0 < *tree).is_some() {}
-            holding[*commit as usize] = holders.peek().is_some_and(|holder| holder.0 == *tree);
+            while holders.next_if(|holder| holder < tree).is_some() {}
+            holding[*commit as usize] = holders.peek() == Some(tree);
         }
         holding
     }
@@ -98,8 +98,48 @@ impl Attribution<'_> {
 
     fn has(&self, tree: u32, target: &ObjectId) -> bool {
         let Ok(at) = self.targets.binary_search(target) else { return false };
-        let group = &self.holders[at / GROUP];
-        group.binary_search_by_key(&tree, |holder| holder.0).is_ok_and(|found| group[found].1 >> (at % GROUP) & 1 == 1)
+        self.holders[at / GROUP].has(tree, at % GROUP)
+    }
+}
+
+/// The trees that hold one of a group of targets, and which. There may be as many as commits, and few ways to hold some.
+#[derive(Debug, Default)]
+struct Holders {
+    /// Ascending, each with where its mask stands.
+    trees: Vec<(u32, u32)>,
+    masks: Vec<u64>,
+}
+
+impl Holders {
+    /// Takes the masks of `marked` out of `masks`.
+    fn take(mut marked: Vec<u32>, masks: &mut [u64]) -> Self {
+        marked.sort_unstable();
+        let mut places = Map::default();
+        let mut holders = Holders::default();
+        for number in marked {
+            let mask = std::mem::take(&mut masks[number as usize]);
+            let place = *places.entry(mask).or_insert_with(|| {
+                holders.masks.push(mask);
+                holders.masks.len() as u32 - 1
+            });
+            holders.trees.push((number, place));
+        }
+        holders
+    }
+
+    fn is(&self, place: u32, target: usize) -> bool {
+        self.masks[place as usize] >> target & 1 == 1
+    }
+
+    /// Those that hold a target of the group, ascending.
+    fn of(&self, target: usize) -> impl Iterator<Item = u32> {
+        self.trees.iter().filter(move |tree| self.is(tree.1, target)).map(|tree| tree.0)
+    }
+
+    /// Whether a tree holds it.
+    fn has(&self, tree: u32, target: usize) -> bool {
+        let found = self.trees.binary_search_by_key(&tree, |holder| holder.0);
+        found.is_ok_and(|found| self.is(self.trees[found].1, target))
     }
 }
 
@@ -124,16 +164,15 @@ pub fn attribute<'s>(
     };
     let group = |masks: &mut Vec<u64>, group: &[ObjectId]| {
         masks.resize(numbers.len(), 0);
-        let mut holders = held.mark(&numbers, group, masks);
+        let marked = held.mark(&numbers, group, masks);
         let introduced = introduced(&commits, &parents, &trees, masks, group.len());
-        holders.sort_unstable();
-        let holders: Vec<(u32, u64)> =
-            holders.into_iter().map(|number| (number, std::mem::take(&mut masks[number as usize]))).collect();
+        let holders = Holders::take(marked, masks);
         (group.iter().zip(introduced).map(history).collect::<Vec<_>>(), holders)
     };
     // The masks of a group would take more than all else if those of all groups were there at a time.
     let groups = targets.par_chunks(GROUP).map_init(Vec::new, group);
-    let (histories, holders): (Vec<_>, Vec<_>) = pool(options.threads)?.install(|| groups.collect::<Vec<_>>()).into_iter().unzip();
+    let (histories, holders): (Vec<_>, Vec<_>) =
+        pool(options.threads)?.install(|| groups.collect::<Vec<_>>()).into_iter().unzip();
     let histories = histories.into_iter().flatten().collect();
     Ok(Attribution { numbers, lines, targets, histories, trees, holders, skips })
 }
@@ -208,27 +247,44 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
     commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
 }
 
+/// What a tree holds that is not looked at yet.
+type Left<'h> = (&'h Holdings, Range<usize>);
+
 /// What is one of `targets` or holds one, over any number of steps. Depth first, over what each tree holds: to know who holds
 /// each would take as much memory again.
 fn matters(parts: &[(Holdings, Vec<u32>)], len: usize, targets: impl Iterator<Item = u32>) -> Vec<bool> {
-    let mut lists: Vec<&[Note]> = vec![&[]; len];
-    parts.iter().flat_map(|(part, _)| part.all()).for_each(|(tree, held)| lists[tree as usize] = held);
+    let mut places = vec![(NONE, NONE); len];
+    for (number, (part, _)) in (0..).zip(parts) {
+        (0..part.len()).for_each(|at| places[part.tree(at) as usize] = (number, at as u32));
+    }
+    let list = |number: usize| -> Option<Left<'_>> {
+        let (part, at) = places[number];
+        let part = &parts.get(part as usize)?.0;
+        Some((part, part.range(at as usize)))
+    };
     let (mut matters, mut is_open, mut seen) = (vec![false; len], vec![false; len], vec![false; len]);
     targets.for_each(|target| matters[target as usize] = true);
-    let mut path = Vec::new();
+    let mut path: Vec<(usize, Option<Left<'_>>)> = Vec::new();
     for first in 0..len {
-        path.push(first);
-        while let Some(&tree) = path.last() {
-            (seen[tree], is_open[tree]) = (true, true);
-            match lists[tree].split_off_first().filter(|_| !matters[tree]).map(|note| note[0] as usize) {
-                None => {
-                    is_open[tree] = false;
-                    path.pop();
-                    path.last().into_iter().for_each(|&above: &usize| matters[above] |= matters[tree]);
+        let mut next = (!seen[first]).then_some(first);
+        while let Some(number) = next {
+            (seen[number], is_open[number]) = (true, true);
+            path.push((number, list(number)));
+            next = None;
+            while let (None, Some((tree, left))) = (next, path.last_mut()) {
+                let tree = *tree;
+                let held =
+                    left.as_mut().filter(|_| !matters[tree]).and_then(|(part, left)| Some(part.held(left.next()?)));
+                match held.map(|held| held as usize) {
+                    Some(held) if !seen[held] => next = Some(held),
+                    // No sound tree is in itself; of one that claims so, all is kept.
+                    Some(held) => matters[tree] = matters[held] || is_open[held],
+                    None => {
+                        is_open[tree] = false;
+                        path.pop();
+                        path.last().into_iter().for_each(|(above, _)| matters[*above] |= matters[tree]);
+                    }
                 }
-                Some(held) if !seen[held] => path.push(held),
-                // No sound tree is in itself; of one that claims so, all is kept.
-                Some(held) => matters[tree] = matters[held] || is_open[held],
             }
         }
     }
@@ -256,11 +312,12 @@ impl Held {
         let targets = targets.iter().filter_map(|target| numbers.get(target));
         let matters = matters(&parts, numbers.len(), targets);
         let holders = || {
-            let all = parts.iter().flat_map(|(part, renamed)| part.all().map(move |one| (renamed, one)));
-            let each = all.flat_map(|(renamed, (tree, held))| {
-                held.iter().map(move |&[child, name]| (child, Holder { tree, name: renamed[name as usize] }))
-            });
-            each.filter(|(child, _)| matters[*child as usize])
+            let trees = parts.iter().flat_map(|part| part.0.trees().map(move |one| (part, one)));
+            let each = trees.flat_map(|((part, renamed), (tree, held))| held.map(move |at| (part, renamed, tree, at)));
+            let mattering = each.filter(|(part, _, _, at)| matters[part.held(*at) as usize]);
+            mattering.map(|(part, renamed, tree, at)| {
+                (part.held(at), Holder { tree, name: renamed[part.name(at) as usize] })
+            })
         };
         let mut holders = Grouped::new(numbers.len(), holders);
         // Which thread came first must not matter.

@@ -9,9 +9,9 @@ use std::sync::atomic::Ordering;
 use super::buffer::{Buffer, Pool};
 use super::carry::{Carry, Change};
 use super::delta::{self, Made, Op};
+use super::entries::{self, Listed, Note};
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, Stream, plausible};
-use super::entries::{self, Listed, Note};
 use super::lens::{HEAD, Lens, Object};
 use super::links::Links;
 use super::loose::Exact;
@@ -193,8 +193,8 @@ impl<'a, L: Lens> Walker<'a, L> {
 
     /// Reads the node a tree starts with. Gives it back if something is built on it.
     fn root(&mut self, ground: Ground<'a>, tree: &Tree) -> Result<Option<Held>, Fault> {
-        if let Some(far) = tree.far {
-            return self.far(ground, tree.root, far);
+        if let Some(far) = &tree.far {
+            return self.far(ground, tree.root, **far);
         }
         let header = ground.pack.header(ground.forest.nodes[tree.root as usize].offset)?;
         let Link::Whole(kind) = header.link else { return Err(Fault::Corrupt("its delta bases form a circle")) };
@@ -221,13 +221,7 @@ impl<'a, L: Lens> Walker<'a, L> {
 
     /// Shows an object that was searched to whoever must see it whole. Of one that is not to be visited only the entries are
     /// read, for those that are built on it.
-    pub(super) fn show(
-        &mut self,
-        object: Option<&Object>,
-        kind: ObjectKind,
-        bytes: &[u8],
-        marks: &[u32],
-    ) -> Listed {
+    pub(super) fn show(&mut self, object: Option<&Object>, kind: ObjectKind, bytes: &[u8], marks: &[u32]) -> Listed {
         let mut listed = self.pool.list();
         let is_sound = !self.part.reads_entries(kind) || {
             let width = self.shared.stores.format.width();

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
+use std::ops::Range;
 
 use super::lens::{Lens, Note, Object, Reach};
 use super::store::Stores;
@@ -159,20 +160,68 @@ pub(super) struct Commit {
     pub time: i64,
 }
 
-/// What trees hold: trees, and targets.
-#[derive(Debug, Default)]
+/// What trees hold: trees, and targets. There are millions of it, so each takes four bytes: nearly everything has one name
+/// wherever it is.
+#[derive(Debug)]
 pub(super) struct Holdings {
     /// Trees, and where in `held` what they hold ends; it begins where that of the one before ends.
-    pub trees: Vec<(u32, usize)>,
-    /// What is held, and the number of the name under which it is.
-    pub held: Vec<Note>,
+    trees: Vec<(u32, usize)>,
+    held: Vec<u32>,
+    /// The first name of each number that is held.
+    names: Vec<u32>,
+    /// Other names, by place in `held`; ascending.
+    others: Vec<(usize, u32)>,
 }
 
 impl Holdings {
-    /// Each tree, and what it holds.
-    pub(super) fn all(&self) -> impl Iterator<Item = (u32, &[Note])> {
-        let starts = std::iter::once(0).chain(self.trees.iter().map(|tree| tree.1));
-        self.trees.iter().zip(starts).map(|((tree, end), start)| (*tree, &self.held[start..*end]))
+    /// Of numbers below `len`.
+    fn new(len: usize) -> Self {
+        Holdings { trees: Vec::new(), held: Vec::new(), names: vec![NONE; len], others: Vec::new() }
+    }
+
+    /// Adds a tree, and the numbers and names of what it holds.
+    fn add(&mut self, tree: u32, held: impl Iterator<Item = Note>) {
+        for [number, name] in held {
+            let first = &mut self.names[number as usize];
+            match *first {
+                NONE => *first = name,
+                first if first != name => self.others.push((self.held.len(), name)),
+                _ => {}
+            }
+            self.held.push(number);
+        }
+        self.trees.push((tree, self.held.len()));
+    }
+
+    /// How many trees there are.
+    pub(super) fn len(&self) -> usize {
+        self.trees.len()
+    }
+
+    /// The number of one of them.
+    pub(super) fn tree(&self, at: usize) -> u32 {
+        self.trees[at].0
+    }
+
+    /// Where what it holds stands.
+    pub(super) fn range(&self, at: usize) -> Range<usize> {
+        at.checked_sub(1).map_or(0, |before| self.trees[before].1)..self.trees[at].1
+    }
+
+    /// Each tree, and where what it holds stands.
+    pub(super) fn trees(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
+        (0..self.len()).map(|at| (self.tree(at), self.range(at)))
+    }
+
+    /// What is held there.
+    pub(super) fn held(&self, at: usize) -> u32 {
+        self.held[at]
+    }
+
+    /// Under which name.
+    pub(super) fn name(&self, at: usize) -> u32 {
+        let other = self.others.binary_search_by_key(&at, |other| other.0);
+        other.map_or_else(|_| self.names[self.held[at] as usize], |other| self.others[other].1)
     }
 }
 
@@ -194,7 +243,8 @@ impl<'a> Edges<'a> {
     /// `targets` must be sorted.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
         let recent = Recent::new(1 << 12);
-        let (holdings, names, commits, parents, broken) = Default::default();
+        let (names, commits, parents, broken) = Default::default();
+        let holdings = Holdings::new(numbers.len());
         Edges { numbers, filter, targets, recent, holdings, names, commits, parents, broken }
     }
 
@@ -258,8 +308,7 @@ impl Lens for Edges<'_> {
 
     fn tree(&mut self, object: &Object, notes: &[Note], is_sound: bool) -> bool {
         if let Some(tree) = self.numbers.get(&object.id) {
-            self.holdings.held.extend(notes.iter().filter(|note| note[0] != NONE));
-            self.holdings.trees.push((tree, self.holdings.held.len()));
+            self.holdings.add(tree, notes.iter().copied().filter(|note| note[0] != NONE));
         }
         self.broken.extend((!is_sound).then_some((object.id, object.kind)));
         false
@@ -286,6 +335,18 @@ impl Lens for Edges<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_another_name_elsewhere_has_it_there_alone() {
+        let mut holdings = Holdings::new(9);
+        holdings.add(5, [[1, 7], [2, 8]].into_iter());
+        holdings.add(6, [].into_iter());
+        holdings.add(4, [[2, 9], [1, 7], [2, 8], [3, 7]].into_iter());
+        let all = |range: Range<usize>| range.map(|at| [holdings.held(at), holdings.name(at)]).collect::<Vec<_>>();
+        let trees: Vec<_> = holdings.trees().map(|(tree, held)| (tree, all(held))).collect();
+        let expected = [(5, vec![[1, 7], [2, 8]]), (6, vec![]), (4, vec![[2, 9], [1, 7], [2, 8], [3, 7]])];
+        assert_eq!(trees, expected);
+    }
 
     #[test]
     fn commits_are_read_as_git_writes_them() {

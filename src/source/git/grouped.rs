@@ -79,7 +79,10 @@ mod tests {
     fn values_stand_with_their_numbers() {
         let pairs = [(2, 7), (0, 5), (2, 1), (3, 9)];
         let mut grouped = Grouped::new(4, || pairs.into_iter());
-        assert_eq!((0..4).map(|at| grouped.of(at).to_vec()).collect::<Vec<_>>(), [vec![5], vec![], vec![7, 1], vec![9]]);
+        assert_eq!(
+            (0..4).map(|at| grouped.of(at).to_vec()).collect::<Vec<_>>(),
+            [vec![5], vec![], vec![7, 1], vec![9]]
+        );
         grouped.sort();
         assert_eq!(grouped.of(2), [1, 7]);
         assert!(Grouped::<u32>::new(1, std::iter::empty).of(0).is_empty());

@@ -31,8 +31,8 @@ pub(super) struct Tree {
     pub root: u32,
     /// What all of its objects are. Unknown if the root is a delta whose base is elsewhere, or cannot be read.
     pub kind: Option<ObjectKind>,
-    /// The base, if it is not in this pack.
-    pub far: Option<ObjectId>,
+    /// The base, if it is not in this pack; that is rare, and there are as many trees as commits.
+    pub far: Option<Box<ObjectId>>,
     /// Packed bytes that must be read, with a surcharge for each entry.
     pub weight: u64,
 }
@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
         let weight = self.weights[root as usize];
         let far = match (self.parents[root as usize], self.pack.header(self.places[root as usize].0)) {
             (Parent::Far, Ok(header)) => match header.link {
-                Link::Name(id) => Some(id),
+                Link::Name(id) => Some(Box::new(id)),
                 _ => None,
             },
             _ => None,
