@@ -274,8 +274,11 @@ mod tests {
     /// What is encoded is seen from so many bytes on.
     const SHORT: usize = 32;
 
+    /// The rule, where it is, and what.
+    type Shown = (String, usize, usize, Vec<u8>);
+
     /// All that a search gives, decoded or not, with where it is, and what is left to say: of the whole, or by its marks.
-    fn found(detector: &Detector, bytes: &[u8], by_marks: bool) -> (BTreeSet<(String, usize, usize, Vec<u8>)>, String) {
+    fn found(detector: &Detector, bytes: &[u8], by_marks: bool) -> (BTreeSet<Shown>, String) {
         let marks = marks(detector, bytes);
         with_scratch(|scratch| {
             let mut all = match by_marks {

@@ -293,8 +293,9 @@ impl Lens for Edges<'_> {
 
     /// What it names, if that matters, and under which name.
     fn entry(&mut self, entry: &Entry<'_>) -> Note {
-        let target = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
-        if !entry.is_tree && !(self.filter.may_contain(entry.id) && target()) {
+        let found = || self.targets.binary_search_by(|id| id.as_bytes().cmp(entry.id)).is_ok();
+        let is_target = || self.filter.may_contain(entry.id) && found();
+        if !entry.is_tree && !is_target() {
             return [NONE; 2];
         }
         match self.recent.get(entry.id, |id| self.numbers.get(id).unwrap_or(NONE)) {
