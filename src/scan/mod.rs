@@ -219,8 +219,7 @@ fn scan_list(
     watch: &Watch,
     tell: &mut dyn FnMut(Finding),
 ) {
-    let origin = Origin::Stream { name };
-    Searcher::new(plan, detector, watch).names(&origin, names).into_iter().for_each(tell);
+    Searcher::new(plan, detector, watch).names(|| Origin::Stream { name }, names).into_iter().for_each(tell);
 }
 
 /// Searches the name of a file, a directory or a link, and what a link says, if they are long enough to be a token.
@@ -234,9 +233,11 @@ fn search_name(searcher: &mut Searcher<'_>, path: &Path, link: Option<&Path>, em
         let said = link.map(|link| format!("{}\n", link.to_string_lossy())).unwrap_or_default();
         let text = format!("{}\n{said}", name.to_string_lossy());
         let directory = if directory == Path::new("") { Path::new(".") } else { directory };
-        let origin = Origin::Stream { name: format!("names in {}", directory.display()) };
-        let findings = searcher.names(&origin, &text);
-        emit(Outcome { findings, ..Outcome::default() });
+        let origin = || Origin::Stream { name: format!("names in {}", directory.display()) };
+        let findings = searcher.names(origin, &text);
+        if !findings.is_empty() {
+            emit(Outcome { findings, ..Outcome::default() });
+        }
     }
 }
 
@@ -272,7 +273,7 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
             return emit(Outcome { coverage, ..Outcome::default() });
         }
         Item::Skip(skip) => skip.origin.clone(),
-        Item::Name(path) | Item::File(path) => Origin::File { path: path.clone(), tracking: None },
+        Item::Directory(path) | Item::Link(path) | Item::File(path) => Origin::File { path: path.clone(), tracking: None },
         Item::Stream(target) => Origin::Stream { name: target.to_string() },
     };
     let not_read =
@@ -287,6 +288,7 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
             search_name(searcher, path, None, emit);
             searcher.file(path, &origin, emit);
         }
+        (Item::Directory(path), _) => search_name(searcher, path, None, emit),
         (_, Some(path)) => search_name(searcher, path, path.read_link().ok().as_deref(), emit),
         (_, None) => {}
     }));

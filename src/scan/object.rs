@@ -335,7 +335,7 @@ impl<'p> Searcher<'p> {
     }
 
     /// What is in names, one a line, that are in no file's content; `origin` says whose they are.
-    pub(super) fn names(&mut self, origin: &Origin, names: &str) -> Vec<Finding> {
+    pub(super) fn names(&mut self, origin: impl FnOnce() -> Origin, names: &str) -> Vec<Finding> {
         // Hardly any name has, and to search one as a file is takes twenty times as long.
         if !self.detector.has_anything(&mut self.scratch, names.as_bytes()) {
             return Vec::new();
@@ -343,7 +343,7 @@ impl<'p> Searcher<'p> {
         let suspects = self.suspects(&mut names.as_bytes(), Some(names.len() as u64));
         let suspects = suspects.expect("reading from memory does not fail").into_iter();
         let anywhere = suspects.filter(|suspect| suspect.rule.path.is_none());
-        let places = [Place { path: None, commit: None }];
+        let (origin, places) = (origin(), [Place { path: None, commit: None }]);
         self.kinship.whole(anywhere.map(|one| one.finding(self.plan, origin.clone(), &places, None)).collect())
     }
 }

@@ -8,6 +8,9 @@ use crossbeam_channel::bounded;
 /// Files that travel together; opening one costs less than a channel's handshake.
 pub const FILES: usize = 32;
 
+/// Batches for each thread that may lie ready. Where directories are many and files few, a walk is slower than the search.
+const AHEAD: usize = 32;
+
 /// Batches that may be under way or wait for an earlier one. Bounds memory when one job takes long.
 const IN_FLIGHT: usize = 512;
 
@@ -30,7 +33,7 @@ pub fn in_order<J: Send, R: Send, S>(
     is_urgent: impl Fn(&R) -> bool + Sync,
     mut consume: impl FnMut(R),
 ) {
-    let (give, take) = bounded::<(usize, Vec<J>)>(2 * threads);
+    let (give, take) = bounded::<(usize, Vec<J>)>(AHEAD * threads);
     let waiting = give.clone();
     let (report, reports) = bounded::<Part<R>>(8 * threads);
     // A ticket for each batch that is under way.

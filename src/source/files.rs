@@ -52,8 +52,10 @@ pub struct Options {
 /// What a walk comes across.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// Something that has a name and nothing to read: a directory, before what is in it, or a link to what is walked anyway.
-    Name(PathBuf),
+    /// A directory, before what is in it.
+    Directory(PathBuf),
+    /// A link to what is walked anyway.
+    Link(PathBuf),
     /// A regular file.
     File(PathBuf),
     /// Something that can be read only once.
@@ -104,7 +106,7 @@ pub fn walk(
     let mut once = Once::of(targets);
     let visit = &mut |item: Item| match &item {
         Item::File(path) if !once.is_first(path) => ControlFlow::Continue(()),
-        Item::Name(path) if !once.is_first_name(path) => ControlFlow::Continue(()),
+        Item::Directory(path) | Item::Link(path) if !once.is_first_name(path) => ControlFlow::Continue(()),
         _ => visit(item),
     };
     for target in targets {
@@ -283,14 +285,14 @@ fn classify(path: &Path, kind: FileType, real_root: &Path) -> Option<Item> {
         return Some(Item::File(shown(path).to_owned()));
     }
     if kind.is_dir() {
-        return Some(Item::Name(shown(path).to_owned()));
+        return Some(Item::Directory(shown(path).to_owned()));
     }
     if !kind.is_symlink() {
         return skip(Why::SpecialFile, "a FIFO, socket or device");
     }
     match fs::canonicalize(path) {
         // What it points to is walked under its own name.
-        Ok(real) if real.starts_with(real_root) => Some(Item::Name(shown(path).to_owned())),
+        Ok(real) if real.starts_with(real_root) => Some(Item::Link(shown(path).to_owned())),
         Ok(_) => skip(Why::SymlinkOutside, "leads out of the target"),
         Err(error) => skip(link_reason(&error), &error.to_string()),
     }
