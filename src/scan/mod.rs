@@ -273,7 +273,9 @@ fn search(searcher: &mut Searcher<'_>, item: Item, emit: &mut dyn FnMut(Outcome)
             return emit(Outcome { coverage, ..Outcome::default() });
         }
         Item::Skip(skip) => skip.origin.clone(),
-        Item::Directory(path) | Item::Link(path) | Item::File(path) => Origin::File { path: path.clone(), tracking: None },
+        Item::Directory(path) | Item::Link(path) | Item::File(path) => {
+            Origin::File { path: path.clone(), tracking: None }
+        }
         Item::Stream(target) => Origin::Stream { name: target.to_string() },
     };
     let not_read =

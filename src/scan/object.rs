@@ -53,7 +53,7 @@ pub(super) struct Searcher<'p> {
     kinship: Arc<Kinship>,
     /// For what else must not be shown, ready on first need.
     masker: Option<Arc<Detector>>,
-    buffer: Buffer,
+    pub(super) buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
     /// What of the object at hand is compressed in a text that is longer than a chunk.

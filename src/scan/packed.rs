@@ -30,14 +30,17 @@ impl Searcher<'_> {
         size: u64,
         ears: &mut Ears<'_>,
     ) {
-        let mut head = Vec::with_capacity(HEAD);
-        let read = file.take(HEAD as u64).read_to_end(&mut head);
-        let packed = match self.depth() {
-            0 => read.map(|_| None),
-            _ => read.and_then(|_| unpack::packing_of(&head, file, size)),
-        };
-        let (ended, size) = match packed {
-            Ok(None) => (self.read(origin, &mut head.as_slice().chain(file), Some(size), ears.emit), Some(size)),
+        let depth = self.depth();
+        let begun = self.buffer.begin(file, size, HEAD).and_then(|head| {
+            let packing =
+                if depth == 0 { None } else { unpack::packing_of(&head[..head.len().min(HEAD)], file, size)? };
+            Ok((packing, head.len()))
+        });
+        if let Ok((None, len)) = begun {
+            self.buffer.begins(len);
+        }
+        let (ended, size) = match begun.map(|begun| begun.0) {
+            Ok(None) => (self.read(origin, file, Some(size), ears.emit), Some(size)),
             Ok(Some(packing)) => match file.seek(SeekFrom::Start(0)) {
                 Ok(_) => {
                     let (depth, name) = (self.depth(), member_of(origin));

@@ -19,6 +19,32 @@ pub struct Buffer {
     text: Vec<u8>,
     /// Bytes of the object that wait to be transcoded.
     raw: Vec<u8>,
+    /// How many bytes in the window are the first of the object that is to come.
+    begun: Option<usize>,
+}
+
+impl Buffer {
+    /// Reads the first bytes of an object, at least `least` if there are as many; most files are read whole. Nothing is lost if
+    /// [`Buffer::begins`] tells so before the rest is read. `expected` is the object's size, if that is true.
+    pub fn begin(&mut self, input: &mut dyn Read, expected: u64, least: usize) -> io::Result<&[u8]> {
+        let piece = expected.saturating_add(1).clamp(least as u64, PIECE as u64) as usize;
+        if self.text.len() < piece {
+            self.text.resize(piece, 0);
+        }
+        let mut got = 0;
+        loop {
+            let more = read_some(input, &mut self.text[got..])?;
+            got += more;
+            if more == 0 || got >= least || got as u64 == expected {
+                return Ok(&self.text[..got]);
+            }
+        }
+    }
+
+    /// The next object begins with so many bytes that were read by [`Buffer::begin`].
+    pub fn begins(&mut self, len: usize) {
+        self.begun = Some(len);
+    }
 }
 
 /// How reading ended.
@@ -225,7 +251,10 @@ impl<'b> Cutter<'b> {
             self.buffer.text.resize(self.filled + piece, 0);
         }
         let space = self.buffer.text.len() - self.filled;
-        let got = read_some(input, &mut self.buffer.text[self.filled..])?;
+        let got = match self.buffer.begun.take() {
+            Some(len) => len,
+            None => read_some(input, &mut self.buffer.text[self.filled..])?,
+        };
         self.filled += got;
         self.read += got as u64;
         if !self.sniffed && got > 0 {

@@ -20,8 +20,9 @@ pub fn packing_of(head: &[u8], file: &mut (impl Read + Seek), size: u64) -> io::
     if found.is_some() || !PROGRAMS.iter().any(|program| head.starts_with(program)) {
         return Ok(found);
     }
+    let at = file.stream_position()?;
     let ends = ends_as_zip(file, size)?;
-    file.seek(SeekFrom::Start(head.len() as u64))?;
+    file.seek(SeekFrom::Start(at))?;
     Ok(ends.then_some(Packing::Zip))
 }
 
