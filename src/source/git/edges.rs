@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::Range;
 
+use super::grouped::Map;
 use super::lens::{Lens, Note, Object, Reach};
 use super::store::Stores;
 use super::tree::Entry;
@@ -162,31 +163,23 @@ pub(super) struct Commit {
 
 /// What trees hold: trees, and targets. There are millions of it, so each takes four bytes: nearly everything has one name
 /// wherever it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Holdings {
     /// Trees, and where in `held` what they hold ends; it begins where that of the one before ends.
     trees: Vec<(u32, usize)>,
     held: Vec<u32>,
     /// The first name of each number that is held.
-    names: Vec<u32>,
+    names: Map<u32, u32>,
     /// Other names, by place in `held`; ascending.
     others: Vec<(usize, u32)>,
 }
 
 impl Holdings {
-    /// Of numbers below `len`.
-    fn new(len: usize) -> Self {
-        Holdings { trees: Vec::new(), held: Vec::new(), names: vec![NONE; len], others: Vec::new() }
-    }
-
     /// Adds a tree, and the numbers and names of what it holds.
     fn add(&mut self, tree: u32, held: impl Iterator<Item = Note>) {
         for [number, name] in held {
-            let first = &mut self.names[number as usize];
-            match *first {
-                NONE => *first = name,
-                first if first != name => self.others.push((self.held.len(), name)),
-                _ => {}
+            if *self.names.entry(number).or_insert(name) != name {
+                self.others.push((self.held.len(), name));
             }
             self.held.push(number);
         }
@@ -221,7 +214,7 @@ impl Holdings {
     /// Under which name.
     pub(super) fn name(&self, at: usize) -> u32 {
         let other = self.others.binary_search_by_key(&at, |other| other.0);
-        other.map_or_else(|_| self.names[self.held[at] as usize], |other| self.others[other].1)
+        other.map_or_else(|_| self.names[&self.held[at]], |other| self.others[other].1)
     }
 }
 
@@ -243,8 +236,7 @@ impl<'a> Edges<'a> {
     /// `targets` must be sorted.
     pub(super) fn new(numbers: &'a Numbers<'a>, filter: &'a Filter, targets: &'a [ObjectId]) -> Self {
         let recent = Recent::new(1 << 12);
-        let (names, commits, parents, broken) = Default::default();
-        let holdings = Holdings::new(numbers.len());
+        let (holdings, names, commits, parents, broken) = Default::default();
         Edges { numbers, filter, targets, recent, holdings, names, commits, parents, broken }
     }
 
@@ -339,7 +331,7 @@ mod tests {
 
     #[test]
     fn what_has_another_name_elsewhere_has_it_there_alone() {
-        let mut holdings = Holdings::new(9);
+        let mut holdings = Holdings::default();
         holdings.add(5, [[1, 7], [2, 8]].into_iter());
         holdings.add(6, [].into_iter());
         holdings.add(4, [[2, 9], [1, 7], [2, 8], [3, 7]].into_iter());
