@@ -20,7 +20,7 @@ use super::{Outcome, Plan, Watch};
 use crate::chunk::{Chunk, Encoding, MARGIN, Position};
 use crate::coverage::{Coverage, Skip, Why};
 use crate::detect::decode::{Left, Unwrapped, join};
-use crate::detect::{Detector, Scratch, Where, believe, settle};
+use crate::detect::{Candidate, Detector, Scratch, Where, believe, settle};
 use crate::finding::{Finding, Region};
 use crate::origin::Origin;
 use crate::rule::Rule;
@@ -276,7 +276,19 @@ impl<'p> Searcher<'p> {
             (span, candidate.rule, &candidate.proof)
         });
         join(&mut candidates, wrapped.candidates);
-        let mut so_far = (0, chunk.start);
+        suspects.extend(self.owned(chunk, &candidates, &masks, log));
+        suspects
+    }
+
+    /// What stands in the part that the chunk answers for, with its place.
+    fn owned(
+        &mut self,
+        chunk: &Chunk<'_>,
+        candidates: &[Candidate<'_>],
+        masks: &Masks<'_>,
+        log: Option<&Log>,
+    ) -> Vec<Suspect> {
+        let (mut suspects, mut so_far) = (Vec::new(), (0, chunk.start));
         for candidate in candidates.iter().filter(|candidate| chunk.own.contains(&candidate.span.start)) {
             if !self.kinship.wants(candidate.rule) {
                 continue;
@@ -284,7 +296,7 @@ impl<'p> Searcher<'p> {
             let start = forward(so_far.1, chunk.encoding, &chunk.bytes[so_far.0..candidate.span.start]);
             let end = forward(start, chunk.encoding, &chunk.bytes[candidate.span.clone()]);
             so_far = (candidate.span.start, start);
-            let mut suspect = Suspect::of(chunk.bytes, candidate, &masks, Region { start, end });
+            let mut suspect = Suspect::of(chunk.bytes, candidate, masks, Region { start, end });
             if let Some(log) = log {
                 suspect.facts.extend(log::facts(log, self.detector, &mut self.scratch, chunk, candidate.span.start));
             }

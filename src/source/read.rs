@@ -442,6 +442,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_begun_goes_on_where_it_was_left() {
+        let mut buffer = Buffer::default();
+        for len in [0, 1, 511, 512, 513, 5000, 700_000, 3] {
+            let text: Vec<u8> = (0..len).map(|at| (at % 251) as u8 | 0x20).collect();
+            // The size may be wrong, too: of what is written to, or of a file of the kernel's.
+            for expected in [len as u64, 0, len as u64 + 9] {
+                for slow in [false, true].into_iter().take(if len < 6000 { 2 } else { 1 }) {
+                    let (mut slowly, mut quickly) = (Slow(&text, 1), &text[..]);
+                    let input: &mut dyn Read = if slow { &mut slowly } else { &mut quickly };
+                    let head = buffer.begin(input, expected, 512).unwrap();
+                    assert!(head.len() >= len.min(512) && text.starts_with(head), "{len} {expected} {slow}");
+                    let begun = head.len();
+                    buffer.begins(begun);
+                    let mut seen = Vec::new();
+                    let ended = chunks(input, Some(expected), CHUNK, &mut buffer, &mut |piece| {
+                        seen.extend_from_slice(&piece.bytes[piece.own.clone()]);
+                        ControlFlow::Continue(())
+                    });
+                    assert_eq!((ended.unwrap().bytes, seen == text), (len as u64, true), "{len} {expected} {slow}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_byte_order_mark_counts_in_offsets_only() {
         let raw: Vec<u8> = [0xFF, 0xFE].into_iter().chain("a\nbc".encode_utf16().flat_map(u16::to_le_bytes)).collect();
         chunks(&mut &raw[..], Some(raw.len() as u64), CHUNK, &mut Buffer::default(), &mut |piece| {

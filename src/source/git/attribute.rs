@@ -328,26 +328,18 @@ impl Held {
     /// Adds to `masks`, which are all 0, which of a group each object is or, over any number of steps, holds. Gives what
     /// has one.
     fn mark(&self, numbers: &Numbers<'_>, group: &[ObjectId], masks: &mut [u64]) -> Vec<u32> {
-        let (mut left, mut marked) = (Vec::new(), Vec::new());
-        let mut add = |number: u32, mask: u64, left: &mut Vec<u32>| {
-            let own = &mut masks[number as usize];
-            if *own == 0 {
+        let numbered = (0..).zip(group).filter_map(|(bit, target)| Some((numbers.get(target)?, 1u64 << bit)));
+        let (mut left, mut marked): (Vec<(u32, u64)>, _) = (numbered.collect(), Vec::new());
+        while let Some((number, more)) = left.pop() {
+            let mask = &mut masks[number as usize];
+            if *mask | more == *mask {
+                continue;
+            }
+            if *mask == 0 {
                 marked.push(number);
             }
-            if *own | mask != *own {
-                *own |= mask;
-                left.push(number);
-            }
-            *own
-        };
-        for (bit, target) in group.iter().enumerate() {
-            numbers.get(target).map(|number| add(number, 1 << bit, &mut left));
-        }
-        while let Some(child) = left.pop() {
-            let mask = add(child, 0, &mut left);
-            self.holders.of(child).iter().for_each(|holder| {
-                add(holder.tree, mask, &mut left);
-            });
+            *mask |= more;
+            left.extend(self.holders.of(number).iter().map(|holder| (holder.tree, *mask)));
         }
         marked
     }
@@ -417,4 +409,25 @@ fn introduced(commits: &[Commit], parents: &[u32], trees: &Trees, masks: &[u64],
 
 fn join(name: &[u8], path: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { [name, b"/", path].concat() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_a_target_matters_however_deep_and_in_circles() {
+        let deep = 200_000;
+        let mut holdings = Holdings::default();
+        // A long way to the target; a circle that leads to it; trees that do not.
+        (0..deep).rev().for_each(|tree| holdings.add(tree, [[tree + 1, 0]].into_iter()));
+        let (circle, lone, beside) = (deep + 1, deep + 3, deep + 5);
+        holdings.add(circle, [[circle + 1, 0]].into_iter());
+        holdings.add(circle + 1, [[circle, 0], [deep, 0]].into_iter());
+        holdings.add(lone, [[lone + 1, 0]].into_iter());
+        holdings.add(beside, [[beside + 1, 0]].into_iter());
+        let matters = matters(&[(holdings, Vec::new())], deep as usize + 7, std::iter::once(deep));
+        assert!(matters[..=circle as usize + 1].iter().all(|matters| *matters));
+        assert!(matters[lone as usize..].iter().all(|matters| !matters));
+    }
 }

@@ -176,7 +176,7 @@ pub(super) struct Holdings {
 
 impl Holdings {
     /// Adds a tree, and the numbers and names of what it holds.
-    fn add(&mut self, tree: u32, held: impl Iterator<Item = Note>) {
+    pub(super) fn add(&mut self, tree: u32, held: impl Iterator<Item = Note>) {
         for [number, name] in held {
             if *self.names.entry(number).or_insert(name) != name {
                 self.others.push((self.held.len(), name));
