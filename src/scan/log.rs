@@ -23,6 +23,11 @@ impl Log {
     pub(super) fn new(dialect: Dialect, origin: &Origin) -> Self {
         Log { normaliser: Normaliser::new(dialect), context: Context::default(), file: github_member(origin) }
     }
+
+    /// For the next one, in the memory of this.
+    pub(super) fn next(self, origin: &Origin) -> Self {
+        Log { context: Context::default(), file: github_member(origin), ..self }
+    }
 }
 
 /// Candidates of a chunk's own bytes and of its normalised text, all with places in the chunk. What both show comes once.

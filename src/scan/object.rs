@@ -180,7 +180,10 @@ impl<'p> Searcher<'p> {
         emit: &mut dyn FnMut(Outcome),
     ) -> io::Result<Ended> {
         let mut buffer = std::mem::take(&mut self.buffer);
-        self.log = self.plan.log.map(|dialect| Log::new(dialect, origin));
+        self.log = match self.log.take() {
+            Some(log) => Some(log.next(origin)),
+            None => self.plan.log.map(|dialect| Log::new(dialect, origin)),
+        };
         self.collector = Collector::default();
         let kinship = self.kinship.clone();
         let (mut told, mut composer) = (Told::default(), Composer::new(&kinship));

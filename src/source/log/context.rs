@@ -2,6 +2,7 @@
 //! refused.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::{memchr, memmem, memrchr};
@@ -66,9 +67,8 @@ pub struct Refusal {
 }
 
 /// Follows a log from window to window.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Context {
-    signs: AhoCorasick,
     /// What was told before the current window.
     base: State,
     /// What is told in the current window, with its place in the log.
@@ -95,14 +95,12 @@ impl State {
     }
 }
 
-impl Default for Context {
-    fn default() -> Self {
-        // Only leftmost searches have the fast path for few literals.
-        let builder = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(SIGNS.map(|(text, _)| text));
-        let signs = builder.expect("a dozen short literals");
-        Context { signs, base: State::default(), told: Vec::new(), read: 0 }
-    }
-}
+/// Finds signs. Made once: there are logs that are smaller than it is.
+static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    // Only leftmost searches have the fast path for few literals.
+    let builder = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(SIGNS.map(|(text, _)| text));
+    builder.expect("a dozen short literals")
+});
 
 impl Context {
     /// Reads the part `own` of a window that begins at `start` of the log; parts may overlap what was read before.
@@ -117,7 +115,7 @@ impl Context {
         let fresh = (self.read.saturating_sub(start) as usize).clamp(own.start, own.end);
         // A sign belongs to the part it begins in.
         let end = window.len().min(own.end + LONGEST_SIGN);
-        let signs = self.signs.find_iter(&window[fresh..end]);
+        let signs = FINDER.find_iter(&window[fresh..end]);
         for sign in signs.take_while(|sign| fresh + sign.start() < own.end) {
             let (at, end) = (fresh + sign.start(), fresh + sign.end());
             let Some(told) = interpret(SIGNS[sign.pattern().as_usize()].1, window, at, end) else { continue };

@@ -192,8 +192,8 @@ impl Normaliser {
         }
         // A terminal that cuts lines with their prefix makes lines without.
         let bare = line.prefix.len == 0;
-        let width = |line: &Line| wrap::width(text(if bare { &line.whole } else { &line.content }));
-        wrap::was_cut(width(previous), if before.whole.is_empty() { 0 } else { width(before) }, width(line))
+        let [before, previous, next] = [before, previous, line].map(|line| text(if bare { &line.whole } else { &line.content }));
+        wrap::was_cut(previous, before, next)
     }
 
     /// A line that does not differ itself comes into the text with one that does, for what reaches over a line's end.

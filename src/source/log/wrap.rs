@@ -43,21 +43,24 @@ pub fn may_join(line: &[u8], next: &[u8]) -> bool {
     tail + head >= RUN
 }
 
-/// Whether a line of `width` columns was cut there, given the lines around it: none is wider, and the width is a usual
-/// one or a neighbour's.
-pub fn was_cut(width: usize, before: usize, next: usize) -> bool {
-    width >= NARROWEST
-        && before <= width
-        && next <= width
-        && (USUAL.contains(&width) || before == width || next == width)
+/// Whether a line was cut at its end, given the lines around it: none is wider, and the width is a usual one or a
+/// neighbour's.
+pub fn was_cut(line: &[u8], before: &[u8], next: &[u8]) -> bool {
+    let columns = width(line);
+    let is_usual = USUAL.contains(&columns);
+    // No line has more columns than bytes, which are known already.
+    if columns < NARROWEST || !is_usual && before.len().max(next.len()) < columns {
+        return false;
+    }
+    let around = [before, next].map(width);
+    around.iter().all(|other| *other <= columns) && (is_usual || around.contains(&columns))
 }
 
 /// Width of a line in columns: characters that show.
 pub fn width(line: &[u8]) -> usize {
-    let shown = |part: &[u8]| part.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
     let (mut width, mut at) = (0usize, 0);
     while let Some(len) = ansi::next_control(&line[at..]) {
-        width += shown(&line[at..at + len]);
+        width += characters(&line[at..at + len]);
         at += len;
         match line[at] {
             b'\r' => at += 1,
@@ -68,7 +71,13 @@ pub fn width(line: &[u8]) -> usize {
             _ => at += ansi::sequence(&line[at..]).0,
         }
     }
-    width + shown(&line[at..])
+    width + characters(&line[at..])
+}
+
+/// Characters in UTF-8. Counted in bytes for as long as those hold the count: a register has room for many of them.
+fn characters(text: &[u8]) -> usize {
+    let parts = text.chunks(usize::from(u8::MAX));
+    parts.map(|part| usize::from(part.iter().map(|&byte| u8::from(byte & 0xC0 != 0x80)).sum::<u8>())).sum()
 }
 
 #[cfg(test)]
@@ -81,8 +90,12 @@ mod tests {
         assert!(may_join(full.as_bytes(), b"yyy"));
         assert!(!may_join(full.as_bytes(), b" yyy"));
         assert!(!may_join(b"short-line-of-token-bytes", b"yyy"));
-        assert!(was_cut(80, 0, 3) && was_cut(97, 97, 3) && was_cut(97, 0, 97));
-        assert!(!was_cut(97, 0, 3) && !was_cut(80, 90, 3) && !was_cut(80, 0, 81));
+        let lines = [80, 0, 3, 97, 90, 81].map(|columns| "x".repeat(columns).into_bytes());
+        let [usual, none, short, other, wider, wide] = lines.each_ref().map(Vec::as_slice);
+        assert!(was_cut(usual, none, short) && was_cut(other, other, short) && was_cut(other, none, other));
+        assert!(!was_cut(other, none, short) && !was_cut(usual, wider, short) && !was_cut(usual, none, wide));
+        let coloured = format!("\x1b[1m{}\x1b[m", "ä".repeat(97)).into_bytes();
+        assert!(was_cut(other, &coloured, short) && !was_cut(usual, &coloured, short));
     }
 
     #[test]
