@@ -2,6 +2,7 @@
 
 use super::filter::masked;
 use crate::chunk::Chunk;
+use crate::detect::decode::Unwrapped;
 use crate::detect::{Candidate, Detector, Scratch};
 use crate::finding::{Fact, Proof};
 use crate::origin::Origin;
@@ -27,6 +28,22 @@ impl Log {
     /// For the next one, in the memory of this.
     pub(super) fn next(self, origin: &Origin) -> Self {
         Log { context: Context::default(), file: github_member(origin), ..self }
+    }
+}
+
+/// What is in a log's normalised text, with places there.
+#[derive(Debug)]
+pub(super) struct Shown<'c> {
+    pub(super) candidates: Vec<Candidate<'c>>,
+    pub(super) wrapped: Unwrapped<'c>,
+    /// The text has everything that the log has.
+    pub(super) complete: bool,
+}
+
+impl Shown<'_> {
+    /// Whether the log's own bytes need not be searched. What is cut off where the chunk ends is kept as it stands in them.
+    pub(super) fn is_all(&self) -> bool {
+        self.complete && self.wrapped.cut.is_empty()
     }
 }
 

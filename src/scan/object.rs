@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::collect::Collector;
 use super::compose::{Composer, Kinship};
-use super::log::{self, Log};
+use super::log::{self, Log, Shown};
 use super::packed::Ears;
 use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
@@ -32,6 +32,10 @@ use crate::source::unpack::{self, Packing, packing};
 
 /// How far around its own part a chunk is searched, so that what a neighbour will report is masked here, too.
 const LOOK_AROUND: usize = MARGIN / 2;
+
+fn around(chunk: &Chunk<'_>) -> Range<usize> {
+    chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND)
+}
 
 /// How long a stream may give nothing before what it gave is searched.
 const IDLE: Duration = Duration::from_millis(2);
@@ -241,14 +245,14 @@ impl<'p> Searcher<'p> {
             log.normaliser.normalise(chunk.bytes, chunk.start.column == 1);
         }
         let log = log.as_deref();
-        let around = match log {
-            // What is encoded is looked for in the bytes all the same.
-            Some(log) if log.normaliser.is_complete() => 0..0,
-            _ => chunk.own.start.saturating_sub(LOOK_AROUND)..chunk.own.end.saturating_add(LOOK_AROUND),
-        };
-        let mut candidates = match marks {
-            Some(marks) => self.detector.candidates_at(&mut self.scratch, chunk.bytes, marks, place),
-            None => self.detector.candidates(&mut self.scratch, chunk.bytes, &around, place),
+        let shown = log.map(|log| self.shown(log, place, chunk.ends));
+        let mut candidates = match (marks, &shown) {
+            (Some(marks), _) => self.detector.candidates_at(&mut self.scratch, chunk.bytes, marks, place),
+            (_, Some(shown)) if shown.is_all() => Vec::new(),
+            (_, shown) => {
+                let own = if shown.as_ref().is_some_and(|shown| shown.complete) { 0..0 } else { around(chunk) };
+                self.detector.candidates(&mut self.scratch, chunk.bytes, &own, place)
+            }
         };
         let mut wrapped = self.unwrapped(chunk.bytes, place, chunk.ends);
         let mut suspects = self.collector.chunk(chunk, &wrapped.cut, &mut |bytes| {
@@ -257,13 +261,10 @@ impl<'p> Searcher<'p> {
         });
         suspects.retain(|suspect| self.kinship.wants(&suspect.rule));
         self.left = self.left.max(self.collector.left());
-        if let Some(log) = log {
+        if let Some((log, shown)) = log.zip(shown) {
             let normalised = log.normaliser.normalised();
-            let all = 0..normalised.text().len();
-            let normal = self.detector.candidates(&mut self.scratch, normalised.text(), &all, place);
-            let decoded = self.unwrapped(normalised.text(), place, chunk.ends);
-            candidates = log::both(candidates, normal, normalised);
-            wrapped.candidates.extend(log::placed(decoded.candidates, normalised));
+            candidates = log::both(candidates, shown.candidates, normalised);
+            wrapped.candidates.extend(log::placed(shown.wrapped.candidates, normalised));
         }
         if candidates.is_empty() && wrapped.candidates.is_empty() {
             return suspects;
@@ -281,6 +282,17 @@ impl<'p> Searcher<'p> {
         join(&mut candidates, wrapped.candidates);
         suspects.extend(self.owned(chunk, &candidates, &masks, log));
         suspects
+    }
+
+    /// What is in a log's normalised text.
+    fn shown<'l>(&mut self, log: &'l Log, place: Where<'_>, ends: bool) -> Shown<'l>
+    where
+        'p: 'l,
+    {
+        let text = log.normaliser.normalised().text();
+        let candidates = self.detector.candidates(&mut self.scratch, text, &(0..text.len()), place);
+        let wrapped = self.unwrapped(text, place, ends);
+        Shown { candidates, wrapped, complete: log.normaliser.is_complete() }
     }
 
     /// What stands in the part that the chunk answers for, with its place.

@@ -6,8 +6,8 @@ use super::map::Map;
 
 /// Groups of digits in a row that have to write text before a run is decoded. A secret of 19 characters has 5 whole
 /// groups of base64 wherever it begins, and 16 of hex.
-const GROUPS64: u8 = 5;
-const GROUPS16: u8 = 16;
+const GROUPS64: usize = 5;
+const GROUPS16: usize = 16;
 
 /// A line of wrapped base64 has at least so many digits.
 const LINE: usize = 40;
@@ -45,8 +45,8 @@ fn is_text(byte: u8) -> bool {
 }
 
 /// Whether four digits write text: ASCII has the highest bit of each byte clear. Three zeros are no text.
-fn writes_text(four: &[u8]) -> bool {
-    let [a, b, c, d] = [0, 1, 2, 3].map(|at| VALUES[usize::from(four[at])]);
+fn writes_text(four: &[u8; 4]) -> bool {
+    let [a, b, c, d] = four.map(|digit| VALUES[usize::from(digit)]);
     // Read off one by one: most groups fail at the first or second.
     if a >= 32 || b & 0x48 != 0 || c & 0x42 != 0 || d == 64 {
         return false;
@@ -55,53 +55,37 @@ fn writes_text(four: &[u8]) -> bool {
     three != [0; 3] && three.into_iter().all(is_text)
 }
 
-/// Whether there may be a stretch that [`texts64`] finds. Whatever five groups there are, one of them has a digit at one of
-/// these places; most runs are names, and fail at once.
-fn may_write_text(digits: &[u8]) -> bool {
-    const STRETCH: usize = 4 * GROUPS64 as usize;
-    let around = |at: usize| digits[at - 3..digits.len().min(at + 4)].windows(4).any(writes_text);
-    (STRETCH - 1..digits.len()).step_by(STRETCH).any(around)
-}
-
 /// Calls `each` with the first digit of every stretch of base64 that writes text.
-pub(super) fn texts64(digits: &[u8], mut each: impl FnMut(usize)) {
-    if !may_write_text(digits) {
-        return;
-    }
-    let mut groups = [0u8; 4];
-    for (at, four) in digits.windows(4).enumerate() {
-        let count = &mut groups[at & 3];
-        match writes_text(four) {
-            false => *count = 0,
-            true if *count >= GROUPS64 => {}
-            true => {
-                *count += 1;
-                if *count == GROUPS64 {
-                    each(at - 4 * usize::from(GROUPS64 - 1));
-                }
-            }
-        }
-    }
+pub(super) fn texts64(digits: &[u8], each: impl FnMut(usize)) {
+    stretches::<4>(digits, GROUPS64, writes_text, each);
 }
 
 /// The same for hexadecimal digits.
-pub(super) fn texts16(digits: &[u8], mut each: impl FnMut(usize)) {
-    const STRETCH: usize = 2 * GROUPS16 as usize;
-    if !(STRETCH - 1..digits.len()).step_by(STRETCH).any(|at| digits[at].is_ascii_hexdigit()) {
-        return;
-    }
-    let mut groups = [0u8; 2];
-    for (at, two) in digits.windows(2).enumerate() {
-        let count = &mut groups[at & 1];
-        match matches!(two[0], b'2'..=b'7') && two[1].is_ascii_hexdigit() {
-            false => *count = 0,
-            true if *count >= GROUPS16 => {}
-            true => {
-                *count += 1;
-                if *count == GROUPS16 {
-                    each(at - 2 * usize::from(GROUPS16 - 1));
-                }
+pub(super) fn texts16(digits: &[u8], each: impl FnMut(usize)) {
+    stretches::<2>(digits, GROUPS16, |[high, low]| matches!(high, b'2'..=b'7') && low.is_ascii_hexdigit(), each);
+}
+
+/// Calls `each` with the first digit of every longest stretch of at least so many groups that write text, whatever digit the
+/// groups begin at.
+#[inline]
+fn stretches<const N: usize>(
+    digits: &[u8],
+    groups: usize,
+    writes_text: impl Fn(&[u8; N]) -> bool,
+    mut each: impl FnMut(usize),
+) {
+    for phase in 0..N.min(digits.len()) {
+        let all = digits[phase..].as_chunks::<N>().0;
+        let mut first = 0;
+        while let Some(stretch) = all[first..].get(..groups) {
+            // Read from its end: no stretch begins before the last group that is no text.
+            if let Some(last) = stretch.iter().rposition(|group| !writes_text(group)) {
+                first += last + 1;
+                continue;
             }
+            each(phase + N * first);
+            first += groups;
+            first += all[first..].iter().take_while(|group| writes_text(group)).count();
         }
     }
 }
@@ -206,4 +190,42 @@ pub(super) fn decode16(bytes: &[u8], digits: Range<usize>) -> (Vec<u8>, Map) {
     let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
     let text = bytes[digits.clone()].chunks_exact(2).map(|two| value(two[0]) << 4 | value(two[1])).collect();
     (text, Map::Digits { digits: 2, bytes: 1, stretches: vec![(0, digits.start)] })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The oracle: counts from the left.
+    fn counted<const N: usize>(digits: &[u8], groups: usize, writes_text: impl Fn(&[u8; N]) -> bool) -> Vec<usize> {
+        let (mut found, mut counts) = (Vec::new(), [0; N]);
+        for (at, group) in digits.windows(N).enumerate() {
+            let count = &mut counts[at % N];
+            let group = group.first_chunk().expect("a group");
+            *count = if writes_text(group) { *count + 1 } else { 0 };
+            found.extend((*count == groups).then(|| at - N * (groups - 1)));
+        }
+        found.sort_unstable();
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_are_those_that_counting_finds(
+            parts in prop::collection::vec(prop_oneof!["[a-zA-Z0-9+/]{0,9}", "([2-7][0-9a-f]){1,40}", "([2-7][0-9a-f]){15,18}", "[0-9a-f]{1,40}",
+                "[ -~]{1,40}".prop_map(|text| data_encoding::BASE64.encode(text.as_bytes()))], 0..8),
+        ) {
+            let digits = parts.concat().into_bytes();
+            let (mut of64, mut of16) = (Vec::new(), Vec::new());
+            texts64(&digits, |at| of64.push(at));
+            texts16(&digits, |at| of16.push(at));
+            of64.sort_unstable();
+            of16.sort_unstable();
+            prop_assert_eq!(of64, counted(&digits, GROUPS64, writes_text));
+            let writes16 = |two: &[u8; 2]| (b'2'..=b'7').contains(&two[0]) && two[1].is_ascii_hexdigit();
+            prop_assert_eq!(of16, counted(&digits, GROUPS16, writes16));
+        }
+    }
 }

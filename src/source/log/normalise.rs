@@ -9,7 +9,7 @@ use super::basic::Basic;
 use super::dialect::{Dialect, Form, Prefix};
 use super::strip::{Piece, decode_json, decode_numbers, strip};
 use super::text::Normalised;
-use super::wrap;
+use super::wrap::{self, Raw};
 
 /// How much of a stream's last line is repeated when it goes on behind lines of other streams, in bytes. No rule
 /// looks further back (`shape::MAX_MATCH`).
@@ -192,8 +192,11 @@ impl Normaliser {
         }
         // A terminal that cuts lines with their prefix makes lines without.
         let bare = line.prefix.len == 0;
-        let [before, previous, next] = [before, previous, line].map(|line| text(if bare { &line.whole } else { &line.content }));
-        wrap::was_cut(previous, before, next)
+        let raw = |line: &Line| {
+            let text = text(if bare { &line.whole } else { &line.content });
+            Raw { text, plain: line.plain }
+        };
+        wrap::was_cut(raw(previous), raw(before), raw(line))
     }
 
     /// A line that does not differ itself comes into the text with one that does, for what reaches over a line's end.

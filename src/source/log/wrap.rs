@@ -43,35 +43,49 @@ pub fn may_join(line: &[u8], next: &[u8]) -> bool {
     tail + head >= RUN
 }
 
+/// A line as it stands in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'t> {
+    /// Its bytes.
+    pub text: &'t [u8],
+    /// None of them does something to a line.
+    pub plain: bool,
+}
+
 /// Whether a line was cut at its end, given the lines around it: none is wider, and the width is a usual one or a
 /// neighbour's.
-pub fn was_cut(line: &[u8], before: &[u8], next: &[u8]) -> bool {
-    let columns = width(line);
+pub fn was_cut(line: Raw<'_>, before: Raw<'_>, next: Raw<'_>) -> bool {
+    let columns = line.width();
     let is_usual = USUAL.contains(&columns);
     // No line has more columns than bytes, which are known already.
-    if columns < NARROWEST || !is_usual && before.len().max(next.len()) < columns {
+    if columns < NARROWEST || !is_usual && before.text.len().max(next.text.len()) < columns {
         return false;
     }
-    let around = [before, next].map(width);
+    let around = [before, next].map(Raw::width);
     around.iter().all(|other| *other <= columns) && (is_usual || around.contains(&columns))
 }
 
-/// Width of a line in columns: characters that show.
-pub fn width(line: &[u8]) -> usize {
-    let (mut width, mut at) = (0usize, 0);
-    while let Some(len) = ansi::next_control(&line[at..]) {
-        width += characters(&line[at..at + len]);
-        at += len;
-        match line[at] {
-            b'\r' => at += 1,
-            BACKSPACE => {
-                width = width.saturating_sub(1);
-                at += 1;
-            }
-            _ => at += ansi::sequence(&line[at..]).0,
+impl Raw<'_> {
+    /// In columns: characters that show.
+    fn width(self) -> usize {
+        if self.plain {
+            return characters(self.text);
         }
+        let (line, mut width, mut at) = (self.text, 0usize, 0);
+        while let Some(len) = ansi::next_control(&line[at..]) {
+            width += characters(&line[at..at + len]);
+            at += len;
+            match line[at] {
+                b'\r' => at += 1,
+                BACKSPACE => {
+                    width = width.saturating_sub(1);
+                    at += 1;
+                }
+                _ => at += ansi::sequence(&line[at..]).0,
+            }
+        }
+        width + characters(&line[at..])
     }
-    width + characters(&line[at..])
 }
 
 /// Characters in UTF-8. Counted in bytes for as long as those hold the count: a register has room for many of them.
@@ -90,17 +104,21 @@ mod tests {
         assert!(may_join(full.as_bytes(), b"yyy"));
         assert!(!may_join(full.as_bytes(), b" yyy"));
         assert!(!may_join(b"short-line-of-token-bytes", b"yyy"));
+        let raw = |text| Raw { text, plain: true };
         let lines = [80, 0, 3, 97, 90, 81].map(|columns| "x".repeat(columns).into_bytes());
-        let [usual, none, short, other, wider, wide] = lines.each_ref().map(Vec::as_slice);
+        let [usual, none, short, other, wider, wide] = lines.each_ref().map(|line| raw(line));
         assert!(was_cut(usual, none, short) && was_cut(other, other, short) && was_cut(other, none, other));
         assert!(!was_cut(other, none, short) && !was_cut(usual, wider, short) && !was_cut(usual, none, wide));
         let coloured = format!("\x1b[1m{}\x1b[m", "ä".repeat(97)).into_bytes();
-        assert!(was_cut(other, &coloured, short) && !was_cut(usual, &coloured, short));
+        let coloured = Raw { text: &coloured, plain: false };
+        assert!(was_cut(other, coloured, short) && !was_cut(usual, coloured, short));
     }
 
     #[test]
     fn width_counts_what_shows() {
-        assert_eq!(width("\x1b[31mäb\x1b[0m\r".as_bytes()), 2);
-        assert_eq!(width("\u{9b}31m⛔b\x08b".as_bytes()), 2);
+        let width = |text: &str, plain| Raw { text: text.as_bytes(), plain }.width();
+        assert_eq!(width("\x1b[31mäb\x1b[0m\r", false), 2);
+        assert_eq!(width("\u{9b}31m⛔b\x08b", false), 2);
+        assert_eq!(width(&"äb".repeat(400), true), 800);
     }
 }
