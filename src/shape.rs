@@ -179,14 +179,34 @@ pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {
 fn needed(parts: &[Hir], anchor: &Stretch) -> Option<(u8, usize)> {
     let before =
         parts[anchor.from..=anchor.to].iter().try_fold(anchor.slack, |sum, part| Some(sum + max_len(part)?))?;
-    let rests = parts[anchor.to + 1..].iter().scan(Some(before), |sum, part| {
-        *sum = sum.zip(max_len(part)).map(|(sum, len)| sum + len);
-        Some((part, *sum))
-    });
-    rests.map_while(|(part, end)| end.map(|end| (part, end))).find_map(|(part, end)| match bytes_of(part)?.as_slice() {
-        [byte] if RARE.contains(byte) => Some((*byte, end)),
-        _ => None,
-    })
+    first_rare(&parts[anchor.to + 1..], before)
+}
+
+/// The first rare byte in every match of the parts, and how many bytes behind the beginning it ends at most, if they begin
+/// `before` bytes behind it.
+fn first_rare(parts: &[Hir], before: usize) -> Option<(u8, usize)> {
+    let mut start = before;
+    for part in parts {
+        let found = match part.kind() {
+            HirKind::Alternation(branches) => in_each(branches, start),
+            _ => bytes_of(part).and_then(|bytes| match bytes[..] {
+                [byte] if RARE.contains(&byte) => Some((byte, start + 1)),
+                _ => None,
+            }),
+        };
+        if found.is_some() {
+            return found;
+        }
+        start += max_len(part)?;
+    }
+    None
+}
+
+/// The same where one of the branches is matched.
+fn in_each(branches: &[Hir], before: usize) -> Option<(u8, usize)> {
+    let mut rare = branches.iter().map(|branch| first_rare(&flatten(branch), before));
+    let first = rare.next()??;
+    rare.try_fold(first, |all, one| one.filter(|one| one.0 == all.0).map(|one| (all.0, all.1.max(one.1))))
 }
 
 fn is_one_run(secret: &Hir) -> bool {
@@ -530,6 +550,8 @@ mod tests {
         assert_eq!(needs("://[^@ ]{1,60}(?:@|=)[a-z]"), None, "or another");
         assert_eq!(needs("://[^@ ]{1,60}=[a-z]"), None, "not rare");
         assert_eq!(needs("://[^@ ]+@[a-z]"), None, "anywhere");
+        assert_eq!(needs("://(?:[^@ ]{1,60}@[a-z]|user@[a-z]{9})"), Some((b'@', 64)), "in all ways to spell it");
+        assert_eq!(needs("://(?:[^@ ]{1,60}@[a-z]|user%40)"), None, "in one of them");
         assert_eq!(needs("@[a-z]{3}://x"), None, "before it");
     }
 

@@ -12,10 +12,10 @@ use super::{Stretch, find_anchor, flatten};
 const REACH: usize = 40;
 
 /// Most bytes that are asked about.
-const MAX_CHECKS: usize = 4;
+const MAX_CHECKS: usize = 6;
 
 /// A pattern that has its anchors in more ways is not asked about.
-const MAX_WAYS: usize = 8;
+const MAX_WAYS: usize = 16;
 
 /// A byte that so great a share of source text would pass is not asked about.
 const TOO_COMMON: f64 = 0.6;
