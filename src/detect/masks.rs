@@ -48,12 +48,43 @@ fn plain(block: &[u8; BLOCK]) -> Mask {
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "the compiler wants it for instructions that not every processor has")]
 fn classify(blocks: &[[u8; BLOCK]], masks: &mut [Mask]) {
+    if std::arch::is_x86_feature_detected!("avx512bw") {
+        // SAFETY: the processor was just asked.
+        return unsafe { avx512(blocks, masks) };
+    }
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor was just asked.
         return unsafe { avx2(blocks, masks) };
     }
     // SAFETY: SSE2 is part of x86-64; the compiler asks for the word only because the feature is named below.
     unsafe { sse2(blocks, masks) }
+}
+
+/// A block at a time; a comparison gives its mask at once.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn avx512(blocks: &[[u8; BLOCK]], masks: &mut [Mask]) {
+    use std::arch::x86_64::{
+        _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_or_si512, _mm512_set1_epi8, _mm512_sub_epi8,
+    };
+    for (block, mask) in blocks.iter().zip(masks) {
+        let bytes = whole(block);
+        let all = |byte: u8| _mm512_set1_epi8(byte as i8);
+        let letter = _mm512_sub_epi8(_mm512_or_si512(bytes, all(0x20)), all(b'a'));
+        mask.digit = _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, all(b'0')), all(9));
+        mask.run = _mm512_cmple_epu8_mask(letter, all(25))
+            | mask.digit
+            | _mm512_cmpeq_epi8_mask(bytes, all(b'-'))
+            | _mm512_cmpeq_epi8_mask(bytes, all(b'_'));
+    }
+}
+
+/// A block as the instructions take it.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+pub(super) fn whole(block: &[u8; BLOCK]) -> std::arch::x86_64::__m512i {
+    let word = |at| word(block, at);
+    std::arch::x86_64::_mm512_set_epi64(word(7), word(6), word(5), word(4), word(3), word(2), word(1), word(0))
 }
 
 /// Classifies blocks by the instructions of one width, in bytes; `$bits` has as many bits. How a part is loaded is no
@@ -144,12 +175,17 @@ mod tests {
             }
             prop_assert_eq!(&found, &plainly);
             #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "asks for what this processor may not be asked for otherwise")]
             {
                 let blocks = bytes.as_chunks::<BLOCK>().0;
                 // SAFETY: SSE2 is part of x86-64.
-                #[expect(unsafe_code, reason = "asks for what this processor may not be asked for otherwise")]
                 unsafe { sse2(blocks, &mut masks) };
                 prop_assert_eq!(&masks[..blocks.len()], &plainly[..blocks.len()]);
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the processor was just asked.
+                    unsafe { avx2(blocks, &mut masks) };
+                    prop_assert_eq!(&masks[..blocks.len()], &plainly[..blocks.len()]);
+                }
             }
         }
     }

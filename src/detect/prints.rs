@@ -58,7 +58,7 @@ const KINDS: usize = 64;
 /// Of each byte of a print: a bit for each bucket, by the byte's kind.
 type Kinds = [[u8; KINDS]; PRINT];
 
-/// The same by the folded byte's lower half and by its upper half: both say what either does, and more.
+/// Of each byte of a print: a bit for each bucket, by the folded byte's lower half and by its upper half.
 type Halves = [[[u8; 16]; 2]; PRINT];
 
 /// Words, by their prints.
@@ -72,9 +72,11 @@ pub(super) struct Prints {
     owners: Vec<Owner>,
 }
 
-/// Which buckets may have a byte.
-#[derive(Debug, PartialEq, Eq)]
+/// Which buckets may have a byte. Each has buckets of its own: what goes well together by kinds does not by halves, and by kinds
+/// half as many places look like a bucket's.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tables {
+    #[serde(serialize_with = "as_bytes", deserialize_with = "of_bytes")]
     kinds: [Kinds; SETS],
     halves: [Halves; SETS],
 }
@@ -111,18 +113,14 @@ impl Serialize for Prints {
     }
 }
 
-impl Serialize for Tables {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.kinds.as_flattened().as_flattened())
-    }
+fn as_bytes<S: Serializer>(kinds: &[Kinds; SETS], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(kinds.as_flattened().as_flattened())
 }
 
-impl<'de> Deserialize<'de> for Tables {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (places, rest) = <&[u8]>::deserialize(deserializer)?.as_chunks::<KINDS>();
-        let sets = places.as_chunks::<PRINT>().0.try_into().ok().filter(|_| rest.is_empty());
-        sets.map(Tables::of).ok_or_else(|| D::Error::custom("no tables"))
-    }
+fn of_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[Kinds; SETS], D::Error> {
+    let (places, rest) = <&[u8]>::deserialize(deserializer)?.as_chunks::<KINDS>();
+    let sets = places.as_chunks::<PRINT>().0.try_into().ok().filter(|_| rest.is_empty());
+    sets.ok_or_else(|| D::Error::custom("no tables"))
 }
 
 impl Serialize for Bits {
@@ -328,30 +326,20 @@ fn share(byte: u8) -> u64 {
     }
 }
 
-/// The halves that the bytes of a bucket's prints have, one bit each.
-type Bucket = [[u16; 2]; PRINT];
-
 impl Tables {
-    /// Deals the prints into buckets.
     fn new(all: &[Print]) -> Self {
         let mut all = all.to_vec();
         all.sort_by_cached_key(|print| (std::cmp::Reverse(price(print)), print.clone()));
         all.dedup();
-        let mut kinds = [[[0; KINDS]; PRINT]; SETS];
-        for (print, bucket) in all.iter().zip(deal(&all)) {
-            for (table, place) in kinds[bucket / 8].iter_mut().zip(print) {
-                place.iter().for_each(|byte| table[kind(*byte)] |= 1 << (bucket % 8));
+        let (mut kinds, mut halves) = ([[[0; KINDS]; PRINT]; SETS], [[[[0; 16]; 2]; PRINT]; SETS]);
+        for (number, bucket) in deal(all.iter().map(ByKind::of).collect()).iter().enumerate() {
+            for (table, bits) in kinds[number / 8].iter_mut().zip(bucket.0) {
+                ones(bits).for_each(|kind| table[usize::from(kind)] |= 1 << (number % 8));
             }
         }
-        Tables::of(kinds)
-    }
-
-    fn of(kinds: [Kinds; SETS]) -> Self {
-        let mut halves = [[[[0; 16]; 2]; PRINT]; SETS];
-        for (set, kinds) in halves.as_flattened_mut().iter_mut().zip(kinds.as_flattened()) {
-            for byte in (0..=u8::MAX).map(|byte| byte | FOLD) {
-                set[0][usize::from(byte & 15)] |= kinds[kind(byte)];
-                set[1][usize::from(byte >> 4)] |= kinds[kind(byte)];
+        for (number, bucket) in deal(all.iter().map(ByHalf::of).collect()).iter().enumerate() {
+            for (table, bits) in halves[number / 8].as_flattened_mut().iter_mut().zip(bucket.0.as_flattened()) {
+                ones((*bits).into()).for_each(|half| table[usize::from(half)] |= 1 << (number % 8));
             }
         }
         Tables { kinds, halves }
@@ -377,22 +365,83 @@ fn kind(byte: u8) -> usize {
     usize::from(byte & 0x1F | byte >> 1 & 0x20)
 }
 
-/// Into which bucket each print goes so that few other places look like a bucket's.
-fn deal(all: &[Print]) -> Vec<usize> {
-    let all: Vec<Bucket> = all.iter().map(bucket_of).collect();
+/// What is said of all the prints in a bucket.
+trait Bucket: Copy + Default {
+    /// A bucket with this print alone.
+    fn of(print: &Print) -> Self;
+
+    fn both(self, other: Self) -> Self;
+
+    /// How many places look like a bucket's, as a part of 1000 to the power of [`PRINT`].
+    fn passing(self) -> u64;
+}
+
+/// The kinds that their bytes are of, one bit each.
+#[derive(Clone, Copy, Default)]
+struct ByKind([u64; PRINT]);
+
+/// The halves that their bytes have, one bit each.
+#[derive(Clone, Copy, Default)]
+struct ByHalf([[u16; 2]; PRINT]);
+
+impl Bucket for ByKind {
+    fn of(print: &Print) -> Self {
+        ByKind(print.each_ref().map(|place| place.iter().fold(0, |kinds, byte| kinds | 1 << kind(*byte))))
+    }
+
+    fn both(self, other: Self) -> Self {
+        ByKind(std::array::from_fn(|place| self.0[place] | other.0[place]))
+    }
+
+    fn passing(self) -> u64 {
+        let share = |kind: u8| share(kind & 0x1F | kind << 1 & 0x40 | FOLD);
+        self.0.iter().map(|kinds| ones(*kinds).map(share).sum::<u64>().min(1000)).product()
+    }
+}
+
+impl Bucket for ByHalf {
+    fn of(print: &Print) -> Self {
+        let bits = |place: &Vec<u8>, half: fn(u8) -> u8| place.iter().fold(0, |bits, byte| bits | 1 << half(*byte));
+        ByHalf(print.each_ref().map(|place| [bits(place, |byte| byte & 15), bits(place, |byte| byte >> 4)]))
+    }
+
+    fn both(self, other: Self) -> Self {
+        ByHalf(std::array::from_fn(|place| std::array::from_fn(|half| self.0[place][half] | other.0[place][half])))
+    }
+
+    fn passing(self) -> u64 {
+        let share = |[low, high]: [u16; 2]| {
+            let bytes = ones(high.into()).flat_map(|high| ones(low.into()).map(move |low| high << 4 | low));
+            bytes.map(share).sum::<u64>().min(1000)
+        };
+        self.0.into_iter().map(share).product()
+    }
+}
+
+/// The numbers of the bits that are set.
+fn ones(mut bits: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let first = (bits != 0).then(|| bits.trailing_zeros() as u8)?;
+        bits &= bits - 1;
+        Some(first)
+    })
+}
+
+/// Deals the prints into buckets so that few other places look like a bucket's.
+fn deal<B: Bucket>(all: Vec<B>) -> [B; BUCKETS] {
     // With how many places look like each.
-    let mut buckets = [(Bucket::default(), 0); BUCKETS];
+    let mut buckets = [(B::default(), 0); BUCKETS];
     let mut dealt = vec![None; all.len()];
     for _ in 0..=if all.len() > MANY { 0 } else { ROUNDS } {
         for (number, one) in all.iter().enumerate() {
             if let Some(from) = dealt[number].take() {
                 let others = all.iter().zip(&dealt).filter(|(_, bucket)| **bucket == Some(from));
-                let left = others.fold(Bucket::default(), |all, (one, _)| both(&all, one));
-                buckets[from] = (left, passing(&left));
+                let left = others.fold(B::default(), |all, (one, _)| all.both(*one));
+                buckets[from] = (left, left.passing());
             }
-            let with = |(bucket, _): &(Bucket, u64)| {
-                let bucket = both(bucket, one);
-                (bucket, passing(&bucket))
+            let with = |(bucket, _): &(B, u64)| {
+                let bucket = bucket.both(*one);
+                (bucket, bucket.passing())
             };
             let grown = buckets.iter().map(with).enumerate();
             if let Some((best, grown)) = grown.min_by_key(|(number, (_, passing))| passing - buckets[*number].1) {
@@ -401,35 +450,7 @@ fn deal(all: &[Print]) -> Vec<usize> {
             }
         }
     }
-    dealt.into_iter().flatten().collect()
-}
-
-/// A bucket with this print alone.
-fn bucket_of(print: &Print) -> Bucket {
-    let mut bucket = Bucket::default();
-    for ([low, high], place) in bucket.iter_mut().zip(print) {
-        place.iter().for_each(|byte| (*low, *high) = (*low | 1 << (byte & 15), *high | 1 << (byte >> 4)));
-    }
-    bucket
-}
-
-fn both(one: &Bucket, other: &Bucket) -> Bucket {
-    std::array::from_fn(|place| std::array::from_fn(|half| one[place][half] | other[place][half]))
-}
-
-/// How many places look like a bucket's, as a part of 1000 to the power of [`PRINT`].
-fn passing(bucket: &Bucket) -> u64 {
-    let ones = |mut bits: u16| {
-        std::iter::from_fn(move || {
-            let first = (bits != 0).then(|| bits.trailing_zeros() as u8)?;
-            bits &= bits - 1;
-            Some(first)
-        })
-    };
-    let share = |[low, high]: &[u16; 2]| {
-        ones(*high).flat_map(|high| ones(*low).map(move |low| share(high << 4 | low))).sum::<u64>().min(1000)
-    };
-    bucket.iter().map(share).product()
+    buckets.map(|(bucket, _)| bucket)
 }
 
 fn plain(kinds: &[Kinds; SETS], piece: &Piece, masks: &mut [u64]) {
@@ -448,20 +469,16 @@ fn plain(kinds: &[Kinds; SETS], piece: &Piece, masks: &mut [u64]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn avx512(kinds: &[Kinds; SETS], piece: &Piece, masks: &mut [u64]) {
     use std::arch::x86_64::{
-        __m512i, _mm512_and_si512, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set_epi64, _mm512_set1_epi8,
-        _mm512_srli_epi16, _mm512_ternarylogic_epi64, _mm512_test_epi8_mask,
+        __m512i, _mm512_and_si512, _mm512_or_si512, _mm512_permutexvar_epi8, _mm512_set1_epi8, _mm512_srli_epi16,
+        _mm512_ternarylogic_epi64, _mm512_test_epi8_mask,
     };
 
-    use super::masks::word;
-    let load = |bytes: &[u8; BLOCK]| -> __m512i {
-        let word = |at| word(bytes, at);
-        _mm512_set_epi64(word(7), word(6), word(5), word(4), word(3), word(2), word(1), word(0))
-    };
-    let tables = kinds.each_ref().map(|set| set.each_ref().map(load));
+    use super::masks::whole;
+    let tables = kinds.each_ref().map(|set| set.each_ref().map(|table| whole(table)));
     let low = _mm512_set1_epi8(0x1F);
     for (block, mask) in masks.iter_mut().enumerate() {
         let kinds: [__m512i; PRINT] = std::array::from_fn(|nth| {
-            let bytes = load(piece[block * BLOCK + nth..].first_chunk().unwrap_or(&[0; BLOCK]));
+            let bytes = whole(piece[block * BLOCK + nth..].first_chunk().unwrap_or(&[0; BLOCK]));
             // Bits where `low` has ones are the byte's, the others those of the byte moved; a look-up takes six of eight.
             _mm512_ternarylogic_epi64::<0xCA>(low, bytes, _mm512_srli_epi16::<1>(bytes))
         });
@@ -567,6 +584,14 @@ mod tests {
             piece[..bytes.len()].copy_from_slice(&bytes);
             let mut plainly = [0; PIECE / BLOCK];
             plain(&tables.kinds, &piece, &mut plainly);
+            let print = |at: usize| piece[at..].first_chunk::<PRINT>().unwrap().map(|byte| byte | FOLD);
+            let has = |halves: &Halves, nth: usize, byte: u8| halves[nth][0][usize::from(byte & 15)] & halves[nth][1][usize::from(byte >> 4)];
+            let fits = |at: usize| tables.halves.iter().any(|set| {
+                print(at).iter().enumerate().fold(u8::MAX, |all, (nth, byte)| all & has(set, nth, *byte)) != 0
+            });
+            let by_halves: [u64; PIECE / BLOCK] = std::array::from_fn(|block| {
+                (0..BLOCK).fold(0, |mask, place| mask | u64::from(fits(block * BLOCK + place)) << place)
+            });
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "asks for what a processor may not be asked for otherwise")]
             {
@@ -579,7 +604,7 @@ mod tests {
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the processor was just asked.
                     unsafe { avx2(&tables.halves, &piece, &mut masks) };
-                    prop_assert!(masks.iter().zip(&plainly).all(|(mask, plain)| mask & plain == *plain));
+                    prop_assert_eq!(masks, by_halves);
                 }
             }
         }
