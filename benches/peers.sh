@@ -59,7 +59,8 @@ if has rg; then
     row tree "$ours" ripgrep "$(best rg -c --no-ignore --hidden -uu -j"$threads" no_such_string_anywhere "$tree")" '≤ 1.5'
 fi
 if has "$ripsecrets"; then row tree "$ours" ripsecrets "$(best "$ripsecrets" "$tree")" -; else note ripsecrets absent; fi
-fish() { once "$kingfisher" scan --no-validate --no-update-check -q -j "$threads" "$@"; }
+swim() { "$kingfisher" scan --no-validate --no-update-check -q -j "$threads" "$@"; }
+fish() { once swim "$@"; }
 if has "$kingfisher"; then
     row tree "$ours" Kingfisher "$(fish --git-history none "$tree")" '≤ 0.2'
 else
@@ -106,12 +107,18 @@ for staged in ${STAGED:-"$@"}; do
 done
 echo 'let answer = 42;' >"$scratch/one-line.rs"
 limit start-up "$(scan "$scratch/one-line.rs")" '≤ 0.010 CPU'
-find "$tree" -type f -size -1000k -print0 | xargs -0 cat 2>/dev/null | head -c 200000000 >"$scratch/stream"
-megabytes=$(($(stat -c %s "$scratch/stream") / 1000000))
 filtered() { "$stanch" filter <"$scratch/stream"; }
-limit "filter, $megabytes MB" "$(best filtered)" '(as a pipe)'
+filter() {
+    find "$2" -type f -size -20000k -print0 | xargs -0 cat 2>/dev/null | head -c 400000000 >"$scratch/stream"
+    local megabytes=$(($(stat -c %s "$scratch/stream") / 1000000)) ours
+    ours=$(best filtered)
+    limit "filter, $megabytes MB of $1" "$ours" "$(awk -v m="$megabytes" -v t="${ours% *}" 'BEGIN { printf "%.2f GB/s", m / t / 1000 }'), asked 1 of clean text"
+}
+filter source "$tree"
 if [ -n "${LOGS:-}" ]; then
-    limit "logs, $(du -sm --apparent-size "$LOGS" | cut -f1) MB" "$(scan --log "$LOGS")" '-'
+    filter logs "$LOGS"
+    name="logs, $(du -sm --apparent-size "$LOGS" | cut -f1) MB" ours=$(scan --log "$LOGS")
+    if has "$kingfisher"; then row "$name" "$ours" Kingfisher "$(best swim --git-history none "$LOGS")" '≤ 0.33'; else limit "$name" "$ours" -; fi
 else
     note logs 'LOGS names no directory'
 fi

@@ -75,10 +75,9 @@ struct Tables {
     stencils: Vec<(Stencil, Near)>,
     /// What begins with much of a long run: keywords, then stencils.
     heads: Option<Heads>,
-    /// What stands somewhere near a long run.
-    near_runs: Option<Windows>,
-    /// Two of three runs in source are names without a digit; what stands around these need not be searched.
-    near_digits: Option<Windows>,
+    /// What stands somewhere near a long run, without a digit or with one: two of three runs in source are names, near which there
+    /// is less to look for.
+    near_runs: [Option<Windows>; 2],
     /// What may stand anywhere, or near a shorter run: keywords, then stencils, then signs.
     everywhere: Option<Prints>,
     /// The longest that is looked for everywhere, in bytes.
@@ -225,8 +224,8 @@ impl Tables {
         let all: Vec<_> = words.chain(fitting).chain(signs).collect();
         Tables {
             heads: Heads::new(&keywords, &stencils),
-            near_runs: Windows::new(&keywords, |keyword| keyword.is_near() && !keyword.digit),
-            near_digits: Windows::new(&keywords, |keyword| keyword.is_near() && keyword.digit),
+            near_runs: [false, true]
+                .map(|digit| Windows::new(&keywords, |keyword| keyword.is_near() && (digit || !keyword.digit))),
             longest: all.iter().map(|(_, places)| places.len()).max().unwrap_or(0),
             everywhere: Prints::new(all.into_iter()),
             keywords,
@@ -296,10 +295,12 @@ impl Prefilter {
             short.search(bytes, anchors);
         }
         anchors.sort_unstable();
+        // Near two runs, of which one has a digit.
+        anchors.dedup();
     }
 
     fn anchors_near_long_runs(&self, bytes: &[u8], out: &mut Vec<Anchor>, runs: &mut Vec<Range<usize>>) {
-        let (mut pending, mut pending_digits) = (0..0, 0..0);
+        let mut pending = [0..0, 0..0];
         for_each_run(bytes, |run, has_digit| {
             if run.len() >= LONG {
                 if let Some(heads) = self.tables.heads.as_ref().filter(|heads| run.len() >= heads.rest) {
@@ -307,16 +308,14 @@ impl Prefilter {
                         self.begins(bytes, at, head as usize, &run, out);
                     });
                 }
-                if let Some(windows) = &self.tables.near_runs {
-                    windows.run(bytes, &run, &mut pending, |at, number| self.half(bytes, at, number, out));
-                }
-                if let Some(windows) = self.tables.near_digits.as_ref().filter(|_| has_digit) {
-                    windows.run(bytes, &run, &mut pending_digits, |at, number| self.half(bytes, at, number, out));
+                let which = usize::from(has_digit);
+                if let Some(windows) = &self.tables.near_runs[which] {
+                    windows.run(bytes, &run, &mut pending[which], |at, number| self.half(bytes, at, number, out));
                 }
             }
             runs.push(run);
         });
-        for (windows, last) in [(&self.tables.near_runs, pending), (&self.tables.near_digits, pending_digits)] {
+        for (windows, last) in self.tables.near_runs.iter().zip(pending) {
             if let Some(windows) = windows {
                 windows.grams.find::<2>(bytes, last.start, last.end, |at, number| self.half(bytes, at, number, out));
             }
