@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memmem};
+
 use super::Layer;
 use super::map::{Copied, Map};
 
@@ -120,26 +122,49 @@ pub(super) fn quoted_printable(text: &[u8]) -> Option<Undone> {
     Some(Undone { len: 3, byte: Some(hex(rest.get(..2))?) })
 }
 
-/// What two parts of a string are joined by: `" + "`, `' . '`, `" \⏎ "`, `" "`, and a backslash at the end of a line.
+/// What two parts of a string are joined by: `" + "`, `' . '`, `" \⏎ "`, `" "`, with comments between them, and a backslash at the end of a
+/// line.
 pub(super) fn seam(text: &[u8]) -> Option<Undone> {
     let text = &text[..text.len().min(SEAM)];
-    let blank = |from: usize, also: &[u8]| {
-        text[from..].iter().take_while(|byte| matches!(byte, b' ' | b'\t') || also.contains(byte)).count()
-    };
+    let blank = |from: usize| text[from..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let first = *text.first()?;
     if first == b'\\' {
         let ending = if text[1..].starts_with(b"\r\n") { 2 } else { 1 };
         let indent = 1 + ending;
-        return (text.get(ending) == Some(&b'\n')).then(|| Undone { len: indent + blank(indent, b""), byte: None });
+        return (text.get(ending) == Some(&b'\n')).then(|| Undone { len: indent + blank(indent), byte: None });
     }
-    let mut at = 1 + blank(1, b"\r\n\\");
-    let operator = text[at..].iter().take_while(|byte| matches!(byte, b'+' | b'.' | b'&' | b'~' | b'|')).count();
-    at += operator;
-    at += blank(at, b"\r\n\\_");
+    let mut at = gap(text, 1, b"");
+    let operator = text[at..].iter().take_while(|byte| b"+.&~|<>^".contains(byte)).count();
+    let known = matches!(
+        &text[at..at + operator],
+        [] | [b'+' | b'.' | b'&' | b'~' | b'|' | b'^'] | b"++" | b".." | b"||" | b"<>"
+    );
+    // Visual Basic's line goes on behind an underscore.
+    at = gap(text, at + operator, if operator > 0 { b"_" } else { b"" });
+    let apart = at > 1;
+    // C, Python, C#: `L"…"`, `rb"…"`, `$@"…"`.
+    at += text[at..].iter().take(2).take_while(|byte| b"bBfFlLrRuU$@".contains(byte)).count();
     let last = *text.get(at)?;
     // Two quotes side by side are an empty string, or a quote in one.
-    let joins = operator <= 2 && at > 1 && matches!(last, b'"' | b'\'' | b'`') && (operator > 0 || last == first);
+    let joins = known && apart && matches!(last, b'"' | b'\'' | b'`') && (operator > 0 || last == first);
     joins.then_some(Undone { len: at + 1, byte: None })
+}
+
+/// Where blanks, ends of lines and comments end that begin at `at`, and what else counts as blank.
+fn gap(text: &[u8], mut at: usize, also: &[u8]) -> usize {
+    loop {
+        let rest = &text[at..];
+        let blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\') || also.contains(byte);
+        let comment = match rest {
+            [b'/', b'*', ..] => memmem::find(rest, b"*/").map(|len| len + 2),
+            [b'#', ..] | [b'/', b'/', ..] | [b'-', b'-', ..] => memchr(b'\n', rest),
+            _ => None,
+        };
+        match comment.unwrap_or_else(|| rest.iter().take_while(blank).count()) {
+            0 => return at,
+            len => at += len,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +188,33 @@ mod tests {
             assert_eq!(text(Layer::Concatenation, joined.as_bytes())[1..5], *"abcd", "{joined}");
         }
         assert_eq!(text(Layer::Concatenation, b"ab\\\n  cd"), "abcd");
-        for apart in ["\"ab\", \"cd\"", "\"\"", "'ab' \"cd\"", "f(\"ab\")"] {
+        for joined in [
+            "'ab'  # one\n  'cd'",
+            "'ab' + // it's one\n 'cd'",
+            "'ab' /* one */ + /* two */ 'cd'",
+            "'ab' -- one\n || 'cd'",
+            "'ab' <> 'cd'",
+            "'ab' ^ 'cd'",
+            "'ab' ++ 'cd'",
+            "'ab'..'cd'",
+        ] {
+            assert_eq!(text(Layer::Concatenation, joined.as_bytes()), "'abcd'", "{joined}");
+        }
+        for joined in ["\"ab\" L\"cd\"", "\"ab\"\n  rb\"cd\"", "\"ab\" & _\r\n $@\"cd\""] {
+            assert_eq!(text(Layer::Concatenation, joined.as_bytes()), "\"abcd\"", "{joined}");
+        }
+        let apart = [
+            "\"ab\", \"cd\"",
+            "\"\"",
+            "'ab' \"cd\"",
+            "f(\"ab\")",
+            "'ab' /* 'cd'",
+            "'ab' # 'cd'",
+            "'ab' < 'cd'",
+            "\"ab\" key\"cd\"",
+            "'a'b'c'",
+        ];
+        for apart in apart {
             assert!(decode(Layer::Concatenation, apart.as_bytes(), &(0..apart.len())).is_none(), "{apart}");
         }
     }

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use memchr::memrchr3_iter;
+
 use super::digits::{is_base64, texts16, texts64};
 use super::escapes::{SEAM, Undone, backslash, html, percent, quoted_printable, seam};
 use super::{Layer, wide};
@@ -78,14 +80,12 @@ fn before(bytes: &[u8], start: usize) -> Option<Spot> {
             (from + name + undone.len == start).then_some(text(from + name, Layer::Html)?)
         }
         b'"' | b'\'' | b'`' => {
-            let from = start.saturating_sub(SEAM);
-            let joins = |byte: &u8| {
-                matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'\\' | b'+' | b'.' | b'&' | b'~' | b'|' | b'_')
+            let from = start.saturating_sub(SEAM).max(1);
+            let is_seam = |quote: &usize| {
+                is_run_byte(bytes[quote - 1]) && seam(&bytes[*quote..]).is_some_and(|seam| seam.len == start - quote)
             };
-            let between = bytes[from..at].iter().rev().take_while(|byte| joins(byte)).count();
-            let quote = (at - between).checked_sub(1).filter(|quote| *quote >= from.max(1))?;
-            let joined = is_run_byte(bytes[quote - 1]) && seam(&bytes[quote..])?.len == start - quote;
-            joined.then_some(text(quote, Layer::Concatenation)?)
+            let mut quotes = memrchr3_iter(b'"', b'\'', b'`', bytes.get(from..at)?).map(|quote| from + quote);
+            text(quotes.find(is_seam)?, Layer::Concatenation)
         }
         _ => None,
     }

@@ -93,6 +93,25 @@ proptest! {
     }
 
     #[test]
+    fn a_string_in_two_parts_is_one_whatever_joins_them(
+        token in "fix_[0-9A-Za-z]{26}", cut in 1usize..29,
+        seam in prop::sample::select(vec![
+            "\" + \"", "\"  # the rest\n\t\"", "\" + // it's the rest\n \"", "\" /* \"a\" */ + /* b */ \"", "\" \\\r\n L\"", "\"..'", "\" & _\r\n $@\"", "\"\n  \"",
+        ]),
+        before in "[ a-z(\n]{0,60}", after in "[ a-z)\n]{0,60}",
+    ) {
+        // A long part leads to the seam.
+        prop_assume!(cut.max(token.len() - cut) >= crate::shape::RUN);
+        let detector = detector();
+        let text = format!("{before}(\"{}{seam}{}\"){after}", &token[..cut], &token[cut..]);
+        let found = unwrapped(&detector, text.as_bytes());
+        prop_assert_eq!(found.len(), 1, "{}", text);
+        prop_assert_eq!(&*found[0].token, token.as_bytes());
+        let start = before.len() + 2;
+        prop_assert_eq!(&found[0].span, &(start..start + token.len() + seam.len()));
+    }
+
+    #[test]
     fn encodings_inside_each_other_are_undone_to_the_depth_and_no_deeper(
         token in "fix_[0-9A-Za-z]{26}",
         layers in prop::collection::vec(prop::sample::select(vec![Layer::Base64, Layer::Hex, Layer::Percent]), 1..5),
