@@ -230,8 +230,12 @@ fn a_broken_or_foreign_cache_is_ignored_with_a_warning() {
     let cut = |bytes: &[u8]| bytes[..bytes.len() - 9].to_vec();
     let short = |_: &[u8]| b"x".to_vec();
     let forged = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(&bytes[64..]).replace("\"suspects\":[\"", "\"suspects\":[\"00");
-        [&bytes[..64], text.as_bytes()].concat()
+        // A pack may hold nothing suspicious: then what is forged is a blank.
+        let text = String::from_utf8_lossy(&bytes[64..]);
+        let forged =
+            text.replace("\"suspects\":[\"", "\"suspects\":[\"00").replace("\"suspects\":[]", "\"suspects\":[ ]");
+        assert_ne!(text, forged);
+        [&bytes[..64], forged.as_bytes()].concat()
     };
     let swapped = |_: &[u8]| fresh[1].1.clone();
     let bytes = &fresh[0].1;
