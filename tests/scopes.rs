@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
 
 use repository::{Repository, command, token, try_git};
-use stanch::source::git::{Layout, Names, Revision, Scope, choose};
+use stanch::origin::ObjectId;
+use stanch::source::git::{Chosen, Layout, Names, Options, Revision, Scope, Stores, Tip, Within, attribute, choose};
 
 /// xorshift, so that a failing seed fails again.
 struct Random(u64);
@@ -117,6 +119,62 @@ fn a_range_is_the_set_that_git_has() {
             assert_eq!(ours(&repository, &range), lines(&repository.git(&arguments)), "seed {seed}: {range:?}");
         }
     }
+}
+
+/// What is told of a range's objects, against what a look at all trees and commits tells of it.
+#[test]
+fn a_range_is_told_of_as_if_all_had_been_looked_at() {
+    let (mut related, mut unrelated) = (0, 0);
+    for seed in 0..12 {
+        let len = 12 + 6 * seed;
+        let repository = history(seed, len, false);
+        let mut random = Random(seed + 7);
+        let layout = Layout::discover(&repository.path).expect("a repository");
+        let stores = layout.open();
+        let commits = |arguments: &[&str]| -> Vec<ObjectId> {
+            let text = repository.git(arguments);
+            text.lines().map(|line| ObjectId::from_hex(line.as_bytes()).expect("hex")).collect()
+        };
+        let all = commits(&["rev-list", "--all"]);
+        // In some of the runs no reference goes on from the range.
+        for _ in 0..8 {
+            let revisions = ranges(&mut random, len).into_iter().map(Revision::Text).collect();
+            let chosen =
+                choose(&Scope { revisions, ..Scope::default() }, &layout, &stores, 1 << 30).expect("revisions");
+            let tips: Vec<ObjectId> =
+                all.iter().filter(|id| chosen.commits.contains(id) || random.below(9) == 0).copied().collect();
+            let (more, fewer) = told_of(&stores, &chosen, &tips);
+            related += more;
+            unrelated += fewer;
+        }
+    }
+    assert!(related > 1000 && unrelated > 1000, "{related} {unrelated}");
+}
+
+/// Compares what is told of a range with all that there is to tell; how many tips its objects reached, and how many not.
+fn told_of(stores: &Stores, chosen: &Chosen, tips: &[ObjectId]) -> (usize, usize) {
+    let interrupt = AtomicBool::new(false);
+    let (kinds, only, progress) = (&[][..], None, None);
+    let options = Options { threads: 2, memory: 1 << 30, kinds, only, links: false, interrupt: &interrupt, progress };
+    let own = |id: &&ObjectId| !chosen.commits.contains(*id);
+    let targets = chosen.objects.iter().filter(own).copied().collect();
+    let whole = attribute(stores, &targets, None, options).expect("threads");
+    let part = attribute(stores, &targets, Some(Within { chosen, tips, roots: tips }), options).expect("threads");
+    let (mut related, mut unrelated) = (0, 0);
+    for target in &targets {
+        let (all, some) = (whole.history(target).expect("a target"), part.history(target).expect("a target"));
+        let expected = all.introduced.iter().filter(|one| chosen.commits.contains(&one.commit));
+        assert!(some.introduced.iter().eq(expected), "{target}");
+        assert!(some.paths.iter().all(|path| all.paths.contains(path)));
+        let reaches = |tip: &ObjectId| some.introduced.iter().any(|one| whole.descend(&one.commit, &[*tip])[0]);
+        for (tip, told) in tips.iter().zip(part.tips(target, &part.indices(tips))) {
+            assert_eq!(told != Tip::Unrelated, reaches(tip), "{target} {tip}");
+            assert_eq!(part.holds(tip, target), whole.holds(tip, target), "{target} {tip}");
+            assert!(told == Tip::Unrelated || (told == Tip::Holds) == whole.holds(tip, target), "{target} {tip}");
+            if told == Tip::Unrelated { unrelated += 1 } else { related += 1 }
+        }
+    }
+    (related, unrelated)
 }
 
 /// Whatever a name stands for, it is what git says that it is.

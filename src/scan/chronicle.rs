@@ -20,8 +20,8 @@ use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
 use crate::source::git::{
-    Attribution, History, Layout, Object, Options, Reader, Reference, References, Revision, Stores, Tip, attribute,
-    field, references,
+    Attribution, Chosen, History, Layout, Object, Options, Reader, Reference, References, Revision, Stores, Tip,
+    Within, attribute, field, references,
 };
 
 /// See the module.
@@ -43,15 +43,23 @@ impl<'s> Chronicle<'s> {
         layout: &Layout,
         found: &[Found],
         options: Options<'_>,
-        request: &Request,
+        asked: (&Request, Option<&Chosen>),
         detector: &Detector,
     ) -> Result<Self, Error> {
+        let (request, chosen) = asked;
         let in_trees = |kind| matches!(kind, ObjectKind::Blob | ObjectKind::Tree);
         let targets: HashSet<ObjectId> =
             found.iter().filter(|found| in_trees(found.object.kind)).map(|found| found.object.id).collect();
-        let attribution = attribute(stores, &targets, Options { only: None, ..options })?;
         let mut reader = Reader::new(stores, options.memory);
         let references = references(layout, &mut reader);
+        let tips: Vec<ObjectId> = references.all.iter().filter_map(|reference| reference.commit).collect();
+        let trees = references.all.iter().filter(|reference| reference.commit.is_none());
+        let trees = trees.filter_map(|reference| reference.leads_to.last());
+        let roots: Vec<ObjectId> = references.head.iter().chain(trees).copied().collect();
+        let all: Vec<ObjectId> = tips.iter().chain(&references.head).copied().collect();
+        let within = chosen.filter(|chosen| chosen.is_closed);
+        let within = within.map(|chosen| Within { chosen, tips: &all, roots: &roots });
+        let attribution = attribute(stores, &targets, within, Options { only: None, ..options })?;
         let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
         let ids = brought.map(|one| one.commit);
         let itself = found.iter().filter(|found| found.object.kind == ObjectKind::Commit).map(|found| found.object.id);
@@ -62,7 +70,6 @@ impl<'s> Chronicle<'s> {
         }
         let named = request.scope.iter().flat_map(|scope| &scope.revisions);
         let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
-        let tips: Vec<ObjectId> = references.all.iter().filter_map(|reference| reference.commit).collect();
         let tips = attribution.indices(&tips);
         Ok(Chronicle { attribution, references, commits, tips, within: layout.within.clone(), is_under_way })
     }

@@ -230,7 +230,7 @@ fn scan_objects(
         coverage.add(scan_files(plan, &kept, detector, watch, &mut Vec::new(), tell));
     }
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
-    let asked = Asked { layout, stores: &stores, request, options, detector };
+    let asked = Asked { layout, stores: &stores, request, chosen: chosen.as_ref(), options, detector };
     tell_found(plan, found, asked, cache.as_mut(), &mut coverage.skips, tell)?;
     if let Some(cache) = &mut cache {
         warnings.append(&mut cache.warnings);
@@ -272,6 +272,7 @@ struct Asked<'a> {
     layout: &'a Layout,
     stores: &'a Stores,
     request: &'a Request,
+    chosen: Option<&'a Chosen>,
     options: Options<'a>,
     /// Knows what must not be shown.
     detector: &'a Detector,
@@ -284,7 +285,7 @@ fn histories(
     cache: Option<&mut Cache>,
     skips: &mut Vec<Skip>,
 ) -> Result<Histories, Error> {
-    let Asked { layout, stores, request, options, detector } = *asked;
+    let Asked { layout, stores, request, chosen, options, detector } = *asked;
     let mut cache = cache.and_then(|cache| Some((Now::of(stores, layout)?, cache)));
     if let Some((now, cache)) = &mut cache {
         let (mut reader, mut scratch) = (Reader::new(stores, options.memory), detector.scratch());
@@ -293,7 +294,7 @@ fn histories(
             return Ok(histories);
         }
     }
-    let chronicle = Chronicle::new(stores, layout, found, options, request, detector)?;
+    let chronicle = Chronicle::new(stores, layout, found, options, (request, chosen), detector)?;
     skips.extend(chronicle.skips());
     let histories = chronicle.histories(found, options.threads, options.interrupt)?;
     if let Some((now, cache)) = cache {

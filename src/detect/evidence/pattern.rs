@@ -259,7 +259,29 @@ fn is_code(value: &[u8]) -> bool {
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
-    parts.iter().any(|part| has(value, part)) || call() || ruled() || selector() || is_drawing(value)
+    parts.iter().any(|part| has(value, part))
+        || call()
+        || ruled()
+        || selector()
+        || is_drawing(value)
+        || is_object(value)
+}
+
+/// `android.os.BinderProxy@2bd79ce`, `[C@1b6d3586`: an object of Java as `Object.toString` prints it, whose number is 32 bits
+/// in hex without zeros before them. `Session@202611`, a class alone with digits alone behind it, may be a password.
+pub(super) fn is_object(value: &[u8]) -> bool {
+    let Some(at) = value.iter().position(|byte| *byte == b'@') else { return false };
+    let (class, number) = (&value[..at], &value[at + 1..]);
+    let hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_$.;[".contains(byte);
+    let simple = class.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let long = number.len() >= 6 && number.iter().any(u8::is_ascii_lowercase) && language::read(class).words >= 0.7;
+    matches!(number.len(), 1..=8)
+        && number[0] != b'0'
+        && number.iter().all(hex)
+        && class.iter().all(part)
+        && (class.starts_with(b"[")
+            || (simple.first().is_some_and(u8::is_ascii_uppercase) && (simple != class || long)))
 }
 
 /// `M12 2c-1.1 0-2 .9-2 2z`: path data of SVG, commands and their numbers.

@@ -77,7 +77,7 @@ signs! {
     NUMBER "number" [-20, -10, 0, 0] "digits and punctuation alone, or a date and time"
     UUID "uuid" [-10, 0, 0, 0] "a UUID, which is an identifier more often than a secret"
     LOCATION "location" [-30, 0, 0, 0] "a path, a file name, a URL, a host, an address or a package (com.corp.app)"
-    CODE "code" [-35, -20, 0, 0] "code, a pattern, a rule of validation or a drawing (the path data of SVG)"
+    CODE "code" [-35, -20, 0, 0] "code, a pattern, a rule of validation, a drawing (the path data of SVG) or an object as Java prints it"
     TEMPLATE "template" [-60, -50, -50, -50] "a place for a value: ${…}, {{…}}, %s, <…>"
     PLACEHOLDER "placeholder" [-40, -40, -40, -40] "it says that it is none: change me, your …, example, dummy, xxx"
     COMMON "common" [-12, -15, 0, 0] "made of test, secret, password, default, foo and the like"

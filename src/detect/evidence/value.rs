@@ -1,7 +1,7 @@
 //! What a value says about itself.
 
 use super::language::{self, Reading};
-use super::pattern::{self, is_account, is_sequence, is_time};
+use super::pattern::{self, is_account, is_object, is_sequence, is_time};
 use super::sign::{self, Sign};
 
 /// Characters of a value, counted.
@@ -131,7 +131,8 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let entropy = crate::secret::entropy(value);
     let classes = [counts.lower, counts.upper, counts.digits].iter().filter(|count| **count > 0).count();
     let spread = value.len() >= 16 && classes >= 2 && counts.spaces <= 2 && entropy >= 0.75 * most;
-    if spread && reading.words < 0.5 && !is_sequence(value) && !is_account(value) {
+    let known = || is_sequence(value) || is_account(value) || is_object(value);
+    if spread && reading.words < 0.5 && !known() {
         give(&sign::RANDOM, format!("{entropy:.1} of at most {most:.1} bits a character"));
     }
 }

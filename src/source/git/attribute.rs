@@ -3,6 +3,9 @@
 //! One pass over all trees and commits tells which tree holds which; whatever holds a target is found by walking up
 //! from it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the
 //! cost does not depend on the number of targets.
+//!
+//! No commit just outside of a range holds what the range brought: only its own commits and trees are read, and the others
+//! where some commit goes on from there.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -10,10 +13,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::edges::{Commit, Edges, Filter, Holdings, NONE, Names, Numbers};
+use super::edges::{Children, Commit, Edges, Filter, Holdings, NONE, Names, Numbers};
 use super::fault::Fault;
 use super::grouped::{Grouped, Map, Set};
 use super::lineage::Lines;
+use super::read::Reader;
+use super::refs::field;
+use super::scope::{Chosen, add_trees};
 use super::store::Stores;
 use super::walk::{Options, walk};
 use crate::coverage::Skip;
@@ -143,22 +149,38 @@ impl Holders {
     }
 }
 
-/// Finds out where objects were. `options.kinds` and `options.only` do not matter.
+/// A part of a history, as far as only that is told of its objects which it has to do with them.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// A closed set ([`Chosen::is_closed`]). The targets are of it.
+    pub chosen: &'a Chosen,
+    /// Where references lead: of these commits [`Attribution::tips`] and [`Attribution::descend`] are asked.
+    pub tips: &'a [ObjectId],
+    /// Commits and trees of which [`Attribution::holds`] and [`Attribution::is_in`] are asked.
+    pub roots: &'a [ObjectId],
+}
+
+/// Finds out where objects were, in all commits or in those of a part. `options.kinds` and `options.only` do not matter.
 ///
 /// # Errors
 /// If the system has no threads left, or for more than 4 billion objects.
 pub fn attribute<'s>(
     stores: &'s Stores,
     targets: &HashSet<ObjectId>,
+    within: Option<Within<'_>>,
     options: Options<'_>,
 ) -> io::Result<Attribution<'s>> {
     let numbers = Numbers::new(stores)?;
     let mut targets: Vec<ObjectId> = targets.iter().copied().collect();
     targets.sort_unstable();
-    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, options)?;
+    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, within, options)?;
     let trees: Trees = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
     let lines = Lines::new(&commits, &parents);
-    let roots: Set<u32> = trees.values().copied().collect();
+    let own: Option<Set<u32>> =
+        within.map(|within| within.chosen.commits.iter().filter_map(|id| numbers.get(id)).collect());
+    let commits: Vec<Commit> =
+        commits.into_iter().filter(|commit| own.as_ref().is_none_or(|own| own.contains(&commit.number))).collect();
+    let roots: Set<u32> = commits.iter().map(|commit| commit.tree).collect();
     let history = |(target, commits): (&ObjectId, Vec<Commit>)| {
         numbers.get(target).map_or_else(History::default, |number| held.history(number, &roots, &commits, &numbers))
     };
@@ -190,10 +212,35 @@ struct Graph {
 }
 
 impl Graph {
-    fn read(numbers: &Numbers<'_>, targets: &[ObjectId], options: Options<'_>) -> io::Result<Graph> {
+    fn read(
+        numbers: &Numbers<'_>,
+        targets: &[ObjectId],
+        within: Option<Within<'_>>,
+        options: Options<'_>,
+    ) -> io::Result<Graph> {
+        let of = |kinds, only| Graph::of(numbers, targets, Options { kinds, only, links: false, ..options });
+        let Some(Within { chosen, tips, roots }) = within else {
+            return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
+        };
+        let is_chosen = |id: &&ObjectId| chosen.commits.contains(*id);
+        if !tips.iter().all(|tip| is_chosen(&tip)) && goes_on(numbers.stores, &chosen.commits, options)? {
+            return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
+        }
+        let mut only: HashSet<ObjectId> = chosen.commits.union(&chosen.trees).copied().collect();
+        let mut reader = Reader::new(numbers.stores, options.memory);
+        for root in roots.iter().filter(|root| !is_chosen(root)) {
+            let tree = match reader.read(root) {
+                Ok(Some((ObjectKind::Commit, text))) => field(&text, b"tree ").and_then(ObjectId::from_hex),
+                _ => None,
+            };
+            only.insert(*root);
+            add_trees(&mut reader, tree.unwrap_or(*root), &mut only);
+        }
+        of(&[ObjectKind::Tree, ObjectKind::Commit], Some(&only))
+    }
+
+    fn of(numbers: &Numbers<'_>, targets: &[ObjectId], options: Options<'_>) -> io::Result<Graph> {
         let filter = Filter::new(targets.iter());
-        let kinds = &[ObjectKind::Tree, ObjectKind::Commit];
-        let options = Options { kinds, only: None, links: false, ..options };
         let walked = walk(numbers.stores, || Edges::new(numbers, &filter, targets), options)?;
         let mut graph = Graph { held: Held::default(), commits: Vec::new(), parents: Vec::new(), skips: walked.skips };
         let (mut parts, mut names) = (Vec::new(), Names::default());
@@ -212,6 +259,13 @@ impl Graph {
         order(&mut graph.commits, &graph.parents);
         Ok(graph)
     }
+}
+
+/// Whether some other commit has one of these for a parent, or may have.
+fn goes_on(stores: &Stores, commits: &HashSet<ObjectId>, options: Options<'_>) -> io::Result<bool> {
+    let options = Options { kinds: &[ObjectKind::Commit], only: None, links: false, progress: None, ..options };
+    let walked = walk(stores, || Children { of: commits, found: false }, options)?;
+    Ok(!walked.skips.is_empty() || walked.lenses.iter().any(|lens| lens.found))
 }
 
 /// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which

@@ -1,11 +1,11 @@
 //! What trees hold and where commits point: the lenses of attribution.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::ops::Range;
 
 use super::grouped::Map;
-use super::lens::{Lens, Note, Object, Reach};
+use super::lens::{HEAD, Lens, Note, Object, Reach};
 use super::store::Stores;
 use super::tree::Entry;
 use crate::origin::{ObjectId, ObjectKind};
@@ -321,6 +321,52 @@ impl Lens for Edges<'_> {
         // No sound tree or commit is so large: read to its end it is named, not kept.
         io::copy(content, &mut io::sink())?;
         self.broken.push((object.id, object.kind));
+        Ok(())
+    }
+}
+
+/// Whether there is a commit that has one of some others for a parent and is none of them.
+pub(super) struct Children<'a> {
+    pub of: &'a HashSet<ObjectId>,
+    /// There is one, or something that may be one.
+    pub found: bool,
+}
+
+impl Children<'_> {
+    fn look(&mut self, object: &Object, bytes: &[u8]) {
+        let is_child =
+            || parse_commit(bytes).is_none_or(|(_, parents, _)| parents.iter().any(|id| self.of.contains(id)));
+        self.found |= !self.of.contains(&object.id) && is_child();
+    }
+}
+
+impl Lens for Children<'_> {
+    fn reach(&self, _: ObjectKind) -> Reach {
+        Reach { before: 0, after: 1 }
+    }
+
+    fn has_marks(&self, _: ObjectKind) -> bool {
+        false
+    }
+
+    fn marks(&mut self, _: ObjectKind, _: &[u8], _: &mut Vec<u32>) {}
+
+    /// Only of an octopus the parents may stand further on.
+    fn head(&mut self, object: &Object, head: &[u8]) -> bool {
+        let ends = head.len() < HEAD || memchr::memmem::find(head, b"\ncommitter ").is_some();
+        if ends {
+            self.look(object, head);
+        }
+        !ends
+    }
+
+    fn object(&mut self, object: &Object, bytes: &[u8], _: &[u32]) {
+        self.look(object, bytes);
+    }
+
+    fn stream(&mut self, _: &Object, content: &mut dyn Read) -> io::Result<()> {
+        io::copy(content, &mut io::sink())?;
+        self.found = true;
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ mod tree;
 mod twins;
 mod walk;
 
-pub use attribute::{Attribution, History, Introduced, attribute};
+pub use attribute::{Attribution, History, Introduced, Within, attribute};
 pub use fault::Fault;
 pub use index::ObjectFormat;
 pub use layout::{Environment, Layout, LayoutError, alternate_paths};

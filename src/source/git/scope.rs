@@ -49,6 +49,12 @@ pub enum Revision {
 pub struct Chosen {
     /// Commits, the trees and blobs they brought, and annotated tags that lead to them.
     pub objects: HashSet<ObjectId>,
+    /// The commits among them.
+    pub commits: HashSet<ObjectId>,
+    /// The trees among them.
+    pub trees: HashSet<ObjectId>,
+    /// Whatever a tree of these commits holds is chosen, unless a commit just outside of the set holds it, too.
+    pub is_closed: bool,
     /// Where the set is not known for sure.
     pub skips: Vec<Skip>,
 }
@@ -67,8 +73,9 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     }
     let unread = if starts.has_included { Vec::new() } else { starts.include_all(layout, stores) };
     let Starts { references, include, exclude, common, has_included: _ } = starts;
-    let mut chooser = Chooser { chosen: Chosen::default(), outside: HashSet::new(), width: layout.format.width() };
-    chooser.chosen.skips = resolver.skips;
+    let is_closed = scope.since.is_none() && scope.depth.is_none();
+    let chosen = Chosen { is_closed, skips: resolver.skips, ..Chosen::default() };
+    let mut chooser = Chooser { chosen, outside: HashSet::new(), width: layout.format.width() };
     chooser.chosen.skips.extend(unread);
     let mut graph = Graph::new(&mut reader, &shallow);
     let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
@@ -78,8 +85,7 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     }
     let mut commits: HashSet<u32> = graph.between(&include, &exclude).into_iter().collect();
     chooser.commits(&mut graph, &mut commits, &include, scope);
-    let commits = commits.iter().map(|number| graph.nodes[*number as usize].id).collect();
-    chooser.tags(&references, &commits, &mut reader);
+    chooser.tags(&references, &mut reader);
     Ok(chooser.chosen)
 }
 
@@ -202,7 +208,7 @@ impl Chooser {
         if let Some(since) = scope.since {
             commits.retain(|number| graph.nodes[*number as usize].time >= since);
         }
-        if scope.since.is_none() && scope.depth.is_none() {
+        if self.chosen.is_closed {
             for parent in graph.boundary(commits) {
                 graph.read(parent);
                 if let Some(tree) = graph.nodes[parent as usize].tree {
@@ -216,13 +222,14 @@ impl Chooser {
             let node = &graph.nodes[number as usize];
             let (id, tree, parents) = (node.id, node.tree, node.parents.clone());
             self.chosen.objects.insert(id);
+            self.chosen.commits.insert(id);
             if node.is_cut {
                 let origin = Origin::Object { path: None, id, kind: Some(ObjectKind::Commit) };
                 let detail = "its parents were not fetched: what belongs to the range cannot be known".to_owned();
                 self.chosen.skips.push(Skip { origin, why: Why::ShallowClone, detail });
             }
             match tree {
-                Some(tree) if scope.since.is_none() && scope.depth.is_none() => self.collect(graph.reader, tree),
+                Some(tree) if self.chosen.is_closed => self.collect(graph.reader, tree),
                 Some(tree) => {
                     let parents: Vec<ObjectId> = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
                     self.brought(graph.reader, tree, &parents);
@@ -243,6 +250,7 @@ impl Chooser {
             if self.outside.contains(&tree) || !self.chosen.objects.insert(tree) {
                 continue;
             }
+            self.chosen.trees.insert(tree);
             for (_, entry) in self.entries(reader, tree) {
                 match entry {
                     Held::Tree(id) => left.push(id),
@@ -286,6 +294,7 @@ impl Chooser {
                 }
             }
             self.chosen.objects.insert(tree);
+            self.chosen.trees.insert(tree);
         }
     }
 
@@ -298,14 +307,25 @@ impl Chooser {
     }
 
     /// Annotated tags of references that lead to what was chosen.
-    fn tags(&mut self, references: &References, commits: &HashSet<ObjectId>, reader: &mut Reader<'_>) {
+    fn tags(&mut self, references: &References, reader: &mut Reader<'_>) {
         for reference in &references.all {
-            let is_chosen = reference.commit.is_some_and(|commit| commits.contains(&commit));
+            let is_chosen = reference.commit.is_some_and(|commit| self.chosen.commits.contains(&commit));
             let mut next = reference.id().filter(|_| is_chosen && reference.id() != reference.commit);
             while let Some(id) = next.filter(|id| self.chosen.objects.insert(*id)) {
                 let tag = reader.read(&id).ok().flatten().filter(|(kind, _)| *kind == ObjectKind::Tag);
                 next = tag.and_then(|(_, text)| ObjectId::from_hex(field(&text, b"object ")?));
             }
+        }
+    }
+}
+
+/// Adds a tree, and the trees in it over any number of steps; of what cannot be read, only its name.
+pub(super) fn add_trees(reader: &mut Reader<'_>, tree: ObjectId, trees: &mut HashSet<ObjectId>) {
+    let width = tree.as_bytes().len();
+    let mut left = vec![tree];
+    while let Some(tree) = left.pop() {
+        if trees.insert(tree) {
+            left.extend(read_tree(reader, tree, width).0.iter().filter_map(|(_, held)| held.tree()));
         }
     }
 }
