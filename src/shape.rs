@@ -468,7 +468,12 @@ fn guaranteed_run(parts: &[Hir]) -> Option<Stretch> {
         let mut to = from;
         // Once the run that began in `from` has ended, a later `from` will find the rest.
         while to + 1 < parts.len() && (to == from || runs(&parts[to]).all) && so_far.suffix > 0 {
-            let longer = so_far.then(runs(&parts[to + 1]));
+            let next = runs(&parts[to + 1]);
+            // A run that lies inside of the next part begins there, and a later `from` will find it.
+            if so_far.best < RUN && !next.all && so_far.suffix + next.prefix < RUN && next.best >= RUN {
+                break;
+            }
+            let longer = so_far.then(next);
             if longer.best == so_far.best && so_far.best >= RUN {
                 break;
             }
@@ -540,6 +545,13 @@ mod tests {
                 exact: true,
             }
         );
+    }
+
+    #[test]
+    fn a_run_inside_of_alternatives_begins_there() {
+        let branches = "[0-9A-Za-z]{18}[0-9A-Za-z+/]{24}|[0-9A-Za-z+/]{5}[0-9A-Za-z]{18}[0-9A-Za-z+/]{19}";
+        let run = of(&format!("ptr_(?:{branches})"), &["ptr_"]).unwrap().run.unwrap();
+        assert!(run.lead >= 9, "{run:?}");
     }
 
     #[test]

@@ -41,6 +41,9 @@ fn say(word: &str, color: AnsiColor, text: &str) {
     drop(writeln!(anstream::stderr(), "{style}{word}{style:#}: {}", terminal(&masked(text))));
 }
 
+/// Encodings inside each other that are undone in what is said.
+const DEPTH: u8 = 3;
+
 /// A text without the tokens in it: people give them where paths and names belong, and messages repeat what they gave.
 pub(super) fn masked(text: &str) -> Cow<'_, str> {
     masked_from(text, Confidence::Low)
@@ -53,11 +56,13 @@ pub(super) fn masked_name(name: &str) -> Cow<'_, str> {
 }
 
 fn masked_from(text: &str, least: Confidence) -> Cow<'_, str> {
-    static DETECTOR: LazyLock<Detector> =
-        LazyLock::new(|| Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile"));
+    static DETECTOR: LazyLock<Detector> = LazyLock::new(|| {
+        Detector::new(Arc::new(builtin::ready()), 0).expect("the built-in rules compile").with_depth(DEPTH)
+    });
     let mut runs = 0;
     for_each_run(text.as_bytes(), |_, _| runs += 1);
-    if runs == 0 {
+    let escapes = text.bytes().filter(|byte| matches!(byte, b'%' | b'\\' | b'&')).count();
+    if runs == 0 && escapes < 8 {
         return text.into();
     }
     let masked = filter::masked_from(&DETECTOR, &mut DETECTOR.scratch(), text.as_bytes(), least);

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::finding::{Allowed, Finding, Proof, Snippet, Verdict};
 use crate::origin::{Commit, Origin, Provenance, Removed};
+use crate::rule::Confidence;
 use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
 
@@ -31,7 +32,7 @@ const KEY: usize = 8;
 /// automaton: built again for every secret it would be quadratic, and it takes a hundred times the memory.
 #[derive(Default)]
 pub(super) struct Mask {
-    seen: HashSet<Fingerprint>,
+    seen: HashSet<(Fingerprint, bool)>,
     /// Forms by their last bytes: beginnings are alike for all tokens of a kind.
     forms: HashMap<[u8; KEY], Vec<Form>>,
     /// Masks what only looks like a secret; see [`Header::masked`].
@@ -42,19 +43,24 @@ pub(super) struct Mask {
 struct Form {
     bytes: Zeroizing<Vec<u8>>,
     shown: Arc<str>,
+    /// Only a look-alike is known to have it, without a format of its own: it may be a word, and is left where it names a file.
+    is_doubtful: bool,
 }
 
 impl Mask {
     /// Learns the secrets of a finding: its own, and those beside it that belong to it.
     pub(super) fn add(&mut self, finding: &Finding) {
-        self.learn(&finding.secret, &finding.redacted);
-        finding.companions.iter().for_each(|companion| self.learn(&companion.secret, &companion.redacted));
+        let is_generic = finding.rule.tags.iter().any(|tag| tag == "generic");
+        let is_doubtful = is_generic && finding.confidence == Confidence::Low;
+        self.learn(&finding.secret, &finding.redacted, is_doubtful);
+        let companions = finding.companions.iter();
+        companions.for_each(|companion| self.learn(&companion.secret, &companion.redacted, is_doubtful));
     }
 
     #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
-    fn learn(&mut self, secret: &Secret, redacted: &str) {
+    fn learn(&mut self, secret: &Secret, redacted: &str, is_doubtful: bool) {
         let secret = secret.expose();
-        if secret.len() < KEY || !self.seen.insert(Fingerprint::of_strong(secret)) {
+        if secret.len() < KEY || !self.seen.insert((Fingerprint::of_strong(secret), is_doubtful)) {
             return;
         }
         let shown: Arc<str> = redacted.into();
@@ -62,15 +68,16 @@ impl Mask {
             form.make_ascii_lowercase();
             let Some(key) = form.last_chunk() else { continue };
             let alike = self.forms.entry(*key).or_default();
-            if alike.iter().all(|other| other.bytes != form) {
-                alike.push(Form { bytes: form, shown: shown.clone() });
+            match alike.iter_mut().find(|other| other.bytes == form) {
+                Some(known) => known.is_doubtful &= is_doubtful,
+                None => alike.push(Form { bytes: form, shown: shown.clone(), is_doubtful }),
             }
         }
     }
 
-    /// The bytes with every secret known so far masked.
-    fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        let hits = self.hits(&bytes.to_ascii_lowercase());
+    /// The bytes with every secret known so far masked; in what `leads` to a file, those that are none for sure are left.
+    fn bytes<'t>(&self, bytes: &'t [u8], leads: bool) -> Cow<'t, [u8]> {
+        let hits = self.hits(&bytes.to_ascii_lowercase(), leads);
         if hits.is_empty() {
             return Cow::Borrowed(bytes);
         }
@@ -85,11 +92,11 @@ impl Mask {
     }
 
     /// Where secrets stand in lower-case `text`, in order. Those that overlap are one.
-    fn hits(&self, text: &[u8]) -> Vec<(Range<usize>, &str)> {
+    fn hits(&self, text: &[u8], leads: bool) -> Vec<(Range<usize>, &str)> {
         let mut hits: Vec<(Range<usize>, &str)> = Vec::new();
         for end in KEY..=text.len() {
             let forms = text[..end].last_chunk().and_then(|key| self.forms.get(key)).into_iter().flatten();
-            let ending = forms.filter(|form| text[..end].ends_with(&form.bytes));
+            let ending = forms.filter(|form| text[..end].ends_with(&form.bytes) && !(leads && form.is_doubtful));
             let Some(longest) = ending.max_by_key(|form| form.bytes.len()) else { continue };
             let mut start = end - longest.bytes.len();
             while let Some((last, _)) = hits.pop_if(|(last, _)| last.end > start) {
@@ -103,7 +110,7 @@ impl Mask {
     /// The text with every secret known so far masked.
     fn text(&self, text: &str) -> String {
         // A secret need not be UTF-8, so a match may begin inside a character: lossy.
-        String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
+        String::from_utf8_lossy(&self.bytes(text.as_bytes(), false)).into_owned()
     }
 
     fn origin(&self, origin: &Origin) -> Origin {
@@ -128,7 +135,7 @@ impl Mask {
     }
 
     fn path(&self, path: &Path) -> PathBuf {
-        let known = match self.bytes(path.as_os_str().as_encoded_bytes()) {
+        let known = match self.bytes(path.as_os_str().as_encoded_bytes(), true) {
             Cow::Borrowed(_) => path.to_owned(),
             Cow::Owned(masked) => from_bytes(masked),
         };
@@ -378,7 +385,7 @@ mod tests {
         ) {
             let mut mask = Mask::default();
             mask.add(&finding(&secret));
-            let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat()).into_owned();
+            let masked = |bytes: &[u8]| mask.bytes(&[b"<", bytes, b">"].concat(), false).into_owned();
             prop_assert_eq!(masked(&secret), b"<****>");
             prop_assert_eq!(masked(escape::percent(&secret).as_bytes()), b"<****>");
             let text = data_encoding::BASE64.encode(&[lead.as_bytes(), &secret, b"tail"].concat());

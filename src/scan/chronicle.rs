@@ -15,7 +15,7 @@ use super::history::Request;
 use super::scanner::Found;
 use super::suspect::{Place, Suspect};
 use super::{Error, Plan};
-use crate::coverage::Skip;
+use crate::coverage::{Skip, Why};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
@@ -74,8 +74,10 @@ impl<'s> Chronicle<'s> {
         Ok(Chronicle { attribution, references, commits, tips, within: layout.within.clone(), is_under_way })
     }
 
+    /// What could not be read. That a clone may lack something was named where it does.
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
-        self.attribution.skips.iter().chain(&self.references.skips).cloned()
+        let all = self.attribution.skips.iter().chain(&self.references.skips);
+        all.filter(|skip| skip.why != Why::PartialClone).cloned()
     }
 
     /// The history of each object. Once `interrupt` is set, objects have none.

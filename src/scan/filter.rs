@@ -151,6 +151,8 @@ pub fn masked(detector: &Detector, scratch: &mut Scratch, text: &[u8]) -> String
 /// The same of what looks so with at least that confidence.
 pub fn masked_from(detector: &Detector, scratch: &mut Scratch, text: &[u8], least: Confidence) -> String {
     let mut candidates = detector.candidates(scratch, text, &(0..text.len()), Where::Passing);
+    // What is encoded in it is replaced where it stands.
+    candidates.extend(detector.unwrapped(scratch, text, Where::Passing, true).candidates);
     candidates.retain(|one| one.confidence >= least);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {

@@ -75,16 +75,22 @@ pub(super) fn run(
         check_owner(&layout)?;
     }
     let mut repositories = vec![layout];
+    let mut coverage = Coverage::default();
     if request.submodules {
         let modules = repositories[0].submodules()?;
         for module in modules {
             let name = module.strip_prefix(repositories[0].common_dir.join("modules")).unwrap_or(&module);
             let within = name.iter().filter(|part| *part != "modules").collect();
-            repositories.push(Layout { within, ..Layout::of(&module)? });
+            match Layout::of(&module) {
+                Ok(layout) => repositories.push(Layout { within, ..layout }),
+                // One that is broken keeps nothing else from being read.
+                Err(error) => {
+                    let origin = Origin::File { path: as_given(module, &request.repository), tracking: None };
+                    coverage.skips.push(Skip { origin, why: Why::ReadError, detail: error.to_string() });
+                }
+            }
         }
-    }
-    let mut coverage = Coverage::default();
-    if request.submodules {
+
         name_unread_modules(&repositories, request.memory, &mut coverage.skips);
     }
     for layout in &repositories {

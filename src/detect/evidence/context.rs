@@ -37,8 +37,13 @@ impl<'b> Setting<'b> {
 
     /// The name that the value is given to: what stands around the start of the match and is a name.
     pub fn name(&self) -> &'b [u8] {
+        &self.bytes[self.before_name().len()..self.matched.start + self.rest_of_name()]
+    }
+
+    /// How many bytes of the match are of the name.
+    fn rest_of_name(&self) -> usize {
         let after = self.bytes[self.matched.start..self.span.start].iter().take_while(|byte| is_of_name(byte)).count();
-        &self.bytes[self.before_name().len()..self.matched.start + after.min(NAME)]
+        after.min(NAME)
     }
 
     /// What stands before that name.
@@ -96,24 +101,132 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
             if kind == "url" && is_local(setting) {
                 give(&sign::LOCAL_HOST, String::new());
             }
+            if kind == "authorization" && (is_scheme(setting) || (between.contains(&b',') && is_followed(setting))) {
+                give(&sign::REFERENCE, String::new());
+            }
         }
         // `{token:hex16}` is a place for a value, and `${TOKEN:hex16}` has one.
         "default" if is_default(setting) => give(&sign::SETTING, String::new()),
         "default" => give(&sign::REFERENCE, String::new()),
+        // `{"credentials": {"host": {…`: the name of something else.
+        _ if setting.is_quoted() && is_key(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_loose(setting) => give(&sign::PROSE, "no more than blanks between the name and the value".to_owned()),
         _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
-        _ if is_reference(setting) => give(&sign::REFERENCE, String::new()),
-        _ if is_setting(setting) || is_pair(setting) => give(&sign::SETTING, String::new()),
+        _ if is_reference(setting) && !may_be_chosen(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_setting(setting) || is_pair(setting) || is_line(setting) => give(&sign::SETTING, String::new()),
         _ => {}
     }
-    if !setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..]) {
+    if is_prefix(setting) || (!setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..])) {
         give(&sign::TEMPLATE, String::new());
     }
-    if kind == "assignment" && between.contains(&b',') {
+    // `["--password", "value"]`: an option of a command.
+    let option = setting.name().starts_with(b"--");
+    if kind == "assignment" && !option && (between.contains(&b',') || (is_called(setting) && is_followed(setting))) {
         give(&sign::LISTED, String::new());
+    }
+    if kind == "assignment" && is_outcome(setting) {
+        give(&sign::PROSE, "what became of a test".to_owned());
+    }
+    if kind == "element" && is_of_markup(setting) {
+        give(&sign::OTHER_NAME, String::new());
     }
     if has(between, "==") || has(between, "!=") {
         give(&sign::COMPARED, String::new());
     }
+}
+
+/// Whether a colon follows the quote behind a value that a brace stands before.
+fn is_key(setting: &Setting<'_>) -> bool {
+    let between = &setting.bytes[setting.matched.start..setting.span.start];
+    let behind = setting.bytes.get(setting.span.end + 1..).unwrap_or_default().trim_ascii_start();
+    between.contains(&b'{') && behind.starts_with(b":")
+}
+
+/// What gives a value to the name behind it without a sign between them.
+const DIRECTIVES: &[&str] = &["#define", "%define", "set", "setenv", "export", "setx", "let", "env"];
+
+/// Whether nothing but blanks stands between name and value, and they are neither a directive (`#define NAME "value"`) nor the whole
+/// line: then both may be words of a sentence.
+fn is_loose(setting: &Setting<'_>) -> bool {
+    let between = &setting.bytes[setting.matched.start + setting.rest_of_name()..setting.span.start];
+    let blank = between.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'@'));
+    let line = setting.bytes[setting.line()].trim_ascii_start();
+    let directive = || {
+        let first = line.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
+        let first = if first == b"#" { &line[..line.len().min(8)] } else { first };
+        DIRECTIVES.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()) || first == b"# define")
+    };
+    blank && between.starts_with(b" ") | between.starts_with(b"\t") && !directive() && !is_line(setting)
+}
+
+/// Whether name and value are the whole line but for quotes and a semicolon or comma: a directive of a settings file.
+fn is_line(setting: &Setting<'_>) -> bool {
+    let line = setting.line();
+    let name = setting.before_name().len().max(line.start);
+    let before = &setting.bytes[line.start..name];
+    let after = setting.bytes[setting.span.end..line.end].trim_ascii();
+    before.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'-'))
+        && matches!(after, b"" | b";" | b"\"" | b"'" | b"\";" | b"';" | b"\"," | b"',")
+}
+
+/// Whether the value is an argument of what is named.
+pub(super) fn is_called(setting: &Setting<'_>) -> bool {
+    setting.bytes[setting.matched.start + setting.rest_of_name()..setting.span.start]
+        .trim_ascii_start()
+        .starts_with(b"(")
+}
+
+/// Whether parameters follow, or the value is a constant: `AWS4-HMAC-SHA256 Credential=…`, `HTTP2_HEADER_RANGE`.
+fn is_scheme(setting: &Setting<'_>) -> bool {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let behind = setting.bytes[setting.span.end..].strip_prefix(b" ").unwrap_or_default();
+    let name = behind.iter().take_while(|byte| word(byte)).count();
+    let capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let value = setting.value();
+    (name > 0 && behind.get(name) == Some(&b'=')) || (value.contains(&b'_') && value.iter().all(capital))
+}
+
+/// Whether a name is put behind the value: `"file-root:" + path`.
+fn is_prefix(setting: &Setting<'_>) -> bool {
+    let behind = setting.bytes.get(setting.span.end + 1..).unwrap_or_default().trim_ascii_start();
+    let name = behind.strip_prefix(b"+").unwrap_or_default().trim_ascii_start();
+    setting.is_quoted()
+        && matches!(setting.value().last(), Some(b':' | b'/' | b'-' | b'_' | b'=' | b'.'))
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// Whether a comma follows the quote behind the value.
+fn is_followed(setting: &Setting<'_>) -> bool {
+    let behind = &setting.bytes[setting.span.end..];
+    setting.is_quoted() && behind.get(1..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b","))
+}
+
+/// `PASS: gdb.base/foo.exp: print $x1`, `--- PASS: TestFoo2 (0.00s)`: a test has passed.
+fn is_outcome(setting: &Setting<'_>) -> bool {
+    let line = setting.line();
+    let before = &setting.bytes[line.start..setting.matched.start];
+    setting.bytes[setting.matched.start..].starts_with(b"PASS: ")
+        && before.iter().all(|byte| b" \t-=#/*>".contains(byte))
+        && !setting.is_quoted()
+}
+
+/// Attributes of HTML that name what an element is, is for or leads to, not what stands in it.
+const ATTRIBUTES: &[&str] =
+    &["class", "id", "for", "href", "value", "type", "placeholder", "title", "accesskey", "action", "src"];
+
+/// Whether the name stands in such an attribute, and the value between the tags: `<label for="password">Heslo:</label>`.
+fn is_of_markup(setting: &Setting<'_>) -> bool {
+    let between = &setting.bytes[setting.matched.start..setting.span.start];
+    let name = setting.before_name();
+    let Some(tag) = memrchr(b'<', name).filter(|at| name.len() - at <= 200 && memchr(b'>', &name[*at..]).is_none())
+    else {
+        return false;
+    };
+    let tag = &name[tag..];
+    let attribute =
+        memrchr(b'=', tag).map(|at| tag[..at].rsplit(|byte| b" \t\r\n<".contains(byte)).next().unwrap_or_default());
+    let is = |name: &[u8]| name.starts_with(b"data-") || name.starts_with(b"aria-") || is_in(ATTRIBUTES, name);
+    between.contains(&b'>') && (attribute.is_some_and(is) || setting.name().eq_ignore_ascii_case(b"accesskey"))
 }
 
 /// Whether the name before the value is that of a variable: `${NAME:-value}`, `${env:NAME:value}`.
@@ -175,6 +288,22 @@ fn is_reference(setting: &Setting<'_>) -> bool {
         || value.iter().any(|byte| matches!(byte, b'(' | b'['))
 }
 
+/// Whether a value that looks like a name is a password of a settings file, where nothing has a name: `DB_PASSWORD=homestead_99`.
+/// In source code it is a name.
+pub(super) fn may_be_chosen(setting: &Setting<'_>) -> bool {
+    let value = setting.value();
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'!' | b'*' | b'?');
+    let any = |test: fn(&u8) -> bool| value.iter().any(test);
+    let next = setting.bytes.get(setting.span.end);
+    any(u8::is_ascii_digit)
+        && any(u8::is_ascii_lowercase)
+        && value.iter().all(part)
+        && !matches!(next, Some(b'(' | b'[' | b'{'))
+        && (is_setting(setting) || is_pair(setting))
+        && super::name::is_of_password(setting)
+        && is_reference(setting)
+}
+
 /// What says that the word behind it is a variable with its value.
 const SETTERS: &[&str] =
     &["-e", "-E", "-D", "--env", "--build-arg", "--set", "--from-literal", "config:set", "export", "set", "ENV", "ARG"];
@@ -220,7 +349,14 @@ fn is_setting(setting: &Setting<'_>) -> bool {
 }
 
 /// Calls `give` with what stands around the value.
-pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn FnMut(&'static Sign, String)) {
+///
+/// `of_secret` tells that the name before it says that it is a secret, so that others behind the same name are secrets, too.
+pub(super) fn surroundings(
+    setting: &Setting<'_>,
+    class: Class,
+    of_secret: bool,
+    give: &mut dyn FnMut(&'static Sign, String),
+) {
     let line = setting.line();
     if line.len() > LONG {
         give(&sign::LONG_LINE, format!("more than {LONG} bytes"));
@@ -228,7 +364,7 @@ pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn F
     if is_embedded(setting) {
         give(&sign::EMBEDDED, String::new());
     }
-    let count = neighbours(setting);
+    let count = neighbours(setting, of_secret);
     if count >= MANY {
         give(&sign::NEIGHBOURS, format!("at least {MANY} of them"));
     }
@@ -260,8 +396,12 @@ fn is_embedded(setting: &Setting<'_>) -> bool {
     before[..before.len() - run].ends_with(b"base64,") || run > 256
 }
 
-/// How many other runs of the same length and alphabet there are, at most [`MANY`].
-fn neighbours(setting: &Setting<'_>) -> usize {
+/// So many bytes before two values tell that both are given to the same name.
+const SAME: usize = 12;
+
+/// How many other runs of the same length and alphabet there are, at most [`MANY`]; of secrets without those that are given to the
+/// same name.
+fn neighbours(setting: &Setting<'_>, of_secret: bool) -> usize {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
     let value = setting.value();
     if value.len() < 16 || !value.iter().all(part) {
@@ -273,7 +413,14 @@ fn neighbours(setting: &Setting<'_>) -> usize {
         (hex, any(u8::is_ascii_uppercase), any(u8::is_ascii_lowercase), any(u8::is_ascii_digit))
     };
     let wanted = alphabet(value);
+    let before = |run: &[u8]| {
+        let at = run.as_ptr() as usize - setting.bytes.as_ptr() as usize;
+        &setting.bytes[at.saturating_sub(SAME)..at]
+    };
+    let own = before(value);
     let same = |run: &&[u8]| run.len() == value.len() && alphabet(run) == wanted && *run != value;
+    let other = |run: &&[u8]| !of_secret || before(run) != own;
     let around = [&setting.bytes[..setting.span.start], &setting.bytes[setting.span.end..]];
-    around.iter().flat_map(|side| side.split(|byte| !part(byte))).filter(same).take(MANY).count()
+    let runs = around.iter().flat_map(|side| side.split(|byte| !part(byte)));
+    runs.filter(|run| same(run) && other(run)).take(MANY).count()
 }

@@ -34,6 +34,8 @@ pub struct Judgement {
     class: Class,
     /// The value has no quotes, and stands in none.
     bare: bool,
+    /// It looks like a name, which it is in source code.
+    nominal: bool,
     /// Something else says that it is a secret, whatever its rule makes of its shape.
     believed: bool,
 }
@@ -82,13 +84,15 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         Class::Prefixed => value::signs(body(rule, &read), &mut give),
         Class::Hash => {
             value::signs(&read, &mut give);
-            context::surroundings(&setting, class, &mut give);
+            context::surroundings(&setting, class, true, &mut give);
         }
         Class::Context | Class::Generic => {
             // Where a password must stand, a short one is one.
             let placed = matches!(form(rule), "url" | "authorization");
-            // What stands behind an id is its secret, in a list of many, too.
-            let beside = rule.kind == "beside-id";
+            // What stands behind an id, in a URL or a command is a secret, in a list of many, too.
+            let beside = rule.kind == "beside-id" || placed || form(rule) == "argument";
+            let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
+            let of_secret = class == Class::Context || (name::is_of_password(&setting) && !is_hash());
             value::signs(&read, &mut |sign, detail| {
                 if !(placed && sign.name == sign::BRIEF.name) {
                     give(sign, detail);
@@ -97,7 +101,7 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
             if repeats {
                 give(&sign::SAME_AS_NAME, "the user's name".to_owned());
             }
-            context::surroundings(&setting, class, &mut |sign, detail| {
+            context::surroundings(&setting, class, of_secret, &mut |sign, detail| {
                 if !(beside && sign.name == sign::NEIGHBOURS.name) {
                     give(sign, detail);
                 }
@@ -108,16 +112,20 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         if matches!(form(rule), "assignment" | "default" | "element") {
             name::signs(&setting, &mut give);
         }
-        if form(rule) == "argument" && setting.name().starts_with(b"-") {
+        if rule.kind == "header" || (form(rule) == "argument" && setting.name().starts_with(b"-")) {
             name::against(&setting, &mut give);
         }
         context::writing(&setting, form(rule), &mut give);
         if !matches!(form(rule), "url" | "authorization") {
             name::sameness(&setting, &mut give);
         }
+        if matches!(form(rule), "assignment" | "element") {
+            name::slugs(&setting, &mut give);
+        }
     }
     let bare = rule.kind == "assignment" && !setting.is_quoted() && !setting.is_in_string();
-    let mut judgement = Judgement { evidence: given, class, bare, believed: false };
+    let nominal = bare && context::may_be_chosen(&setting);
+    let mut judgement = Judgement { evidence: given, class, bare, nominal, believed: false };
     judgement.sort();
     Some(judgement)
 }
@@ -168,7 +176,7 @@ impl Judgement {
     /// Adds what the paths say: of several, the one that speaks least against it. `None` is a place without a path.
     pub fn at(&mut self, paths: &[Option<&[u8]>]) {
         let weigh = |path: &Option<&[u8]>| {
-            let signs = path.map_or_else(Vec::new, |path| path::signs(path, self.bare));
+            let signs = path.map_or_else(Vec::new, |path| path::signs(path, self.bare, self.nominal));
             signs.into_iter().filter(|sign| sign.weight(self.class) != 0).collect::<Vec<_>>()
         };
         let points = |signs: &Vec<&'static Sign>| signs.iter().map(|sign| sign.weight(self.class)).sum::<i32>();

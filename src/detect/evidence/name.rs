@@ -1,9 +1,9 @@
 //! What the name says that a value is given to.
 
-use super::context::{NAME, Setting};
+use super::context::{NAME, Setting, is_called};
 use super::language;
 use super::sign::{self, Sign};
-use super::value::{has, is_in};
+use super::value::{has, is_in, is_slug};
 
 /// Words that a name goes on with where it is of no secret.
 const OTHERS: &[&str] = &[
@@ -160,11 +160,67 @@ const OTHERS: &[&str] = &[
     "configurations",
     "hasher",
     "hashers",
+    "algo",
+    "algorithms",
+    "derivation",
+    "hashing",
+    "details",
+    "charset",
+    "encoding",
+    "callback",
+    "listener",
+    "factory",
+    "indicator",
+    "re",
+    "regexp",
+    "expression",
+    "identifier",
+    "array",
+    "json",
+    "object",
+    "collection",
 ];
 
 /// Words that stand side by side in names of where a secret is: of Kubernetes' objects, and of paths in Vault.
-const PLACES: &[(&str, &str)] =
-    &[("existing", "secret"), ("existing", "secrets"), ("pull", "secret"), ("pull", "secrets"), ("inject", "secret")];
+const PLACES: &[(&str, &str)] = &[
+    ("existing", "secret"),
+    ("existing", "secrets"),
+    ("pull", "secret"),
+    ("pull", "secrets"),
+    ("inject", "secret"),
+    ("type", "value"),
+];
+
+/// Words that stand side by side in names of what everybody may know: what is counted on, gone on from or done once, and keys by
+/// which something is found.
+const COMMONLY_KNOWN: &[(&str, &str)] = &[
+    ("page", "token"),
+    ("prev", "token"),
+    ("starting", "token"),
+    ("change", "token"),
+    ("update", "token"),
+    ("copy", "token"),
+    ("product", "token"),
+    ("share", "token"),
+    ("import", "token"),
+    ("export", "token"),
+    ("lock", "token"),
+    ("shard", "token"),
+    ("output", "token"),
+    ("initial", "cluster"),
+    ("identifier", "key"),
+    ("object", "key"),
+    ("s", "key"),
+    ("repo", "key"),
+    ("row", "key"),
+    ("routing", "key"),
+    ("contract", "key"),
+    ("host", "key"),
+    ("correlation", "key"),
+    ("request", "key"),
+    ("trace", "key"),
+    ("check", "value"),
+];
 
 /// Words of names of what everybody may know.
 const PUBLICS: &[&str] = &[
@@ -200,6 +256,7 @@ const PUBLICS: &[&str] = &[
     "site",
     "cache",
     "label",
+    "websocket",
 ];
 
 /// Words that say that something is not meant to be true.
@@ -247,6 +304,17 @@ const PASSWORDS: &[&str] = &[
     "passwords",
     "userpass",
     "dbpass",
+    "psw",
+    "psk",
+    "mdp",
+    "senha",
+    "contrase",
+    "kennwort",
+    "haslo",
+    "wachtwoord",
+    "bindpw",
+    "rootpw",
+    "userpw",
 ];
 const SECRETS: &[&str] = &[
     "secret",
@@ -262,10 +330,11 @@ const SECRETS: &[&str] = &[
     "accesskey",
     "bearer",
     "tokens",
+    "pepper",
 ];
 
 /// Words of names of what may be a secret, and often is none.
-const MAYBES: &[&str] = &["auth", "oauth", "seed"];
+const MAYBES: &[&str] = &["auth", "oauth", "seed", "salt", "nonce"];
 
 /// Words before `key` with which it is a secret.
 const SECRET_KEYS: &[&str] = &[
@@ -293,7 +362,7 @@ const SECRET_KEYS: &[&str] = &[
     "ingestion",
 ];
 
-/// Calls `give` with what speaks against it in the name of an option: `--token-validity-units`, `--next-token`.
+/// Calls `give` with what speaks against it in the name of an option or header: `--token-validity-units`, `--next-token`.
 pub(super) fn against(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let asked = [&sign::OTHER_NAME, &sign::EXAMPLE_NAME, &sign::PUBLIC_NAME, &sign::DIGEST_NAME];
     signs(setting, &mut |sign, detail| {
@@ -308,27 +377,32 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let name = setting.name();
     // `user.password`, `$this->token`: what stands before the last dot is another name.
     let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
-    let own = if language::pieces(own).is_empty() { name } else { own };
+    // `google.api.key`: what a key is of stands before it.
+    let is_short = matches!(language::pieces(own)[..], [] | [b"key" | b"KEY" | b"Key"]);
+    let own = if is_short { name } else { own };
     let words = language::pieces(own);
     let lower = own.to_ascii_lowercase();
     let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
     let ends = |list: &[&str]| words.iter().any(|word| list.iter().any(|end| ends_with(word, end)));
-    if of(PASSWORDS) || ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) {
+    if of(PASSWORDS) || is_foreign(setting) || ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) {
         give(&sign::PASSWORD_NAME, String::new());
     } else if of(SECRETS) || ends(&["secret", "token", "apikey", "accesskey"]) || is_secret_key(&words) {
         give(&sign::SECRET_NAME, String::new());
     } else if ends(&["key"]) || of(MAYBES) {
         give(&sign::KEY_NAME, String::new());
+        if is_number(setting.value()) && !of(&["salt"]) {
+            give(&sign::BRIEF, "for a key of digits and letters of one case".to_owned());
+        }
     } else if !words.is_empty() {
         give(&sign::NO_NAME, String::new());
     }
-    if words.last().is_some_and(|word| is_in(OTHERS, word)) || is_of_place(&words) {
+    if words.last().is_some_and(|word| is_in(OTHERS, word)) || side_by_side(&words, PLACES) {
         give(&sign::OTHER_NAME, String::new());
     }
     if of(EXAMPLES) {
         give(&sign::EXAMPLE_NAME, String::new());
     }
-    if of(PUBLICS) {
+    if of(PUBLICS) || side_by_side(&words, COMMONLY_KNOWN) {
         give(&sign::PUBLIC_NAME, String::new());
     }
     let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
@@ -339,13 +413,49 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     }
 }
 
+/// Fewer characters than a key of 128 bits has in hex, and not of three kinds: the id of a key, a code.
+fn is_number(value: &[u8]) -> bool {
+    let any = |test: fn(&u8) -> bool| value.iter().any(test);
+    value.len() < 18 && !(any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit))
+}
+
+/// Words for a password in letters that are no part of a name here.
+const FOREIGN: &[&str] =
+    &["contraseña", "hasło", "lösenord", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호"];
+
+fn is_foreign(setting: &Setting<'_>) -> bool {
+    let matched = &setting.bytes[setting.matched.start..setting.span.start];
+    FOREIGN.iter().any(|word| has(matched, word))
+}
+
 fn ends_with(word: &[u8], end: &str) -> bool {
     word.len() >= end.len() && word[word.len() - end.len()..].eq_ignore_ascii_case(end.as_bytes())
 }
 
-fn is_of_place(words: &[&[u8]]) -> bool {
+fn side_by_side(words: &[&[u8]], pairs: &[(&str, &str)]) -> bool {
     let same = |word: &[u8], other: &str| word.eq_ignore_ascii_case(other.as_bytes());
-    words.windows(2).any(|two| PLACES.iter().any(|(one, other)| same(two[0], one) && same(two[1], other)))
+    words.windows(2).any(|two| pairs.iter().any(|(one, other)| same(two[0], one) && same(two[1], other)))
+}
+
+/// Whether the name says that what stands behind it is a password.
+pub(super) fn is_of_password(setting: &Setting<'_>) -> bool {
+    let words = language::pieces(setting.name());
+    let ends =
+        |word: &[u8]| ["password", "passwd", "passphrase", "pwd", "passwort"].iter().any(|end| ends_with(word, end));
+    is_foreign(setting) || words.iter().any(|word| is_in(PASSWORDS, word) || ends(word))
+}
+
+/// Calls `give` if the value is a name of something, of which there are many beside words that say token or secret, and the name says
+/// nothing of a password: `clientSecretName("tls-ca")`, `createToken("COERCE")`, `"token": "MAXLEN"`.
+pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let value = setting.value();
+    let letters = || value.len() < 16 && value.iter().all(u8::is_ascii_alphabetic);
+    let words = language::pieces(setting.name());
+    let grammar = || matches!(words[..], [word] if is_in(&["token", "tokens"], word));
+    let named = || is_slug(value) || (letters() && (grammar() || is_called(setting)));
+    if !is_of_password(setting) && named() {
+        give(&sign::SLUG, String::new());
+    }
 }
 
 fn is_secret_key(words: &[&[u8]]) -> bool {

@@ -31,7 +31,7 @@ const MINIFIED: &[&str] = &[".min.js", ".min.css", ".map", ".bundle.js", ".chunk
 /// Folders of translations, and how their files end.
 const LOCALES: &[&str] =
     &["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"];
-const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx"];
+const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx", "strings.xml"];
 
 /// Folders of tests and examples, and what is in the names of their files.
 const TEST_FOLDERS: &[&str] = &[
@@ -65,11 +65,11 @@ const VENDORED: &[&str] =
 const SOURCES: &[&str] = &[
     ".py", ".pyi", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".hpp", ".java",
     ".kt", ".scala", ".swift", ".cs", ".rb", ".php", ".pl", ".pm", ".lua", ".dart", ".ex", ".exs", ".erl", ".hs", ".m",
-    ".mm", ".vb", ".sql", ".vue", ".groovy", ".clj",
+    ".mm", ".vb", ".sql", ".vue", ".groovy", ".clj", ".gradle", ".kts", ".bicep", ".r", ".jl", ".zig", ".nim",
 ];
 
-/// The signs of a path, `/`-separated. `bare` tells that the value has no quotes.
-pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
+/// The signs of a path, `/`-separated. `bare` tells that the value has no quotes, `nominal` that it looks like a name.
+pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign> {
     let lower = path.to_ascii_lowercase();
     let name = lower.rsplit(|byte| *byte == b'/').next().unwrap_or(&lower);
     let folders = || lower.split(|byte| *byte == b'/').rev().skip(1);
@@ -79,13 +79,23 @@ pub(super) fn signs(path: &[u8], bare: bool) -> Vec<&'static Sign> {
     let given = [
         (&sign::LOCK_FILE, ends(LOCKS)),
         (&sign::MINIFIED_FILE, ends(MINIFIED)),
-        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name.starts_with(b"messages")),
+        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name.starts_with(b"messages") || is_bundle(name)),
         (&sign::TEST_FILE, within(TEST_FOLDERS) || has(TESTS)),
         (&sign::DOCUMENT, within(DOCUMENT_FOLDERS) || ends(DOCUMENTS)),
         (&sign::VENDORED, within(VENDORED)),
-        (&sign::SOURCE_CODE, bare && ends(SOURCES)),
+        (&sign::REFERENCE, nominal && ends(SOURCES)),
+        (&sign::SOURCE_CODE, bare && !nominal && ends(SOURCES)),
     ];
     given.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
+}
+
+/// `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language.
+fn is_bundle(name: &[u8]) -> bool {
+    let Some(stem) = name.strip_suffix(b".properties") else { return false };
+    let code = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_lowercase);
+    let mut parts = stem.rsplit(|byte| *byte == b'_');
+    let (last, count) = (parts.next().unwrap_or_default(), parts.count());
+    count > 0 && code(last)
 }
 
 #[cfg(test)]
@@ -98,7 +108,8 @@ mod tests {
     /// A scan of a history does not look up where something was that is not worth reporting without its path.
     #[test]
     fn no_path_speaks_for_a_candidate() {
-        let all = ["test/docs/vendor/lang/yarn.lock", "a.min.js", "a.py"].map(|path| signs(path.as_bytes(), true));
+        let all =
+            ["test/docs/vendor/lang/yarn.lock", "a.min.js", "a.py"].map(|path| signs(path.as_bytes(), true, false));
         let all: BTreeMap<_, _> = all.into_iter().flatten().map(|sign| (sign.name, sign)).collect();
         assert_eq!(all.len(), 7);
         for class in [Class::Generic, Class::Context, Class::Prefixed, Class::Hash] {
@@ -108,7 +119,7 @@ mod tests {
 
     #[test]
     fn paths_say_what_they_are() {
-        let names = |path: &str| signs(path.as_bytes(), true).iter().map(|sign| sign.name).collect::<Vec<_>>();
+        let names = |path: &str| signs(path.as_bytes(), true, false).iter().map(|sign| sign.name).collect::<Vec<_>>();
         assert_eq!(names("web/yarn.lock"), ["lock-file"]);
         assert_eq!(names("src/main.py"), ["source-code"]);
         assert_eq!(names("tests/api_test.go"), ["test-file", "source-code"]);

@@ -11,7 +11,7 @@ type Test = fn(&[u8]) -> bool;
 
 /// Signs that the bytes alone give.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
-    let all: [(&'static Sign, Test); 11] = [
+    let all: [(&'static Sign, Test); 12] = [
         (&sign::TEMPLATE, is_template),
         (&sign::REPEAT, is_repeat),
         (&sign::SEQUENCE, is_sequence),
@@ -23,6 +23,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         (&sign::UUID, is_uuid),
         (&sign::LOCATION, is_location),
         (&sign::CODE, is_code),
+        (&sign::ALGORITHM, is_algorithm),
     ];
     for (sign, holds) in all {
         if holds(value) {
@@ -56,6 +57,27 @@ fn is_template(value: &[u8]) -> bool {
             let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
             (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
         })
+        || is_substituted(value)
+}
+
+/// `$telegram-token`, `@VMWARE_PASSWORD`, `user:$user_password`: names that something else puts a value for. A `$` before digits may
+/// be a part of a password.
+fn is_substituted(value: &[u8]) -> bool {
+    let name = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.');
+    let capital = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'_';
+    let named = |rest: &[u8]| {
+        rest.len() >= 4 && rest.iter().all(name) && rest.iter().all(|byte| !capital(byte) || *byte == b'_')
+    };
+    match value {
+        [b'$', rest @ ..] => named(rest),
+        [b'@', rest @ ..] => rest.len() >= 4 && rest.contains(&b'_') && rest.iter().all(capital),
+        _ => value.iter().position(|byte| *byte == b'$').is_some_and(|at| {
+            let rest = &value[at + 1..];
+            matches!(value[at - 1], b':' | b'/' | b'-' | b'_' | b'=')
+                && named(rest)
+                && language::read(rest).words >= 0.6
+        }),
+    }
 }
 
 /// What stands between `<` and `>` where that may be the name of a value: `glpat-<your-token>`.
@@ -179,7 +201,7 @@ fn is_location(value: &[u8]) -> bool {
     ];
     let lower = value.to_ascii_lowercase();
     let starts = |start: &str| lower.starts_with(start.as_bytes());
-    let drive = value.len() > 3 && value[0].is_ascii_alphabetic() && &value[1..3] == b":\\";
+    let drive = matches!(value, [disk, b':', b'\\' | b'/', _, ..] if disk.is_ascii_alphabetic());
     let worded = || language::read(value).words >= 0.6;
     has(&lower, "://")
         || drive
@@ -192,6 +214,18 @@ fn is_location(value: &[u8]) -> bool {
         || is_address(value)
         || is_account(value)
         || is_package(value)
+}
+
+/// `a1/v4/pr_source.png`: folders, and a name that ends as one of a file does. Base64 has no dot.
+pub(super) fn is_file(value: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-%~".contains(byte);
+    let name = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let end = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    value.iter().filter(|byte| **byte == b'/').count() >= 2
+        && value.iter().all(part)
+        && end.len() < name.len()
+        && (2..=5).contains(&end.len())
+        && end.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
 /// `/run/app/passwd`: no base64 has so few kinds of characters.
@@ -259,12 +293,60 @@ fn is_code(value: &[u8]) -> bool {
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
+    let begins = || ["{\"", "[{", "<?"].iter().any(|start| value.starts_with(start.as_bytes()));
     parts.iter().any(|part| has(value, part))
         || call()
         || ruled()
         || selector()
+        || begins()
+        || is_color(value)
         || is_drawing(value)
         || is_object(value)
+}
+
+/// Whether it is a regular expression, which is as irregular as a random value.
+pub(super) fn is_expression(value: &[u8]) -> bool {
+    ["(?", "\\d", "\\w", "\\s", "[a-z", "[A-Z", "[0-9", "[^", ".*", ".+", "]+", "]*", "]{"]
+        .iter()
+        .filter(|part| has(value, part))
+        .count()
+        >= 2
+}
+
+/// `#ddd0c0`.
+fn is_color(value: &[u8]) -> bool {
+    matches!(value, [b'#', rest @ ..] if matches!(rest.len(), 3 | 4 | 6 | 8) && rest.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Parts of the names of algorithms, none of which stands in a random value by chance.
+const ALGORITHMS: &[&str] = &[
+    "sha1", "sha2", "sha3", "sha-1", "sha-2", "sha-3", "sha-5", "sha5", "sha_", "hmac", "pbkdf2", "nistp", "x509",
+    "ecdsa", "ed25519", "x25519", "aes128", "aes192", "aes256", "aes-", "scram", "argon2", "bcrypt", "scrypt", "mlkem",
+    "mldsa", "chacha20", "-gcm", "-cbc", "rsa-", "_rsa", "md5",
+];
+
+/// `PBKDF2WithHmacSHA256`, `scram-sha-256`, `ecdsa-sha2-nistp256`: what an algorithm is called, with few digits and nothing else.
+pub(super) fn is_algorithm(value: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/');
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let lower = value.to_ascii_lowercase();
+    (5..40).contains(&value.len())
+        && digits <= 8
+        && value.iter().all(part)
+        && ALGORITHMS.iter().any(|name| has(&lower, name))
+        && letters_left(&lower) <= value.len() / 4
+}
+
+/// How many letters there are beside those of algorithms and what is said with them.
+fn letters_left(lower: &[u8]) -> usize {
+    const WITH: &[&str] = &[
+        "hmac", "pbkdf2", "nistp", "with", "sha", "ecdsa", "scram", "bcrypt", "scrypt", "argon2id", "argon", "mlkem",
+        "mldsa", "chacha", "poly", "aes", "rsa", "gcm", "cbc", "ctr", "pkix", "pkcs", "oaep", "pss", "mgf", "md5",
+        "key", "private", "public", "and",
+    ];
+    let mut text = String::from_utf8_lossy(lower).into_owned();
+    WITH.iter().for_each(|word| text = text.replace(word, " "));
+    text.bytes().filter(u8::is_ascii_alphabetic).count()
 }
 
 /// `android.os.BinderProxy@2bd79ce`, `[C@1b6d3586`: an object of Java as `Object.toString` prints it, whose number is 32 bits

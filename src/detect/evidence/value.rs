@@ -1,7 +1,7 @@
 //! What a value says about itself.
 
 use super::language::{self, Reading};
-use super::pattern::{self, is_account, is_object, is_sequence, is_time};
+use super::pattern::{self, is_account, is_algorithm, is_expression, is_file, is_object, is_sequence, is_time};
 use super::sign::{self, Sign};
 
 /// Characters of a value, counted.
@@ -60,8 +60,18 @@ const STRANGE: f64 = 5.2;
 const DRAWN: f64 = 6.0;
 const FAMILIAR: f64 = 4.8;
 
-/// Calls `give` with every sign of a value and a detail that holds nothing of it.
+/// What a value says in base64, if that is printable.
+fn written(value: &[u8]) -> Option<Vec<u8>> {
+    let text = || data_encoding::BASE64.decode(value).ok();
+    let mut text = if value.len() >= 8 && value.len().is_multiple_of(4) { text()? } else { return None };
+    text.truncate(text.trim_ascii_end().len());
+    (text.len() >= 5 && text.iter().all(|byte| matches!(byte, b' '..=b'~'))).then_some(text)
+}
+
+/// Calls `give` with every sign of a value and a detail that holds nothing of it. What is base64 of a text is judged by that.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
+    let text = written(value);
+    let value = text.as_deref().unwrap_or(value);
     let counts = Counts::of(value);
     let reading = language::read(value);
     pattern::signs(value, give);
@@ -108,6 +118,13 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
 /// What the characters are drawn from.
 fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&'static Sign, String)) {
     let percent = (reading.words * 100.0).round();
+    // What is irregular for another reason.
+    let told = has(value, "://")
+        || value.starts_with(b"urn:")
+        || is_file(value)
+        || is_expression(value)
+        || is_algorithm(value)
+        || is_object(value);
     let plain = counts.digits == 0 && counts.other + counts.foreign == 0 && counts.spaces == 0;
     // What is joined has fewer letters to judge by in a row: `pw_gecos`.
     let enough = if counts.joints == 0 { BRIEF } else { 2 * BRIEF };
@@ -119,7 +136,7 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
         give(&sign::WORDS, format!("words cover {percent} % of its letters"));
     } else if counts.letters() > 0 && counts.spaces == 0 && reading.words >= 0.9 && is_name(value, counts) {
         give(&sign::WORDS, format!("a name of {} words", language::pieces(value).len()));
-    } else if counts.letters() > 0 && counts.digits + counts.other > 0 && counts.spaces <= 2 {
+    } else if counts.letters() > 0 && counts.digits + counts.other > closing(value) && counts.spaces <= 2 && !told {
         give(&sign::MIXED, String::new());
     } else if plain && counts.letters() >= enough && (reading.bits >= STRANGE || is_jumbled(value, counts)) {
         give(&sign::UNPRONOUNCEABLE, format!("{:.1} bits a letter", reading.bits));
@@ -131,10 +148,33 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let entropy = crate::secret::entropy(value);
     let classes = [counts.lower, counts.upper, counts.digits].iter().filter(|count| **count > 0).count();
     let spread = value.len() >= 16 && classes >= 2 && counts.spaces <= 2 && entropy >= 0.75 * most;
-    let known = || is_sequence(value) || is_account(value) || is_object(value);
-    if spread && reading.words < 0.5 && !known() {
+    if spread && reading.words < 0.5 && !told && !is_sequence(value) && !is_account(value) {
         give(&sign::RANDOM, format!("{entropy:.1} of at most {most:.1} bits a character"));
     }
+}
+
+/// How many characters at the end close a label and no password: `Passwort:`, `Forgotten?!`.
+fn closing(value: &[u8]) -> usize {
+    let end = value.iter().rposition(|byte| !b":?!*.".contains(byte)).map_or(0, |at| at + 1);
+    let letters = value[..end].iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
+    if letters { value[end..].iter().filter(|byte| **byte != b'.').count() } else { 0 }
+}
+
+/// `tls-split-crl`, `client-1`, `color.primary.500`: short forms of words with joints between them, and a number of one digit at most
+/// with each. Groups of the same length are what machines make.
+pub(super) fn is_slug(value: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = value.split(|byte| b"-_./".contains(byte)).filter(|part| !part.is_empty()).collect();
+    let cased = |part: &[u8]| {
+        let rest = part.get(1..).unwrap_or_default();
+        rest.iter().all(u8::is_ascii_lowercase) || part.iter().all(u8::is_ascii_uppercase)
+    };
+    let short = |part: &&[u8]| {
+        let letters = part.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let digits = &part[letters..];
+        digits.len() <= 1 && digits.iter().all(u8::is_ascii_digit) && cased(&part[..letters])
+    };
+    let alike = parts.len() >= 3 && parts.iter().all(|part| part.len() == parts[0].len());
+    parts.len() >= 2 && !alike && parts.iter().all(short) && value.iter().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Capitals inside of words, as nobody writes a name: `xKqWbTz`.

@@ -32,6 +32,10 @@ const GROUP: usize = 64;
 /// atoms.
 const MAX_STEPS: usize = 1 << 22;
 
+/// So many different paths are followed for one target, and parts of paths, and so many bytes of them.
+const MAX_PATHS: usize = 1 << 16;
+const MAX_PATH_BYTES: usize = 1 << 25;
+
 /// The tree of each commit.
 type Trees = Map<u32, u32>;
 
@@ -406,20 +410,24 @@ impl Held {
         seen.insert((target, 0));
         let mut left = vec![(target, 0u32)];
         let mut at_roots: Map<u32, Vec<u32>> = Map::default();
-        let mut truncated = false;
+        let (mut truncated, mut bytes) = (false, 0);
         while let Some((node, path)) = left.pop() {
             if roots.contains(&node) {
                 at_roots.entry(node).or_default().push(path);
             }
             for &Holder { tree, name } in self.holders.of(node) {
+                truncated |= seen.len() >= MAX_STEPS || paths.len() >= MAX_PATHS || bytes >= MAX_PATH_BYTES;
+                if truncated && !steps.contains_key(&(name, path)) {
+                    continue;
+                }
                 let next = *steps.entry((name, path)).or_insert_with(|| {
                     let longer = join(self.names.name(name), &paths[path as usize]);
                     *ids.entry(longer).or_insert_with_key(|longer| {
+                        bytes += longer.len();
                         paths.push(longer.clone());
                         paths.len() as u32 - 1
                     })
                 });
-                truncated |= seen.len() >= MAX_STEPS;
                 if !truncated && seen.insert((tree, next)) {
                     left.push((tree, next));
                 }

@@ -58,6 +58,8 @@ pub(super) struct Index {
     offsets: Table,
     /// 64-bit offsets, for those whose 32-bit one has the top bit set. Version 1 has none.
     large: Option<(Table, usize)>,
+    /// The CRC-32 of each entry, as it stands in the pack; only version 2 has it.
+    sums: Option<Table>,
     /// The checksum of the pack it was made for; a multi-pack-index does not say.
     pub pack_checksum: Option<Vec<u8>>,
     /// For who asks for many names.
@@ -125,6 +127,7 @@ impl Index {
             names: Table { at: 4 * FANOUT + 4, stride },
             offsets: Table { at: 4 * FANOUT, stride },
             large: None,
+            sums: None,
             pack_checksum: Some(bytes[end..end + width].to_vec()),
             fan: OnceLock::new(),
             bytes,
@@ -145,6 +148,7 @@ impl Index {
             names: Table { at: names, stride: width },
             offsets: Table { at: names + len * (width + 4), stride: 4 },
             large: Some((Table { at: large, stride: 8 }, (end - large) / 8)),
+            sums: Some(Table { at: names + len * width, stride: 4 }),
             pack_checksum: Some(bytes[end..end + width].to_vec()),
             fan: OnceLock::new(),
             bytes,
@@ -187,6 +191,11 @@ impl Index {
             }
             _ => Some(u64::from(low)),
         }
+    }
+
+    /// The CRC-32 of the entry of the object in `row`, header and all; `None` if the index has none.
+    pub(super) fn sum(&self, row: usize) -> Option<u32> {
+        Some(u32::from_be_bytes(*self.sums?.row(&self.bytes, self.table_row(row))?))
     }
 
     /// Rows between which a name stands that begins with `wanted`. Names are hashes, evenly spread: a guess is seldom off
@@ -353,6 +362,7 @@ impl MultiIndex {
             names: self.names,
             offsets: Table { at: self.offsets.at + 4, stride: 8 },
             large: Some(self.large),
+            sums: None,
             pack_checksum: None,
             fan: OnceLock::new(),
         };

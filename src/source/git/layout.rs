@@ -131,9 +131,11 @@ impl Layout {
         Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow, within })
     }
 
-    /// Whether libgit2 finds nothing here: it knows neither SHA-256 nor reftables.
+    /// Whether libgit2 finds nothing here, as it knows neither SHA-256 nor reftables, or something else than is there: it takes the
+    /// parents from `info/grafts`.
     pub(super) fn is_beyond_libgit2(&self) -> bool {
-        self.format == ObjectFormat::Sha256 || reftable::is_at(&self.common_dir)
+        let has_grafts = self.common_dir.join("info/grafts").symlink_metadata().is_ok();
+        self.format == ObjectFormat::Sha256 || reftable::is_at(&self.common_dir) || has_grafts
     }
 
     /// Opens the repository's objects, and names what it lacks by design.

@@ -90,6 +90,12 @@ impl Pack {
         &self.bytes[stream.min(end)..end]
     }
 
+    /// Whether the entry of a row, which goes from `start` to `end`, is what the index says by its CRC-32, if it says anything.
+    pub(super) fn is_intact(&self, row: usize, start: u64, end: u64) -> bool {
+        let entry = || self.bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?.min(self.end));
+        self.index.sum(row).is_none_or(|sum| entry().is_some_and(|entry| crc32fast::hash(entry) == sum))
+    }
+
     /// The name of the object whose entry starts at `offset`. Sorts the index on first use.
     pub(super) fn id_at(&self, offset: u64) -> Option<ObjectId> {
         let places = self.by_offset.get_or_init(|| {

@@ -44,7 +44,8 @@ pub(super) struct Forest {
     pub nodes: Vec<Node>,
     kids: Vec<u32>,
     pub trees: Vec<Tree>,
-    /// Rows that are wanted and that the index has at an offset where it has another one, too. They are in no tree.
+    /// Rows that are wanted and that the index has at an offset where it has another one, too, or whose entry, or one that it is
+    /// built on, is not what it was when the index was made. They are in no tree.
     pub doubtful: Vec<u32>,
 }
 
@@ -63,14 +64,17 @@ enum Parent {
 
 impl Forest {
     /// Reads every entry's header. `wanted` says whether to visit the object of a row, if it is of that kind; it is
-    /// also asked for objects whose kind is not known yet.
-    pub(super) fn plan(pack: &Pack, wanted: &(dyn Fn(u32, Option<ObjectKind>) -> bool + Sync)) -> Forest {
+    /// also asked for objects whose kind is not known yet. `checks` says whether to look at all bytes of the entries, too.
+    pub(super) fn plan(pack: &Pack, checks: bool, wanted: &(dyn Fn(u32, Option<ObjectKind>) -> bool + Sync)) -> Forest {
         let mut places: Vec<(u64, u32)> =
             (0..pack.index.len()).map(|row| (pack.index.offset(row).unwrap_or(u64::MAX), row as u32)).collect();
         places.par_sort_unstable();
         let mut doubtful = doubtful(&mut places);
-        doubtful.retain(|row| wanted(*row, None));
         let mut parents = parents(pack, &places);
+        if checks {
+            doubtful.extend(damaged(pack, &mut places, &parents));
+        }
+        doubtful.retain(|row| wanted(*row, None));
         let unlisted = unlisted(pack, &places, &parents);
         if !unlisted.is_empty() {
             places.extend(unlisted.into_iter().map(|offset| (offset, UNWANTED)));
@@ -114,6 +118,29 @@ fn doubtful(places: &mut Vec<(u64, u32)>) -> Vec<u32> {
         same
     });
     rows
+}
+
+/// Takes the rows out of sorted places whose entry has another CRC-32 than the index says, and those that are built on one. What an
+/// entry says of itself is not in the checksum of its zlib stream: one bit makes a commit of a blob.
+fn damaged(pack: &Pack, places: &mut [(u64, u32)], parents: &[Parent]) -> Vec<u32> {
+    let end = |at: usize| places.get(at + 1).map_or(pack.entries().end, |next| next.0);
+    let is_intact = |at: usize| {
+        let (start, row) = places[at];
+        row == UNWANTED || pack.is_intact(row as usize, start, end(at))
+    };
+    let mut damaged: Vec<bool> =
+        (0..places.len()).into_par_iter().with_min_len(1024).map(|at| !is_intact(at)).collect();
+    let mut is_done = !damaged.contains(&true);
+    while !is_done {
+        is_done = true;
+        for (at, parent) in parents.iter().enumerate() {
+            if matches!(parent, Parent::Node(base) if damaged[*base as usize]) && !damaged[at] {
+                (damaged[at], is_done) = (true, false);
+            }
+        }
+    }
+    let rows = places.iter_mut().zip(damaged).filter(|(place, damaged)| *damaged && place.1 != UNWANTED);
+    rows.map(|(place, _)| std::mem::replace(&mut place.1, UNWANTED)).collect()
 }
 
 fn parents(pack: &Pack, places: &[(u64, u32)]) -> Vec<Parent> {

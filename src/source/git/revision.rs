@@ -105,7 +105,8 @@ impl<'l> Revisions<'l> {
         let found = if self.layout.is_beyond_libgit2() {
             if Lookup::is_beyond(text) {
                 let why = format!(
-                    "'{text}' is not understood where references are in tables or objects are named by SHA-256 (name a commit by its id)"
+                    "'{text}' is not understood where references are in tables, objects are named by SHA-256 or info/grafts tells of \
+                     other parents (name a commit by its id)"
                 );
                 return Err(ScopeError::Unsupported(self.layout.git_dir.clone(), why));
             }

@@ -16,7 +16,7 @@ use crate::origin::{ObjectId, Origin};
 
 /// Git follows alternates of alternates that far (`link_alt_odb_entries`, object-file.c) and ignores what lies
 /// deeper.
-const MAX_DEPTH: usize = 5;
+const MAX_DEPTH: usize = 6;
 
 /// Every object that some object directories and their alternates hold. Read in place, never written.
 #[derive(Debug)]
@@ -181,6 +181,13 @@ impl Stores {
             return self.skip(dir, Why::ReadError, "alternates nested deeper than git follows them");
         }
         self.add_packs(&dir.join("pack"));
+        for name in list_names(dir).unwrap_or_default().iter().filter(|name| name.starts_with("tmp_objdir-")) {
+            self.skip(
+                &dir.join(name),
+                Why::Unfinished,
+                "left behind by an interrupted git command, or a push that is under way",
+            );
+        }
         if self.whole {
             loose::list(dir, self.format, &mut self.loose, &mut self.skips);
         } else {

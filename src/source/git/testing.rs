@@ -197,6 +197,10 @@ impl PackWriter {
     pub fn finish(mut self) -> (Vec<u8>, Vec<u8>) {
         self.pack[8..12].copy_from_slice(&(self.entries.len() as u32).to_be_bytes());
         let sum = [0x5a; 20];
+        let ends: Vec<u64> = self.entries.iter().skip(1).map(|entry| entry.1).chain([self.pack.len() as u64]).collect();
+        let crc = |(entry, end): (&([u8; 20], u64), &u64)| crc32fast::hash(&self.pack[entry.1 as usize..*end as usize]);
+        let crcs: std::collections::BTreeMap<u64, u32> =
+            self.entries.iter().zip(&ends).map(|both| (both.0.1, crc(both))).collect();
         self.pack.extend(sum);
         self.entries.sort_unstable();
         let mut idx = b"\xfftOc\0\0\0\x02".to_vec();
@@ -205,7 +209,7 @@ impl PackWriter {
             idx.extend(below.to_be_bytes());
         }
         self.entries.iter().for_each(|entry| idx.extend(entry.0));
-        self.entries.iter().for_each(|_| idx.extend([0; 4]));
+        self.entries.iter().for_each(|entry| idx.extend(crcs[&entry.1].to_be_bytes()));
         self.entries.iter().for_each(|entry| idx.extend((entry.1 as u32).to_be_bytes()));
         idx.extend(sum);
         idx.extend([0; 20]);

@@ -241,7 +241,7 @@ fn plan<'a>(stores: &'a Stores, known: &'a Known, options: Options<'a>) -> Share
         if known.packs.contains(&number) {
             return Forest::default();
         }
-        Forest::plan(pack, &|row, kind| {
+        Forest::plan(pack, options.links, &|row, kind| {
             kind.is_none_or(|kind| options.kinds.contains(&kind))
                 && !twins.contains(number, row)
                 && options.only.is_none_or(|only| pack.index.id(row as usize).is_some_and(|id| only.contains(&id)))
