@@ -32,6 +32,7 @@ fn plan(target: Target) -> Plan {
         accept: Vec::new(),
         fingerprint_key: None,
         places: Default::default(),
+        tops: Vec::new(),
         now: 1_700_000_000,
         decode: 3,
         unpack: 8,

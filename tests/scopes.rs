@@ -445,6 +445,16 @@ fn configuration_changes_no_range() {
         repository.git(&["config", name, value]);
     }
     assert_eq!(scan(&repository, &["--range", "base..refs/heads/main"]).1, before);
+    // Libgit2 goes by grafts where it goes from a commit to its parents.
+    std::fs::remove_file(repository.path.join(".git/info/grafts")).expect("ours");
+    let steps = ["--range", "refs/heads/main~1..refs/heads/main"];
+    let before = scan(&repository, &steps).1;
+    let parent = repository.git(&["rev-parse", "main"]);
+    repository.write(
+        ".git/info/grafts",
+        format!("{parent} {}\n", repository.git(&["--no-replace-objects", "rev-parse", "main^{tree}"])),
+    );
+    assert_eq!(scan(&repository, &steps).1, before);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod args;
 
 use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -221,6 +221,7 @@ fn plan(args: &Search, config: Config, quiet: bool) -> Result<Plan> {
         accept: defaults.accept_skip.into_iter().chain(args.accept_skip.iter().copied()).collect(),
         fingerprint_key: fingerprint_key(),
         places: places(args),
+        tops: tops(&targets),
         baseline: None,
         remote: None,
         now: super::now(),
@@ -259,6 +260,12 @@ pub(super) fn places(search: &Search) -> Places {
     let first = search.first();
     let base = std::env::current_dir().ok();
     Places { root: first.as_deref().and_then(worktree::root).or_else(|| base.clone()), base }
+}
+
+/// The directories among the targets, unless they are in a work tree.
+fn tops(targets: &[PathBuf]) -> Vec<PathBuf> {
+    let directories = targets.iter().filter(|path| path.is_dir() && worktree::root(path).is_none());
+    directories.cloned().collect()
 }
 
 fn header<'p>(args: &Args, plan: &'p Plan, show_allowed: bool) -> Header<'p> {

@@ -367,6 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn what_leads_to_a_file_loses_no_word_for_a_look_alike() {
+        let mut mask = Mask::default();
+        let mut look_alike = finding(b"terraform");
+        look_alike.confidence = Confidence::Low;
+        look_alike.rule = Arc::new(Rule { tags: vec!["generic".to_owned()], ..Rule::default() });
+        mask.add(&look_alike);
+        let path = |mask: &Mask| mask.path(Path::new("src/terraform/a.tf"));
+        assert_eq!((path(&mask), mask.text("terraform").as_str()), ("src/terraform/a.tf".into(), "****"));
+        mask.add(&finding(b"terraform"));
+        assert_eq!(path(&mask), PathBuf::from("src/****/a.tf"));
+    }
+
+    #[test]
     fn a_format_never_holds_a_secret() {
         let mut mask = Mask::default();
         let finding = finding(b"not a short one");

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -75,6 +75,8 @@ pub struct Plan {
     pub confidence: Confidence,
     /// What leads from the paths of files to those of their repository, which fingerprints of guessable secrets go by.
     pub places: Places,
+    /// Directories that are scanned and are in no work tree: what leads to them says nothing of what is in them.
+    pub tops: Vec<PathBuf>,
     /// What is known already and hidden.
     pub baseline: Option<Baseline>,
     /// Reasons of skips that do not make the exit code 3.

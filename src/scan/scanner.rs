@@ -331,6 +331,7 @@ mod tests {
             accept: Vec::new(),
             fingerprint_key: None,
             places: Default::default(),
+            tops: Vec::new(),
             now: 0,
             decode: 3,
             unpack: 8,

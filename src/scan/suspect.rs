@@ -1,5 +1,6 @@
 //! A candidate that owns what it takes to judge it once its places are known.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Plan;
@@ -45,6 +46,15 @@ pub(super) struct Suspect {
     proof: Proof,
     judgement: Option<Judgement>,
     decoded: Vec<&'static str>,
+}
+
+/// A path from the top of the repository, or of the directory that is scanned: what leads there says nothing of what is in it.
+fn inside<'p>(plan: &Plan, origin: &Origin, path: &'p [u8]) -> Cow<'p, [u8]> {
+    let tops = plan.tops.iter().filter_map(|top| path.strip_prefix(&slashed(top)[..])?.strip_prefix(b"/"));
+    match tops.min_by_key(|rest| rest.len()) {
+        Some(rest) => Cow::Borrowed(rest),
+        None => plan.places.of(origin).map_or(Cow::Borrowed(path), |path| Cow::Owned(slashed(&path))),
+    }
 }
 
 impl Suspect {
@@ -120,7 +130,10 @@ impl Suspect {
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
         if let Some(judgement) = &mut self.judgement {
-            judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>());
+            match places {
+                [Place { path: Some(path), .. }] => judgement.at(&[Some(&inside(plan, &origin, path))]),
+                _ => judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>()),
+            }
             if self.proof == Proof::Absent {
                 self.confidence = judgement.confidence(self.rule.confidence);
             }

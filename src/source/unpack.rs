@@ -6,8 +6,8 @@ use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use lzma_rust2::{LzmaReader, XzReader};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -60,6 +60,10 @@ pub enum Packing {
     Bzip2,
     /// The frame format of LZ4.
     Lz4,
+    /// RFC 1950, one stream: so git keeps objects that are in no pack.
+    Zlib,
+    /// The .lzma format of LZMA SDK.
+    Lzma,
     /// An archive of members that are each stored or compressed.
     Zip,
     /// POSIX, GNU, or older.
@@ -87,7 +91,10 @@ pub enum Packing {
 impl Packing {
     /// Whether it is one stream and nothing else.
     pub fn is_stream(self) -> bool {
-        matches!(self, Packing::Gzip | Packing::Zstd | Packing::Xz | Packing::Bzip2 | Packing::Lz4)
+        matches!(
+            self,
+            Packing::Gzip | Packing::Zstd | Packing::Xz | Packing::Bzip2 | Packing::Lz4 | Packing::Zlib | Packing::Lzma
+        )
     }
 }
 
@@ -130,6 +137,8 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         None if is_zipapp(head) => Some(Packing::Zip),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
         None if keys::is_keys(head) => Some(Packing::Keys),
+        None if is_zlib(head) => Some(Packing::Zlib),
+        None if is_lzma(head) => Some(Packing::Lzma),
         None => archive::is_tar(head).then_some(Packing::Tar),
         found => found,
     }
@@ -143,6 +152,27 @@ fn is_zipapp(head: &[u8]) -> bool {
 /// What stands behind the line at the start that names what runs it.
 fn after_shebang(head: &[u8]) -> Option<&[u8]> {
     head.starts_with(b"#!").then(|| head.splitn(2, |&byte| byte == b'\n').nth(1)).flatten()
+}
+
+/// Two bytes that are divisible by 31, and behind them what can be inflated: text may begin with the two.
+fn is_zlib(head: &[u8]) -> bool {
+    let begins =
+        matches!(head, [0x78, flags, ..] if (0x7800 + u16::from(*flags)).is_multiple_of(31) && flags & 0x20 == 0);
+    let inflated = || {
+        let (mut zlib, mut space) = (flate2::Decompress::new(true), [0; 8 << 10]);
+        let sound = zlib.decompress(head, &mut space, flate2::FlushDecompress::None).is_ok();
+        sound && zlib.total_out() >= 8
+    };
+    begins && inflated()
+}
+
+/// The usual properties, a dictionary of a power of two, or of one and its half, and a size that is not known or no nonsense.
+fn is_lzma(head: &[u8]) -> bool {
+    let Some([0x5d, dictionary @ .., _]) = head.first_chunk::<14>() else { return false };
+    let size = u64::from_le_bytes(dictionary[4..].first_chunk().copied().unwrap_or_default());
+    let dictionary = u32::from_le_bytes(dictionary.first_chunk().copied().unwrap_or_default());
+    let even = dictionary.is_power_of_two() || (dictionary / 3 * 3 == dictionary && (dictionary / 3).is_power_of_two());
+    dictionary >= 4096 && even && (size == u64::MAX || size < 1 << 38)
 }
 
 /// After the level: the number pi begins a block, the square root of pi an empty stream's end.
@@ -216,12 +246,37 @@ fn decoder<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Re
         }
         Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY)),
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Packing::Zlib => Box::new(Alone { output: ZlibDecoder::new(input), ended: false }),
+        Packing::Lzma => Box::new(
+            LzmaReader::new_mem_limit(input, XZ_MEMORY, None).map_err(|error| archive::corrupt(&error.to_string()))?,
+        ),
         Packing::Lz4 => Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input))),
         other => {
             let detail = format!("{other:?} archives are more than one stream");
             return Err(io::Error::other(Error::Unsupported(detail)));
         }
     })
+}
+
+/// A stream of zlib with nothing behind it.
+struct Alone<R: io::BufRead> {
+    output: ZlibDecoder<R>,
+    ended: bool,
+}
+
+impl<R: io::BufRead> Read for Alone<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = if self.ended { 0 } else { self.output.read(space)? };
+        if len == 0 && !space.is_empty() && !std::mem::replace(&mut self.ended, true) {
+            let rest = self.output.get_mut().fill_buf()?;
+            return if rest.is_empty() {
+                Ok(0)
+            } else {
+                Err(archive::corrupt("something stands behind its zlib stream"))
+            };
+        }
+        Ok(len)
+    }
 }
 
 /// Waits where its reader would block: what decompresses cannot be interrupted.

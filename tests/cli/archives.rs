@@ -104,6 +104,19 @@ fn lz4(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+fn zlib(content: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+fn lzma(content: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::LzmaOptions::default();
+    let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
 fn zstd(content: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
@@ -144,6 +157,9 @@ fn packed(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("xz", xz(content), ""),
         ("zst", zstd(content), ""),
         ("lz4", lz4(content), ""),
+        ("lzma", lzma(content), ""),
+        ("zlib", zlib(content), ""),
+        ("tar of objects of git", tar(&[(".git/objects/ab/cd", &zlib(content))]), "!/.git/objects/ab/cd"),
         ("ar", ar(files), "!/etc/app.conf"),
         ("deb", ar(&[("data.tar.xz", &xz(&tar(files)))]), "!/data.tar.xz!/etc/app.conf"),
         ("cpio", cpio(files), "!/etc/app.conf"),
@@ -188,6 +204,26 @@ fn every_kind_is_read_by_what_it_is() {
         assert_eq!(here[0]["line"], 2, "{name}");
     }
     tree.scan(&["--format", "text", "--archive-depth", "0", "x/nested"]).exits(0);
+}
+
+/// An object of git that is in no pack, as it lies in a copy of a repository or a layer of an image; and what only begins like zlib.
+#[test]
+fn loose_objects_of_git_are_read() {
+    let token = pat(24);
+    let object = format!("blob {}\0key = {token}\n", token.len() + 7);
+    let tree = Tree::new();
+    tree.write("copy/objects/ab/cdef", zlib(object.as_bytes()));
+    tree.write("formula.txt", format!("x^2 + y^2\nkey = {}\n", pat(25)));
+    let whole = zlib(format!("{}key = {}\n", "text\n".repeat(999), pat(26)).as_bytes());
+    tree.write("cut", &whole[..whole.len() - 8]);
+    tree.write("more", [&whole[..], b"behind"].concat());
+    let ran = tree.scan(&["--format", "json"]).exits(1);
+    let report = ran.json();
+    let places: Vec<&str> = findings(&report).iter().filter_map(|finding| finding["path"].as_str()).collect();
+    assert!(places.contains(&"copy/objects/ab/cdef") && places.contains(&"formula.txt"), "{places:?}");
+    let unread: Vec<&str> =
+        report["summary"]["skips"].as_array().unwrap().iter().filter_map(|skip| skip["path"].as_str()).collect();
+    assert_eq!(unread, ["cut", "more"]);
 }
 
 /// What no member holds: names, comments, targets of links, and bytes before, between and behind.

@@ -261,6 +261,7 @@ fn scan_cut(path: &Path, rules: Arc<RuleSet>, chunk: usize, each: &mut dyn FnMut
         accept: Vec::new(),
         fingerprint_key: None,
         places: Default::default(),
+        tops: Vec::new(),
         now: 0,
         decode: 3,
         unpack: 8,

@@ -101,6 +101,7 @@ pub fn scanned(logs: Logs) -> (Vec<Finding>, Summary) {
         accept: Vec::new(),
         fingerprint_key: None,
         places: Default::default(),
+        tops: Vec::new(),
         now: 1_795_000_000,
         decode: 3,
         unpack: 8,

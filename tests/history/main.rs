@@ -343,6 +343,33 @@ fn no_report_shows_a_token_that_stands_in_names_and_subjects() {
     }
 }
 
+/// Encoded, it is as good as plain.
+#[test]
+fn no_report_shows_an_encoded_token_that_stands_in_names_and_subjects() {
+    let token = token(910);
+    let each = |form: fn(&u8) -> String| token.bytes().map(|byte| form(&byte)).collect::<String>();
+    let forms = [
+        each(|byte| format!("{byte:02x}")),
+        each(|byte| format!("%{byte:02X}")),
+        each(|byte| format!("\\x{byte:02x}")),
+        each(|byte| format!("&#{byte};")),
+    ];
+    let repository = Repository::new();
+    for form in &forms {
+        repository.put(&format!("{form}/a"), format!("{form}\nkey = {token}\n"), &format!("Add {form}"));
+    }
+    for format in ["text", "json", "sarif", "csv"] {
+        let output = run(&repository.top(), &["--format", format, "-v"]);
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for form in &forms {
+            // As it is, and as the format escapes what is in it.
+            let escaped = form.replace('\\', "\\\\");
+            assert!(!said.contains(form.as_str()) && !said.contains(&escaped), "{format} shows {form}:\n{said}");
+        }
+    }
+}
+
 #[test]
 fn authors_are_left_out_on_request() {
     let repository = Repository::new();
@@ -670,6 +697,17 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
     fs::write(&pack, &bytes[..bytes.len() - 300]).expect("ours");
     unread(&r.top(), "corrupt-pack");
     fs::write(&pack, &bytes).expect("ours");
+    // One bit in the header of an entry makes something else of a commit, and its zlib stream knows nothing of it.
+    let index = git(&r.top(), &["verify-pack", "-v", &pack.with_extension("idx").to_string_lossy()]);
+    for kind in ["commit", "tree"] {
+        let entry = index.lines().find(|line| line.split_whitespace().nth(1) == Some(kind)).expect("there is one");
+        let offset: usize = entry.split_whitespace().nth(4).expect("an offset").parse().expect("a number");
+        let mut flipped = bytes.clone();
+        flipped[offset] ^= if kind == "commit" { 0x20 } else { 0x10 };
+        fs::write(&pack, &flipped).expect("ours");
+        unread(&r.top(), "corrupt-object");
+    }
+    fs::write(&pack, &bytes).expect("ours");
     // Two names for one entry, and none for another.
     let idx = pack.with_extension("idx");
     fs::set_permissions(&idx, fs::Permissions::from_mode(0o644)).expect("ours");
@@ -698,9 +736,45 @@ fn what_is_missing_or_broken_is_named_and_never_clean() {
         assert!(skip["detail"].as_str().is_some_and(|text| text.starts_with(&format!("line {line} "))), "{skip}");
     }
 
+    let r = clean();
+    fs::create_dir_all(r.top().join(".git/objects/tmp_objdir-incoming-x1")).expect("ours");
+    unread(&r.top(), "unfinished");
+
     let dir = made_by("incomplete.sh");
     unread(&dir.path().join("shallow"), "shallow-clone");
     unread(&dir.path().join("partial"), "partial-clone");
+}
+
+/// Ten trees in which everything is ten times the next one: as many paths as nobody can hold.
+#[test]
+fn trees_with_more_paths_than_atoms_are_told_of_in_bounds() {
+    let r = Repository::new();
+    let blob = git_fed(&r.top(), &["hash-object", "-w", "--stdin"], format!("key = {}\n", token(77)).as_bytes());
+    let (mut kind, mut id) = ("100644 blob", blob);
+    for _ in 0..10 {
+        let entry = |name: u32| format!("{kind} {id}\t{}{name}\n", "n".repeat(50));
+        let entries: String = (0..10).map(entry).collect();
+        id = git_fed(&r.top(), &["mktree"], entries.as_bytes());
+        kind = "040000 tree";
+    }
+    let commit = r.git(&["commit-tree", &id, "-m", "bomb"]);
+    r.git(&["update-ref", "refs/heads/bomb", &commit]);
+    let scanned = r.scan(&[]);
+    let history = &scanned.findings()[0]["history"];
+    assert_eq!((scanned.exit, &history["truncated"]), (1, &true.into()), "{}", scanned.text);
+}
+
+/// A clone that lacks nothing is whole, whatever its server could have held back.
+#[test]
+fn a_partial_clone_that_lacks_nothing_is_whole() {
+    let r = Repository::new();
+    r.put("f", format!("key = {} # stanch:allow github-pat ours\n", token(5)), "one");
+    r.git(&["config", "uploadpack.allowFilter", "true"]);
+    let to = r.dir.path().join("clone");
+    let from = format!("file://{}", r.top().display());
+    git(r.dir.path(), &["clone", "-q", "--filter=blob:none", &from, &to.to_string_lossy()]);
+    let scanned = scan(&to, &["--show-allowed"]);
+    assert_eq!((scanned.exit, scanned.skips(), scanned.findings().len()), (0, vec![], 1), "{}", scanned.text);
 }
 
 #[test]
@@ -788,6 +862,15 @@ fn a_submodule_that_is_not_there_is_named() {
     let parent = dir.path().join("parent");
     let words = word_rules(dir.path());
     let options = ["--rules", words.to_str().unwrap(), "--submodules"];
+    // One that is broken is named, and the others are read.
+    let broken = parent.join(".git/modules/broken");
+    fs::create_dir_all(broken.join("objects")).unwrap();
+    fs::create_dir_all(broken.join("refs")).unwrap();
+    fs::write(broken.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+    fs::write(broken.join("config"), "[core\n").unwrap();
+    let scanned = scan(&parent, &options);
+    assert_eq!((scanned.skips(), scanned.findings().len()), (vec!["read-error"], 1), "{}", scanned.text);
+    fs::remove_dir_all(broken).unwrap();
     // Its work tree is not needed, nor is that it was ever registered.
     fs::remove_dir_all(parent.join("lib")).unwrap();
     assert_eq!(scan(&parent, &options).skips(), Vec::<&str>::new());

@@ -69,6 +69,8 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     let shift = |range: &Range<usize>| range.start - from..range.end - from;
     let setting = Setting { bytes: &bytes[from..to], matched: shift(matched), span: shift(span) };
     let (read, repeats) = readable(rule, setting.value());
+    // What is base64 of a text is judged by that.
+    let read = if class == Class::Generic { value::written(&read).map_or(read, Cow::Owned) } else { read };
     let mut given: Vec<Evidence> = Vec::new();
     let mut give = |sign: &'static Sign, detail: String| {
         let weight = sign.weight(class);

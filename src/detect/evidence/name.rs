@@ -215,6 +215,7 @@ const COMMONLY_KNOWN: &[(&str, &str)] = &[
     ("row", "key"),
     ("routing", "key"),
     ("contract", "key"),
+    ("socket", "key"),
     ("host", "key"),
     ("correlation", "key"),
     ("request", "key"),

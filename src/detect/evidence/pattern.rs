@@ -205,9 +205,24 @@ fn is_location(value: &[u8]) -> bool {
     let worded = || language::read(value).words >= 0.6;
     has(&lower, "://")
         || drive
-        || ["./", "../", "~/", "file:", "arn:", "secretsmanager:", "ssm:", "classpath:", "mailto:", "www."]
-            .iter()
-            .any(|start| starts(start))
+        || [
+            "./",
+            "../",
+            "~/",
+            "file:",
+            "arn:",
+            "secretsmanager:",
+            "ssm:",
+            "classpath:",
+            "mailto:",
+            "www.",
+            "urn:",
+            "exec:",
+        ]
+        .iter()
+        .any(|start| starts(start))
+        || has(&lower, "/aws4_request")
+        || is_file(value)
         || (ENDS.iter().any(|end| lower.ends_with(end.as_bytes())) && worded())
         || (value.iter().filter(|byte| **byte == b'/').count() >= 1 && worded())
         || is_absolute(value)

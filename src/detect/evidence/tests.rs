@@ -243,6 +243,74 @@ fn letters_tell_words_of_any_language_from_none() {
 }
 
 #[test]
+fn what_is_irregular_for_another_reason_is_no_secret() {
+    for value in [
+        "a1b2/v4/4f/26/50/9f8e7d6c/pr_source.png",
+        "urn:ietf:params:oauth:token-type:access_token",
+        "PBKDF2WithHmacSHA512",
+        "ecdsa-sha2-nistp256",
+        "tls-mtls-split-crl",
+        "client-1",
+        "{\\\"apiVersion\\\": \\\"v1\\\"}",
+        "^(?=.*[A-Z])[A-Za-z0-9]{8,32}$",
+        "$telegram-token",
+        "@VMWARE_PASSWORD",
+        "#ddd0c0",
+        "android.os.BinderProxy@2bd79ce",
+        "[C@1b6d3586",
+        "https://localhost:8080/argo-cd/x1",
+    ] {
+        assert!(!leaks(&format!("secret = \"{value}\"")), "{value}");
+    }
+    // Neither does a password have to be one, nor is a class all that may stand before a number.
+    assert!(leaks("password = \"Session@202611\"") && leaks("password = \"client-1x7\""));
+    // Base64 of a text is judged by that.
+    let encoded = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
+    assert!(!leaks(&format!("password: {}\n", encoded("changeme"))));
+    assert!(!leaks(&format!("password: {}\n", encoded("<your-token-here>"))));
+    assert!(leaks(&format!("password: {}\n", encoded(&chosen(3)))));
+}
+
+#[test]
+fn names_say_what_is_public() {
+    let random = "q7Zk2Vx9Lw4Tn8Rb";
+    for name in ["changeToken", "page_token", "startingToken", "S3Key", "repositoryIdentifierKey", "Sec-WebSocket-Key"]
+    {
+        assert!(!leaks(&format!("\"{name}\": \"{random}\"")), "{name}");
+    }
+    assert!(leaks(&format!("\"apiToken\": \"{random}\"")));
+    // A test has passed; a password has not.
+    assert!(!leaks("--- PASS: TestFoo2 (0.00s)\n") && leaks(&format!("PASS={}\n", chosen(2))));
+    // What a tag is for is not what stands in it.
+    assert!(!leaks("<label for=\"password\">Heslo1:</label>"));
+    assert!(leaks(&format!("<property name=\"password\">{}</property>", chosen(4))));
+    // An option and its value in a list are an option and its value.
+    assert!(leaks(&format!("[\"--password\", \"{}\"]", chosen(5))));
+}
+
+#[test]
+fn many_secrets_behind_the_same_name_are_secrets() {
+    let one = |seed: u64| {
+        let text: String = (0..20).map(|at| char::from(b'a' + ((seed * 31 + at * 7 + at * at) % 26) as u8)).collect();
+        format!("[p{seed}]\npassword = {}Q{seed}x\n", text)
+    };
+    let many: String = (0..30).map(one).collect();
+    assert!(found(&many).iter().filter(|(_, confidence, _)| *confidence >= Confidence::Medium).count() >= 29);
+}
+
+/// What looks like a name is one in source code, and a password where nothing has a name.
+#[test]
+fn a_name_in_a_settings_file_is_a_password() {
+    let (_, confidence, mut judgement) = found("DB_PASSWORD=homestead_99\n").remove(0);
+    assert!(confidence >= Confidence::Medium);
+    judgement.at(&[Some(b"config/.env")]);
+    assert!(judgement.points() >= THRESHOLD);
+    judgement.at(&[Some(b"src/db.py")]);
+    assert!(judgement.points() < THRESHOLD);
+    assert!(!leaks("password = settings.password2\n") && !leaks("DB_PASSWORD=DB_PASSWORD_2\n"));
+}
+
+#[test]
 fn counting_stays_counting_in_base64() {
     let encoded = |text: &[u8]| data_encoding::BASE64.encode(text);
     let random: Vec<u8> = (0..12u64).map(|at| ((at + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();

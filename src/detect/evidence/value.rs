@@ -61,17 +61,15 @@ const DRAWN: f64 = 6.0;
 const FAMILIAR: f64 = 4.8;
 
 /// What a value says in base64, if that is printable.
-fn written(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn written(value: &[u8]) -> Option<Vec<u8>> {
     let text = || data_encoding::BASE64.decode(value).ok();
     let mut text = if value.len() >= 8 && value.len().is_multiple_of(4) { text()? } else { return None };
     text.truncate(text.trim_ascii_end().len());
     (text.len() >= 5 && text.iter().all(|byte| matches!(byte, b' '..=b'~'))).then_some(text)
 }
 
-/// Calls `give` with every sign of a value and a detail that holds nothing of it. What is base64 of a text is judged by that.
+/// Calls `give` with every sign of a value and a detail that holds nothing of it.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
-    let text = written(value);
-    let value = text.as_deref().unwrap_or(value);
     let counts = Counts::of(value);
     let reading = language::read(value);
     pattern::signs(value, give);
