@@ -19,6 +19,7 @@ use crate::coverage::{Skip, Why};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{Commit, ObjectId, ObjectKind, Origin, Provenance, Removed};
+use crate::source::files::Excludes;
 use crate::source::git::{
     Attribution, Chosen, History, Layout, Object, Options, Reader, Reference, References, Revision, Stores, Tip,
     Within, attribute, field, references,
@@ -160,9 +161,16 @@ pub(super) type Histories = BTreeMap<ObjectId, Provenance>;
 /// Gives out the findings, sorted by path, with the histories of their objects.
 pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: &mut dyn FnMut(Finding)) {
     let history = |found: &Found| histories.get(&found.object.id).cloned().unwrap_or_default();
+    let excludes = Excludes::new(&plan.files).ok().filter(|_| !plan.files.exclude.is_empty());
+    // What is left out of a tree is left out of its history, unless it was somewhere else, too.
+    let is_left_out = |history: &Provenance| {
+        let paths = &history.paths;
+        excludes.as_ref().is_some_and(|excludes| !paths.is_empty() && paths.iter().all(|path| excludes.has(path)))
+    };
     let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
         .into_iter()
         .map(|found| (history(&found), found))
+        .filter(|(history, _)| !is_left_out(history))
         .map(|(history, found)| placed(found, history))
         .collect();
     all.sort_by(|one, other| one.0.cmp(&other.0));

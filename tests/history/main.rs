@@ -764,6 +764,38 @@ fn trees_with_more_paths_than_atoms_are_told_of_in_bounds() {
     assert_eq!((scanned.exit, &history["truncated"]), (1, &true.into()), "{}", scanned.text);
 }
 
+#[test]
+fn what_is_excluded_everywhere_is_left_out() {
+    let r = Repository::new();
+    r.put("test/a", format!("key = {}\n", token(1)), "one");
+    r.put("test/b", format!("key = {}\n", token(2)), "two");
+    r.put("src/b", format!("key = {}\n", token(2)), "three");
+    let found = |options: &[&str]| r.scan(options).findings().len();
+    assert_eq!((found(&[]), found(&["--exclude", "test/**"]), found(&["--exclude", "*"])), (2, 1, 0));
+}
+
+/// Removed, brought again on a branch and removed there: the later of both took it away.
+#[test]
+fn the_last_removal_is_told() {
+    let r = Repository::new();
+    let line = format!("key = {}\n", token(1));
+    r.put("f", line.clone(), "bring");
+    r.git(&["rm", "-q", "f"]);
+    r.git(&["commit", "-q", "-m", "first removal"]);
+    r.git(&["checkout", "-q", "-b", "side"]);
+    r.put("g", line, "bring again");
+    r.git(&["rm", "-q", "g"]);
+    r.git(&["commit", "-q", "-m", "last removal"]);
+    let last = r.git(&["rev-parse", "HEAD"]);
+    // Further away from the merge than the first.
+    r.git(&["commit", "-q", "--allow-empty", "-m", "beside"]);
+    r.git(&["checkout", "-q", "-"]);
+    r.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    let scanned = r.scan(&[]);
+    let removed = scanned.findings()[0]["history"]["removed"].as_array().expect("a list");
+    assert!(removed.len() >= 2 && removed.iter().all(|it| it["commit"] == last.as_str()), "{removed:?}");
+}
+
 /// A clone that lacks nothing is whole, whatever its server could have held back.
 #[test]
 fn a_partial_clone_that_lacks_nothing_is_whole() {

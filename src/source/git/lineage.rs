@@ -61,8 +61,8 @@ impl Lines {
             let parents = self.parents(at);
             fates.push(match () {
                 () if holds[at] => Fate::Holds,
-                () if parents.iter().any(|&parent| holds[parent as usize]) => Fate::Removed { by: at as u32, steps: 0 },
-                () => nearest(parents.iter().map(|&parent| fates[parent as usize])),
+                () if parents.iter().any(|&parent| holds[parent as usize]) => Fate::Removed(at as u32),
+                () => last(parents.iter().map(|&parent| fates[parent as usize])),
             });
         }
         fates
@@ -104,9 +104,7 @@ impl Attribution<'_> {
             None => Tip::Unrelated,
             Some(at) => match fates[at as usize] {
                 Fate::Holds => Tip::Holds,
-                Fate::Removed { by, .. } => {
-                    self.numbers.id(self.lines.numbers[by as usize]).map_or(Tip::Lost, Tip::Removed)
-                }
+                Fate::Removed(by) => self.numbers.id(self.lines.numbers[by as usize]).map_or(Tip::Lost, Tip::Removed),
                 Fate::Lost => Tip::Lost,
             },
         };
@@ -118,19 +116,16 @@ impl Attribution<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Holds,
-    /// The nearest commit that has it no longer, so many steps back.
-    Removed {
-        by: u32,
-        steps: u32,
-    },
+    /// The last commit that took it away, by its index.
+    Removed(u32),
     Lost,
 }
 
-/// The removal that is fewest steps away, of several the one by the first parent, seen from a commit one step on.
-fn nearest(parents: impl Iterator<Item = Fate>) -> Fate {
+/// The last removal of several: none comes before one of its ancestors.
+fn last(parents: impl Iterator<Item = Fate>) -> Fate {
     let removals = parents.filter_map(|fate| match fate {
-        Fate::Removed { by, steps } => Some((steps + 1, by)),
+        Fate::Removed(by) => Some(by),
         Fate::Holds | Fate::Lost => None,
     });
-    removals.min_by_key(|(steps, _)| *steps).map_or(Fate::Lost, |(steps, by)| Fate::Removed { by, steps })
+    removals.max().map_or(Fate::Lost, Fate::Removed)
 }

@@ -123,6 +123,8 @@ impl Names {
         for tree in list(&common.join("worktrees")) {
             let name = format!("worktrees/{}/HEAD", tree.to_string_lossy());
             found.head(&common.join("worktrees").join(&tree), &name);
+            // Those of a work tree alone: `refs/bisect`, `refs/worktree`.
+            found.loose(common, &format!("worktrees/{}/refs", tree.to_string_lossy()), 0);
         }
         if found.head.as_deref() == Some(ELSEWHERE) {
             let detail = "references are kept in a form that this version does not know".to_owned();
