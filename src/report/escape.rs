@@ -82,7 +82,8 @@ pub fn repository(address: &str) -> Option<String> {
     let (scheme, rest) = match address.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest.to_owned()),
         None => {
-            let (host, path) = address.split_once(':')?;
+            // `ext::COMMAND`: what a program makes of it, and its arguments, are no address.
+            let (host, path) = address.split_once(':').filter(|(_, path)| !path.starts_with(':'))?;
             ("ssh".to_owned(), format!("{host}/{}", path.trim_start_matches('/')))
         }
     };
@@ -213,6 +214,7 @@ mod tests {
             ("file:///srv/r.git", None),
             ("../r.git", None),
             ("C:\\r", None),
+            ("ext::sh -c x y", None),
         ] {
             assert_eq!(repository(given).as_deref(), shown, "{given}");
         }

@@ -69,8 +69,9 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     let shift = |range: &Range<usize>| range.start - from..range.end - from;
     let setting = Setting { bytes: &bytes[from..to], matched: shift(matched), span: shift(span) };
     let (read, repeats) = readable(rule, setting.value());
-    // What is base64 of a text is judged by that.
-    let read = if class == Class::Generic { value::written(&read).map_or(read, Cow::Owned) } else { read };
+    // What is base64 of a text is judged by that, where it is no header.
+    let is_given = class == Class::Generic && !matches!(form(rule), "url" | "authorization");
+    let read = if is_given { value::written(&read).map_or(read, Cow::Owned) } else { read };
     let mut given: Vec<Evidence> = Vec::new();
     let mut give = |sign: &'static Sign, detail: String| {
         let weight = sign.weight(class);
@@ -91,10 +92,11 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         Class::Context | Class::Generic => {
             // Where a password must stand, a short one is one.
             let placed = matches!(form(rule), "url" | "authorization");
-            // What stands behind an id, in a URL or a command is a secret, in a list of many, too.
-            let beside = rule.kind == "beside-id" || placed || form(rule) == "argument";
+            // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
             let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
-            let of_secret = class == Class::Context || (name::is_of_password(&setting) && !is_hash());
+            let is_password = || class == Class::Generic && name::is_of_password(&setting) && !is_hash();
+            let commanded = form(rule) == "argument" || rule.provider == "command-line";
+            let beside = rule.kind == "beside-id" || placed || commanded || is_password();
             value::signs(&read, &mut |sign, detail| {
                 if !(placed && sign.name == sign::BRIEF.name) {
                     give(sign, detail);
@@ -103,7 +105,7 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
             if repeats {
                 give(&sign::SAME_AS_NAME, "the user's name".to_owned());
             }
-            context::surroundings(&setting, class, of_secret, &mut |sign, detail| {
+            context::surroundings(&setting, class, class == Class::Context, &mut |sign, detail| {
                 if !(beside && sign.name == sign::NEIGHBOURS.name) {
                     give(sign, detail);
                 }
