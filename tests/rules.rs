@@ -124,6 +124,85 @@ const NAMES: &[&str] = &[
     "token",
 ];
 
+/// Forms and calls that take passwords and keys, and names in other languages.
+const FORMS: &[&str] = &[
+    "-access-key",
+    "-access_key",
+    "-api-key",
+    "-api_key",
+    "-apikey",
+    ".login(",
+    "7z ",
+    "7za ",
+    "_key_",
+    "asło",
+    "bcp ",
+    "beeline",
+    "create_superuser(",
+    "createhmac(",
+    "curlopt_",
+    "cypher-shell",
+    "dbi->connect(",
+    "fernet(",
+    "getconnection(",
+    "hmac.new(",
+    "http_basic_authenticate_with(",
+    "ipmitool ",
+    "isql ",
+    "jwt.decode",
+    "jwt.encode",
+    "jwt.sign",
+    "jwt.verify",
+    "key=",
+    "ldap_bind(",
+    "mosquitto_pub ",
+    "mosquitto_sub ",
+    "mysql_connect(",
+    "mysql_pconnect(",
+    "mysql_real_connect(",
+    "mysqldb.connect(",
+    "mysqli_connect(",
+    "net user ",
+    "new mysqli(",
+    "new pdo(",
+    "nuget add source",
+    "oc login",
+    "ontraseña",
+    "pass\t",
+    "pass[",
+    "passwd --stdin",
+    "passwordauthentication(",
+    "pepper",
+    "plainauth(",
+    "plink ",
+    "plink.exe ",
+    "pscp ",
+    "pscp.exe ",
+    "psexec",
+    "psftp ",
+    "pymysql.connect(",
+    "rabbitmqadmin",
+    "rar ",
+    "salt",
+    "secretkeyspec(",
+    "strcmp(",
+    "strncmp(",
+    "sudo -",
+    "symmetricsecuritykey(",
+    "twine upload",
+    "wifi.begin(",
+    "ösenord",
+    "ароль",
+    "パスワード",
+    "口令",
+    "密码",
+    "密碼",
+    "비밀번호",
+];
+
+/// Short names, which stand right before a sign.
+const SHORT: &[&str] = &["pw", "psw", "psk", "mdp", "senha", "kennwort", "wachtwoord"];
+
 /// The programs, and options of programs, that take passwords.
 const COMMANDS: &[&str] = &[
     "--passphrase",
@@ -200,9 +279,14 @@ fn every_pattern_can_be_found_from_a_run() {
     // Passwords are short, and have no run: what they are found by is looked for everywhere, and is no more than this.
     let keys = ["access", "account", "api", "auth", "encryption", "master", "private", "shared", "signing"];
     let keys = keys.iter().flat_map(|word| ["", "_", "-"].map(|joint| format!("{word}{joint}key")));
+    let dotted = ["access", "account", "api", "auth", "encryption", "master", "private", "shared", "signing"];
+    let dotted =
+        dotted.map(|word| format!("{word}.key")).into_iter().chain(["access key", "api key"].map(str::to_owned));
+    let short = SHORT.iter().flat_map(|name| ["=", ":", "\"", "'", "]", " "].map(|end| format!("{name}{end}")));
+    let short = short.chain(["_pw=", "_psk="].map(str::to_owned));
     let marks = ["://", ":\\/\\/"].map(str::to_owned);
-    let mut names: Vec<_> =
-        NAMES.iter().chain(COMMANDS).map(|name| (*name).to_owned()).chain(keys).chain(marks).collect();
+    let mut names: Vec<_> = NAMES.iter().chain(COMMANDS).chain(FORMS).map(|name| (*name).to_owned()).collect();
+    names.extend(keys.chain(dotted).chain(short).chain(marks));
     names.sort_unstable();
     assert_eq!(generic.into_iter().collect::<Vec<_>>(), names);
 }

@@ -2,11 +2,12 @@
 //!
 //! Line by line, from the one that begins a key on, for as long as lines with the same prefix are of armour.
 
+use std::cmp::Reverse;
 use std::io::{self, Write};
 
 use memchr::{memchr, memmem, memrchr};
 
-use crate::rule::RuleSet;
+use crate::rule::{ProofKind, RuleSet};
 
 /// Longest line that may be one of a key, in bytes. Those of armour have 76 at most, the rest is prefix.
 const LONGEST: usize = 1 << 10;
@@ -61,7 +62,9 @@ impl Armour {
     /// Redacts keys if one of `rules` goes by how they begin.
     pub(super) fn new(rules: &RuleSet) -> Self {
         let by_header = |keyword: &String| keyword == "private key" || keyword == "-----begin";
-        let rule = rules.rules.iter().find(|rule| rule.keywords.iter().any(by_header));
+        let of_keys = rules.rules.iter().filter(|rule| rule.keywords.iter().any(by_header));
+        // One that reads keys says more than one that goes by the words.
+        let rule = of_keys.max_by_key(|rule| (rule.proof == Some(ProofKind::PrivateKey), Reverse(&rule.id)));
         let mark = rule.map(|rule| format!("[stanch: {} ****]", rule.id));
         Armour { begin: memmem::Finder::new(BEGIN), mark, line: Vec::new(), key: None }
     }

@@ -450,7 +450,15 @@ pub(super) fn is_of_password(setting: &Setting<'_>) -> bool {
 /// nothing of a password: `clientSecretName("tls-ca")`, `createToken("COERCE")`, `"token": "MAXLEN"`.
 pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let value = setting.value();
-    let letters = || value.len() < 16 && value.iter().all(u8::is_ascii_alphabetic);
+    let humped = || {
+        let two = |two: &[u8]| !two[0].is_ascii_uppercase() || two[1].is_ascii_lowercase();
+        value[0].is_ascii_lowercase() && value.windows(2).all(two)
+    };
+    let letters = || {
+        value.len() < 16
+            && value.iter().all(u8::is_ascii_alphabetic)
+            && (value.iter().all(u8::is_ascii_uppercase) || humped())
+    };
     let words = language::pieces(setting.name());
     let grammar = || matches!(words[..], [word] if is_in(&["token", "tokens"], word));
     let named = || is_slug(value) || (letters() && (grammar() || is_called(setting)));
