@@ -153,10 +153,9 @@ fn is_loose(setting: &Setting<'_>) -> bool {
     let line = setting.bytes[setting.line()].trim_ascii_start();
     let directive = || {
         let first = line.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
-        let first = if first == b"#" { &line[..line.len().min(8)] } else { first };
-        DIRECTIVES.iter().any(|word| first.eq_ignore_ascii_case(word.as_bytes()) || first == b"# define")
+        is_in(DIRECTIVES, first) || line.starts_with(b"# define ")
     };
-    blank && between.starts_with(b" ") | between.starts_with(b"\t") && !directive() && !is_line(setting)
+    blank && matches!(between.first(), Some(b' ' | b'\t')) && !directive() && !is_line(setting)
 }
 
 /// Whether name and value are the whole line but for quotes and a semicolon or comma: a directive of a settings file.
@@ -279,8 +278,12 @@ fn is_reference(setting: &Setting<'_>) -> bool {
     let joined = value.iter().any(|byte| matches!(byte, b'_' | b'.'));
     let words = language::read(value).words;
     let constant = name && joined && !value.iter().any(u8::is_ascii_lowercase) && value[0].is_ascii_uppercase();
+    // `PrivateKey = module.PrivateKey`
+    let own = setting.name();
+    let same = !own.is_empty() && value.strip_suffix(own).is_some_and(|before| before.ends_with(b"."));
     matches!(next, Some(b'(' | b'[' | b'{'))
         || value.starts_with(b":")
+        || same
         || constant
         || (name && words >= 0.6 && digits <= 2)
         || (name && joined && words >= 0.4 && digits <= 4)

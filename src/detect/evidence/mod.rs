@@ -69,9 +69,10 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     let shift = |range: &Range<usize>| range.start - from..range.end - from;
     let setting = Setting { bytes: &bytes[from..to], matched: shift(matched), span: shift(span) };
     let (read, repeats) = readable(rule, setting.value());
-    // What is base64 of a text is judged by that, where it is no header.
-    let is_given = class == Class::Generic && !matches!(form(rule), "url" | "authorization");
-    let read = if is_given { value::written(&read).map_or(read, Cow::Owned) } else { read };
+    // What is base64 of a text is judged by that.
+    let written = if class == Class::Generic && form(rule) != "url" { value::written(&read) } else { None };
+    let is_documented = written.is_some() && pattern::is_documented(&read);
+    let read = written.map_or(read, Cow::Owned);
     let mut given: Vec<Evidence> = Vec::new();
     let mut give = |sign: &'static Sign, detail: String| {
         let weight = sign.weight(class);
@@ -83,6 +84,9 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
         }
     };
     give(&sign::RULE, String::new());
+    if is_documented {
+        give(&sign::DOCUMENTED, String::new());
+    }
     match class {
         Class::Prefixed => value::signs(body(rule, &read), &mut give),
         Class::Hash => {
@@ -95,8 +99,8 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
             // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
             let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
             let is_password = || class == Class::Generic && name::is_of_password(&setting) && !is_hash();
-            let commanded = form(rule) == "argument" || rule.provider == "command-line";
-            let beside = rule.kind == "beside-id" || placed || commanded || is_password();
+            let commanded = matches!(form(rule), "argument" | "url") || rule.provider == "command-line";
+            let beside = rule.kind == "beside-id" || commanded || is_password();
             value::signs(&read, &mut |sign, detail| {
                 if !(placed && sign.name == sign::BRIEF.name) {
                     give(sign, detail);

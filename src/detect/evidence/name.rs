@@ -452,7 +452,7 @@ pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let value = setting.value();
     let humped = || {
         let two = |two: &[u8]| !two[0].is_ascii_uppercase() || two[1].is_ascii_lowercase();
-        value[0].is_ascii_lowercase() && value.windows(2).all(two)
+        value.first().is_some_and(u8::is_ascii_lowercase) && value.windows(2).all(two)
     };
     let letters = || {
         value.len() < 16

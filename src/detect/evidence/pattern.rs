@@ -42,12 +42,14 @@ fn is_template(value: &[u8]) -> bool {
             && language::read(rest).words >= 0.6
             && rest.iter().all(name)
     };
-    // `%s` alone or between words; `%dc` is a byte of a URL.
-    let formatted = value.windows(2).enumerate().any(|(at, two)| {
+    // `%s` alone, between words or with others; `%dc` is a byte of a URL.
+    let formats = value.windows(2).enumerate().filter(|(at, two)| {
         let next = value.get(at + 2).is_some_and(u8::is_ascii_alphanumeric);
         two[0] == b'%' && matches!(two[1], b's' | b'd' | b'v' | b'@') && !next
     });
-    (formatted && (value.len() <= 8 || language::read(value).words >= 0.5))
+    let formats = formats.count();
+    formats >= 3
+        || (formats > 0 && (value.len() <= 8 || language::read(value).words >= 0.5))
         || inside.iter().any(|part| has(value, part))
         || ends(b"<", b">")
         || places(value).any(|inner| language::read(inner).words >= 0.6)
@@ -142,7 +144,7 @@ fn is_keyboard_walk(value: &[u8]) -> bool {
 /// The first 8 bytes of the SHA-256 of values that providers print in their documentation, as hex.
 const DOCUMENTED: &[&str] = &include!("documented.in");
 
-fn is_documented(value: &[u8]) -> bool {
+pub(super) fn is_documented(value: &[u8]) -> bool {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(value)[..8]);
     DOCUMENTED.contains(&digest.as_str())
 }

@@ -22,7 +22,7 @@ use super::refs::field;
 use super::scope::{Chosen, add_trees};
 use super::store::Stores;
 use super::walk::{Options, walk};
-use crate::coverage::Skip;
+use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind};
 
 /// Targets are followed up in groups, a bit for each.
@@ -269,7 +269,9 @@ impl Graph {
 fn goes_on(stores: &Stores, commits: &HashSet<ObjectId>, options: Options<'_>) -> io::Result<bool> {
     let options = Options { kinds: &[ObjectKind::Commit], only: None, links: false, progress: None, ..options };
     let walked = walk(stores, || Children { of: commits, found: false }, options)?;
-    Ok(!walked.skips.is_empty() || walked.lenses.iter().any(|lens| lens.found))
+    // That a server may hold back objects hides no commit: no filter leaves out commits.
+    let unread = walked.skips.iter().any(|skip| skip.why != Why::PartialClone);
+    Ok(unread || walked.lenses.iter().any(|lens| lens.found))
 }
 
 /// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which
