@@ -101,7 +101,8 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
             if kind == "url" && is_local(setting) {
                 give(&sign::LOCAL_HOST, String::new());
             }
-            if kind == "authorization" && (is_scheme(setting) || (between.contains(&b',') && is_followed(setting))) {
+            let listed = between.contains(&b',') && is_followed(setting);
+            if kind == "authorization" && (listed || is_scheme(setting) || is_variable(setting)) {
                 give(&sign::REFERENCE, String::new());
             }
         }
@@ -183,6 +184,19 @@ fn is_scheme(setting: &Setting<'_>) -> bool {
     let capital = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
     let value = setting.value();
     (name > 0 && behind.get(name) == Some(&b'=')) || (value.contains(&b'_') && value.iter().all(capital))
+}
+
+/// Whether the value is code: `HasPrefix(header.Authorization, signV4Algorithm)`, `"Bearer "+accessToken`, `Bearer realm="`.
+fn is_variable(setting: &Setting<'_>) -> bool {
+    let (value, between) = (setting.value(), &setting.bytes[setting.matched.start..setting.span.start]);
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'+');
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let behind_sign = between.iter().rposition(|byte| matches!(byte, b',' | b'=')).map(|at| &between[at + 1..]);
+    let given = behind_sign.is_some_and(|rest| rest.trim_ascii().is_empty());
+    let named = value.iter().all(part) && digits <= 3;
+    let name = value.strip_suffix(b"=").unwrap_or_default();
+    let parameter = name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    (named && (given || value.starts_with(b"+"))) || parameter
 }
 
 /// Whether a name is put behind the value: `"file-root:" + path`.
@@ -283,6 +297,8 @@ fn is_reference(setting: &Setting<'_>) -> bool {
     let same = !own.is_empty() && value.strip_suffix(own).is_some_and(|before| before.ends_with(b"."));
     matches!(next, Some(b'(' | b'[' | b'{'))
         || value.starts_with(b":")
+        // The next name of a settings file.
+        || value.ends_with(b":")
         || same
         || constant
         || (name && words >= 0.6 && digits <= 2)

@@ -287,6 +287,7 @@ pub(super) const DIGESTS: &[&str] = &[
     "hash",
     "hashes",
     "hashed",
+    "salted",
     "blob",
     "oid",
     "resolved",
@@ -405,6 +406,10 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     }
     if of(PUBLICS) || side_by_side(&words, COMMONLY_KNOWN) {
         give(&sign::PUBLIC_NAME, String::new());
+    }
+    // The shell's working directory.
+    if name == b"PWD" && setting.value().starts_with(b"/") {
+        give(&sign::LOCATION, String::new());
     }
     let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
     // `checksum/secret: …`, as charts of Helm have it.

@@ -225,6 +225,7 @@ fn is_location(value: &[u8]) -> bool {
         .any(|start| starts(start))
         || has(&lower, "/aws4_request")
         || is_file(value)
+        || is_class(value)
         || (ENDS.iter().any(|end| lower.ends_with(end.as_bytes())) && worded())
         || (value.iter().filter(|byte| **byte == b'/').count() >= 1 && worded())
         || is_absolute(value)
@@ -235,7 +236,7 @@ fn is_location(value: &[u8]) -> bool {
 
 /// `a1/v4/pr_source.png`: folders, and a name that ends as one of a file does. Base64 has no dot.
 pub(super) fn is_file(value: &[u8]) -> bool {
-    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-%~".contains(byte);
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-%~@".contains(byte);
     let name = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let end = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     value.iter().filter(|byte| **byte == b'/').count() >= 2
@@ -243,6 +244,14 @@ pub(super) fn is_file(value: &[u8]) -> bool {
         && end.len() < name.len()
         && (2..=5).contains(&end.len())
         && end.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// `Symfony\Component\Security\RememberMeToken`, `SOFTWARE\Policies\Microsoft`: a class of PHP or a key of Windows' registry.
+fn is_class(value: &[u8]) -> bool {
+    let name =
+        |part: &[u8]| part.first().is_some_and(u8::is_ascii_alphabetic) && part.iter().all(u8::is_ascii_alphanumeric);
+    let parts = || value.split(|byte| *byte == b'\\').filter(|part| !part.is_empty());
+    parts().count() >= 3 && parts().all(name) && language::read(value).words >= 0.5
 }
 
 /// `/run/app/passwd`: no base64 has so few kinds of characters.

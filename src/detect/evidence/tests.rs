@@ -272,6 +272,21 @@ fn what_is_irregular_for_another_reason_is_no_secret() {
 }
 
 #[test]
+fn code_and_parameters_in_headers_are_no_tokens() {
+    for text in [
+        "strings.HasPrefix(r.Header.Get(\"Authorization\"), signV4Algorithm)",
+        "header(WWW_AUTHENTICATE, \"Bearer resource_metadata=\\\"http://localhost/x\\\"\")",
+        "Authorization: AWS4-HMAC-SHA256 Credential=x",
+        "@Authorities({\"FACTOR_BEARER\", \"FACTOR_X509\"})",
+    ] {
+        assert!(!leaks(text), "{text}");
+    }
+    assert!(leaks("req.setHeader(\"Authorization\", \"Bearer q7Zk2Vx9Lw4Tn8Rb5Yc6\")"));
+    assert!(leaks("headers[\"Authorization\"] = \"Bearer qVZkaVxwLwQTnWRbKYcM\""));
+    assert!(!leaks("secret = \"Symfony\\Component\\Security\\RememberMeToken\"") && !leaks("PWD: '/Users/maciej2'"));
+}
+
+#[test]
 fn names_say_what_is_public() {
     let random = "q7Zk2Vx9Lw4Tn8Rb";
     for name in ["changeToken", "page_token", "startingToken", "S3Key", "repositoryIdentifierKey", "Sec-WebSocket-Key"]
