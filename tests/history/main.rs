@@ -796,6 +796,25 @@ fn the_last_removal_is_told() {
     assert!(removed.len() >= 2 && removed.iter().all(|it| it["commit"] == last.as_str()), "{removed:?}");
 }
 
+/// What only a reference of one linked work tree leads to is not called unreachable.
+#[test]
+fn references_of_one_work_tree_are_known() {
+    let r = Repository::new();
+    r.put("f", "nothing\n", "one");
+    let tree = r.dir.path().join("tree");
+    r.git(&["worktree", "add", "-q", "-b", "side", &tree.to_string_lossy()]);
+    fs::write(tree.join("s"), format!("key = {}\n", token(3))).expect("ours");
+    git(&tree, &["add", "s"]);
+    git(&tree, &["commit", "-q", "-m", "two"]);
+    git(&tree, &["update-ref", "refs/worktree/keep", "HEAD"]);
+    git(&tree, &["reset", "-q", "--hard", "HEAD~1"]);
+    let scanned = r.scan(&[]);
+    assert_eq!(
+        scanned.findings()[0]["history"]["references"],
+        serde_json::json!(["worktrees/tree/refs/worktree/keep"])
+    );
+}
+
 /// A clone that lacks nothing is whole, whatever its server could have held back.
 #[test]
 fn a_partial_clone_that_lacks_nothing_is_whole() {

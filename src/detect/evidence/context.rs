@@ -368,14 +368,7 @@ fn is_setting(setting: &Setting<'_>) -> bool {
 }
 
 /// Calls `give` with what stands around the value.
-///
-/// `of_secret` tells that the name before it says that it is a secret, so that others behind the same name are secrets, too.
-pub(super) fn surroundings(
-    setting: &Setting<'_>,
-    class: Class,
-    of_secret: bool,
-    give: &mut dyn FnMut(&'static Sign, String),
-) {
+pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn FnMut(&'static Sign, String)) {
     let line = setting.line();
     if line.len() > LONG {
         give(&sign::LONG_LINE, format!("more than {LONG} bytes"));
@@ -383,7 +376,8 @@ pub(super) fn surroundings(
     if is_embedded(setting) {
         give(&sign::EMBEDDED, String::new());
     }
-    let count = neighbours(setting, of_secret);
+    // Where the rule knows whose it is, others behind the same name are secrets, too.
+    let count = neighbours(setting, class != Class::Generic);
     if count >= MANY {
         give(&sign::NEIGHBOURS, format!("at least {MANY} of them"));
     }

@@ -87,55 +87,67 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     if is_documented {
         give(&sign::DOCUMENTED, String::new());
     }
-    match class {
-        Class::Prefixed => value::signs(body(rule, &read), &mut give),
-        Class::Hash => {
-            value::signs(&read, &mut give);
-            context::surroundings(&setting, class, true, &mut give);
-        }
-        Class::Context | Class::Generic => {
-            // Where a password must stand, a short one is one.
-            let placed = matches!(form(rule), "url" | "authorization");
-            // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
-            let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
-            let is_password = || class == Class::Generic && name::is_of_password(&setting) && !is_hash();
-            let commanded = matches!(form(rule), "argument" | "url") || rule.provider == "command-line";
-            let beside = rule.kind == "beside-id" || commanded || is_password();
-            value::signs(&read, &mut |sign, detail| {
-                if !(placed && sign.name == sign::BRIEF.name) {
-                    give(sign, detail);
-                }
-            });
-            if repeats {
-                give(&sign::SAME_AS_NAME, "the user's name".to_owned());
-            }
-            context::surroundings(&setting, class, class == Class::Context, &mut |sign, detail| {
-                if !(beside && sign.name == sign::NEIGHBOURS.name) {
-                    give(sign, detail);
-                }
-            });
-        }
+    of_value(rule, class, &setting, &read, &mut give);
+    if repeats && matches!(class, Class::Context | Class::Generic) {
+        give(&sign::SAME_AS_NAME, "the user's name".to_owned());
     }
     if class == Class::Generic {
-        if matches!(form(rule), "assignment" | "default" | "element") {
-            name::signs(&setting, &mut give);
-        }
-        if rule.kind == "header" || (form(rule) == "argument" && setting.name().starts_with(b"-")) {
-            name::against(&setting, &mut give);
-        }
-        context::writing(&setting, form(rule), &mut give);
-        if !matches!(form(rule), "url" | "authorization") {
-            name::sameness(&setting, &mut give);
-        }
-        if matches!(form(rule), "assignment" | "element") {
-            name::slugs(&setting, &mut give);
-        }
+        of_name(rule, &setting, &mut give);
     }
     let bare = rule.kind == "assignment" && !setting.is_quoted() && !setting.is_in_string();
     let nominal = bare && context::may_be_chosen(&setting);
     let mut judgement = Judgement { evidence: given, class, bare, nominal, believed: false };
     judgement.sort();
     Some(judgement)
+}
+
+/// What the value says, and what stands around it.
+fn of_value(
+    rule: &Rule,
+    class: Class,
+    setting: &Setting<'_>,
+    read: &[u8],
+    give: &mut dyn FnMut(&'static Sign, String),
+) {
+    if class == Class::Prefixed {
+        return value::signs(body(rule, read), give);
+    }
+    let form = if class == Class::Hash { "" } else { form(rule) };
+    // Where a password must stand, a short one is one.
+    let placed = matches!(form, "url" | "authorization");
+    // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
+    let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
+    let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
+    let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
+    let beside = rule.kind == "beside-id" || commanded || is_password();
+    value::signs(read, &mut |sign, detail| {
+        if !(placed && sign.name == sign::BRIEF.name) {
+            give(sign, detail);
+        }
+    });
+    context::surroundings(setting, class, &mut |sign, detail| {
+        if !(beside && sign.name == sign::NEIGHBOURS.name) {
+            give(sign, detail);
+        }
+    });
+}
+
+/// What the name says that a generic value is given to, and how that is written.
+fn of_name(rule: &Rule, setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let form = form(rule);
+    if matches!(form, "assignment" | "default" | "element") {
+        name::signs(setting, give);
+    }
+    if rule.kind == "header" || (form == "argument" && setting.name().starts_with(b"-")) {
+        name::against(setting, give);
+    }
+    context::writing(setting, form, give);
+    if !matches!(form, "url" | "authorization") {
+        name::sameness(setting, give);
+    }
+    if matches!(form, "assignment" | "element") {
+        name::slugs(setting, give);
+    }
 }
 
 /// Whether nothing in the value itself speaks against it, and for a generic rule something for it: so an example must be.

@@ -386,7 +386,7 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let lower = own.to_ascii_lowercase();
     let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
     let ends = |list: &[&str]| words.iter().any(|word| list.iter().any(|end| ends_with(word, end)));
-    if of(PASSWORDS) || is_foreign(setting) || ends(&["password", "passwd", "passphrase", "pwd", "passwort"]) {
+    if is_foreign(setting) || say_password(&words) {
         give(&sign::PASSWORD_NAME, String::new());
     } else if of(SECRETS) || ends(&["secret", "token", "apikey", "accesskey"]) || is_secret_key(&words) {
         give(&sign::SECRET_NAME, String::new());
@@ -445,10 +445,12 @@ fn side_by_side(words: &[&[u8]], pairs: &[(&str, &str)]) -> bool {
 
 /// Whether the name says that what stands behind it is a password.
 pub(super) fn is_of_password(setting: &Setting<'_>) -> bool {
-    let words = language::pieces(setting.name());
-    let ends =
-        |word: &[u8]| ["password", "passwd", "passphrase", "pwd", "passwort"].iter().any(|end| ends_with(word, end));
-    is_foreign(setting) || words.iter().any(|word| is_in(PASSWORDS, word) || ends(word))
+    is_foreign(setting) || say_password(&language::pieces(setting.name()))
+}
+
+fn say_password(words: &[&[u8]]) -> bool {
+    const ENDS: &[&str] = &["password", "passwd", "passphrase", "pwd", "passwort"];
+    words.iter().any(|word| is_in(PASSWORDS, word) || ENDS.iter().any(|end| ends_with(word, end)))
 }
 
 /// Calls `give` if the value is a name of something, of which there are many beside words that say token or secret, and the name says
