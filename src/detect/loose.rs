@@ -60,40 +60,13 @@ impl Loose {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, OnceLock};
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::builtin::{ready, with_examples};
     use crate::detect::mint::Press;
-    use crate::detect::{Detector, Where};
     use crate::rule::compile;
     use crate::shape::{loosened, parse};
-
-    fn detector() -> Detector {
-        Detector::new(Arc::new(ready()), 0).unwrap().with_depth(3)
-    }
-
-    /// The oracle: it has compiled every pattern, so it asks no loose form.
-    fn compiled() -> &'static Detector {
-        static COMPILED: OnceLock<Detector> = OnceLock::new();
-        COMPILED.get_or_init(|| {
-            let detector = detector();
-            detector.patterns.iter().for_each(|pattern| {
-                pattern.regex();
-            });
-            detector
-        })
-    }
-
-    fn found(detector: &Detector, text: &[u8]) -> Vec<String> {
-        let scratch = &mut detector.scratch();
-        let plain = detector.candidates(scratch, text, &(0..text.len()), Where::Unknown);
-        let decoded = detector.unwrapped(scratch, text, Where::Unknown, true).candidates;
-        let all = plain.iter().chain(&decoded);
-        all.map(|one| format!("{} {:?} {:?} {:?}", one.rule.id, one.matched, one.span, one.confidence)).collect()
-    }
 
     #[test]
     fn counting_is_left_out_and_the_rest_is_not() {
@@ -120,32 +93,6 @@ mod tests {
             let Some(shape) = &rule.shape else { continue };
             let form = loosened(&parse(&rule.regex).unwrap(), Some(shape));
             assert_eq!(shape.loose.as_ref().unwrap().hir(), form, "{}", rule.id);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(80))]
-        #[test]
-        fn a_search_finds_the_same_whether_its_patterns_are_compiled_or_not(
-            leaks in prop::collection::vec((0usize..1000, 0usize..1000, any::<u64>()), 0..6),
-            between in prop::collection::vec(prop::sample::select(b"ab1 :/@=\"\n-<>".to_vec()), 0..100),
-            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"ab1 :/@=\"\n-<".to_vec())), 0..9),
-        ) {
-            let rules = with_examples().rules;
-            let mut text = between.clone();
-            for (rule, leak, seed) in leaks {
-                let rule = &rules[rule % rules.len()];
-                let leak = &rule.leaks[leak % rule.leaks.len()];
-                text.extend(Press::new(rule).unwrap().expand(leak, seed).unwrap().into_bytes());
-                text.extend(&between);
-            }
-            // Something for the changes to change.
-            text.push(b' ');
-            for (at, byte) in changes {
-                let at = at.index(text.len());
-                text[at] = byte;
-            }
-            prop_assert_eq!(found(&detector(), &text), found(compiled(), &text));
         }
     }
 

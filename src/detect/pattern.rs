@@ -132,11 +132,23 @@ impl Pattern {
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
     pub fn around(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, len: usize) -> Option<Hit> {
         let shape = self.shape.as_ref()?;
-        let end = bytes.len().min(at + shape.after);
         if shape.needs.is_some_and(|needed| is_missing(needed, bytes, at)) || !self.may_match(memory, bytes, at, shape)
         {
             return None;
         }
+        self.search(memory, bytes, at, len, shape)
+    }
+
+    /// The same, whether it is worth it or not.
+    fn search(
+        &self,
+        memory: &mut Option<Box<Memory>>,
+        bytes: &[u8],
+        at: usize,
+        len: usize,
+        shape: &Shape,
+    ) -> Option<Hit> {
+        let end = bytes.len().min(at + shape.after);
         if shape.starts_with_anchor {
             return self.find(memory, bytes, at..end, Anchored::Yes);
         }
@@ -236,7 +248,10 @@ impl Pattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::detect::mint::Press;
     use crate::detect::tests::rule;
 
     fn secret_at<'b>(pattern: &str, keyword: &str, text: &'b str) -> Option<&'b str> {
@@ -257,6 +272,37 @@ mod tests {
     fn boundaries_see_what_is_outside_the_window() {
         assert_eq!(secret_at(r"\bkey=[0-9]{3}\b", "key=", "monkey=123"), None);
         assert_eq!(secret_at(r"key=[0-9]{3}\b", "key=", "key=1234"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        #[test]
+        fn what_is_worth_no_search_has_no_match(
+            rule in any::<prop::sample::Index>(),
+            leak in any::<prop::sample::Index>(),
+            seed in any::<u64>(),
+            is_read_now in any::<bool>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(b"ab1 :/@=\"\n-<".to_vec())), 0..4),
+        ) {
+            let (ready, rules) = (crate::builtin::ready().rules, crate::builtin::with_examples().rules);
+            let rule = rule.index(rules.len());
+            let press = Press::new(&rules[rule]).unwrap();
+            let mut text = press.expand(leak.get::<String>(&rules[rule].leaks), seed).unwrap().into_bytes();
+            for (at, byte) in changes {
+                *at.get_mut(&mut text) = byte;
+            }
+            let pattern = Pattern::new(if is_read_now { &rules[rule] } else { &ready[rule] }).unwrap();
+            let words = rules[rule].keywords.iter().map(|word| word.as_bytes());
+            let is_at = |word: &[u8], at: usize| text[at..].get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word));
+            let anchors = words.flat_map(|word| (0..text.len()).filter(move |at| is_at(word, *at)).map(move |at| (at, word.len())));
+            let hits = |find: &dyn Fn(usize, usize) -> Option<Hit>| {
+                let spans = anchors.clone().filter_map(|(at, len)| find(at, len)).map(|hit| (hit.matched.start, hit.secret.end));
+                spans.collect::<std::collections::BTreeSet<_>>()
+            };
+            let shape = pattern.shape.as_ref().unwrap();
+            let all = hits(&|at, len| pattern.search(&mut None, &text, at, len, shape));
+            prop_assert_eq!(hits(&|at, len| pattern.around(&mut None, &text, at, len)), all, "{}", rules[rule].id);
+        }
     }
 
     #[test]
