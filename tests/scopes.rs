@@ -74,7 +74,34 @@ fn history(seed: u64, len: u64, skewed: bool) -> Repository {
     import.stdin.take().expect("a pipe").write_all(stream.as_bytes()).expect("it reads");
     assert!(import.wait().expect("it ends").success(), "{stream}");
     repository.git(&["symbolic-ref", "HEAD", "refs/heads/c0"]);
+    write_commit_graph(&repository, (seed + seed / 4) % 4, len);
     repository
+}
+
+/// None, one of all commits, one of half of the branches, or a chain of two files.
+fn write_commit_graph(repository: &Repository, how: u64, len: u64) {
+    let write = |branches: std::ops::Range<u64>, more: &[&str]| {
+        let list: String =
+            branches.map(|branch| repository.git(&["rev-parse", &format!("c{branch}")]) + "\n").collect();
+        let mut git = command("git", &repository.path);
+        let git = git.args(["commit-graph", "write", "--stdin-commits"]).args(more);
+        let mut git = git.stdin(Stdio::piped()).spawn().expect("git runs");
+        git.stdin.take().expect("a pipe").write_all(list.as_bytes()).expect("it reads");
+        assert!(git.wait().expect("it ends").success());
+    };
+    match how {
+        0 => return,
+        1 => write(0..len, &[]),
+        2 => write(0..len / 2, &[]),
+        _ => {
+            write(0..len / 2, &["--split=no-merge"]);
+            write(0..len, &["--split=no-merge"]);
+        }
+    }
+    let info = repository.path.join(".git/objects/info");
+    assert_eq!(info.join("commit-graph").exists(), how < 3);
+    let chain = std::fs::read_to_string(info.join("commit-graphs/commit-graph-chain")).unwrap_or_default();
+    assert_eq!(chain.lines().count(), if how == 3 { 2 } else { 0 });
 }
 
 /// Commits, trees and blobs of `arguments` (ranges, `--not`), as we have them.

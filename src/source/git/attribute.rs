@@ -227,7 +227,7 @@ impl Graph {
             return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
         };
         let is_chosen = |id: &&ObjectId| chosen.commits.contains(*id);
-        if !tips.iter().all(|tip| is_chosen(&tip)) && goes_on(numbers.stores, &chosen.commits, options)? {
+        if !tips.iter().all(|tip| is_chosen(&tip)) && goes_on(numbers.stores, tips, &chosen.commits, options)? {
             return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
         }
         let mut only: HashSet<ObjectId> = chosen.commits.union(&chosen.trees).copied().collect();
@@ -265,8 +265,17 @@ impl Graph {
     }
 }
 
-/// Whether some other commit has one of these for a parent, or may have.
-fn goes_on(stores: &Stores, commits: &HashSet<ObjectId>, options: Options<'_>) -> io::Result<bool> {
+/// Whether some other commit that leads to one of the tips has one of these for a parent, or may have.
+fn goes_on(
+    stores: &Stores,
+    tips: &[ObjectId],
+    commits: &HashSet<ObjectId>,
+    options: Options<'_>,
+) -> io::Result<bool> {
+    let (mut reader, shallow) = (Reader::new(stores, options.memory), HashSet::new());
+    if let Some(known) = super::graph::Graph::new(&mut reader, &shallow).goes_on(tips, commits) {
+        return Ok(known);
+    }
     let options = Options { kinds: &[ObjectKind::Commit], only: None, links: false, progress: None, ..options };
     let walked = walk(stores, || Children { of: commits, found: false }, options)?;
     // That a server may hold back objects hides no commit: no filter leaves out commits.
@@ -274,8 +283,9 @@ fn goes_on(stores: &Stores, commits: &HashSet<ObjectId>, options: Options<'_>) -
     Ok(unread || walked.lenses.iter().any(|lens| lens.found))
 }
 
-/// Puts parents before children; among equals the older, then the lower number first. What hangs on a circle, which
-/// no sound repository has, comes last.
+/// Puts parents before children, and otherwise the older first, then the lower number. A commit counts as no older than its ancestors,
+/// so that the same two come in the same order whatever else is known. What hangs on a circle, which no sound repository has, comes
+/// last.
 fn order(commits: &mut [Commit], parents: &[u32]) {
     let at: Map<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
     let parents_of = |commit: &Commit| {
@@ -288,6 +298,7 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
         parents_of(commit).for_each(|parent| children[parent].push(child as u32));
     }
     let mut depth = vec![u32::MAX; commits.len()];
+    let mut times: Vec<i64> = commits.iter().map(|commit| commit.time).collect();
     let mut ready: Vec<usize> = (0..commits.len()).filter(|at| missing[*at] == 0).collect();
     ready.iter().for_each(|at| depth[*at] = 0);
     while let Some(parent) = ready.pop() {
@@ -296,15 +307,18 @@ fn order(commits: &mut [Commit], parents: &[u32]) {
             // The last parent to come may not be the deepest: the deepest so far is remembered one lower until then.
             let known = if depth[child] == u32::MAX { 0 } else { depth[child] };
             depth[child] = known.max(depth[parent] + 1);
+            times[child] = times[child].max(times[parent]);
             missing[child] -= 1;
             if missing[child] == 0 {
                 ready.push(child);
             }
         }
     }
-    (0..commits.len()).filter(|at| missing[*at] > 0).for_each(|at| depth[at] = u32::MAX);
-    let depths: Map<u32, u32> = commits.iter().zip(depth).map(|(commit, depth)| (commit.number, depth)).collect();
-    commits.sort_by_key(|commit| (depths[&commit.number], commit.time, commit.number));
+    let key = |at: usize| (missing[at] > 0, times[at], depth[at], commits[at].number);
+    let mut places: Vec<usize> = (0..commits.len()).collect();
+    places.sort_by_key(|at| key(*at));
+    let sorted: Vec<Commit> = places.into_iter().map(|at| commits[at]).collect();
+    commits.copy_from_slice(&sorted);
 }
 
 /// What a tree holds that is not looked at yet.

@@ -179,3 +179,17 @@ pub fn pack(bytes: &[u8]) {
     let opened = if stores.packs.is_empty() { 0 } else { entries };
     assert_eq!(named.union(&asked).count(), opened);
 }
+
+/// The first byte chooses the hash, the rest is the one file, whose checksum is not asked for.
+pub fn commit_graph(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let format = if first & 1 == 0 { ObjectFormat::Sha1 } else { ObjectFormat::Sha256 };
+    let Some(graph) = super::commit_graph::unchecked(map(rest, "commit-graph"), format) else { return };
+    for at in 0..graph.len() as u32 {
+        if let (Some(row), Some(id)) = (graph.row(at), graph.id(at)) {
+            graph.find(&id);
+            assert!(row.parents.iter().all(|parent| graph.id(*parent).is_some()));
+            assert!(row.parents.len() <= rest.len());
+        }
+    }
+}

@@ -9,6 +9,9 @@ use crate::origin::{ObjectId, ObjectKind};
 /// With a wider boundary than this the whole history is walked instead of remembering for each commit what of it lies above.
 const MAX_BOUNDARY: usize = 4096;
 
+/// So many commits are read one by one to find out whether others go on from a range.
+const MAX_READ: usize = 1024;
+
 /// A commit, as far as it was asked for.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -18,9 +21,12 @@ pub(super) struct Node {
     pub parents: Vec<u32>,
     /// When it was committed, as it claims; in seconds since 1970 (UTC).
     pub time: i64,
+    /// More than that of any of its ancestors, by the commit-graph; 0 if nobody counted, `None` if it is not in there.
+    generation: Option<u32>,
     /// Its parents were kept back by the server.
     pub is_cut: bool,
     is_read: bool,
+    is_looked_up: bool,
 }
 
 /// The commits of a repository, read when they are asked for, once.
@@ -40,9 +46,28 @@ impl<'r, 's> Graph<'r, 's> {
     pub(super) fn number(&mut self, id: ObjectId) -> u32 {
         *self.numbers.entry(id).or_insert_with(|| {
             let (tree, parents) = (None, Vec::new());
-            self.nodes.push(Node { id, tree, parents, time: i64::MAX, is_cut: false, is_read: false });
+            let (time, generation, is_cut, is_read, is_looked_up) = (i64::MAX, None, false, false, false);
+            self.nodes.push(Node { id, tree, parents, time, generation, is_cut, is_read, is_looked_up });
             self.nodes.len() as u32 - 1
         })
+    }
+
+    /// Takes the parents from the commit-graph, as git does, and reads the commit if that does not know it.
+    fn look_up(&mut self, number: u32) {
+        let node = &mut self.nodes[number as usize];
+        if node.is_read || std::mem::replace(&mut node.is_looked_up, true) {
+            return;
+        }
+        let (id, written) = (node.id, self.reader.stores().commit_graph());
+        let row = written.and_then(|written| Some((written, written.row(written.find(&id)?)?)));
+        let named = row.and_then(|(written, row)| {
+            let parents: Option<Vec<ObjectId>> = row.parents.iter().map(|parent| written.id(*parent)).collect();
+            Some((row.time, Some(row.generation), parents?))
+        });
+        let Some((time, generation, parents)) = named else { return self.read(number) };
+        let parents = parents.into_iter().map(|parent| self.number(parent)).collect();
+        let node = &mut self.nodes[number as usize];
+        (node.time, node.generation, node.parents) = (time, generation, parents);
     }
 
     /// Reads a commit. One that is not there, or is none, has no tree and no parents.
@@ -53,13 +78,15 @@ impl<'r, 's> Graph<'r, 's> {
         }
         let id = node.id;
         let Ok(Some((ObjectKind::Commit, text))) = self.reader.read(&id) else { return };
+        let written = self.reader.stores().commit_graph();
+        let generation = written.and_then(|written| Some(written.row(written.find(&id)?)?.generation));
         let is_cut = self.shallow.contains(&id);
         let named = if is_cut { Vec::new() } else { parents(&text) };
         let parents = named.into_iter().map(|parent| self.number(parent)).collect();
         let node = &mut self.nodes[number as usize];
         node.tree = field(&text, b"tree ").and_then(ObjectId::from_hex);
         node.time = committed(&text).unwrap_or(0);
-        (node.parents, node.is_cut) = (parents, is_cut);
+        (node.parents, node.generation, node.is_cut) = (parents, generation, is_cut);
     }
 
     /// The commits that `include` reaches and `exclude` does not.
@@ -69,6 +96,31 @@ impl<'r, 's> Graph<'r, 's> {
         include.iter().for_each(|number| search.include(*number));
         search.until_decided();
         search.included()
+    }
+
+    /// Whether a commit that one of `starts` reaches, and that is none of `commits`, has one of them for a parent; `None` if without a
+    /// commit-graph, or with one that knows too little, there are faster ways to find out.
+    pub(super) fn goes_on(&mut self, starts: &[ObjectId], commits: &HashSet<ObjectId>) -> Option<bool> {
+        let written = self.reader.stores().commit_graph()?;
+        let counted = commits.iter().filter_map(|id| Some(written.row(written.find(id)?)?.generation));
+        let least = counted.min().unwrap_or(u32::MAX);
+        let (mut left, mut seen, mut read) = (Vec::new(), HashSet::new(), 0);
+        left.extend(starts.iter().filter(|start| !commits.contains(*start)).map(|start| self.number(*start)));
+        while let Some(number) = left.pop().filter(|_| read < MAX_READ) {
+            if !seen.insert(number) {
+                continue;
+            }
+            self.look_up(number);
+            let node = &self.nodes[number as usize];
+            read += usize::from(node.is_read);
+            if node.parents.iter().any(|parent| commits.contains(&self.nodes[*parent as usize].id)) {
+                return Some(true);
+            }
+            if !node.generation.is_some_and(|generation| (1..=least).contains(&generation)) {
+                left.extend(&node.parents);
+            }
+        }
+        (read < MAX_READ).then_some(false)
     }
 
     /// The commits at most `depth - 1` steps away from one of `starts`, out of `allowed`.
@@ -149,8 +201,10 @@ impl<'g, 'r, 's> Search<'g, 'r, 's> {
             return;
         }
         state.queued = true;
-        self.open += usize::from(!state.excluded);
-        self.graph.read(number);
+        let excluded = state.excluded;
+        self.open += usize::from(!excluded);
+        // What is to be scanned is told by the commits themselves.
+        if excluded { self.graph.look_up(number) } else { self.graph.read(number) }
         self.queue.push((self.graph.nodes[number as usize].time, number));
     }
 
@@ -197,6 +251,9 @@ impl<'g, 'r, 's> Search<'g, 'r, 's> {
         {
             self.explore(number);
         }
+        if self.graph.reader.stores().commit_graph().is_some() {
+            return self.down_to_generation();
+        }
         let included: HashSet<u32> = self.included().into_iter().collect();
         let boundary = self.graph.boundary(&included);
         let is_root = |number: &u32| self.graph.nodes[*number as usize].parents.is_empty();
@@ -205,6 +262,17 @@ impl<'g, 'r, 's> Search<'g, 'r, 's> {
         }
         while let Some((_, number)) = self.queue.pop() {
             self.explore(number);
+        }
+    }
+
+    /// Explores what may have an ancestor among what is included. What the commit-graph does not know is an ancestor of nothing it knows.
+    fn down_to_generation(&mut self) {
+        let counted = |search: &Self, number: u32| search.graph.nodes[number as usize].generation;
+        let least = self.included().into_iter().filter_map(|number| counted(self, number)).min().unwrap_or(u32::MAX);
+        while let Some((_, number)) = self.queue.pop() {
+            if !counted(self, number).is_some_and(|generation| (1..=least).contains(&generation)) {
+                self.explore(number);
+            }
         }
     }
 

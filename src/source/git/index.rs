@@ -35,9 +35,9 @@ impl ObjectFormat {
 
 /// A table of fixed rows somewhere in a file. Checked once to lie within it.
 #[derive(Clone, Copy, Debug)]
-struct Table {
-    at: usize,
-    stride: usize,
+pub(super) struct Table {
+    pub at: usize,
+    pub stride: usize,
 }
 
 impl Table {
@@ -75,7 +75,7 @@ struct Fan {
     firsts: Vec<u32>,
 }
 
-fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
@@ -84,7 +84,7 @@ fn be64(bytes: &[u8], at: usize) -> Option<u64> {
 }
 
 /// The number of objects by a fan-out table, which must not fall.
-fn fanout(bytes: &[u8], at: usize) -> Result<usize, &'static str> {
+pub(super) fn fanout(bytes: &[u8], at: usize) -> Result<usize, &'static str> {
     let mut last = 0;
     for slot in 0..FANOUT {
         let count = be32(bytes, at + 4 * slot).ok_or("is too short for its fan-out table")?;
@@ -328,7 +328,7 @@ impl MultiIndex {
         if &head[..5] != b"MIDX\x01" || head[5] != hash {
             return Err("has a version that is not known");
         }
-        let chunk = |name: &[u8; 4]| find_chunk(&bytes, usize::from(head[6]), name);
+        let chunk = |name: &[u8; 4]| find_chunk(&bytes, 12, usize::from(head[6]), name);
         let len = fanout(&bytes, chunk(b"OIDF")?.start)?;
         let width = format.width();
         let table = |name: &[u8; 4], stride| {
@@ -371,10 +371,16 @@ impl MultiIndex {
     }
 }
 
-/// Where a chunk stands: the table has 12 bytes for each, an id and where it starts; the next one's start is its end.
-fn find_chunk(bytes: &[u8], chunks: usize, name: &[u8; 4]) -> Result<std::ops::Range<usize>, &'static str> {
+/// Where a chunk stands: the table, which begins at `table`, has 12 bytes for each, an id and where it starts; the next one's start is
+/// its end.
+pub(super) fn find_chunk(
+    bytes: &[u8],
+    table: usize,
+    chunks: usize,
+    name: &[u8; 4],
+) -> Result<std::ops::Range<usize>, &'static str> {
     for chunk in 0..chunks {
-        let at = 12 + 12 * chunk;
+        let at = table + 12 * chunk;
         if bytes.get(at..at + 4) == Some(name) {
             let start = be64(bytes, at + 4).ok_or("is too short for its chunk table")?;
             let end = be64(bytes, at + 16).ok_or("is too short for its chunk table")?;

@@ -3,6 +3,7 @@
 mod attribute;
 mod buffer;
 mod carry;
+mod commit_graph;
 mod delta;
 mod descend;
 mod edges;

@@ -53,6 +53,11 @@ impl<'s> Reader<'s> {
         Reader { stores, memory, zlib: OneShot::default(), ops: Vec::new(), cache, ages, cached: 0, tries: 0 }
     }
 
+    /// Where it reads.
+    pub(super) fn stores(&self) -> &'s Stores {
+        self.stores
+    }
+
     /// The object of that name: `None` if no store has it. Of several copies the first that can be read is taken.
     pub fn read(&mut self, id: &ObjectId) -> Result<Option<(ObjectKind, Vec<u8>)>, Fault> {
         let whole = self.find(id, None, 0)?;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::commit_graph::CommitGraph;
 use super::index::{Index, MultiIndex, ObjectFormat};
 use super::loose::{self, Loose};
 use super::map::Map;
@@ -33,6 +34,9 @@ pub struct Stores {
     probed: Vec<PathBuf>,
     /// Check that indices are in order, and list what is loose.
     whole: bool,
+    /// The directories, alternates behind those that name them.
+    dirs: Vec<PathBuf>,
+    commit_graph: OnceLock<Option<CommitGraph>>,
     /// What could not be opened, and what lacks older commits by design.
     pub skips: Vec<Skip>,
 }
@@ -51,8 +55,9 @@ impl Stores {
     }
 
     fn open_as(object_dirs: &[PathBuf], format: ObjectFormat, whole: bool) -> Stores {
-        let (packs, promisors, shallow, loose, probed, skips) = Default::default();
-        let mut stores = Stores { format, packs, promisors, shallow, loose, probed, whole, skips };
+        let (packs, promisors, shallow, loose, probed, dirs, commit_graph, skips) = Default::default();
+        let mut stores =
+            Stores { format, packs, promisors, shallow, loose, probed, whole, dirs, commit_graph, skips };
         let mut seen = HashSet::new();
         for dir in object_dirs {
             stores.add_dir(dir, 0, &mut seen);
@@ -67,6 +72,12 @@ impl Stores {
             twin
         });
         stores
+    }
+
+    /// What git wrote down of commits. Where a history is cut off, it may tell of more than there is.
+    pub(super) fn commit_graph(&self) -> Option<&CommitGraph> {
+        let open = || self.shallow.is_empty().then(|| CommitGraph::open(&self.dirs, self.format))?;
+        self.commit_graph.get_or_init(open).as_ref()
     }
 
     /// Objects in all stores; one that is there twice counts twice.
@@ -180,6 +191,7 @@ impl Stores {
         if depth > MAX_DEPTH {
             return self.skip(dir, Why::ReadError, "alternates nested deeper than git follows them");
         }
+        self.dirs.push(dir.to_owned());
         self.add_packs(&dir.join("pack"));
         for name in list_names(dir).unwrap_or_default().iter().filter(|name| name.starts_with("tmp_objdir-")) {
             self.skip(
