@@ -134,6 +134,7 @@ const FORMS: &[&str] = &[
     ".login(",
     "7z ",
     "7za ",
+    "[]byte(",
     "_key_",
     "asło",
     "bcp ",

@@ -283,6 +283,9 @@ impl Detector {
             (proven.proof, proven.skip, proven.facts, proven.most)
         });
         let judgement = match proof {
+            Proof::Holds(_) if rule.proof == Some(ProofKind::PrivateKey) && most == Confidence::Medium => {
+                Some(evidence::guarded())
+            }
             Proof::Holds(_) => None,
             // A proof that read the structure has seen more of it than evidence can.
             Proof::Absent if rule.proof == Some(ProofKind::PrivateKey) && !facts.is_empty() => None,

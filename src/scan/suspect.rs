@@ -134,8 +134,10 @@ impl Suspect {
                 [Place { path: Some(path), .. }] => judgement.at(&[Some(&inside(plan, &origin, path))]),
                 _ => judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>()),
             }
-            if self.proof == Proof::Absent {
-                self.confidence = judgement.confidence(self.rule.confidence);
+            match self.proof {
+                Proof::Absent => self.confidence = judgement.confidence(self.rule.confidence),
+                Proof::Holds(_) => self.confidence = judgement.confidence(self.confidence),
+                Proof::Fails(_) => {}
             }
         }
         let allowed: Option<Vec<Allowed>> =

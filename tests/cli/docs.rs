@@ -74,7 +74,7 @@ fn table_of_rules() -> String {
 /// Every sign of `detect::evidence` with its weights.
 fn evidence() -> String {
     let mut text =
-        "| sign | given when | generic | context | prefixed | hash |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
+        "| sign | given when | generic | context | prefixed | placed |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
             .to_owned();
     for sign in sign::ALL {
         let weight = |class| match sign.weight(class) {
@@ -82,7 +82,7 @@ fn evidence() -> String {
             points => format!("{points:+}"),
         };
         let [generic, context, prefixed, hash] =
-            [Class::Generic, Class::Context, Class::Prefixed, Class::Hash].map(weight);
+            [Class::Generic, Class::Context, Class::Prefixed, Class::Placed].map(weight);
         writeln!(text, "| `{}` | {} | {generic} | {context} | {prefixed} | {hash} |", sign.name, sign.about).unwrap();
     }
     text

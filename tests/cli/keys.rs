@@ -110,3 +110,37 @@ fn a_line_of_an_htpasswd_or_shadow_file_is_told_and_an_example_of_one_is_not() {
         assert!(low.contains_key(path), "{path}: {low:?}");
     }
 }
+
+/// The passphrase of a test's key stands in the test; anywhere else nobody knows who knows it.
+#[test]
+fn a_key_behind_a_passphrase_is_worth_less_in_a_test() {
+    let noise: Vec<u8> = (1..609u64).map(|number| (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect();
+    let mut lines =
+        format!("-----BEGIN RSA {}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,{:032X}\n\n", "PRIVATE KEY", 77);
+    for line in data_encoding::BASE64.encode(&noise).as_bytes().chunks(64) {
+        lines += std::str::from_utf8(line).unwrap();
+        lines.push('\n');
+    }
+    lines += concat!("-----END RSA ", "PRIVATE KEY-----\n");
+    let (tree, _) = Tree::git(&[]);
+    for path in ["deploy/id_rsa", "tests/id_rsa", "vendor/x/id_rsa"] {
+        tree.write(path, &lines);
+    }
+    tree.run_git(&["add", "tests"]);
+    tree.run_git(&["commit", "-qm", "add"]);
+    let told = |report: &serde_json::Value| {
+        let one = |finding: &serde_json::Value| {
+            assert_eq!(finding["properties"]["key.encrypted"], "yes");
+            [&finding["path"], &finding["confidence"]].map(|word| word.as_str().unwrap().to_owned())
+        };
+        findings(report).iter().map(one).collect::<Vec<_>>()
+    };
+    let all = [["deploy/id_rsa", "medium"], ["tests/id_rsa", "low"], ["vendor/x/id_rsa", "low"]];
+    assert_eq!(told(&tree.json(&["--confidence", "low"])), all);
+    assert_eq!(told(&tree.json(&[])), all[..1]);
+    assert_eq!(told(&tree.json(&["--history"])), [""; 0].map(|_| [String::new(), String::new()]));
+    // With the same key at another path, the one that speaks least against it counts.
+    tree.run_git(&["add", "deploy"]);
+    tree.run_git(&["commit", "-qm", "more"]);
+    assert_eq!(told(&tree.json(&["--history"])), [["deploy/id_rsa", "medium"]]);
+}

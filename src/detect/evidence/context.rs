@@ -100,6 +100,9 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
             give(&sign::CREDENTIALS, String::new());
             if kind == "url" && is_local(setting) {
                 give(&sign::LOCAL_HOST, String::new());
+                if is_made_of_user(between, setting.value()) {
+                    give(&sign::COMMON, "made of the user's name".to_owned());
+                }
             }
             let listed = between.contains(&b',') && is_followed(setting);
             if kind == "authorization" && (listed || is_scheme(setting) || is_variable(setting)) {
@@ -134,6 +137,15 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if has(between, "==") || has(between, "!=") {
         give(&sign::COMPARED, String::new());
     }
+}
+
+/// `minio:minio123`: whether both are the same but for digits at the end.
+fn is_made_of_user(between: &[u8], password: &[u8]) -> bool {
+    let user = between.strip_suffix(b":").unwrap_or(between);
+    let user = user.rsplit(|byte| matches!(byte, b'/' | b'"' | b'\'' | b' ')).next().unwrap_or_default();
+    let stem =
+        |name: &[u8]| name[..name.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1)].to_vec();
+    user.len() >= 3 && !stem(user).is_empty() && stem(user).eq_ignore_ascii_case(&stem(password))
 }
 
 /// Whether a colon follows the quote behind a value that a brace stands before.

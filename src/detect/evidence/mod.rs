@@ -46,7 +46,7 @@ pub fn class(rule: &Rule) -> Option<Class> {
     match (rule.provider.as_str(), tagged) {
         ("generic" | "url" | "http-auth", _) | ("", true) => Some(Class::Generic),
         ("", false) => None,
-        ("password-hash", _) => Some(Class::Hash),
+        ("password-hash", _) => Some(Class::Placed),
         (_, true) => Some(Class::Context),
         (_, false) => Some(Class::Prefixed),
     }
@@ -101,6 +101,13 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     Some(judgement)
 }
 
+/// What a key behind a passphrase is worth before its path is known: one in a test has its passphrase beside it, and opens nothing.
+pub fn guarded() -> Judgement {
+    let weight = sign::RULE.weight(Class::Placed);
+    let evidence = vec![Evidence { name: sign::RULE.name, weight, detail: "a passphrase guards it".to_owned() }];
+    Judgement { evidence, class: Class::Placed, bare: false, nominal: false, believed: false }
+}
+
 /// What the value says, and what stands around it.
 fn of_value(
     rule: &Rule,
@@ -112,7 +119,7 @@ fn of_value(
     if class == Class::Prefixed {
         return value::signs(body(rule, read), give);
     }
-    let form = if class == Class::Hash { "" } else { form(rule) };
+    let form = if class == Class::Placed { "" } else { form(rule) };
     // Where a password must stand, a short one is one.
     let placed = matches!(form, "url" | "authorization");
     // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
@@ -120,13 +127,20 @@ fn of_value(
     let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
     let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
     let beside = rule.kind == "beside-id" || commanded || is_password();
+    let secretive = class == Class::Generic && name::is_of_secret(setting);
     value::signs(read, &mut |sign, detail| {
-        if !(placed && sign.name == sign::BRIEF.name) {
+        let is_exempt = (placed && sign.name == sign::BRIEF.name) || (secretive && sign.name == sign::UUID.name);
+        if !is_exempt {
             give(sign, detail);
         }
     });
     context::surroundings(setting, class, &mut |sign, detail| {
-        if !(beside && sign.name == sign::NEIGHBOURS.name) {
+        // A header is none of what generated code has by itself: it may stand in a log or a recording, whose lines are long.
+        let is_exempt = match () {
+            () if sign.name == sign::LONG_LINE.name => form == "authorization",
+            () => beside && sign.name == sign::NEIGHBOURS.name,
+        };
+        if !is_exempt {
             give(sign, detail);
         }
     });

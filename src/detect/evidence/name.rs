@@ -228,6 +228,8 @@ const PUBLICS: &[&str] = &[
     "public",
     "pub",
     "pubkey",
+    "nkey",
+    "xkey",
     "primary",
     "foreign",
     "sort",
@@ -416,6 +418,10 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let of_what = setting.before_name().ends_with(b"checksum/");
     if of_what || of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
         give(&sign::DIGEST_NAME, String::new());
+        let value = setting.value();
+        if matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit) {
+            give(&sign::HASHED, "hex of a digest's length".to_owned());
+        }
     }
 }
 
@@ -472,6 +478,14 @@ pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     if !is_of_password(setting) && named() {
         give(&sign::SLUG, String::new());
     }
+}
+
+/// Whether the name says that it is of a secret, or of what token: `client_secret`, `accessToken`.
+pub(super) fn is_of_secret(setting: &Setting<'_>) -> bool {
+    const WHAT: &[&str] = &["access", "auth", "refresh", "bearer", "api", "oauth", "identity"];
+    let words = language::pieces(setting.name());
+    let said = words.iter().any(|word| ends_with(word, "secret") || ends_with(word, "apikey"));
+    said || words.windows(2).any(|two| is_in(WHAT, two[0]) && is_in(&["token", "key"], two[1]))
 }
 
 fn is_secret_key(words: &[&[u8]]) -> bool {

@@ -112,7 +112,7 @@ mod tests {
             ["test/docs/vendor/lang/yarn.lock", "a.min.js", "a.py"].map(|path| signs(path.as_bytes(), true, false));
         let all: BTreeMap<_, _> = all.into_iter().flatten().map(|sign| (sign.name, sign)).collect();
         assert_eq!(all.len(), 7);
-        for class in [Class::Generic, Class::Context, Class::Prefixed, Class::Hash] {
+        for class in [Class::Generic, Class::Context, Class::Prefixed, Class::Placed] {
             assert!(all.values().all(|sign| sign.weight(class) <= 0));
         }
     }

@@ -232,6 +232,8 @@ fn is_location(value: &[u8]) -> bool {
         || is_address(value)
         || is_account(value)
         || is_package(value)
+        || is_coordinate(value)
+        || (value.starts_with(b"@/") && is_absolute(&value[1..]))
 }
 
 /// `a1/v4/pr_source.png`: folders, and a name that ends as one of a file does. Base64 has no dot.
@@ -269,6 +271,23 @@ fn is_package(value: &[u8]) -> bool {
     };
     let mut parts = value.split(|byte| *byte == b'.');
     parts.next().is_some_and(|top| TOPS.contains(&top)) && parts.clone().count() >= 2 && parts.all(name)
+}
+
+/// `jjwt-impl:0.11.2`, `org.example:name:1.2.0:classes`: an artifact of Maven or Gradle and its version, behind its group or not.
+fn is_coordinate(value: &[u8]) -> bool {
+    let name = |part: &[u8]| {
+        part.first().is_some_and(u8::is_ascii_alphabetic)
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte))
+    };
+    let version = |part: &[u8]| {
+        let digits = part.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (1..=4).contains(&digits) && part.get(digits) == Some(&b'.') && part.len() <= 24 && name(&[b"v", part].concat())
+    };
+    let parts: Vec<&[u8]> = value.split(|byte| *byte == b':').collect();
+    let at = parts.iter().position(|part| version(part));
+    (2..=4).contains(&parts.len())
+        && at.is_some_and(|at| (1..=2).contains(&at) && at + 2 >= parts.len())
+        && parts.iter().enumerate().all(|(place, part)| Some(place) == at || name(part))
 }
 
 /// `0x` and 40 hex digits: an account or a contract of Ethereum, which everybody may see. Its key has 64.
@@ -319,7 +338,10 @@ fn is_code(value: &[u8]) -> bool {
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
-    let begins = || ["{\"", "[{", "<?"].iter().any(|start| value.starts_with(start.as_bytes()));
+    let begins = || ["{\"", "[{", "<?", "/*"].iter().any(|start| value.starts_with(start.as_bytes()));
+    // `//nolint:gosec`. Base64 may begin with slashes, too.
+    let remark = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_lowercase() || b":,-_".contains(byte));
+    let begins = || begins() || value.strip_prefix(b"//").is_some_and(remark);
     parts.iter().any(|part| has(value, part))
         || call()
         || ruled()

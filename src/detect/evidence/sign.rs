@@ -9,8 +9,8 @@ pub enum Class {
     Context,
     /// The token itself says whose it is.
     Prefixed,
-    /// A hash of a password: its form is sure, and the place decides what it is worth.
-    Hash,
+    /// A hash of a password, or a key behind a passphrase: its form is sure, and the place decides what it is worth.
+    Placed,
 }
 
 /// One thing that speaks for or against a candidate.
@@ -64,7 +64,7 @@ signs! {
     COMPARED "compared" [-10, 0, 0, 0] "it is compared, not assigned"
     REFERENCE "reference" [-50, 0, 0, 0] "without quotes, and a name of something: a variable, a member, a call, a type, a constant"
     SOURCE_CODE "source-code" [-15, 0, 0, 0] "without quotes, and in no string, in a file of source code, where values have quotes"
-    LOCAL_HOST "local-host" [-12, 0, 0, 0] "the URL's host is this machine, or one of documentation"
+    LOCAL_HOST "local-host" [-10, 0, 0, 0] "the URL's host is this machine, or one of documentation"
     // The value.
     RANDOM "random" [20, 0, 0, 0] "nearly as random as its length and alphabet allow, no language, and no counting"
     MIXED "mixed" [10, 0, 0, 0] "letters and digits or symbols, as people choose passwords"
@@ -75,7 +75,7 @@ signs! {
     SHORT "short" [-10, 0, 0, 0] "fewer than 8 letters, and no others"
     BRIEF "brief" [-15, 0, 0, 0] "fewer than 6 characters"
     NUMBER "number" [-20, -10, 0, 0] "digits and punctuation alone, or a date and time"
-    UUID "uuid" [-10, 0, 0, 0] "a UUID, which is an identifier more often than a secret"
+    UUID "uuid" [-10, 0, 0, 0] "a UUID, which is an identifier more often than a secret, where the name says no more than token or key"
     LOCATION "location" [-30, 0, 0, 0] "a path, a file name, a URL, a host, an address or a package (com.corp.app)"
     CODE "code" [-35, -20, 0, 0] "code, a pattern, a rule of validation, a drawing (the path data of SVG) or an object as Java prints it"
     ALGORITHM "algorithm" [-35, -20, 0, 0] "the name of an algorithm: HmacSHA256, aes-256-gcm"
@@ -90,7 +90,7 @@ signs! {
     DOCUMENTED "documented" [-60, -60, -60, -60] "an example of a provider's own documentation"
     INTEGRITY "integrity" [-50, -50, 0, 0] "an integrity hash: sha512-…"
     ENCRYPTED "encrypted" [-40, -40, 0, 0] "encrypted already: ENC(…), vault:v1:…, {cipher}…"
-    HASHED "hashed" [-40, 0, 0, 0] "the hash of a password, which says how it was made: $6$…, {SSHA}…, sha1$…"
+    HASHED "hashed" [-40, 0, 0, 0] "the hash of a password, which says how it was made: $6$…, {SSHA}…, sha1$…; hex of a digest's length whose name says digest"
     // What stands around it.
     NEIGHBOURS "neighbours" [-35, -30, 0, 0] "eight or more others of the same length and alphabet stand around it"
     LONG_LINE "long-line" [-15, -15, 0, 0] "in a line of more than 1,000 bytes, as generated code has them"

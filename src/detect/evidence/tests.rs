@@ -272,6 +272,66 @@ fn what_is_irregular_for_another_reason_is_no_secret() {
 }
 
 #[test]
+fn what_a_build_or_a_linter_reads_is_no_secret() {
+    for text in [
+        "runtimeOnly 'io.jsonwebtoken:jjwt-impl:0.11.2',",
+        "compile \"com.corp.token:token-core:2.10.1:sources\"",
+        "const oneTimePasswordMessage = \"Unable to set up one-time passwords.\" //nolint:gosec",
+        "jwt-secret = \"@/dev/stdin\"",
+        &format!("root_password_sha2 = {}\n", "8c6976e5b5410415bde908bd4dee15df".repeat(2)),
+    ] {
+        assert!(!leaks(text), "{text}");
+    }
+    // Nor is all that has colons an artifact, or all of a digest's length a digest.
+    let hex: String = "4810aa0dc6".chars().rev().chain("7b59e2f3d1c06a85e4097c".chars()).collect();
+    for value in [format!("app:{}:0k1z", chosen(2)), hex] {
+        assert!(leaks(&format!("secret = \"{value}\"")), "{value}");
+    }
+}
+
+#[test]
+fn what_is_made_of_a_common_word_weighs_less_in_whatever_letters() {
+    let points = |value: &str| found(&format!("password = \"{value}\"")).remove(0).2.points();
+    let least = points("hrb0ur71!");
+    for value in ["p4$$w0rd", "s3cr3t!!", "foobar123", "$3cr3t77"] {
+        assert!(points(value) < least, "{value}");
+    }
+}
+
+#[test]
+fn a_uuid_is_a_secret_where_the_name_says_so() {
+    let leaks = |name: &str| {
+        let (_, _, mut judgement) = found(&format!("{name}: 'FC403974-643F-7D4B-BC18-EE18E427C07A'\n")).remove(0);
+        judgement.at(&[Some(b"tests/a.py")]);
+        judgement.points() >= THRESHOLD
+    };
+    assert!(leaks("client_secret") && leaks("accessToken") && leaks("MY_API_KEY") && leaks("identityToken"));
+    assert!(!leaks("token") && !leaks("next_item_token"));
+}
+
+#[test]
+fn keys_are_found_in_what_converts_them_and_in_settings() {
+    let hex: String =
+        (0..64u64).map(|at| char::from(b"0123456789abcdef"[(at * at * 7 + at * 3) as usize % 16])).collect();
+    let hex = hex.replace("00", "7c").replace("44", "9e");
+    let key = data_encoding::BASE64
+        .encode(&(1..17u64).map(|at| ((at * 7).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect::<Vec<_>>());
+    for text in [
+        format!("manager.setCipherKey(Base64.decode(\"{}\"));", key),
+        format!("byte[] key = Base64.getDecoder().decode(\"{}\");", key),
+        format!("kubeadm_certificate_key: {hex}\n"),
+        format!("db: {{user: app, password: {}}}\n", chosen(3)),
+        format!("password             = \"{}\"", chosen(1)),
+        format!("password:            {}\n", chosen(2)),
+        format!("jwtSecret = Base64.getDecoder().decode(\"{}\")", key),
+    ] {
+        assert!(leaks(&text), "{text}");
+    }
+    assert!(!leaks(&format!("public_key: {hex}\n")) && !leaks(&format!("map.getByKey(\"{}\")", key)));
+    assert!(!leaks("parsed['PasswordData'] = value.decode('utf-8')"));
+}
+
+#[test]
 fn code_and_parameters_in_headers_are_no_tokens() {
     for text in [
         "strings.HasPrefix(r.Header.Get(\"Authorization\"), signV4Algorithm)",

@@ -125,7 +125,7 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
         || is_object(value);
     let plain = counts.digits == 0 && counts.other + counts.foreign == 0 && counts.spaces == 0;
     // What is joined has fewer letters to judge by in a row: `pw_gecos`.
-    let enough = if counts.joints == 0 { BRIEF } else { 2 * BRIEF };
+    let enough = if counts.joints == 0 { BRIEF - 1 } else { 2 * BRIEF };
     let dotted = || value.contains(&b'.') && reading.words >= 0.4;
     // Of one word with a hump or none, or several that are joined.
     // `OS.CMD.COPY`, `DB_TOKEN_REF`: a constant.
@@ -306,7 +306,23 @@ fn is_common(value: &[u8], reading: Reading) -> bool {
     let known = |piece: &[u8]| {
         is_in(COMMONS, piece) || COMMONS.iter().any(|word| word.len() >= 6 && has(&piece.to_ascii_lowercase(), word))
     };
-    value.len() <= 32 && reading.words >= 0.6 && pieces.iter().any(|piece| known(piece))
+    value.len() <= 32
+        && ((reading.words >= 0.6 && pieces.iter().any(|piece| known(piece))) || is_in(COMMONS, &plain(value)))
+}
+
+/// `p4$$w0rd`, `foobar123`, `s3cr3t!`: the letters that its digits and signs stand for, without what is hung on at the end.
+fn plain(value: &[u8]) -> Vec<u8> {
+    let end = value.iter().rposition(|byte| byte.is_ascii_alphabetic() || b"$@".contains(byte)).map_or(0, |at| at + 1);
+    let letter = |byte: &u8| match byte {
+        b'0' => b'o',
+        b'1' | b'!' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        b'7' => b't',
+        other => *other,
+    };
+    value[..end].iter().map(letter).collect()
 }
 
 pub(super) fn is_in(list: &[&str], word: &[u8]) -> bool {

@@ -38,8 +38,8 @@ pub(in crate::detect) fn parts(token: &[u8]) -> Option<Parts> {
 }
 
 fn split(raw: &[u8]) -> Option<(&[u8], &[u8])> {
-    // Docker pads passwords with zeros.
-    let end = raw.iter().rposition(|&byte| byte != 0)? + 1;
+    // Docker pads passwords with zeros; `echo user:password | base64` ends the line.
+    let end = raw.iter().rposition(|byte| !b"\0\r\n".contains(byte))? + 1;
     let text = std::str::from_utf8(&raw[..end]).ok()?;
     let colon = text.find(':')?;
     let plain = end > 1 && !text.chars().any(char::is_control);
@@ -65,6 +65,7 @@ mod tests {
     fn the_user_is_told_unless_it_may_be_the_secret() {
         assert_eq!(proven("deploy:hunter2").facts[0].value, "deploy");
         assert_eq!(proven("deploy:hunter2\0\0").facts[0].value, "deploy");
+        assert_eq!(proven("deploy:hunter2\r\n").facts[0].value, "deploy");
         for text in
             ["0123456789abcdefghij:x-oauth-basic", "sk:", "same:same", "xsecretx:secret", "0123456789abcdefghij:pw"]
         {

@@ -266,12 +266,7 @@ impl Graph {
 }
 
 /// Whether some other commit that leads to one of the tips has one of these for a parent, or may have.
-fn goes_on(
-    stores: &Stores,
-    tips: &[ObjectId],
-    commits: &HashSet<ObjectId>,
-    options: Options<'_>,
-) -> io::Result<bool> {
+fn goes_on(stores: &Stores, tips: &[ObjectId], commits: &HashSet<ObjectId>, options: Options<'_>) -> io::Result<bool> {
     let (mut reader, shallow) = (Reader::new(stores, options.memory), HashSet::new());
     if let Some(known) = super::graph::Graph::new(&mut reader, &shallow).goes_on(tips, commits) {
         return Ok(known);

@@ -267,7 +267,8 @@ mod tests {
         let position = |number: u32| sorted.binary_search(&name(number)).map_or(number, |at| first + at as u32);
         let mut all = BTreeMap::new();
         for (number, parents) in (first..).zip(shape) {
-            let parents: Vec<u32> = parents.iter().filter(|_| number > 0).map(|parent| parent % number.max(1)).collect();
+            let parents: Vec<u32> =
+                parents.iter().filter(|_| number > 0).map(|parent| parent % number.max(1)).collect();
             let generation = 1 + parents.iter().map(|parent| known[*parent as usize]).max().unwrap_or(0);
             known.push(generation);
             let told = (parents.into_iter().map(position).collect(), generation, (1 << 33) + u64::from(number));

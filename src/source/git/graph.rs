@@ -204,7 +204,11 @@ impl<'g, 'r, 's> Search<'g, 'r, 's> {
         let excluded = state.excluded;
         self.open += usize::from(!excluded);
         // What is to be scanned is told by the commits themselves.
-        if excluded { self.graph.look_up(number) } else { self.graph.read(number) }
+        if excluded {
+            self.graph.look_up(number)
+        } else {
+            self.graph.read(number)
+        }
         self.queue.push((self.graph.nodes[number as usize].time, number));
     }
 

@@ -56,8 +56,7 @@ impl Stores {
 
     fn open_as(object_dirs: &[PathBuf], format: ObjectFormat, whole: bool) -> Stores {
         let (packs, promisors, shallow, loose, probed, dirs, commit_graph, skips) = Default::default();
-        let mut stores =
-            Stores { format, packs, promisors, shallow, loose, probed, whole, dirs, commit_graph, skips };
+        let mut stores = Stores { format, packs, promisors, shallow, loose, probed, whole, dirs, commit_graph, skips };
         let mut seen = HashSet::new();
         for dir in object_dirs {
             stores.add_dir(dir, 0, &mut seen);
