@@ -462,6 +462,37 @@ fn references_that_cannot_be_read_are_not_clean() {
     }
 }
 
+/// To open a FIFO is to wait for somebody who writes to it: whoever prepared the repository would keep the scan for ever.
+#[test]
+fn a_fifo_in_the_place_of_a_file_of_gits_keeps_nobody_waiting() {
+    let known = [
+        ("HEAD", 2),
+        ("config", 2),
+        ("shallow", 2),
+        ("info/grafts", 2),
+        ("packed-refs", 2),
+        ("index", 3),
+        ("ORIG_HEAD", 3),
+        ("refs/heads/pipe", 3),
+        ("objects/info/alternates", 2),
+        ("objects/info/commit-graph", 0),
+    ];
+    for (name, expected) in known {
+        let repository = Repository::new();
+        repository.commit("readme", "hello\n");
+        let path = repository.path.join(".git").join(name);
+        std::fs::remove_file(&path).ok();
+        assert!(command("mkfifo", &repository.path).arg(&path).status().expect("it runs").success());
+        let said = repository.run(&["scan", "--history"]);
+        assert!(said.code == Some(expected), "{name}: {:?} {}", said.code, said.all());
+        assert!(expected == 0 || said.all().contains(name), "{name}: {}", said.all());
+        assert_eq!(repository.run(&["scan", "."]).code, Some(0), "{name}");
+        for arguments in [&["scan", "--staged"][..], &["scan", "--history", "--range", "HEAD"]] {
+            assert!(repository.run(arguments).code.is_some(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn configuration_changes_no_range() {
     let repository = story();

@@ -106,14 +106,8 @@ pub(super) fn run(
             scan_list(plan, "names of references".to_owned(), &text, detector, watch, &mut tell);
         } else {
             coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
-            coverage.add(scan_files(
-                plan,
-                &own_files(layout, &request.repository),
-                detector,
-                watch,
-                &mut Vec::new(),
-                &mut tell,
-            ));
+            let own = own_files(layout, &request.repository, &mut coverage.skips);
+            coverage.add(scan_files(plan, &own, detector, watch, &mut Vec::new(), &mut tell));
         }
     }
     Ok(coverage)
@@ -134,8 +128,9 @@ fn name_unread_modules(repositories: &[Layout], memory: u64, skips: &mut Vec<Ski
     }
 }
 
-/// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks.
-fn own_files(layout: &Layout, given: &Path) -> Vec<Target> {
+/// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks. What is neither a file
+/// nor a directory nobody asked to be read.
+fn own_files(layout: &Layout, given: &Path, skips: &mut Vec<Skip>) -> Vec<Target> {
     let names = [
         "config",
         "config.worktree",
@@ -171,7 +166,13 @@ fn own_files(layout: &Layout, given: &Path) -> Vec<Target> {
     }
     let all = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
     let absent = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    all.filter(|path| !absent(path)).map(|path| Target::Path(as_given(path, given))).collect()
+    let is_special = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    let (special, own): (Vec<PathBuf>, Vec<PathBuf>) = all.filter(|path| !absent(path)).partition(is_special);
+    skips.extend(special.into_iter().map(|path| {
+        let origin = Origin::File { path: as_given(path, given), tracking: None };
+        Skip { origin, why: Why::SpecialFile, detail: "a FIFO, socket or device".to_owned() }
+    }));
+    own.into_iter().map(|path| Target::Path(as_given(path, given))).collect()
 }
 
 /// A path below what the user named, as a path from there: the same on every machine.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
-use super::git::{Layout, Names, accept_extensions};
+use super::git::{Layout, LayoutError, Names, accept_extensions};
 use crate::origin::Tracking;
 
 /// Answers for files of any number of work trees; opens each repository once.
@@ -74,6 +74,10 @@ impl Worktrees {
 
 fn discover(path: &Path) -> Result<Repository, git2::Error> {
     accept_extensions();
+    // Libgit2 would wait for a writer where a FIFO is in the place of one of git's files.
+    if let Err(LayoutError::Io(path, error)) = Layout::discover(path) {
+        return Err(git2::Error::from_str(&format!("{}: {error}", path.display())));
+    }
     Repository::discover(path)
 }
 

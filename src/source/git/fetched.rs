@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::layout::Layout;
+use super::map::read;
 use crate::origin::ObjectId;
 
 /// Where what tracks a remote comes from.
@@ -40,10 +41,10 @@ impl<'l> Fetched<'l> {
         // Every work tree has its own.
         let paths = [&layout.git_dir, &layout.common_dir].map(|dir| dir.join("FETCH_HEAD"));
         let path = paths.iter().max_by_key(|path| written(path)).unwrap_or(&paths[0]);
-        let text = std::fs::read(path).unwrap_or_default();
+        let text = read(path).unwrap_or_default();
         let last = String::from_utf8_lossy(&text).lines().filter_map(fetch).collect();
         let log = layout.common_dir.join("logs/refs/remotes").join(remote).join("HEAD");
-        let cloned = std::fs::read(log).ok().and_then(|log| {
+        let cloned = read(&log).ok().and_then(|log| {
             let log = String::from_utf8_lossy(&log).into_owned();
             Some(log.lines().next()?.split_once("\tclone: from ")?.1.to_owned())
         });
@@ -71,7 +72,7 @@ impl<'l> Fetched<'l> {
 
     /// Whether a reference was never fetched. Nothing tells then where it was pushed to.
     fn is_only_pushed(&self, name: &str) -> bool {
-        let log = std::fs::read(self.layout.common_dir.join("logs").join(name)).unwrap_or_default();
+        let log = read(&self.layout.common_dir.join("logs").join(name)).unwrap_or_default();
         let mut lines = log.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).peekable();
         lines.peek().is_some() && lines.all(|line| line.ends_with(b"\tupdate by push"))
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
+use super::map::read;
 use super::reftable;
 use super::store::{Stores, path as bytes_to_path, unquote};
 use crate::coverage::{Skip, Why};
@@ -124,6 +125,7 @@ impl Layout {
         if !common_dir.join("objects").is_dir() {
             return Err(LayoutError::Dangling(git_dir.to_owned()));
         }
+        check_files([git_dir, &common_dir])?;
         let format = object_format(&common_dir.join("config"))?;
         let shallow = shallow(&common_dir.join("shallow"))?;
         let (objects, index) = (vec![common_dir.join("objects")], git_dir.join("index"));
@@ -217,9 +219,27 @@ fn follow(file: &Path) -> Result<PathBuf, LayoutError> {
     if is_git_dir(&dir) { Ok(dir) } else { Err(dangling()) }
 }
 
+/// Refuses what is neither a file nor a directory in the place of what libgit2 opens: to open a FIFO is to wait for a writer.
+fn check_files(directories: [&Path; 2]) -> Result<(), LayoutError> {
+    const OPENED: [&str; 8] = [
+        "config",
+        "config.worktree",
+        "HEAD",
+        "shallow",
+        "packed-refs",
+        "info/grafts",
+        "info/attributes",
+        "objects/info/alternates",
+    ];
+    let is_special = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+    let mut all = directories.iter().flat_map(|directory| OPENED.map(|name| directory.join(name)));
+    let error = || io::Error::new(io::ErrorKind::InvalidInput, "is no regular file");
+    all.find(is_special).map_or(Ok(()), |path| Err(LayoutError::Io(path, error())))
+}
+
 /// The path that a one-line file holds after a prefix; `None` if there is no file.
 fn read_path(file: &Path, prefix: &[u8]) -> Result<Option<PathBuf>, LayoutError> {
-    let text = match std::fs::read(file) {
+    let text = match read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),
@@ -231,7 +251,7 @@ fn read_path(file: &Path, prefix: &[u8]) -> Result<Option<PathBuf>, LayoutError>
 
 /// The commits that a `shallow` file lists, one a line.
 fn shallow(file: &Path) -> Result<Vec<ObjectId>, LayoutError> {
-    let text = match std::fs::read(file) {
+    let text = match read(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),

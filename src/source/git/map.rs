@@ -27,6 +27,17 @@ impl Map {
     }
 }
 
+/// The content of a regular file. A FIFO in the place of one of git's files would keep the reader waiting for ever: it is an error, as
+/// is anything else.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    match () {
+        () if metadata.is_file() => std::fs::read(path),
+        () if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        () => Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file")),
+    }
+}
+
 /// The one `unsafe` of this program beside instructions that not every processor has.
 ///
 /// A mapping is sound as long as nobody changes the file below it. Git never does: it writes a pack and its index

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::layout::Layout;
+use super::map;
 use super::read::Reader;
 use super::reftable::{self, Part, Stack};
 use super::store::Stores;
@@ -75,7 +76,7 @@ pub(super) fn head(layout: &Layout) -> Result<Option<ObjectId>, Skip> {
         let names = Names::of_tables(layout);
         return names.skips.first().cloned().map_or_else(|| Ok(names.checked_out()), Err);
     }
-    let read = |path: &Path| match std::fs::read(path) {
+    let read = |path: &Path| match map::read(path) {
         Ok(text) => Ok(Some(String::from_utf8_lossy(&text).trim().to_owned())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
         Err(error) => Err(skip(path, Why::ReadError, error.to_string())),
@@ -114,7 +115,7 @@ impl Names {
         if reftable::is_at(common) {
             return Names::of_tables(layout);
         }
-        match std::fs::read(common.join("packed-refs")) {
+        match map::read(&common.join("packed-refs")) {
             Ok(text) => found.packed(&common.join("packed-refs"), &text),
             Err(error) => found.unread(&common.join("packed-refs"), &error),
         }
@@ -231,7 +232,7 @@ impl Names {
 
     /// What a `HEAD` says. One that names no branch is a reference of its own.
     fn head(&mut self, directory: &Path, name: &str) -> Option<String> {
-        let text = std::fs::read(directory.join("HEAD")).ok()?;
+        let text = map::read(&directory.join("HEAD")).ok()?;
         let value = String::from_utf8_lossy(&text).trim().to_owned();
         if !value.starts_with("ref:") {
             self.raw.insert(name.to_owned(), value.clone());
@@ -286,7 +287,7 @@ impl Names {
                 Ok(kind) if kind.is_dir() && depth < 64 => self.loose(common, &name, depth + 1),
                 Ok(kind) if kind.is_dir() => self.skip(&entry.path(), Why::Unsupported, "too deep".to_owned()),
                 _ if name.ends_with(".lock") => {}
-                _ => match std::fs::read(entry.path()) {
+                _ => match map::read(&entry.path()) {
                     Ok(text) => drop(self.raw.insert(name, String::from_utf8_lossy(&text).into_owned())),
                     Err(error) => self.unread(&entry.path(), &error),
                 },

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
 use super::inflate::{Stream, plausible};
+use super::map;
 use super::rest::Rest;
 use crate::coverage::{Skip, Why};
 use crate::origin::Origin;
@@ -70,14 +71,15 @@ pub(super) fn read(git_dir: &Path, part: Part) -> Stack {
 fn attempt_to_read(directory: &Path, part: Part) -> Result<Stack, (PathBuf, io::Error)> {
     let mut stack = Stack::default();
     let list = directory.join("tables.list");
-    let names = std::fs::read_to_string(&list).map_err(|error| (list.clone(), error))?;
+    let names = map::read(&list).map_err(|error| (list.clone(), error))?;
+    let names = String::from_utf8_lossy(&names);
     for name in names.lines() {
         if name.contains(['/', '\\']) {
             stack.skips.push(skip(&list, Why::CorruptObject, "names a table that is elsewhere"));
             continue;
         }
         let path = directory.join(name);
-        let bytes = std::fs::read(&path).map_err(|error| (path.clone(), error))?;
+        let bytes = map::read(&path).map_err(|error| (path.clone(), error))?;
         if let Err(what) = stack.add(&bytes, part) {
             stack.skips.push(skip(&path, Why::CorruptObject, what));
         }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::commit_graph::CommitGraph;
 use super::index::{Index, MultiIndex, ObjectFormat};
 use super::loose::{self, Loose};
-use super::map::Map;
+use super::map::{Map, read};
 use super::pack::Pack;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
@@ -205,7 +205,7 @@ impl Stores {
             self.probed.push(dir.to_owned());
         }
         let list = dir.join("info/alternates");
-        match std::fs::read(&list) {
+        match read(&list) {
             Ok(text) => alternates(&text, dir).iter().for_each(|dir| self.add_dir(dir, depth + 1, seen)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => self.skip(&list, Why::ReadError, error.to_string()),
