@@ -123,12 +123,15 @@ fn lines(text: &str) -> BTreeSet<String> {
 fn ranges(random: &mut Random, len: u64) -> Vec<String> {
     let mut name = || format!("c{}", random.below(len));
     let (a, b, c, d) = (name(), name(), name(), name());
-    match random.below(7) {
+    match random.below(10) {
         0 | 1 => vec![format!("{a}..{b}")],
         2 => vec![format!("{a}...{b}")],
         3 => vec![format!("^{a}"), b, c],
         4 => vec![format!("{a}..{b}"), format!("{c}..{d}")],
         5 => vec![a, format!("^{b}"), format!("^{c}"), format!("^{d}")],
+        6 => vec![format!("{a}^@"), b],
+        7 => vec![a, b, format!("^{c}^@")],
+        8 => vec![c, format!("{d}^!")],
         _ => vec![format!("{a}...{b}"), format!("^{c}"), d],
     }
 }
@@ -146,6 +149,28 @@ fn a_range_is_the_set_that_git_has() {
             assert_eq!(ours(&repository, &range), lines(&repository.git(&arguments)), "seed {seed}: {range:?}");
         }
     }
+}
+
+#[test]
+fn all_but_what_a_parent_reaches_is_what_git_has() {
+    let (mut seen, mut refused) = (0, 0);
+    for seed in 0..8 {
+        let repository = history(seed, 24, false);
+        for number in 0..24 {
+            for range in [format!("c{number}^-"), format!("c{number}^-2"), format!("c{number}^-x")] {
+                let said = try_git(&repository.path, &["rev-list", "--objects", &range, "--"]);
+                if said.code == Some(0) {
+                    assert_eq!(ours(&repository, std::slice::from_ref(&range)), lines(&said.out), "{seed} {range}");
+                    seen += 1;
+                } else {
+                    let refusal = repository.run(&["scan", "--history", "--range", &range]);
+                    assert_eq!(refusal.code, Some(2), "{seed} {range}: {}", refusal.all());
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 100 && refused > 100, "{seen} {refused}");
 }
 
 /// What is told of a range's objects, against what a look at all trees and commits tells of it.

@@ -32,7 +32,7 @@ pub struct Scope {
 /// A part of a [`Scope`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revision {
-    /// As `git rev-list` reads it: `A`, `^A`, `A..B`, `A...B`, `A^!`.
+    /// As `git rev-list` reads it: `A`, `^A`, `A..B`, `A...B`, `A^!`, `A^@`, `A^-`.
     Text(String),
     /// All but what it reaches.
     Not(String),
@@ -131,7 +131,10 @@ impl Starts {
 
     fn add_text(&mut self, text: &str, resolver: &mut Revisions<'_>) -> Result<(), ScopeError> {
         if let Some(excluded) = text.strip_prefix('^') {
-            self.exclude.extend(resolver.excluded(excluded)?);
+            match excluded.strip_suffix("^@") {
+                Some(name) => self.exclude.extend(resolver.parents(name)?),
+                None => self.exclude.extend(resolver.excluded(excluded)?),
+            }
             return Ok(());
         }
         self.has_included = true;
@@ -146,6 +149,12 @@ impl Starts {
         } else if let Some(name) = text.strip_suffix("^!") {
             self.include.push(resolver.commit(name)?);
             self.exclude.extend(resolver.parents(name)?);
+        } else if let Some(name) = text.strip_suffix("^@") {
+            self.include.extend(resolver.parents(name)?);
+        } else if let Some((name, parent)) = but_parent(text) {
+            self.include.push(resolver.commit(name)?);
+            let excluded = resolver.parents(name)?.get(parent.wrapping_sub(1)).copied();
+            self.exclude.push(excluded.ok_or_else(|| ScopeError::Unknown(text.to_owned()))?);
         } else {
             self.include.push(resolver.object(text)?);
         }
@@ -161,6 +170,13 @@ impl Starts {
         skips.extend(names.skips);
         skips
     }
+}
+
+/// `A^-` and `A^-2`: all but what the first, or that, parent reaches.
+fn but_parent(text: &str) -> Option<(&str, usize)> {
+    let (name, parent) = text.rsplit_once("^-")?;
+    let is_number = parent.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| Some((name, if parent.is_empty() { 1 } else { parent.parse().ok()? })))?
 }
 
 /// Gathers objects.
