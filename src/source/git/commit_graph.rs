@@ -213,6 +213,9 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::graph::Graph;
+    use super::super::read::Reader;
+    use super::super::store::Stores;
     use super::*;
 
     /// Parents as positions among the sorted names, generation, time.
@@ -348,6 +351,34 @@ mod tests {
                     prop_assert!(row.parents.iter().all(|parent| graph.id(*parent).is_some()));
                 }
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// There is no object at all, so nothing but the file can tell who goes on from a range.
+        #[test]
+        fn who_goes_on_from_a_range_is_looked_up(
+            shape in prop::collection::vec(prop::collection::vec(any::<u32>(), 0..4), 2..30),
+            (tip, of) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+        ) {
+            let dir = tempfile::tempdir().expect("a directory");
+            let all = commits(&shape, 0, &mut Vec::new());
+            write(dir.path(), "commit-graph", &file(&all, 0));
+            let parents: Vec<&Vec<u32>> = all.values().map(|told| &told.0).collect();
+            let (tip, of) = (tip.index(all.len()) as u32, of.index(all.len()) as u32);
+            let (mut left, mut seen) = (vec![tip], std::collections::BTreeSet::new());
+            while let Some(at) = left.pop() {
+                if seen.insert(at) {
+                    left.extend(parents[at as usize]);
+                }
+            }
+            let stores = Stores::open(&[dir.path().to_owned()], ObjectFormat::Sha1);
+            let (mut reader, shallow) = (Reader::new(&stores, 1 << 20), std::collections::HashSet::new());
+            let id = |at: u32| stores.commit_graph().and_then(|graph| graph.id(at)).expect("it is there");
+            let told = Graph::new(&mut reader, &shallow).goes_on(&[id(tip)], &[id(of)].into());
+            prop_assert_eq!(told, Some(tip != of && seen.contains(&of)));
         }
     }
 
