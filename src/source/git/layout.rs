@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::index::ObjectFormat;
-use super::map::read;
+use super::map::{self, read};
 use super::reftable;
 use super::store::{Stores, path as bytes_to_path, unquote};
 use crate::coverage::{Skip, Why};
@@ -231,10 +231,14 @@ fn check_files(directories: [&Path; 2]) -> Result<(), LayoutError> {
         "info/attributes",
         "objects/info/alternates",
     ];
-    let is_special = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
-    let mut all = directories.iter().flat_map(|directory| OPENED.map(|name| directory.join(name)));
-    let error = || io::Error::new(io::ErrorKind::InvalidInput, "is no regular file");
-    all.find(is_special).map_or(Ok(()), |path| Err(LayoutError::Io(path, error())))
+    let paths = directories.iter().flat_map(|directory| OPENED.map(|name| directory.join(name)));
+    for path in paths {
+        match map::check(&path) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(LayoutError::Io(path, error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The path that a one-line file holds after a prefix; `None` if there is no file.

@@ -14,10 +14,7 @@ pub(super) struct Map(Option<Mmap>);
 impl Map {
     /// Maps a regular file as long as it is now. Anything else (a directory, a FIFO that would block) is an error.
     pub(super) fn open(path: &Path) -> io::Result<Map> {
-        // Asked before opening: to open a FIFO would wait for a writer.
-        if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file"));
-        }
+        check(path)?;
         let file = File::open(path)?;
         // A mapping of no bytes is an error on some systems.
         if file.metadata()?.len() == 0 {
@@ -27,12 +24,17 @@ impl Map {
     }
 }
 
-/// The content of a regular file. A FIFO in the place of one of git's files would keep the reader waiting for ever: it is an error, as
-/// is anything else.
+/// The content of a regular file; anything else is an error.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    check(path)?;
+    std::fs::read(path)
+}
+
+/// Refuses what is no regular file before it is opened: to open a FIFO is to wait for a writer, for ever if there is none.
+pub(super) fn check(path: &Path) -> io::Result<()> {
     let metadata = std::fs::metadata(path)?;
     match () {
-        () if metadata.is_file() => std::fs::read(path),
+        () if metadata.is_file() => Ok(()),
         () if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         () => Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file")),
     }
