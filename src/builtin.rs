@@ -29,20 +29,39 @@ fn count() -> usize {
     postcard::take_from_bytes(TABLE).map_or(0, |(count, _)| count)
 }
 
-/// The built-in rules, if some of them are not among `rules`: a line of a report is not to show what they know.
+/// Those of the built-in rules that are not among `rules`, sorted by id, if any are: a line of a report is not to show what
+/// they know. One that a user wrote anew is not the one that it replaces.
 pub fn missing_from(rules: &RuleSet) -> Option<RuleSet> {
-    // So it is nearly always.
-    if rules.rules.len() == count() {
+    // So it is nearly always: only these bring their shapes along.
+    if rules.rules.iter().filter(|rule| rule.shape.is_some()).count() == count() {
         return None;
     }
-    let ready = ready();
-    let has = |id: &String| rules.rules.binary_search_by(|rule| rule.id.cmp(id)).is_ok();
-    (!ready.rules.iter().all(|rule| has(&rule.id))).then_some(ready)
+    let find = |id: &str| rules.rules.binary_search_by(|rule| rule.id.as_str().cmp(id)).ok();
+    let is_there = |rule: &Rule| find(&rule.id).is_some_and(|at| rules.rules[at].regex == rule.regex);
+    let mut missing = ready();
+    missing.rules.retain(|rule| !is_there(rule));
+    (!missing.rules.is_empty()).then_some(missing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_what_was_left_out_or_replaced() {
+        let ids = |rules: &RuleSet| rules.rules.iter().map(|rule| rule.id.clone()).collect::<Vec<_>>();
+        let all = ready();
+        assert!(missing_from(&all).is_none());
+        // Read at run time, but the same.
+        assert!(missing_from(&with_examples()).is_none());
+        let (mut fewer, mut other) = (all.clone(), all.clone());
+        let left_out = fewer.rules.remove(3);
+        assert_eq!(ids(&missing_from(&fewer).unwrap()), [left_out.id.clone()]);
+        // As many as there were, but one is somebody else's.
+        let theirs = Rule { regex: "other".to_owned(), shape: None, ..Rule::clone(&left_out) };
+        other.rules[3] = Arc::new(theirs);
+        assert_eq!(ids(&missing_from(&other).unwrap()), [left_out.id.clone()]);
+    }
 
     #[test]
     fn both_forms_are_the_same_rules() {
@@ -53,6 +72,7 @@ mod tests {
             (rule.leaks, rule.clean) = Default::default();
         }
         assert!(whole.rules.len() > 50 && whole.rules.len() == count());
+        assert!(ready.rules.iter().all(|rule| rule.shape.is_some()));
         // Debug leaves the text of path patterns and allowlists out.
         let bytes = |set: &RuleSet| {
             let rules: Vec<&Rule> = set.rules.iter().map(|rule| &**rule).collect();

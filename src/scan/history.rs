@@ -9,7 +9,7 @@ use super::cache::{Cache, Counted, Recalled, Suspicious};
 use super::chronicle::{self, Chronicle, Histories};
 use super::compose::Kinship;
 use super::lfs;
-use super::object::masker;
+use super::masker::all_knowing;
 use super::scanner::{Found, Scanner};
 use super::{Error, Plan, Watch, scan_files, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
@@ -266,8 +266,8 @@ fn tell_found(
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if !found.is_empty() {
-        let masker = masker(plan);
-        let detector = masker.as_ref().unwrap_or(asked.detector);
+        let all_knowing = all_knowing(plan);
+        let detector = all_knowing.as_ref().unwrap_or(asked.detector);
         let histories = histories(&Asked { detector, ..asked }, &found, cache, skips)?;
         chronicle::tell(plan, found, &histories, tell);
     }

@@ -35,6 +35,7 @@ pub mod history;
 mod known;
 mod lfs;
 mod log;
+mod masker;
 mod object;
 mod packed;
 mod pool;

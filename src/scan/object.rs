@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::collect::Collector;
 use super::compose::{Composer, Kinship};
 use super::log::{self, Log, Shown};
+use super::masker::Masker;
 use super::packed::Ears;
 use super::snippet::Masks;
 use super::suspect::{Place, Suspect};
@@ -56,7 +57,7 @@ pub(super) struct Searcher<'p> {
     by_path: Vec<Arc<Rule>>,
     kinship: Arc<Kinship>,
     /// For what else must not be shown, ready on first need.
-    masker: Option<Arc<Detector>>,
+    masker: Option<Masker>,
     pub(super) buffer: Buffer,
     /// For logs, made anew for each.
     log: Option<Log>,
@@ -154,6 +155,7 @@ impl<'p> Searcher<'p> {
         coverage: &mut Coverage,
     ) {
         self.scratch.rest(self.plan.jobs);
+        self.masker.iter_mut().for_each(|masker| masker.rest(self.plan.jobs));
         coverage.skips.extend(left_out(origin, self.left()));
         match ended {
             Err(error) => return coverage.skips.push(unread(origin, &error)),
@@ -270,10 +272,11 @@ impl<'p> Searcher<'p> {
             return suspects;
         }
         // Every candidate is masked in snippets, also those that yield to a better one.
-        let masker = self.masker();
-        let all = 0..chunk.bytes.len();
-        let others = masker.as_ref().map(|it| it.candidates(&mut it.scratch(), chunk.bytes, &all, Where::Unknown));
-        let masks = Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates).chain(others.iter().flatten()));
+        self.masker = self.masker.take().or_else(|| Masker::new(self.plan));
+        let masks = match &mut self.masker {
+            Some(masker) => masker.masks(chunk.bytes, &[&candidates, &wrapped.candidates]),
+            None => Masks::of(chunk.bytes, candidates.iter().chain(&wrapped.candidates)),
+        };
         believe(&mut candidates);
         settle(&mut candidates, |candidate| {
             let span = candidate.span.start as u64..candidate.span.end as u64;
@@ -318,13 +321,6 @@ impl<'p> Searcher<'p> {
             suspects.push(suspect);
         }
         suspects
-    }
-
-    fn masker(&mut self) -> Option<Arc<Detector>> {
-        if self.masker.is_none() {
-            self.masker = masker(self.plan).map(Arc::new);
-        }
-        self.masker.clone()
     }
 
     /// What is encoded in bytes that were searched just now.
@@ -373,12 +369,6 @@ impl<'p> Searcher<'p> {
         let (origin, places) = (origin(), [Place { path: None, commit: None }]);
         self.kinship.whole(anywhere.map(|one| one.finding(self.plan, origin.clone(), &places, None)).collect())
     }
-}
-
-/// Finds what must not be shown, if the plan's own detector does not find all that we know.
-pub(super) fn masker(plan: &Plan) -> Option<Detector> {
-    let rules = plan.masks.clone()?;
-    Some(Detector::new(rules, plan.now).expect("the built-in rules compile"))
 }
 
 /// Where the chunk's byte `at` stands.
