@@ -56,11 +56,11 @@ mod tests {
         assert!(missing_from(&with_examples()).is_none());
         let (mut fewer, mut other) = (all.clone(), all.clone());
         let left_out = fewer.rules.remove(3);
-        assert_eq!(ids(&missing_from(&fewer).unwrap()), [left_out.id.clone()]);
+        assert_eq!(ids(&missing_from(&fewer).unwrap()), [&*left_out.id]);
         // As many as there were, but one is somebody else's.
         let theirs = Rule { regex: "other".to_owned(), shape: None, ..Rule::clone(&left_out) };
         other.rules[3] = Arc::new(theirs);
-        assert_eq!(ids(&missing_from(&other).unwrap()), [left_out.id.clone()]);
+        assert_eq!(ids(&missing_from(&other).unwrap()), [&*left_out.id]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::btree_map::Entry as MapEntry;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +20,7 @@ pub mod decode;
 mod grams;
 pub mod index;
 mod loose;
+mod manifest;
 pub mod marks;
 mod masks;
 pub mod mint;
@@ -35,6 +36,7 @@ use decode::Wrapping;
 use decode::spots::{self, Spot};
 use evidence::Judgement;
 use index::{Index, Owner};
+use manifest::Meaning;
 use marks::Marker;
 use pattern::{Hit, Memory, Pattern};
 use prefilter::{Anchor, Found, Prefilter};
@@ -199,6 +201,7 @@ impl Detector {
         place: Where<'_>,
     ) -> Vec<Candidate<'c>> {
         let mut found: BTreeMap<(usize, usize, usize), Candidate<'c>> = BTreeMap::new();
+        let mut keys: Vec<(Range<usize>, Fact)> = Vec::new();
         for anchor in anchors {
             let (len, owners) = self.index.owners(anchor.keyword);
             let mut missing = None;
@@ -206,17 +209,49 @@ impl Detector {
                 !self.lacks(owner, bytes, anchor.at, &mut missing) && self.may_match(owner, bytes, anchor.at)
             };
             for &Owner { rule, .. } in owners.iter().filter(is_worth_it) {
-                if applies(&self.rules.rules[rule], place)
-                    && let memory = &mut scratch.memories[rule]
-                    && let Some(hit) = self.patterns[rule].around(memory, bytes, anchor.at, len)
-                    && let Entry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
+                if !applies(&self.rules.rules[rule], place) {
+                    continue;
+                }
+                let Some(hit) = self.patterns[rule].around(&mut scratch.memories[rule], bytes, anchor.at, len) else {
+                    continue;
+                };
+                if self.rules.rules[rule].kind == manifest::KIND {
+                    keys.extend(self.values(rule, bytes, &hit.matched, place, &mut found));
+                } else if let MapEntry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
                     && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, place != Where::Passing)
                 {
                     new.insert(candidate);
                 }
             }
         }
-        found.into_values().collect()
+        let mut found: Vec<_> = found.into_values().collect();
+        for (value, key) in keys {
+            let inside = |one: &&mut Candidate<'_>| value.start <= one.span.start && one.span.end <= value.end;
+            found.iter_mut().filter(inside).for_each(|one| one.facts.push(key.clone()));
+        }
+        found
+    }
+
+    /// The values that the match of a manifest's rule leads to, and their keys. While they pass they are not known yet.
+    fn values<'c>(
+        &'c self,
+        rule: usize,
+        bytes: &'c [u8],
+        matched: &Range<usize>,
+        place: Where<'_>,
+        found: &mut BTreeMap<(usize, usize, usize), Candidate<'c>>,
+    ) -> Vec<(Range<usize>, Fact)> {
+        let entries = if place == Where::Passing { Vec::new() } else { manifest::entries(bytes, matched) };
+        let keys = entries.iter().map(|entry| (entry.value.clone(), entry.fact(bytes))).collect();
+        for entry in entries.into_iter().filter(|entry| entry.meaning != Meaning::Other) {
+            let hit = Hit { matched: entry.key.start..entry.value.end, secret: entry.value.clone() };
+            if let MapEntry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
+                && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, true)
+            {
+                new.insert(entry.dress(candidate, bytes, self.depth > 0));
+            }
+        }
+        keys
     }
 
     /// Whether what stands around an anchor is what every match of the rule has there.

@@ -168,6 +168,42 @@ fn a_key_of_a_kubernetes_secret_is_named() {
     );
 }
 
+/// What a Secret holds is a secret, whatever its key is called; whose token it is says more.
+#[test]
+fn every_value_of_a_kubernetes_secret_is_judged() {
+    let (token, random) = (pat(7), &pat(8)[10..30]);
+    let encode = |text: &str| base64(text.as_bytes());
+    let data =
+        [("foo", random), ("github", &token), ("pass", "Kx92-Lagos!"), ("user", "admin"), ("host", "db.corp.internal")];
+    let yaml: String = data.iter().map(|(key, value)| format!("  {key}: {}\n", encode(value))).collect();
+    let json: Vec<String> = data.iter().map(|(key, value)| format!("\"{key}\":\"{}\"", encode(value))).collect();
+    let plain: String = data.iter().map(|(key, value)| format!("    {key}: \"{value}\"\n")).collect();
+    let (tree, _) = Tree::git(&[
+        ("a.yaml", &format!("apiVersion: v1\nkind: Secret\ndata:\n{yaml}type: Opaque\n")),
+        ("b.json", &format!("{{\"data\":{{{}}},\"kind\":\"Secret\"}}", json.join(","))),
+        ("c.yaml", &format!("items:\n- stringData:\n{plain}  kind: Secret\n")),
+        ("d.yaml", &format!("kind: ConfigMap\ndata:\n{}", yaml.replace("pass", "motd"))),
+    ]);
+    tree.run_git(&["add", "-A"]);
+    tree.run_git(&["commit", "-qm", "x"]);
+    for scope in [&[][..], &["--history"]] {
+        let report = tree.json(scope);
+        let said = |finding: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            [text(&finding["rule"]), text(&finding["properties"]["kubernetes.key"])].join(" ")
+        };
+        let mut said: Vec<String> = findings(&report).iter().map(said).collect();
+        said.sort();
+        let all = |rule: &str, times| vec![rule.to_owned(); times];
+        let mut wanted = [all("kubernetes-secret-value foo", 3), all("kubernetes-secret-value pass", 3)].concat();
+        // What is no Secret may hold a token, too.
+        wanted.extend([all("github-pat github", 3), all("github-pat ", 1)].concat());
+        wanted.sort();
+        assert_eq!(said, wanted, "{scope:?}");
+        [random, &token, &encode(random), &encode(&token)].iter().for_each(|secret| hides(&report.to_string(), secret));
+    }
+}
+
 #[test]
 fn the_place_is_that_of_the_encoded_secret() {
     let token = pat(6);

@@ -4,10 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::KEY_FACT;
 use crate::finding::Fact;
-
-/// The fact's name.
-pub(super) const KEY_FACT: &str = "kubernetes.key";
 
 /// How far around a value its manifest is looked for, in bytes. A Secret holds 1 MiB, but few have more than some keys.
 const MANIFEST: usize = 8 << 10;

@@ -114,6 +114,9 @@ pub struct Wrapping {
     pub matched: Zeroizing<Vec<u8>>,
 }
 
+/// The fact that names the key of a value in a Kubernetes Secret.
+pub(super) const KEY_FACT: &str = "kubernetes.key";
+
 /// What came of decoding.
 #[derive(Debug, Default)]
 pub struct Unwrapped<'d> {
@@ -321,7 +324,7 @@ impl<'d> Search<'d, '_, '_> {
             };
             one.wrapping.layers.splice(0..0, layers.iter().copied());
             // The innermost manifest is the one that names it.
-            if one.facts.iter().all(|fact| fact.name != kubernetes::KEY_FACT) {
+            if one.facts.iter().all(|fact| fact.name != KEY_FACT) {
                 one.facts.extend(facts.iter().cloned());
             }
             found.candidates.push(one);
@@ -332,6 +335,10 @@ impl<'d> Search<'d, '_, '_> {
 impl Detector {
     /// A candidate that borrows nothing from the text in which it was found.
     fn own<'d>(&'d self, candidate: Candidate<'_>, text: &[u8]) -> Option<Candidate<'d>> {
+        let wrapping = match candidate.wrapping.layers.is_empty() {
+            true => Wrapping { matched: text[candidate.matched.clone()].to_vec().into(), ..Wrapping::default() },
+            false => candidate.wrapping,
+        };
         Some(Candidate {
             rule: self.rules.get(&candidate.rule.id)?,
             matched: candidate.matched.clone(),
@@ -341,7 +348,7 @@ impl Detector {
             confidence: candidate.confidence,
             facts: candidate.facts,
             judgement: candidate.judgement,
-            wrapping: Wrapping { matched: text[candidate.matched].to_vec().into(), ..Wrapping::default() },
+            wrapping,
         })
     }
 }
@@ -414,8 +421,8 @@ pub fn join<'c>(plain: &mut Vec<Candidate<'c>>, wrapped: Vec<Candidate<'c>>) {
         let known = plain[met.clone()].iter().filter(|other| compete(other, &one)).any(|other| {
             // A key that a rule reads in base64 is the key in it.
             let key = other.rule.proof == Some(ProofKind::PrivateKey) && one.rule.proof == other.rule.proof;
-            let same = other.rule.id == one.rule.id || key;
-            other.token == one.token || (same && rank(other) >= rank(&one))
+            let same = other.rule.id == one.rule.id || key || other.token == one.token;
+            same && rank(other) >= rank(&one)
         });
         if !known {
             met.for_each(|at| yields[at] |= compete(&one, &plain[at]) && rank(&one) > rank(&plain[at]));

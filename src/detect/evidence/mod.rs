@@ -21,6 +21,7 @@ mod value;
 pub use sign::{Class, Sign, THRESHOLD};
 
 use super::escape::unescape;
+use super::manifest;
 use super::proof::credentials;
 use crate::finding::Evidence;
 use crate::rule::{Confidence, ProofKind, Rule};
@@ -45,6 +46,7 @@ pub fn class(rule: &Rule) -> Option<Class> {
     let tagged = rule.tags.iter().any(|tag| tag == "generic");
     match (rule.provider.as_str(), tagged) {
         ("generic" | "url" | "http-auth", _) | ("", true) => Some(Class::Generic),
+        _ if rule.kind == manifest::KIND => Some(Class::Generic),
         ("", false) => None,
         ("password-hash", _) => Some(Class::Placed),
         (_, true) => Some(Class::Context),
@@ -149,6 +151,10 @@ fn of_value(
 /// What the name says that a generic value is given to, and how that is written.
 fn of_name(rule: &Rule, setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let form = form(rule);
+    if form == manifest::KIND {
+        give(&sign::SETTING, "a value of a Kubernetes Secret".to_owned());
+        return name::of_secret(setting, give);
+    }
     if matches!(form, "assignment" | "default" | "element") {
         name::signs(setting, give);
     }

@@ -376,6 +376,18 @@ pub(super) fn against(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign,
     });
 }
 
+/// Calls `give` with what the name says of a value in a place for secrets: nothing is needed, and much speaks against it.
+pub(super) fn of_secret(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
+    let unasked = [&sign::NO_NAME, &sign::KEY_NAME];
+    signs(setting, &mut |sign, detail| {
+        if unasked.iter().all(|one| one.name != sign.name) {
+            give(sign, detail);
+        }
+    });
+    sameness(setting, give);
+    slugs(setting, give);
+}
+
 /// Calls `give` with what the name says.
 pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
     let name = setting.name();
