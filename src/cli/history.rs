@@ -92,10 +92,16 @@ pub(super) fn now() -> Zoned {
     now.to_zoned(jiff::tz::TimeZone::system())
 }
 
-/// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago.
+/// A point in time: a day, a day and a time of day (here, unless it says where), or how long ago, also as git has it
+/// (`2.weeks.ago`, `yesterday`: a day ago, `today`: since midnight).
 pub(super) fn time(text: &str, now: &Zoned) -> Option<Timestamp> {
     let here = |time: civil::DateTime| time.to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp());
-    let ago = || text.parse::<Span>().ok().filter(|_| text.ends_with("ago"));
+    match text {
+        "today" => return now.start_of_day().ok().map(|midnight| midnight.timestamp()),
+        "yesterday" => return time("1 day ago", now),
+        _ => {}
+    }
+    let ago = || text.replace('.', " ").parse::<Span>().ok().filter(|_| text.ends_with("ago"));
     text.parse::<Timestamp>()
         .ok()
         .or_else(|| text.parse::<civil::DateTime>().ok().filter(|_| text.contains('-')).and_then(here))
@@ -114,6 +120,9 @@ mod tests {
         assert_eq!(utc("2026-03-28 10:30").as_deref(), Some("2026-03-28T09:30:00Z"));
         assert_eq!(utc("2026-03-28T10:30:00+05:00").as_deref(), Some("2026-03-28T05:30:00Z"));
         assert_eq!(utc("2 days ago").as_deref(), Some("2026-03-27T11:00:00Z"));
+        assert_eq!(utc("2.days.ago").as_deref(), Some("2026-03-27T11:00:00Z"));
+        assert_eq!(utc("yesterday").as_deref(), Some("2026-03-28T11:00:00Z"));
+        assert_eq!(utc("today").as_deref(), Some("2026-03-28T23:00:00Z"));
         for revision in ["HEAD~3", "20260328", "v1.0", "main", "2 days", "deadbeef"] {
             assert_eq!(utc(revision), None, "{revision}");
         }
