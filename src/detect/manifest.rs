@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use data_encoding::BASE64;
-use memchr::memmem;
+use memchr::{memchr, memmem, memrchr};
 
 use super::Candidate;
 use super::decode::{KEY_FACT, Layer, Wrapping};
@@ -75,6 +75,8 @@ struct Manifest<'b> {
 
 /// A line of YAML.
 struct Line {
+    /// With its end.
+    all: Range<usize>,
     /// Where its text begins: behind blanks, and dashes that make it an item.
     start: usize,
     /// Where its text ends.
@@ -220,30 +222,37 @@ impl Manifest<'_> {
     }
 
     fn yaml(&self, kind: &Range<usize>, found: &mut Vec<Pair>) {
-        let mut start = self.all.start;
-        let lines: Vec<Line> = self.bytes[self.all.clone()]
-            .split_inclusive(|byte| *byte == b'\n')
-            .map(|line| {
-                let at = start;
-                start += line.len();
-                self.line(at, line)
-            })
-            .collect();
-        let Some(own) = lines.iter().position(|line| line.start == kind.start) else { return };
-        let column = lines[own].column;
-        let (mut first, mut last) = (own, own);
-        // Of the same mapping is what lies deeper, until something lies less deep.
-        let belongs = |line: &Line| line.is_empty(self.bytes) || line.column >= column;
-        let begins = |line: &Line| line.is_item && line.column == column;
-        while first > 0 && !begins(&lines[first]) && belongs(&lines[first - 1]) {
-            first -= 1;
+        let from = memrchr(b'\n', &self.bytes[self.all.start..kind.start]).map_or(0, |at| at + 1);
+        let own = self.line(self.all.start + from);
+        if own.start != kind.start {
+            return;
         }
-        while last + 1 < lines.len() && belongs(&lines[last + 1]) && !begins(&lines[last + 1]) {
-            last += 1;
+        let column = own.column;
+        // Of the same mapping is what lies deeper, until something lies less deep, or says again of what kind it is.
+        let belongs = |line: &Line| {
+            let other = line.column == column && self.bytes[line.start..].starts_with(b"kind:");
+            line.is_empty(self.bytes) || (line.column >= column && !other)
+        };
+        let begins = |line: &Line| line.is_item && line.column == column;
+        let mut lines = vec![own];
+        while let Some(last) = lines.last().filter(|last| !begins(last) && last.all.start > self.all.start) {
+            let end = last.all.start - 1;
+            let from = memrchr(b'\n', &self.bytes[self.all.start..end]).map_or(0, |at| at + 1);
+            match self.line(self.all.start + from) {
+                line if belongs(&line) => lines.push(line),
+                _ => break,
+            }
+        }
+        lines.reverse();
+        while let Some(last) = lines.last().filter(|last| last.all.end < self.all.end) {
+            match self.line(last.all.end) {
+                line if belongs(&line) && !begins(&line) => lines.push(line),
+                _ => break,
+            }
         }
         // Whether it is encoded, and in what column its keys stand.
         let mut block: Option<(bool, Option<usize>)> = None;
-        for line in lines[first..=last].iter().filter(|line| !line.is_empty(self.bytes)) {
+        for line in lines.iter().filter(|line| !line.is_empty(self.bytes)) {
             if line.column == column {
                 block = match self.bytes[line.start..line.end].trim_ascii_end() {
                     b"data:" => Some((true, None)),
@@ -258,15 +267,17 @@ impl Manifest<'_> {
         }
     }
 
-    fn line(&self, at: usize, line: &[u8]) -> Line {
+    /// The line that begins at `at`.
+    fn line(&self, at: usize) -> Line {
+        let rest = &self.bytes[at..self.all.end];
+        let line = &rest[..memchr(b'\n', rest).map_or(rest.len(), |end| end + 1)];
         let blank = |from: usize| line[from..].iter().take_while(|byte| **byte == b' ').count();
-        let mut column = blank(0);
-        let mut is_item = false;
+        let (mut column, mut is_item) = (blank(0), false);
         while line[column..].starts_with(b"- ") {
             (column, is_item) = (column + 2 + blank(column + 2), true);
         }
         let end = at + line.trim_ascii_end().len().max(column);
-        Line { start: at + column, end, column, is_item }
+        Line { all: at..at + line.len(), start: at + column, end, column, is_item }
     }
 
     /// The key and the value of a line.

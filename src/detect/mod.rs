@@ -225,9 +225,11 @@ impl Detector {
             }
         }
         let mut found: Vec<_> = found.into_values().collect();
-        for (value, key) in keys {
-            let inside = |one: &&mut Candidate<'_>| value.start <= one.span.start && one.span.end <= value.end;
-            found.iter_mut().filter(inside).for_each(|one| one.facts.push(key.clone()));
+        keys.sort_by_key(|(value, _)| value.start);
+        for one in found.iter_mut().filter(|_| !keys.is_empty()) {
+            let before = keys.partition_point(|(value, _)| value.start <= one.span.start);
+            let named = before.checked_sub(1).map(|at| &keys[at]).filter(|(value, _)| one.span.end <= value.end);
+            one.facts.extend(named.map(|(_, key)| key.clone()));
         }
         found
     }
