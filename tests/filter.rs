@@ -20,7 +20,8 @@ fn token(rule: &str) -> String {
 fn secrets_of_every_rule_are_replaced_and_the_rest_is_the_same() {
     // Each rule's own examples of leaks, which have the context that some rules ask for.
     let mut leaks: Vec<(String, String, String)> = Vec::new();
-    for rule in &with_examples().rules {
+    // The values of a manifest are known by what may still come (docs/wrappings.md).
+    for rule in with_examples().rules.iter().filter(|rule| rule.kind != "manifest") {
         let Some(token) = mint(rule, 7) else { continue };
         let plain = rule.leaks.iter().filter(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
         leaks.extend(plain.map(|leak| (rule.id.clone(), token.clone(), leak.replace("<mint>", &token))));

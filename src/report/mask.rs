@@ -43,7 +43,7 @@ pub(super) struct Mask {
 struct Form {
     bytes: Zeroizing<Vec<u8>>,
     shown: Arc<str>,
-    /// Only a look-alike is known to have it, without a format of its own: it may be a word, and is left where it names a file.
+    /// Only a look-alike is known to have it, or a word, without a format of its own: it is left where it names a file.
     is_doubtful: bool,
 }
 
@@ -51,10 +51,15 @@ impl Mask {
     /// Learns the secrets of a finding: its own, and those beside it that belong to it.
     pub(super) fn add(&mut self, finding: &Finding) {
         let is_generic = finding.rule.tags.iter().any(|tag| tag == "generic");
-        let is_doubtful = is_generic && finding.confidence == Confidence::Low;
-        self.learn(&finding.secret, &finding.redacted, is_doubtful);
-        let companions = finding.companions.iter();
-        companions.for_each(|companion| self.learn(&companion.secret, &companion.redacted, is_doubtful));
+        let is_low = finding.confidence == Confidence::Low;
+        let companions = finding.companions.iter().map(|companion| (&companion.secret, &companion.redacted));
+        for (secret, redacted) in [(&finding.secret, &finding.redacted)].into_iter().chain(companions) {
+            let is_word = is_generic && is_word(secret);
+            // `directory`: what only looks like a secret, and is a word, tells nobody anything where it stands without its name.
+            if !(is_word && is_low) {
+                self.learn(secret, redacted, is_generic && (is_low || is_word));
+            }
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
@@ -223,6 +228,12 @@ impl Mask {
     }
 }
 
+/// Whether it is made of letters and of what joins words.
+#[expect(clippy::disallowed_methods, reason = "looks at the secret")]
+fn is_word(secret: &Secret) -> bool {
+    secret.expose().iter().all(|byte| byte.is_ascii_alphabetic() || b"-_./: ".contains(byte))
+}
+
 /// What tells a secret from others, for [`Finding::identity`], and is none.
 #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
 fn stand_in(secret: &Secret) -> Secret {
@@ -374,6 +385,16 @@ mod tests {
         look_alike.rule = Arc::new(Rule { tags: vec!["generic".to_owned()], ..Rule::default() });
         mask.add(&look_alike);
         let path = |mask: &Mask| mask.path(Path::new("src/terraform/a.tf"));
+        // Where a word stands without its name it is none; what is no word may be one.
+        assert_eq!((path(&mask), mask.text("terraform").as_str()), ("src/terraform/a.tf".into(), "terraform"));
+        look_alike.secret = Secret::new(b"terraform9".to_vec());
+        mask.add(&look_alike);
+        assert_eq!(mask.path(Path::new("src/terraform9/a.tf")), PathBuf::from("src/terraform9/a.tf"));
+        assert_eq!(mask.text("terraform9"), "****");
+        // A password that is a word is one in texts, not in paths.
+        look_alike.secret = Secret::new(b"terraform".to_vec());
+        look_alike.confidence = Confidence::Medium;
+        mask.add(&look_alike);
         assert_eq!((path(&mask), mask.text("terraform").as_str()), ("src/terraform/a.tf".into(), "****"));
         mask.add(&finding(b"terraform"));
         assert_eq!(path(&mask), PathBuf::from("src/****/a.tf"));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::language;
-use super::name::{DIGESTS, EXAMPLES};
+use super::name::{DIGESTS, EXAMPLES, is_of_password, is_reader};
 use super::sign::{self, Class, Sign};
 use super::value::{begins_with_place, has, is_in};
 
@@ -57,6 +57,11 @@ impl<'b> Setting<'b> {
         let start = memrchr(b'\n', &self.bytes[..self.matched.start]).map_or(0, |at| at + 1);
         let end = memchr(b'\n', &self.bytes[self.span.end..]).map_or(self.bytes.len(), |at| self.span.end + at);
         start..end
+    }
+
+    /// Whether `sign` stands right behind the name.
+    pub fn is_given_by(&self, sign: u8) -> bool {
+        self.bytes.get(self.matched.start + self.rest_of_name()) == Some(&sign)
     }
 
     /// Whether quotes, or tags, hold the value.
@@ -128,11 +133,22 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if kind == "assignment" && !option && (between.contains(&b',') || (is_called(setting) && is_followed(setting))) {
         give(&sign::LISTED, String::new());
     }
+    let behind = setting.bytes[setting.span.end..].iter().find(|byte| !b"\\\"'`".contains(byte));
+    let alone = !between.contains(&b',') && behind == Some(&b')');
+    if kind == "assignment" && is_called(setting) && alone && is_reader(setting.name()) {
+        give(&sign::OTHER_NAME, "what is read by that name".to_owned());
+    }
     if kind == "assignment" && is_outcome(setting) {
         give(&sign::PROSE, "what became of a test".to_owned());
     }
     if kind == "element" && is_of_markup(setting) {
         give(&sign::OTHER_NAME, String::new());
+    }
+    // `if prefix == "secret-key-" { "one" } else { "other" }`: what stands between the braces is no value of what stands before.
+    let opens = |byte: &u8| !b" \t\r\n\\\"".contains(byte);
+    let head = &between[..between.iter().rposition(opens).map_or(0, |at| at + 1)];
+    if head.ends_with(b"\" {") {
+        give(&sign::REFERENCE, String::new());
     }
     if has(between, "==") || has(between, "!=") {
         give(&sign::COMPARED, String::new());
@@ -148,11 +164,11 @@ fn is_made_of_user(between: &[u8], password: &[u8]) -> bool {
     user.len() >= 3 && !stem(user).is_empty() && stem(user).eq_ignore_ascii_case(&stem(password))
 }
 
-/// Whether a colon follows the quote behind a value that a brace stands before.
+/// Whether a colon follows the quote behind a value that a brace or a comma stands before.
 fn is_key(setting: &Setting<'_>) -> bool {
     let between = &setting.bytes[setting.matched.start..setting.span.start];
     let behind = setting.bytes.get(setting.span.end + 1..).unwrap_or_default().trim_ascii_start();
-    between.contains(&b'{') && behind.starts_with(b":")
+    between.iter().any(|byte| b"{,".contains(byte)) && behind.starts_with(b":")
 }
 
 /// What gives a value to the name behind it without a sign between them.
@@ -297,9 +313,12 @@ fn is_local(setting: &Setting<'_>) -> bool {
 fn is_reference(setting: &Setting<'_>) -> bool {
     let value = setting.value();
     let next = setting.bytes.get(setting.span.end);
+    // `Summer2019.`, `Tiger.10`: no name goes on so.
+    let odd = |(at, part): (usize, &[u8])| at > 0 && part.first().is_none_or(u8::is_ascii_digit);
+    let chosen = || is_of_password(setting) && value.split(|byte| *byte == b'.').enumerate().any(odd);
     let name = value.iter().all(|byte| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*' | b'&' | b':' | b'?' | b'!' | b'-' | b'>')
-    });
+    }) && !chosen();
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let joined = value.iter().any(|byte| matches!(byte, b'_' | b'.'));
     let words = language::read(value).words;
@@ -395,7 +414,9 @@ pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn F
     }
     let near = line.start.max(setting.matched.start.saturating_sub(200))..line.end.min(setting.span.end + 200);
     let (before, after) = (&setting.bytes[near.start..setting.span.start], &setting.bytes[setting.span.end..near.end]);
-    let says = |text: &[u8]| language::pieces(text).iter().any(|word| is_in(EXAMPLES, word));
+    // A linter was told that it is none.
+    let silenced = |text: &[u8]| ["nolint:gosec", "nosec", "noqa: S10"].iter().any(|remark| has(text, remark));
+    let says = |text: &[u8]| language::pieces(text).iter().any(|word| is_in(EXAMPLES, word)) || silenced(text);
     if says(before) || says(after) {
         give(&sign::EXAMPLE_LINE, String::new());
     }

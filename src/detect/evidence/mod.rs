@@ -150,7 +150,12 @@ fn of_value(
 
 /// What the name says that a generic value is given to, and how that is written.
 fn of_name(rule: &Rule, setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
-    let form = form(rule);
+    let mut form = form(rule);
+    // `server.ssl.key-store-password=…`: no option of a command.
+    let is_option = setting.name().starts_with(b"-");
+    if form == "argument" && !is_option && setting.bytes[setting.matched.start] == b'-' && setting.is_given_by(b'=') {
+        form = "assignment";
+    }
     if form == manifest::KIND {
         give(&sign::SETTING, "a value of a Kubernetes Secret".to_owned());
         return name::of_secret(setting, give);
@@ -158,7 +163,7 @@ fn of_name(rule: &Rule, setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sig
     if matches!(form, "assignment" | "default" | "element") {
         name::signs(setting, give);
     }
-    if rule.kind == "header" || (form == "argument" && setting.name().starts_with(b"-")) {
+    if rule.kind == "header" || (form == "argument" && is_option) {
         name::against(setting, give);
     }
     context::writing(setting, form, give);

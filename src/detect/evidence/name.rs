@@ -3,7 +3,7 @@
 use super::context::{NAME, Setting, is_called};
 use super::language;
 use super::sign::{self, Sign};
-use super::value::{has, is_in, is_slug};
+use super::value::{has, is_in, is_joined, is_slug};
 
 /// Words that a name goes on with where it is of no secret.
 const OTHERS: &[&str] = &[
@@ -179,6 +179,14 @@ const OTHERS: &[&str] = &[
     "json",
     "object",
     "collection",
+    "window",
+    "duration",
+    "lifetime",
+    "interval",
+    "accessor",
+    "stdin",
+    "fd",
+    "issecret",
 ];
 
 /// Words that stand side by side in names of where a secret is: of Kubernetes' objects, and of paths in Vault.
@@ -409,6 +417,11 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
         if is_number(setting.value()) && !of(&["salt"]) {
             give(&sign::BRIEF, "for a key of digits and letters of one case".to_owned());
         }
+        // What a test vector begins with, unless it is the seed of something.
+        let is_drawn = setting.value().iter().all(u8::is_ascii_hexdigit);
+        if is_drawn && of(&["seed"]) && !of(&["wallet", "signing", "master", "private", "mnemonic", "account"]) {
+            give(&sign::BRIEF, "for a seed in hex".to_owned());
+        }
     } else if !words.is_empty() {
         give(&sign::NO_NAME, String::new());
     }
@@ -421,6 +434,22 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     if of(PUBLICS) || side_by_side(&words, COMMONLY_KNOWN) {
         give(&sign::PUBLIC_NAME, String::new());
     }
+    if of(&["encrypted", "ciphertext"]) {
+        give(&sign::ENCRYPTED, "the name says so".to_owned());
+    }
+    // `proxy_pass` of nginx says where to, `NOPASSWD` of sudoers that there is none.
+    let directive = lower.ends_with(b"_pass") && is_in(PASSES, &lower);
+    // A pass of Windows' setup.
+    let setup = lower == b"pass" && setting.before_name().ends_with(b"<settings ");
+    if directive || setup || lower.ends_with(b"nopasswd") {
+        give(&sign::OTHER_NAME, String::new());
+    }
+    let value = setting.value();
+    // The id of a key, or its fingerprint.
+    let is_print = matches!(value.len(), 8 | 16 | 40) && value.iter().all(u8::is_ascii_hexdigit);
+    if (is_print && of(&["gpg", "pgp"])) || is_in(&["x-amz-credential", "x-goog-credential"], name) {
+        give(&sign::PUBLIC_NAME, String::new());
+    }
     // The shell's working directory.
     if name == b"PWD" && setting.value().starts_with(b"/") {
         give(&sign::LOCATION, String::new());
@@ -430,12 +459,14 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let of_what = setting.before_name().ends_with(b"checksum/");
     if of_what || of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
         give(&sign::DIGEST_NAME, String::new());
-        let value = setting.value();
         if matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit) {
             give(&sign::HASHED, "hex of a digest's length".to_owned());
         }
     }
 }
+
+/// Directives of nginx that name where something is passed to.
+const PASSES: &[&str] = &["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
 
 /// Fewer characters than a key of 128 bits has in hex, and not of three kinds: the id of a key, a code.
 fn is_number(value: &[u8]) -> bool {
@@ -486,7 +517,7 @@ pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     };
     let words = language::pieces(setting.name());
     let grammar = || matches!(words[..], [word] if is_in(&["token", "tokens"], word));
-    let named = || is_slug(value) || (letters() && (grammar() || is_called(setting)));
+    let named = || is_slug(value) || is_joined(value) || (letters() && (grammar() || is_called(setting)));
     if !is_of_password(setting) && named() {
         give(&sign::SLUG, String::new());
     }
@@ -516,7 +547,27 @@ pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign
     let wordy = || language::read(setting.value()).words >= 0.7;
     // `pass = "dbpass"`: another name of the same kind.
     let named = is_in(PASSWORDS, &value) || is_in(SECRETS, &value);
-    if named || (!digits && (within(&name, &value) || (within(&value, &name) && wordy()))) {
+    if named || is_told_again(setting) || (!digits && (within(&name, &value) || (within(&value, &name) && wordy()))) {
         give(&sign::SAME_AS_NAME, String::new());
     }
+}
+
+/// `PrivateKeyRegeneration = "pm-12241-private-key-regeneration"`: all words of the name, and no more than words and numbers beside them.
+fn is_told_again(setting: &Setting<'_>) -> bool {
+    let parts: Vec<&[u8]> = setting.value().split(|byte| b"-_.".contains(byte)).collect();
+    let plain = |part: &&[u8]| {
+        part.iter().all(u8::is_ascii_lowercase) || (part.len() <= 6 && part.iter().all(u8::is_ascii_digit))
+    };
+    let words = language::pieces(setting.name());
+    words.len() >= 2
+        && parts.iter().all(plain)
+        && words.iter().all(|word| parts.iter().any(|part| part.eq_ignore_ascii_case(word)))
+}
+
+/// Whether a call of that name reads what its argument names: `getPassword("tomcat")`, `config.require_secret("key")`.
+pub(super) fn is_reader(name: &[u8]) -> bool {
+    const VERBS: &[&str] =
+        &["get", "require", "try", "has", "fetch", "read", "lookup", "find", "allow", "generate", "list", "load"];
+    let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    language::pieces(own).first().is_some_and(|verb| is_in(VERBS, verb))
 }

@@ -31,7 +31,7 @@ const MINIFIED: &[&str] = &[".min.js", ".min.css", ".map", ".bundle.js", ".chunk
 /// Folders of translations, and how their files end.
 const LOCALES: &[&str] =
     &["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"];
-const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx", "strings.xml"];
+const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx", "_strings.xml"];
 
 /// Folders of tests and examples, and what is in the names of their files.
 const TEST_FOLDERS: &[&str] = &[
@@ -79,7 +79,7 @@ pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign
     let given = [
         (&sign::LOCK_FILE, ends(LOCKS)),
         (&sign::MINIFIED_FILE, ends(MINIFIED)),
-        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name.starts_with(b"messages") || is_bundle(name)),
+        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name == b"strings.xml" || is_bundle(name)),
         (&sign::TEST_FILE, within(TEST_FOLDERS) || has(TESTS)),
         (&sign::DOCUMENT, within(DOCUMENT_FOLDERS) || ends(DOCUMENTS)),
         (&sign::VENDORED, within(VENDORED)),
@@ -89,8 +89,12 @@ pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign
     given.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
 }
 
-/// `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language.
+/// `messages.nl.yml`, `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language. `messages`
+/// alone is a log.
 fn is_bundle(name: &[u8]) -> bool {
+    if name.starts_with(b"messages") && !matches!(name, b"messages" | b"messages.log") {
+        return true;
+    }
     let Some(stem) = name.strip_suffix(b".properties") else { return false };
     let code = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_lowercase);
     let mut parts = stem.rsplit(|byte| *byte == b'_');
@@ -126,5 +130,8 @@ mod tests {
         assert_eq!(names("docs/intro.md"), ["document"]);
         assert_eq!(names("config/.env"), [""; 0]);
         assert_eq!(names(""), [""; 0]);
+        assert_eq!(names("app/res/values/strings.xml"), ["locale-file"]);
+        assert_eq!(names("a.xlsx!/xl/sharedStrings.xml"), [""; 0]);
+        assert_eq!((names("translations/messages.nl.yml"), names("var/log/messages")), (vec!["locale-file"], vec![]));
     }
 }

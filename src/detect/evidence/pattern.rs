@@ -4,20 +4,21 @@ use sha2::{Digest, Sha256};
 
 use super::language;
 use super::sign::{self, Sign};
-use super::value::has;
+use super::value::{has, is_in};
 
 /// Whether a value has a sign.
 type Test = fn(&[u8]) -> bool;
 
 /// Signs that the bytes alone give.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
-    let all: [(&'static Sign, Test); 12] = [
+    let all: [(&'static Sign, Test); 13] = [
         (&sign::TEMPLATE, is_template),
         (&sign::REPEAT, is_repeat),
         (&sign::SEQUENCE, is_sequence),
         (&sign::KEYBOARD, is_keyboard_walk),
         (&sign::DOCUMENTED, is_documented),
         (&sign::INTEGRITY, is_integrity),
+        (&sign::PUBLIC_NAME, is_public),
         (&sign::ENCRYPTED, is_encrypted),
         (&sign::HASHED, is_hashed),
         (&sign::UUID, is_uuid),
@@ -33,7 +34,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
 }
 
 fn is_template(value: &[u8]) -> bool {
-    let inside = ["${", "{{", "}}", "<%", "#{", "$(", "%(", "@{", "%{", "{}", "{0}"];
+    let inside = ["${", "{{", "}}", "<%", "#{", "$(", "%(", "@{", "%{", "{}", "{0}", "SECRET["];
     let ends = |open: &[u8], close: &[u8]| value.len() > 2 && value.starts_with(open) && value.ends_with(close);
     let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b' ');
     let inner = |value: &[u8]| value.len() > 2 && value[1..value.len() - 1].iter().all(name);
@@ -48,12 +49,16 @@ fn is_template(value: &[u8]) -> bool {
         two[0] == b'%' && matches!(two[1], b's' | b'd' | b'v' | b'@') && !next
     });
     let formats = formats.count();
+    // `rand-pwd-%s`: what is drawn is put in.
+    let behind = value.strip_suffix(b"%s").or(value.strip_suffix(b"%d"));
     formats >= 3
+        || behind.and_then(<[u8]>::last).is_some_and(|joint| b"-_:=.".contains(joint))
         || (formats > 0 && (value.len() <= 8 || language::read(value).words >= 0.5))
         || inside.iter().any(|part| has(value, part))
         || ends(b"<", b">")
         || places(value).any(|inner| language::read(inner).words >= 0.6)
-        || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@")) && inner(value)
+        || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@") || ends(b"#", b"#"))
+            && inner(value)
         || ends(b"__", b"__")
         || value.split_first().is_some_and(|(first, rest)| {
             let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
@@ -132,6 +137,23 @@ pub(super) fn is_time(value: &[u8]) -> bool {
         && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'+' | b'-' | b'Z' | b'z'))
 }
 
+/// `60 secs`, `2592000s`: how long something takes.
+pub(super) fn is_span(value: &[u8]) -> bool {
+    const UNITS: &[&str] = &[
+        "s", "sec", "secs", "second", "seconds", "ms", "m", "min", "mins", "minute", "minutes", "h", "hour", "hours",
+        "d", "day", "days", "w", "week", "weeks", "month", "months", "year", "years",
+    ];
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && is_in(UNITS, value[digits..].trim_ascii_start())
+}
+
+/// The half of a key of SSH that everybody may see, as `authorized_keys` has it.
+fn is_public(value: &[u8]) -> bool {
+    const KINDS: &[&[u8]] =
+        &[b"AAAAB3NzaC1", b"AAAAC3NzaC1lZDI1", b"AAAAE2VjZHNhLXNo", b"AAAAGnNrLXNz", b"AAAAInNrLWVj"];
+    KINDS.iter().any(|kind| value.starts_with(kind))
+}
+
 fn is_keyboard_walk(value: &[u8]) -> bool {
     const ROWS: [&[u8]; 6] =
         [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm", b"qwertz", b"azerty", b"1qaz2wsx3edc4rfv5tgb6yhn"];
@@ -159,11 +181,26 @@ fn is_integrity(value: &[u8]) -> bool {
 
 fn is_encrypted(value: &[u8]) -> bool {
     let begins = |text: &[u8]| {
-        ["ENC(", "ENC[", "vault:v", "{cipher}", "{AES}", "!vault", "$ANSIBLE_VAULT", "AQICAH"]
-            .iter()
-            .any(|start| text.starts_with(start.as_bytes()))
+        [
+            "ENC(",
+            "ENC[",
+            "enc{",
+            "ENC{",
+            "encrypted:",
+            "encrypted-",
+            "vault:v",
+            "{cipher}",
+            "{AES}",
+            "!vault",
+            "$ANSIBLE_VAULT",
+            "AQICAH",
+        ]
+        .iter()
+        .any(|start| text.starts_with(start.as_bytes()))
     };
-    begins(value) || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
+    // What `kubeseal` writes.
+    let sealed = value.len() >= 300 && value.starts_with(b"Ag");
+    sealed || begins(value) || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
 }
 
 fn is_uuid(value: &[u8]) -> bool {
@@ -223,7 +260,9 @@ fn is_location(value: &[u8]) -> bool {
         ]
         .iter()
         .any(|start| starts(start))
-        || has(&lower, "/aws4_request")
+        || ["aws4_request", "goog4_request"].iter().any(|end| lower.ends_with(end.as_bytes()))
+        || is_media_type(&lower)
+        || is_mount(value)
         || is_file(value)
         || is_class(value)
         || (ENDS.iter().any(|end| lower.ends_with(end.as_bytes())) && worded())
@@ -234,6 +273,21 @@ fn is_location(value: &[u8]) -> bool {
         || is_package(value)
         || is_coordinate(value)
         || (value.starts_with(b"@/") && is_absolute(&value[1..]))
+}
+
+/// `application/cose-key+cbor`.
+pub(super) fn is_media_type(lower: &[u8]) -> bool {
+    const TOPS: [&[u8]; 8] = [b"application", b"text", b"image", b"audio", b"video", b"multipart", b"font", b"message"];
+    let rest = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".+-".contains(byte);
+    let parts = lower.iter().position(|byte| *byte == b'/').map(|at| (&lower[..at], &lower[at + 1..]));
+    parts.is_some_and(|(top, name)| TOPS.contains(&top) && !name.is_empty() && name.iter().all(rest))
+}
+
+/// `token:/etc/creds/token`: a name and where what it names is.
+fn is_mount(value: &[u8]) -> bool {
+    let name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let at = value.iter().position(|byte| !name(byte)).unwrap_or(0);
+    at > 0 && value[at..].starts_with(b":/") && is_absolute(&value[at + 1..])
 }
 
 /// `a1/v4/pr_source.png`: folders, and a name that ends as one of a file does. Base64 has no dot.
@@ -338,12 +392,27 @@ fn is_code(value: &[u8]) -> bool {
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
+    // `)[1].split(`, `CstElement)`: what stands between two strings, or ends a call.
+    let called = || {
+        let words = |rest: &[u8]| language::read(rest).words >= 0.6;
+        let named = |rest: &[u8]| {
+            let part = |byte: &u8| byte.is_ascii_alphabetic() || b"._:".contains(byte);
+            words(rest) || (rest.len() >= 3 && rest.iter().all(part))
+        };
+        let closes = |rest: &[u8]| {
+            !rest.contains(&b'(') && rest.iter().all(|byte| byte.is_ascii_alphabetic() || b"._".contains(byte))
+        };
+        [&b")."[..], b")[", b")]", b");", b"),"].iter().any(|start| value.starts_with(start))
+            || value.strip_suffix(b"(").is_some_and(named)
+            || value.strip_suffix(b")").is_some_and(|rest| closes(rest) && words(rest))
+    };
     let begins = || ["{\"", "[{", "<?", "/*"].iter().any(|start| value.starts_with(start.as_bytes()));
     // `//nolint:gosec`. Base64 may begin with slashes, too.
     let remark = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_lowercase() || b":,-_".contains(byte));
     let begins = || begins() || value.strip_prefix(b"//").is_some_and(remark);
     parts.iter().any(|part| has(value, part))
         || call()
+        || called()
         || ruled()
         || selector()
         || begins()

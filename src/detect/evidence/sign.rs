@@ -53,7 +53,7 @@ signs! {
     NO_NAME "no-name" [-20, 0, 0, 0] "nothing in the name says that it is of a secret"
     OTHER_NAME "other-name" [-40, 0, 0, 0] "the name goes on to something that is no secret: _id, _file, _url, _field, _label, _length, _type …, or says where one is: existingSecret"
     EXAMPLE_NAME "example-name" [-35, 0, 0, 0] "the name says mock, fake, dummy, example, sample"
-    PUBLIC_NAME "public-name" [-40, 0, 0, 0] "the name is of something public: public key, primary key, CSRF token, page token, change token …"
+    PUBLIC_NAME "public-name" [-40, 0, 0, 0] "the name, or the value, is of something public: public key, primary key, CSRF token, page token, change token …"
     DIGEST_NAME "digest-name" [-35, -30, 0, 0] "the name says digest, checksum, integrity, commit, signature"
     // How it is written.
     QUOTED "quoted" [10, 0, 0, 0] "a literal in quotes, or between tags"
@@ -95,12 +95,12 @@ signs! {
     NEIGHBOURS "neighbours" [-35, -30, 0, 0] "eight or more others of the same length and alphabet stand around it"
     LONG_LINE "long-line" [-15, -15, 0, 0] "in a line of more than 1,000 bytes, as generated code has them"
     EMBEDDED "embedded" [-45, -45, 0, 0] "inside of a file that is written as base64"
-    EXAMPLE_LINE "example-line" [-10, -5, 0, -10] "its line says example, sample, dummy, fake, mock"
+    EXAMPLE_LINE "example-line" [-10, -5, 0, -10] "its line says example, sample, dummy, fake, mock, or tells a linter that it is none"
     COMMENT "comment" [-5, 0, 0, -10] "in a comment"
     // Where it is; of several paths the one that speaks least against it.
     LOCK_FILE "lock-file" [-40, -40, 0, 0] "in a lock file, which holds hashes"
     MINIFIED_FILE "minified-file" [-20, -20, 0, -20] "in a minified or generated file"
-    LOCALE_FILE "locale-file" [-25, 0, 0, 0] "in a file of translations"
+    LOCALE_FILE "locale-file" [-45, 0, 0, 0] "in a file of translations"
     TEST_FILE "test-file" [-5, 0, 0, -10] "in a test, an example or a fixture"
     DOCUMENT "document" [-5, 0, 0, -10] "in documentation"
     VENDORED "vendored" [-10, 0, 0, -10] "in code of others that was copied in"

@@ -5,6 +5,8 @@ use crate::builtin::with_examples;
 use crate::detect::{Detector, Where};
 use crate::rule::RuleSet;
 
+mod others;
+
 /// Everything that the generic rules find, with its points.
 fn found(text: &str) -> Vec<(String, Confidence, Judgement)> {
     thread_local!(static DETECTOR: Detector = detector());

@@ -1,7 +1,9 @@
 //! What a value says about itself.
 
 use super::language::{self, Reading};
-use super::pattern::{self, is_account, is_algorithm, is_expression, is_file, is_object, is_sequence, is_time};
+use super::pattern::{
+    self, is_account, is_algorithm, is_expression, is_file, is_media_type, is_object, is_sequence, is_span, is_time,
+};
 use super::sign::{self, Sign};
 
 /// Characters of a value, counted.
@@ -90,8 +92,8 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
         give(&sign::SHORT, String::new());
     }
-    if is_time(value) {
-        give(&sign::NUMBER, "a date and time".to_owned());
+    if is_time(value) || is_span(value) {
+        give(&sign::NUMBER, "a point or a span of time".to_owned());
         return;
     }
     if counts.letters() + counts.foreign == 0 && counts.other <= 2 {
@@ -120,10 +122,11 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let told = has(value, "://")
         || value.starts_with(b"urn:")
         || is_file(value)
+        || is_media_type(&value.to_ascii_lowercase())
         || is_expression(value)
         || is_algorithm(value)
         || is_object(value);
-    let plain = counts.digits == 0 && counts.other + counts.foreign == 0 && counts.spaces == 0;
+    let plain = is_joined(value) || (counts.digits + counts.other + counts.foreign == 0 && counts.spaces == 0);
     // What is joined has fewer letters to judge by in a row: `pw_gecos`.
     let enough = if counts.joints == 0 { BRIEF - 1 } else { 2 * BRIEF };
     let dotted = || value.contains(&b'.') && reading.words >= 0.4;
@@ -134,7 +137,12 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
         give(&sign::WORDS, format!("words cover {percent} % of its letters"));
     } else if counts.letters() > 0 && counts.spaces == 0 && reading.words >= 0.9 && is_name(value, counts) {
         give(&sign::WORDS, format!("a name of {} words", language::pieces(value).len()));
-    } else if counts.letters() > 0 && counts.digits + counts.other > closing(value) && counts.spaces <= 2 && !told {
+    } else if counts.letters() > 0
+        && counts.digits + counts.other > closing(value)
+        && counts.spaces <= 2
+        && !told
+        && !is_joined(value)
+    {
         give(&sign::MIXED, String::new());
     } else if plain && counts.letters() >= enough && (reading.bits >= STRANGE || is_jumbled(value, counts)) {
         give(&sign::UNPRONOUNCEABLE, format!("{:.1} bits a letter", reading.bits));
@@ -175,6 +183,12 @@ pub(super) fn is_slug(value: &[u8]) -> bool {
     parts.len() >= 2 && !alike && parts.iter().all(short) && value.iter().all(|byte| byte.is_ascii_graphic())
 }
 
+/// `azure-native:web:WebApp`, `string|null`: letters alone in parts, with more than joints of names between them.
+pub(super) fn is_joined(value: &[u8]) -> bool {
+    let part = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_alphabetic);
+    value.iter().any(|byte| b":/|,".contains(byte)) && value.split(|byte| b"-_.:/|,".contains(byte)).all(part)
+}
+
 /// Capitals inside of words, as nobody writes a name: `xKqWbTz`.
 fn is_jumbled(value: &[u8], counts: Counts) -> bool {
     let turns = value.windows(2).filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase()).count();
@@ -183,7 +197,9 @@ fn is_jumbled(value: &[u8], counts: Counts) -> bool {
 
 /// Words with joints or humps between them, and a number that is a part of the name: `token_v2`, `utf8Decoder`.
 fn is_name(value: &[u8], counts: Counts) -> bool {
-    counts.other == 0 && counts.digits <= 2 && counts.joints > 0 && language::pieces(value).len() >= 2
+    // What stands at the end joins nothing: `SunshineHorse12.`
+    let joined = value.split_last().is_some_and(|(_, rest)| rest.iter().any(|byte| b"_-.".contains(byte)));
+    counts.other == 0 && counts.digits <= 2 && joined && language::pieces(value).len() >= 2
 }
 
 pub(super) fn has(value: &[u8], part: &str) -> bool {
@@ -263,10 +279,16 @@ fn is_placeholder(value: &[u8], reading: Reading) -> bool {
     let made_of_words = reading.words >= 0.6;
     INNER_PLACEHOLDERS.iter().any(|word| has(&lower, word))
         || (made_of_words && language::pieces(value).iter().any(|piece| is_in(PLACEHOLDERS, piece)))
+        || value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_filler)
         || has(value, "...")
         || has(value, "***")
         || has(value, "\u{2022}\u{2022}")
         || has(value, "\u{2026}")
+}
+
+/// `xxx` between joints.
+fn is_filler(part: &[u8]) -> bool {
+    part.len() >= 3 && part.iter().all(|byte| byte.eq_ignore_ascii_case(&b'x'))
 }
 
 /// Words that tests, defaults and tutorials make values of.
