@@ -204,6 +204,20 @@ fn every_value_of_a_kubernetes_secret_is_judged() {
     }
 }
 
+/// What is staged far away from where it says that it is a Secret is new all the same.
+#[test]
+fn a_value_that_is_added_to_a_kubernetes_secret_is_found_before_it_is_committed() {
+    let value = base64(&pat(9).as_bytes()[10..30]);
+    let labels: String = (0..60).map(|at| format!("    label{at}: value\n")).collect();
+    let before = format!("kind: Secret\nmetadata:\n  labels:\n{labels}data:\n  user: YWRtaW4=\n");
+    let (tree, _) = Tree::git(&[("a.yaml", &before)]);
+    tree.run_git(&["add", "-A"]);
+    tree.run_git(&["commit", "-qm", "x"]);
+    tree.write("a.yaml", format!("{before}  foo: {value}\n"));
+    tree.run_git(&["add", "-A"]);
+    assert_eq!(findings(&tree.json(&["--staged"])).len(), 1);
+}
+
 #[test]
 fn the_place_is_that_of_the_encoded_secret() {
     let token = pat(6);
