@@ -52,9 +52,10 @@ impl Mask {
     pub(super) fn add(&mut self, finding: &Finding) {
         let is_generic = finding.rule.tags.iter().any(|tag| tag == "generic");
         let is_low = finding.confidence == Confidence::Low;
+        let is_drawn = finding.evidence.iter().any(|one| matches!(one.name, "random" | "unpronounceable"));
         let companions = finding.companions.iter().map(|companion| (&companion.secret, &companion.redacted));
         for (secret, redacted) in [(&finding.secret, &finding.redacted)].into_iter().chain(companions) {
-            let is_word = is_generic && is_word(secret);
+            let is_word = is_generic && !is_drawn && is_word(secret);
             // `directory`: what only looks like a secret, and is a word, tells nobody anything where it stands without its name.
             if !(is_word && is_low) {
                 self.learn(secret, redacted, is_generic && (is_low || is_word));
@@ -336,7 +337,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::chunk::Position;
-    use crate::finding::Region;
+    use crate::finding::{Evidence, Region};
     use crate::rule::{Confidence, Rule};
 
     fn finding(secret: &[u8]) -> Finding {
@@ -396,6 +397,11 @@ mod tests {
         look_alike.confidence = Confidence::Medium;
         mask.add(&look_alike);
         assert_eq!((path(&mask), mask.text("terraform").as_str()), ("src/terraform/a.tf".into(), "****"));
+        // Letters that somebody drew are no word.
+        look_alike.secret = Secret::new(b"qvzkavxwlwqt".to_vec());
+        look_alike.evidence = vec![Evidence { name: "random", weight: 20, detail: String::new() }];
+        mask.add(&look_alike);
+        assert_eq!(mask.path(Path::new("src/qvzkavxwlwqt/a.tf")), PathBuf::from("src/****/a.tf"));
         mask.add(&finding(b"terraform"));
         assert_eq!(path(&mask), PathBuf::from("src/****/a.tf"));
     }

@@ -89,10 +89,12 @@ pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign
     given.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
 }
 
-/// `messages.nl.yml`, `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language. `messages`
-/// alone is a log.
+/// `messages.nl.yml`, `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language.
+/// `messages`, `messages-20261123.gz` are logs.
 fn is_bundle(name: &[u8]) -> bool {
-    if name.starts_with(b"messages") && !matches!(name, b"messages" | b"messages.log") {
+    const TEXTS: [&[u8]; 10] =
+        [b".properties", b".yml", b".yaml", b".json", b".xml", b".php", b".js", b".ts", b".py", b".rb"];
+    if name.starts_with(b"messages") && TEXTS.iter().any(|end| name.ends_with(end)) {
         return true;
     }
     let Some(stem) = name.strip_suffix(b".properties") else { return false };
