@@ -137,7 +137,8 @@ impl Manifest<'_> {
                 let mut inside = Vec::new();
                 let Some(end) = self.object(open + 1, is_encoded, &mut inside) else { continue };
                 let between = if at < kind.start { end..kind.start - 1 } else { kind.end..at };
-                if self.is_level(between) {
+                // A key that is called kind says nothing.
+                if between.start <= between.end && self.is_level(between) {
                     found.append(&mut inside);
                 }
             }
@@ -400,6 +401,7 @@ mod tests {
         for value in ["!!binary abcdefgh", "|", "{a: b}", "*anchor", "true", "postgres://a:b@c/d", "'[\"a\"]'"] {
             assert_eq!(read(&format!("kind: Secret\nstringData:\n  key: {value}\n")), []);
         }
+        assert_eq!(read("{\"data\": {\"kind\": \"Secret\", \"other\": \"none of it\"}}"), []);
         // Random bytes stay as they are written.
         let random = BASE64.encode(&[200; 24]);
         assert_eq!(read(&format!("kind: Secret\ndata:\n  key: {random}\n")), [("key".to_owned(), random)]);
