@@ -228,6 +228,7 @@ pub struct Rule {
     /// Lower case, the name of the file in `rules/`; empty for rules that do not say.
     pub provider: String,
     /// The provider's name for the kind, lower case with dashes; empty for rules that do not say.
+    /// Of `manifest` the match is no secret, but leads to those that a Kubernetes Secret holds (`detect::manifest`).
     pub kind: String,
     /// The pattern, in the syntax of the `regex` crate with Unicode off. Empty for a rule about paths alone.
     pub regex: String,

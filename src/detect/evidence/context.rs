@@ -5,9 +5,10 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::language;
-use super::name::{DIGESTS, EXAMPLES, is_of_password, is_reader};
+use super::name::{is_of_password, is_reader};
 use super::sign::{self, Class, Sign};
 use super::value::{begins_with_place, has, is_in};
+use super::words::{DIGESTS, EXAMPLES};
 
 /// How far around a match evidence is looked for, in bytes on either side.
 pub const AROUND: usize = 2048;

@@ -17,6 +17,7 @@ mod path;
 mod pattern;
 pub mod sign;
 mod value;
+mod words;
 
 pub use sign::{Class, Sign, THRESHOLD};
 

@@ -4,375 +4,10 @@ use super::context::{NAME, Setting, is_called};
 use super::language;
 use super::sign::{self, Sign};
 use super::value::{has, is_in, is_joined, is_slug};
-
-/// Words that a name goes on with where it is of no secret.
-const OTHERS: &[&str] = &[
-    "name",
-    "names",
-    "id",
-    "ids",
-    "file",
-    "files",
-    "filename",
-    "path",
-    "paths",
-    "url",
-    "urls",
-    "uri",
-    "field",
-    "fields",
-    "label",
-    "length",
-    "len",
-    "size",
-    "type",
-    "types",
-    "kind",
-    "policy",
-    "hint",
-    "prompt",
-    "placeholder",
-    "title",
-    "text",
-    "message",
-    "msg",
-    "error",
-    "errors",
-    "count",
-    "limit",
-    "expiry",
-    "expires",
-    "expiration",
-    "ttl",
-    "timeout",
-    "age",
-    "date",
-    "time",
-    "regex",
-    "pattern",
-    "format",
-    "validator",
-    "validation",
-    "rule",
-    "rules",
-    "min",
-    "max",
-    "strength",
-    "reset",
-    "link",
-    "route",
-    "page",
-    "form",
-    "input",
-    "class",
-    "style",
-    "icon",
-    "param",
-    "params",
-    "parameter",
-    "header",
-    "column",
-    "attribute",
-    "attr",
-    "property",
-    "prop",
-    "option",
-    "options",
-    "env",
-    "var",
-    "variable",
-    "ref",
-    "arn",
-    "version",
-    "algorithm",
-    "alg",
-    "method",
-    "mode",
-    "provider",
-    "store",
-    "manager",
-    "service",
-    "endpoint",
-    "host",
-    "port",
-    "prefix",
-    "suffix",
-    "required",
-    "enabled",
-    "flag",
-    "disabled",
-    "visible",
-    "changed",
-    "symbol",
-    "separator",
-    "index",
-    "address",
-    "encoder",
-    "generator",
-    "dir",
-    "directory",
-    "command",
-    "cmd",
-    "description",
-    "desc",
-    "help",
-    "example",
-    "constraint",
-    "contract",
-    "standard",
-    "status",
-    "state",
-    "scope",
-    "source",
-    "location",
-    "table",
-    "element",
-    "selector",
-    "xpath",
-    "locator",
-    "button",
-    "box",
-    "screen",
-    "view",
-    "kinds",
-    "helper",
-    "helpers",
-    "providers",
-    "process",
-    "cache",
-    "storage",
-    "handler",
-    "count",
-    "counter",
-    "bucket",
-    "number",
-    "position",
-    "pos",
-    "start",
-    "end",
-    "stream",
-    "spec",
-    "scheme",
-    "unit",
-    "units",
-    "settings",
-    "configuration",
-    "configurations",
-    "hasher",
-    "hashers",
-    "algo",
-    "algorithms",
-    "derivation",
-    "hashing",
-    "details",
-    "charset",
-    "encoding",
-    "callback",
-    "listener",
-    "factory",
-    "indicator",
-    "re",
-    "regexp",
-    "expression",
-    "identifier",
-    "array",
-    "json",
-    "object",
-    "collection",
-    "window",
-    "duration",
-    "lifetime",
-    "interval",
-    "accessor",
-    "stdin",
-    "fd",
-    "issecret",
-];
-
-/// Words that stand side by side in names of where a secret is: of Kubernetes' objects, and of paths in Vault.
-const PLACES: &[(&str, &str)] = &[
-    ("existing", "secret"),
-    ("existing", "secrets"),
-    ("pull", "secret"),
-    ("pull", "secrets"),
-    ("inject", "secret"),
-    ("type", "value"),
-];
-
-/// Words that stand side by side in names of what everybody may know: what is counted on, gone on from or done once, and keys by
-/// which something is found.
-const COMMONLY_KNOWN: &[(&str, &str)] = &[
-    ("page", "token"),
-    ("prev", "token"),
-    ("starting", "token"),
-    ("change", "token"),
-    ("update", "token"),
-    ("copy", "token"),
-    ("product", "token"),
-    ("share", "token"),
-    ("import", "token"),
-    ("export", "token"),
-    ("lock", "token"),
-    ("shard", "token"),
-    ("output", "token"),
-    ("initial", "cluster"),
-    ("identifier", "key"),
-    ("object", "key"),
-    ("s", "key"),
-    ("repo", "key"),
-    ("row", "key"),
-    ("routing", "key"),
-    ("contract", "key"),
-    ("socket", "key"),
-    ("host", "key"),
-    ("correlation", "key"),
-    ("request", "key"),
-    ("trace", "key"),
-    ("check", "value"),
-];
-
-/// Words of names of what everybody may know.
-const PUBLICS: &[&str] = &[
-    "public",
-    "pub",
-    "pubkey",
-    "nkey",
-    "xkey",
-    "primary",
-    "foreign",
-    "sort",
-    "partition",
-    "csrf",
-    "xsrf",
-    "next",
-    "continuation",
-    "pagination",
-    "cursor",
-    "sync",
-    "bos",
-    "eos",
-    "pad",
-    "unk",
-    "cls",
-    "special",
-    "idempotency",
-    "shortcut",
-    "lookup",
-    "translation",
-    "i18n",
-    "antiforgery",
-    "authenticity",
-    "resume",
-    "publishable",
-    "site",
-    "cache",
-    "label",
-    "websocket",
-];
-
-/// Words that say that something is not meant to be true.
-pub(super) const EXAMPLES: &[&str] =
-    &["example", "examples", "sample", "dummy", "fake", "mock", "mocked", "placeholder", "stub"];
-
-/// Words of names of digests.
-pub(super) const DIGESTS: &[&str] = &[
-    "sha",
-    "sha1",
-    "sha2",
-    "sha256",
-    "sha512",
-    "md5",
-    "checksum",
-    "digest",
-    "integrity",
-    "fingerprint",
-    "etag",
-    "commit",
-    "revision",
-    "rev",
-    "signature",
-    "thumbprint",
-    "crc",
-    "checksums",
-    "hash",
-    "hashes",
-    "hashed",
-    "salted",
-    "blob",
-    "oid",
-    "resolved",
-];
-
-const PASSWORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "pwd",
-    "passphrase",
-    "pass",
-    "passwort",
-    "passcode",
-    "pswd",
-    "pw",
-    "passwords",
-    "userpass",
-    "dbpass",
-    "psw",
-    "psk",
-    "mdp",
-    "senha",
-    "contrase",
-    "kennwort",
-    "haslo",
-    "wachtwoord",
-    "bindpw",
-    "rootpw",
-    "userpw",
-];
-const SECRETS: &[&str] = &[
-    "secret",
-    "token",
-    "credential",
-    "credentials",
-    "secrets",
-    "cred",
-    "creds",
-    "apikey",
-    "authtoken",
-    "secretkey",
-    "accesskey",
-    "bearer",
-    "tokens",
-    "pepper",
-];
-
-/// Words of names of what may be a secret, and often is none.
-const MAYBES: &[&str] = &["auth", "oauth", "seed", "salt", "nonce"];
-
-/// Words before `key` with which it is a secret.
-const SECRET_KEYS: &[&str] = &[
-    "api",
-    "access",
-    "private",
-    "auth",
-    "encryption",
-    "signing",
-    "master",
-    "account",
-    "service",
-    "shared",
-    "storage",
-    "session",
-    "app",
-    "subscription",
-    "hmac",
-    "jwt",
-    "license",
-    "admin",
-    "client",
-    "deploy",
-    "write",
-    "ingestion",
-];
+use super::words::{
+    COMMONLY_KNOWN, DIGESTS, EXAMPLES, FOREIGN, MAYBES, OTHERS, PASSES, PASSWORDS, PLACES, PUBLICS, SECRET_KEYS,
+    SECRETS,
+};
 
 /// Calls `give` with what speaks against it in the name of an option or header: `--token-validity-units`, `--next-token`.
 pub(super) fn against(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, String)) {
@@ -405,7 +40,6 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     let is_short = matches!(language::pieces(own)[..], [] | [b"key" | b"KEY" | b"Key"]);
     let own = if is_short { name } else { own };
     let words = language::pieces(own);
-    let lower = own.to_ascii_lowercase();
     let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
     let ends = |list: &[&str]| words.iter().any(|word| list.iter().any(|end| ends_with(word, end)));
     if is_foreign(setting) || say_password(&words) {
@@ -425,13 +59,21 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     } else if !words.is_empty() {
         give(&sign::NO_NAME, String::new());
     }
-    if words.last().is_some_and(|word| is_in(OTHERS, word)) || side_by_side(&words, PLACES) {
+    others(setting, own, &words, give);
+    digests(setting, own, &words, give);
+}
+
+/// Calls `give` with what in a name says that it is of something else than a secret, or of one that is none.
+fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnMut(&'static Sign, String)) {
+    let (name, value, lower) = (setting.name(), setting.value(), own.to_ascii_lowercase());
+    let of = |list: &[&str]| words.iter().any(|word| is_in(list, word));
+    if words.last().is_some_and(|word| is_in(OTHERS, word)) || side_by_side(words, PLACES) {
         give(&sign::OTHER_NAME, String::new());
     }
     if of(EXAMPLES) {
         give(&sign::EXAMPLE_NAME, String::new());
     }
-    if of(PUBLICS) || side_by_side(&words, COMMONLY_KNOWN) {
+    if of(PUBLICS) || side_by_side(words, COMMONLY_KNOWN) {
         give(&sign::PUBLIC_NAME, String::new());
     }
     if of(&["encrypted", "ciphertext"]) {
@@ -444,20 +86,27 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     if directive || setup || lower.ends_with(b"nopasswd") {
         give(&sign::OTHER_NAME, String::new());
     }
-    let value = setting.value();
     // The id of a key, or its fingerprint.
     let is_print = matches!(value.len(), 8 | 16 | 40) && value.iter().all(u8::is_ascii_hexdigit);
     if (is_print && of(&["gpg", "pgp"])) || is_in(&["x-amz-credential", "x-goog-credential"], name) {
         give(&sign::PUBLIC_NAME, String::new());
     }
     // The shell's working directory.
-    if name == b"PWD" && setting.value().starts_with(b"/") {
+    if name == b"PWD" && value.starts_with(b"/") {
         give(&sign::LOCATION, String::new());
     }
+}
+
+/// Calls `give` if the name is of a digest.
+fn digests(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnMut(&'static Sign, String)) {
+    let (value, lower) = (setting.value(), own.to_ascii_lowercase());
     let digest = |word: &&str| has(&lower, word) && lower.len() <= NAME;
     // `checksum/secret: …`, as charts of Helm have it.
     let of_what = setting.before_name().ends_with(b"checksum/");
-    if of_what || of(DIGESTS) || ["sha1", "sha256", "sha512", "md5"].iter().any(digest) {
+    if of_what
+        || words.iter().any(|word| is_in(DIGESTS, word))
+        || ["sha1", "sha256", "sha512", "md5"].iter().any(digest)
+    {
         give(&sign::DIGEST_NAME, String::new());
         if matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit) {
             give(&sign::HASHED, "hex of a digest's length".to_owned());
@@ -465,18 +114,11 @@ pub(super) fn signs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
     }
 }
 
-/// Directives of nginx that name where something is passed to.
-const PASSES: &[&str] = &["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
-
 /// Fewer characters than a key of 128 bits has in hex, and not of three kinds: the id of a key, a code.
 fn is_number(value: &[u8]) -> bool {
     let any = |test: fn(&u8) -> bool| value.iter().any(test);
     value.len() < 18 && !(any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit))
 }
-
-/// Words for a password in letters that are no part of a name here.
-const FOREIGN: &[&str] =
-    &["contraseña", "hasło", "lösenord", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호"];
 
 fn is_foreign(setting: &Setting<'_>) -> bool {
     let matched = &setting.bytes[setting.matched.start..setting.span.start];

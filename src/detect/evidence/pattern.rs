@@ -211,55 +211,45 @@ fn is_uuid(value: &[u8]) -> bool {
         })
 }
 
+/// How names of files and hosts end.
+const ENDS: &[&str] = &[
+    ".pem",
+    ".key",
+    ".json",
+    ".yml",
+    ".yaml",
+    ".txt",
+    ".crt",
+    ".cer",
+    ".jks",
+    ".p12",
+    ".pfx",
+    ".html",
+    ".php",
+    ".js",
+    ".py",
+    ".xml",
+    ".properties",
+    ".com",
+    ".org",
+    ".net",
+    ".local",
+    ".io",
+    ".sh",
+    ".env",
+];
+
+/// How paths, addresses and references begin.
+const STARTS: &[&str] =
+    &["./", "../", "~/", "file:", "arn:", "secretsmanager:", "ssm:", "classpath:", "mailto:", "www.", "urn:", "exec:"];
+
 fn is_location(value: &[u8]) -> bool {
-    const ENDS: [&str; 24] = [
-        ".pem",
-        ".key",
-        ".json",
-        ".yml",
-        ".yaml",
-        ".txt",
-        ".crt",
-        ".cer",
-        ".jks",
-        ".p12",
-        ".pfx",
-        ".html",
-        ".php",
-        ".js",
-        ".py",
-        ".xml",
-        ".properties",
-        ".com",
-        ".org",
-        ".net",
-        ".local",
-        ".io",
-        ".sh",
-        ".env",
-    ];
     let lower = value.to_ascii_lowercase();
-    let starts = |start: &str| lower.starts_with(start.as_bytes());
     let drive = matches!(value, [disk, b':', b'\\' | b'/', _, ..] if disk.is_ascii_alphabetic());
     let worded = || language::read(value).words >= 0.6;
     has(&lower, "://")
         || drive
-        || [
-            "./",
-            "../",
-            "~/",
-            "file:",
-            "arn:",
-            "secretsmanager:",
-            "ssm:",
-            "classpath:",
-            "mailto:",
-            "www.",
-            "urn:",
-            "exec:",
-        ]
-        .iter()
-        .any(|start| starts(start))
+        || STARTS.iter().any(|start| lower.starts_with(start.as_bytes()))
         || ["aws4_request", "goog4_request"].iter().any(|end| lower.ends_with(end.as_bytes()))
         || is_media_type(&lower)
         || is_mount(value)
