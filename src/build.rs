@@ -12,10 +12,12 @@ use serde::Serialize;
 mod detect {
     mod grams;
     pub mod index;
+    mod loose;
     mod masks;
     mod prefilter;
     mod prints;
     mod signs;
+    pub mod table;
 }
 #[expect(dead_code, reason = "the program's own module, of which the build needs a part")]
 #[path = "detect/evidence/model.rs"]
@@ -38,10 +40,12 @@ fn main() {
         "src/detect/evidence/model.rs",
         "src/detect/grams.rs",
         "src/detect/index.rs",
+        "src/detect/loose.rs",
         "src/detect/masks.rs",
         "src/detect/prefilter.rs",
         "src/detect/prints.rs",
         "src/detect/signs.rs",
+        "src/detect/table.rs",
         "src/rule.rs",
         "src/rule",
         "src/rulefile.rs",
@@ -76,6 +80,12 @@ fn main() {
         (rule.leaks, rule.clean) = (Vec::new(), Vec::new());
     }
     let index = Index::new(rules.iter().map(|rule| (rule, rule.shape.as_deref())));
+    // Generic rules are tried where hardly any other is.
+    let most = |rule: &rule::Rule| if rule.provider == "generic" { 1200 << 10 } else { 32 << 10 };
+    let exact = |rule: &rule::Rule| rule.shape.clone().filter(|shape| shape.exact)?.loose.clone();
+    let forms: Vec<_> = rules.iter().filter_map(|rule| Some((exact(rule)?, most(rule)))).collect();
+    let tables = detect::table::write(forms.iter().map(|(form, most)| (form, *most)));
+    fs::write(out.join("tables.bin"), tables).expect("cargo lets us write there");
     write(&out.join("index.bin"), &(Index::key(rules.iter()), index));
     write(&out.join("rules.bin"), &(rules, set.allowlists));
 }

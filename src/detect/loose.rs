@@ -26,14 +26,19 @@ impl Memory {
 impl Loose {
     /// Of this form; `None` if it asks for something that such an automaton cannot do.
     pub(super) fn new(form: &Hir) -> Option<Self> {
+        Loose::automaton(form, 2 << 20).map(Loose)
+    }
+
+    /// Its automaton, which remembers states in so many bytes.
+    pub(super) fn automaton(form: &Hir, room: usize) -> Option<DFA> {
         let config = thompson::Config::new().utf8(false).which_captures(thompson::WhichCaptures::None);
         let nfa = thompson::Compiler::new().configure(config).build_from_hir(form).ok()?;
         let automaton = DFA::builder()
             // Of every way to match: what the pattern prefers, its loose form may not.
-            .configure(DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true))
+            .configure(DFA::config().match_kind(MatchKind::All).skip_cache_capacity_check(true).cache_capacity(room))
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .build_from_nfa(nfa);
-        automaton.ok().map(Loose)
+        automaton.ok()
     }
 
     /// Whether the pattern may match. `true` may be wrong, `false` is not.

@@ -133,6 +133,9 @@ impl Detector {
         let (len, owners) = self.index.owners(anchor.keyword);
         owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)).any(|&Owner { rule, .. }| {
             let pattern = &self.patterns[rule];
+            if !pattern.goes_on(bytes, anchor.at, window.end) {
+                return false;
+            }
             let short =
                 || self.marker.short[rule].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };

@@ -17,6 +17,7 @@ pub mod escape;
 pub mod evidence;
 pub mod allow;
 pub mod decode;
+mod engine;
 mod grams;
 pub mod index;
 mod loose;
@@ -30,6 +31,7 @@ pub mod prefilter;
 mod prints;
 pub mod proof;
 mod signs;
+pub mod table;
 mod vague;
 
 use decode::Wrapping;

@@ -4,16 +4,21 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use memchr::memchr;
-use regex_automata::meta::{Cache, Regex};
-use regex_automata::util::captures::Captures;
-use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use super::engine::{self, Engine};
 use super::loose::{self, Loose};
 use super::marks::{AFTER, BEFORE, shorten};
+use super::table::Table;
 use crate::rule::Rule;
 use crate::shape::{self, MAX_MATCH, Shape, Written, shape};
+
+/// The tables of the built-in rules, by `build.rs`.
+const TABLES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tables.bin"));
+
+/// A match that begins at most so many bytes before its anchor is looked for from there, without a search backward.
+const NEAR: usize = 256;
 
 /// A pattern that does not compile. Cannot happen to rules that were loaded through `rulefile`.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +46,10 @@ pub struct Pattern {
     hir: OnceLock<Hir>,
     rule: Arc<Rule>,
     group: usize,
-    compiled: OnceLock<Regex>,
+    compiled: OnceLock<Engine>,
     /// Spares most runs the compiling of most patterns. `None`: there is no such form.
     loose: OnceLock<Option<Box<Loose>>>,
+    table: OnceLock<Option<Table<'static>>>,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
     pub shape: Option<Arc<Shape>>,
 }
@@ -66,14 +72,13 @@ pub struct Hit {
 #[derive(Debug, Default)]
 pub struct Memory {
     loose: Option<loose::Memory>,
-    exact: Option<(Cache, Captures)>,
+    exact: Option<engine::Memory>,
 }
 
 impl Memory {
     /// What it takes, in bytes.
     pub(super) fn size(&self) -> usize {
-        self.loose.as_ref().map_or(0, loose::Memory::size)
-            + self.exact.as_ref().map_or(0, |exact| exact.0.memory_usage())
+        self.loose.as_ref().map_or(0, loose::Memory::size) + self.exact.as_ref().map_or(0, Engine::size)
     }
 }
 
@@ -88,8 +93,8 @@ impl Pattern {
                 (OnceLock::from(hir), shape)
             }
         };
-        let (compiled, loose) = Default::default();
-        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled, loose, shape })
+        let (compiled, loose, table) = Default::default();
+        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled, loose, table, shape })
     }
 
     fn hir(&self) -> &Hir {
@@ -112,21 +117,15 @@ impl Pattern {
             group: 0,
             compiled: OnceLock::new(),
             loose: OnceLock::new(),
+            table: OnceLock::new(),
             shape: Some(shape.into()),
         }
     }
 
     /// The pattern, compiled.
-    pub(super) fn regex(&self) -> &Regex {
-        self.compiled.get_or_init(|| {
-            // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
-            let config = Regex::config().onepass(false).auto_prefilter(false);
-            Regex::builder()
-                .configure(config.utf8_empty(false).hybrid_cache_capacity(2 << 20))
-                .syntax(syntax::Config::new().unicode(false).utf8(false))
-                .build_from_hir(self.hir())
-                .expect("rulefile compiled it when it was loaded, and a test does for the embedded rules")
-        })
+    fn engine(&self) -> &Engine {
+        let ahead = self.shape.as_ref().is_some_and(|shape| shape.before <= NEAR);
+        self.compiled.get_or_init(|| Engine::new(self.hir(), ahead))
     }
 
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
@@ -185,13 +184,28 @@ impl Pattern {
     /// search that has to find the beginning, too, goes on to the end of its window; and without counting there are few
     /// states, where the pattern itself has new ones at most places.
     fn may_match(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], at: usize, shape: &Shape) -> bool {
+        let end = bytes.len().min(at + shape.after);
+        if let Some(table) = self.table() {
+            return table.may_match(bytes, at, end);
+        }
         let (from, anchored) = match shape.exact {
             true => (at, Anchored::Yes),
             false => (at.saturating_sub(shape.before), Anchored::No),
         };
-        let input = Input::new(bytes).range(from..bytes.len().min(at + shape.after)).anchored(anchored);
+        let input = Input::new(bytes).range(from..end).anchored(anchored);
         let memory = &mut memory.get_or_insert_default().loose;
         self.loose(shape).is_none_or(|loose| loose.may_match(memory, &input))
+    }
+
+    /// The table of the loose form of what every match has from its anchor on.
+    fn table(&self) -> Option<&Table<'static>> {
+        let form = || self.shape.as_ref().filter(|shape| shape.exact)?.loose.as_ref();
+        self.table.get_or_init(|| Table::find(TABLES, form()?)).as_ref()
+    }
+
+    /// Whether the bytes up to `end`, behind which there are others, leave it open that there is a match around `at`.
+    pub(super) fn goes_on(&self, bytes: &[u8], at: usize, end: usize) -> bool {
+        self.table().is_none_or(|table| table.goes_on(bytes, at, end))
     }
 
     fn loose(&self, shape: &Shape) -> Option<&Loose> {
@@ -228,20 +242,9 @@ impl Pattern {
         window: Range<usize>,
         anchored: Anchored,
     ) -> Option<Hit> {
-        let regex = self.regex();
-        let memory = &mut memory.get_or_insert_default().exact;
-        let (cache, captures) = memory.get_or_insert_with(|| (regex.create_cache(), regex.create_captures()));
-        let input = Input::new(bytes).range(window).anchored(anchored);
-        // Most anchors lead nowhere, and a plain search says so faster than one with groups.
-        regex.search_half_with(cache, &input)?;
-        regex.search_captures_with(cache, &input, captures);
-        let matched = captures.get_match()?.range();
-        let secret = match self.group {
-            0 => (1..captures.group_len())
-                .find_map(|group| captures.get_group(group).filter(|span| !span.is_empty()))
-                .map_or(matched.clone(), |span| span.range()),
-            group => captures.get_group(group)?.range(),
-        };
+        let engine = self.engine();
+        let memory = memory.get_or_insert_default().exact.get_or_insert_with(|| engine.memory());
+        let (matched, secret) = engine.find(memory, bytes, window, anchored == Anchored::Yes, self.group)?;
         (!secret.is_empty()).then_some(Hit { matched, secret })
     }
 }

@@ -77,7 +77,7 @@ fn spell(hir: &Hir, bytes: &mut [bool; 256]) -> Option<(u32, u32)> {
 }
 
 /// A loose form as the program carries it: read in a tenth of the time that the syntax of the pattern takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Written(Box<[u8]>);
 
 /// As much of a syntax tree as loose forms have.
