@@ -160,7 +160,8 @@ impl Pattern {
             if hit.matched.end >= at + len {
                 return Some(self.behind(memory, bytes, &(at..at + len), &hit, end).unwrap_or(hit));
             }
-            from = hit.matched.end.max(hit.matched.start + 1);
+            // What stands behind a secret, the next match may begin with.
+            from = hit.secret.end.max(hit.matched.start + 1);
         }
         None
     }
@@ -313,6 +314,13 @@ mod tests {
         let pattern = Pattern::new(&rule("r", "[a-z]{0,3}key([0-9])", &["key"]).into()).unwrap();
         let hit = pattern.around(&mut None, b"abkey1key2", 6, 3).unwrap();
         assert_eq!(hit, Hit { matched: 6..10, secret: 9..10 });
+    }
+
+    #[test]
+    fn what_ends_a_match_may_begin_the_next() {
+        let pattern = Pattern::new(&rule("r", r"(?:^|\s)[a-z]{1,3}k=([0-9]{3})(?:\s|$)", &["k="]).into()).unwrap();
+        let hit = pattern.around(&mut None, b"ak=123\nbk=456\nck=789", 8, 2).unwrap();
+        assert_eq!(hit, Hit { matched: 6..14, secret: 10..13 });
     }
 
     #[test]

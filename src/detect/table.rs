@@ -117,7 +117,7 @@ impl States {
 }
 
 impl<'t> Table<'t> {
-    /// That of a form among what [`write`] wrote.
+    /// That of a form among what [`write()`] wrote.
     pub(super) fn find(tables: &'t [u8], form: &Written) -> Option<Self> {
         let (count, rest) = tables.split_first_chunk()?;
         let (entries, _) = rest.get(..16 * u32::from_le_bytes(*count) as usize)?.as_chunks::<16>();

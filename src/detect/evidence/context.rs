@@ -19,6 +19,9 @@ pub(super) const NAME: usize = 64;
 /// A line with more bytes than these was not written by hand.
 const LONG: usize = 1000;
 
+/// Names of two words, which may stand with a blank between them.
+const APART: &[&[u8]] = &[b"api key", b"access key"];
+
 /// So many others of the same shape make a list of what no longer is one secret.
 const MANY: usize = 8;
 
@@ -43,7 +46,10 @@ impl<'b> Setting<'b> {
 
     /// How many bytes of the match are of the name.
     fn rest_of_name(&self) -> usize {
-        let after = self.bytes[self.matched.start..self.span.start].iter().take_while(|byte| is_of_name(byte)).count();
+        let matched = &self.bytes[self.matched.start..self.span.start];
+        let begins = |two: &&&[u8]| matched.get(..two.len()).is_some_and(|name| name.eq_ignore_ascii_case(two));
+        let apart = APART.iter().find(begins).map_or(0, |two| two.len());
+        let after = apart + matched[apart..].iter().take_while(|byte| is_of_name(byte)).count();
         after.min(NAME)
     }
 
@@ -98,6 +104,7 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     let between = &setting.bytes[setting.matched.start..setting.span.start];
     match kind {
         // `creation-token heuristics`: a word of a sentence, not an option.
+        "argument" if is_defined(setting) => give(&sign::QUOTED, String::new()),
         "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
             give(&sign::PROSE, String::new());
         }
@@ -129,8 +136,9 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if is_prefix(setting) || (!setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..])) {
         give(&sign::TEMPLATE, String::new());
     }
-    // `["--password", "value"]`: an option of a command.
-    let option = setting.name().starts_with(b"--");
+    // `["--password", "value"]`: an option of a command. `buildConfigField "String", "API_KEY", …` of Gradle.
+    let built = || setting.bytes[setting.line()].trim_ascii_start().starts_with(b"buildConfigField");
+    let option = setting.name().starts_with(b"--") || built();
     if kind == "assignment" && !option && (between.contains(&b',') || (is_called(setting) && is_followed(setting))) {
         give(&sign::LISTED, String::new());
     }
@@ -141,6 +149,10 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     }
     if kind == "assignment" && is_outcome(setting) {
         give(&sign::PROSE, "what became of a test".to_owned());
+    }
+    // `eof_action=pass:repeatlast=0`: a value itself.
+    if setting.name() == b"pass" && setting.before_name().ends_with(b"=") {
+        give(&sign::REFERENCE, String::new());
     }
     if kind == "element" && is_of_markup(setting) {
         give(&sign::OTHER_NAME, String::new());
@@ -185,7 +197,24 @@ fn is_loose(setting: &Setting<'_>) -> bool {
         let first = line.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
         is_in(DIRECTIVES, first) || line.starts_with(b"# define ")
     };
-    blank && matches!(between.first(), Some(b' ' | b'\t')) && !directive() && !is_line(setting)
+    blank && matches!(between.first(), Some(b' ' | b'\t')) && !directive() && !is_defined(setting) && !is_line(setting)
+}
+
+/// `:password "value"`, `@api_key "value"`, `(def api-key "value")`: what Lisps and Elixir write for a name and its value.
+fn is_defined(setting: &Setting<'_>) -> bool {
+    const DEFINERS: &[&str] =
+        &["def", "setq", "setf", "defvar", "defconst", "defparameter", "defcustom", "define", "let"];
+    let between = &setting.bytes[setting.matched.start + setting.rest_of_name()..setting.span.start];
+    let blank = between.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'"'));
+    let before = setting.before_name();
+    let marked = match before {
+        [rest @ .., b':' | b'@'] => rest.last().is_none_or(|byte| b" \t\n([{,".contains(byte)),
+        _ => {
+            let opened = before.iter().rposition(|byte| matches!(byte, b'(' | b'\n')).map(|at| &before[at..]);
+            opened.and_then(|rest| rest.strip_prefix(b"(")).is_some_and(|word| is_in(DEFINERS, word.trim_ascii_end()))
+        }
+    };
+    blank && setting.is_quoted() && marked
 }
 
 /// Whether name and value are the whole line but for quotes and a semicolon or comma: a directive of a settings file.
@@ -247,6 +276,8 @@ fn is_followed(setting: &Setting<'_>) -> bool {
 fn is_outcome(setting: &Setting<'_>) -> bool {
     let line = setting.line();
     let before = &setting.bytes[line.start..setting.matched.start];
+    // `Printf("PASS: …`
+    let before = before.rsplit(|byte| *byte == b'"').next().unwrap_or(before);
     setting.bytes[setting.matched.start..].starts_with(b"PASS: ")
         && before.iter().all(|byte| b" \t-=#/*>".contains(byte))
         && !setting.is_quoted()

@@ -38,6 +38,8 @@ pub struct Judgement {
     bare: bool,
     /// It looks like a name, which it is in source code.
     nominal: bool,
+    /// It was drawn at random: no word of any language is.
+    drawn: bool,
     /// Something else says that it is a secret, whatever its rule makes of its shape.
     believed: bool,
 }
@@ -99,7 +101,9 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
     }
     let bare = rule.kind == "assignment" && !setting.is_quoted() && !setting.is_in_string();
     let nominal = bare && context::may_be_chosen(&setting);
-    let mut judgement = Judgement { evidence: given, class, bare, nominal, believed: false };
+    let random = given.iter().any(|one| one.name == sign::RANDOM.name);
+    let drawn = random && read.iter().filter(|byte| byte.is_ascii_digit()).count() >= 2;
+    let mut judgement = Judgement { evidence: given, class, bare, nominal, drawn, believed: false };
     judgement.sort();
     Some(judgement)
 }
@@ -108,7 +112,7 @@ pub fn judge(rule: &Rule, bytes: &[u8], matched: &Range<usize>, span: &Range<usi
 pub fn guarded() -> Judgement {
     let weight = sign::RULE.weight(Class::Placed);
     let evidence = vec![Evidence { name: sign::RULE.name, weight, detail: "a passphrase guards it".to_owned() }];
-    Judgement { evidence, class: Class::Placed, bare: false, nominal: false, believed: false }
+    Judgement { evidence, class: Class::Placed, bare: false, nominal: false, drawn: false, believed: false }
 }
 
 /// What the value says, and what stands around it.
@@ -196,7 +200,8 @@ fn readable<'v>(rule: &Rule, value: &'v [u8]) -> (Cow<'v, [u8]>, bool) {
             let repeats = parts.secret == parts.user;
             (Cow::Owned(parts.secret), repeats)
         }
-        None => (Cow::Borrowed(value), false),
+        // `"\u041f\u0430\u0440\u043e\u043b\u044c"`
+        None => (value::spelled(value).map_or(Cow::Borrowed(value), Cow::Owned), false),
     }
 }
 
@@ -223,7 +228,9 @@ impl Judgement {
     pub fn at(&mut self, paths: &[Option<&[u8]>]) {
         let weigh = |path: &Option<&[u8]>| {
             let signs = path.map_or_else(Vec::new, |path| path::signs(path, self.bare, self.nominal));
-            signs.into_iter().filter(|sign| sign.weight(self.class) != 0).collect::<Vec<_>>()
+            let holds =
+                |sign: &&Sign| sign.weight(self.class) != 0 && !(self.drawn && sign.name == sign::LOCALE_FILE.name);
+            signs.into_iter().filter(holds).collect::<Vec<_>>()
         };
         let points = |signs: &Vec<&'static Sign>| signs.iter().map(|sign| sign.weight(self.class)).sum::<i32>();
         let best = paths.iter().map(weigh).max_by_key(points).unwrap_or_default();

@@ -73,10 +73,10 @@ fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnM
     if of(EXAMPLES) {
         give(&sign::EXAMPLE_NAME, String::new());
     }
-    if of(PUBLICS) || side_by_side(words, COMMONLY_KNOWN) {
+    if of(PUBLICS) || words.iter().any(|word| ends_with(word, "publickey")) || side_by_side(words, COMMONLY_KNOWN) {
         give(&sign::PUBLIC_NAME, String::new());
     }
-    if of(&["encrypted", "ciphertext"]) {
+    if of(&["encrypted", "ciphertext", "sealed", "wrapped"]) {
         give(&sign::ENCRYPTED, "the name says so".to_owned());
     }
     // `proxy_pass` of nginx says where to, `NOPASSWD` of sudoers that there is none.
@@ -110,6 +110,8 @@ fn digests(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn Fn
         give(&sign::DIGEST_NAME, String::new());
         if matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit) {
             give(&sign::HASHED, "hex of a digest's length".to_owned());
+        } else if words.last().is_some_and(|word| is_in(&["hash", "hashed"], word)) {
+            give(&sign::HASHED, "the name ends so".to_owned());
         }
     }
 }
@@ -121,8 +123,8 @@ fn is_number(value: &[u8]) -> bool {
 }
 
 fn is_foreign(setting: &Setting<'_>) -> bool {
-    let matched = &setting.bytes[setting.matched.start..setting.span.start];
-    FOREIGN.iter().any(|word| has(matched, word))
+    let matched = setting.bytes[setting.matched.start..setting.span.start].to_ascii_lowercase();
+    FOREIGN.iter().any(|word| has(&matched, word))
 }
 
 fn ends_with(word: &[u8], end: &str) -> bool {

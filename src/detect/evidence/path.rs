@@ -1,6 +1,7 @@
 //! What a path says about what is found there.
 
 use super::sign::{self, Sign};
+use super::value::is_in;
 
 /// Names of lock files.
 const LOCKS: &[&str] = &[
@@ -30,8 +31,15 @@ const MINIFIED: &[&str] = &[".min.js", ".min.css", ".map", ".bundle.js", ".chunk
 
 /// Folders of translations, and how their files end.
 const LOCALES: &[&str] =
-    &["i18n", "locale", "locales", "lang", "langs", "languages", "translations", "l10n", "_locales"];
+    &["i18n", "locale", "locales", "localization", "lang", "langs", "languages", "translations", "l10n", "_locales"];
 const TRANSLATIONS: &[&str] = &[".po", ".pot", ".arb", ".xlf", ".xliff", ".strings", ".resx", "_strings.xml"];
+
+/// Codes of languages, as files of translations are called.
+const LANGUAGES: &[&str] = &[
+    "ar", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "eu", "fa", "fi", "fr", "gl", "he", "hi", "hr", "hu",
+    "id", "is", "it", "ja", "ko", "lt", "lv", "nb", "nl", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th",
+    "tr", "uk", "vi", "zh",
+];
 
 /// Folders of tests and examples, and what is in the names of their files.
 const TEST_FOLDERS: &[&str] = &[
@@ -79,7 +87,7 @@ pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign
     let given = [
         (&sign::LOCK_FILE, ends(LOCKS)),
         (&sign::MINIFIED_FILE, ends(MINIFIED)),
-        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || name == b"strings.xml" || is_bundle(name)),
+        (&sign::LOCALE_FILE, within(LOCALES) || ends(TRANSLATIONS) || is_of_language(&lower, name) || is_bundle(name)),
         (&sign::TEST_FILE, within(TEST_FOLDERS) || has(TESTS)),
         (&sign::DOCUMENT, within(DOCUMENT_FOLDERS) || ends(DOCUMENTS)),
         (&sign::VENDORED, within(VENDORED)),
@@ -87,6 +95,16 @@ pub(super) fn signs(path: &[u8], bare: bool, nominal: bool) -> Vec<&'static Sign
         (&sign::SOURCE_CODE, bare && !nominal && ends(SOURCES)),
     ];
     given.into_iter().filter(|(_, holds)| *holds).map(|(sign, _)| sign).collect()
+}
+
+/// `values-de/strings.xml`, but not `values/strings.xml`, which programs for Android have their keys in; `de.json`, `pt_BR.yml`.
+fn is_of_language(path: &[u8], name: &[u8]) -> bool {
+    let stem = [".json", ".yml", ".yaml", ".inc", ".php"].iter().find_map(|end| name.strip_suffix(end.as_bytes()));
+    let code = |stem: &[u8]| {
+        let mut parts = stem.split(|byte| matches!(byte, b'_' | b'-'));
+        parts.next().is_some_and(|first| is_in(LANGUAGES, first)) && parts.all(|part| part.len() == 2)
+    };
+    (name == b"strings.xml" && !path.ends_with(b"values/strings.xml")) || stem.is_some_and(code)
 }
 
 /// `messages.nl.yml`, `labels_de.properties`, `labels_pt_br.properties`, in lower case: texts of a program in one language.
@@ -97,7 +115,8 @@ fn is_bundle(name: &[u8]) -> bool {
     if name.starts_with(b"messages") && TEXTS.iter().any(|end| name.ends_with(end)) {
         return true;
     }
-    let Some(stem) = name.strip_suffix(b".properties") else { return false };
+    let stem = name.strip_suffix(b".properties").or(name.strip_suffix(b".java"));
+    let Some(stem) = stem else { return false };
     let code = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_lowercase);
     let mut parts = stem.rsplit(|byte| *byte == b'_');
     let (last, count) = (parts.next().unwrap_or_default(), parts.count());
@@ -132,7 +151,11 @@ mod tests {
         assert_eq!(names("docs/intro.md"), ["document"]);
         assert_eq!(names("config/.env"), [""; 0]);
         assert_eq!(names(""), [""; 0]);
-        assert_eq!(names("app/res/values/strings.xml"), ["locale-file"]);
+        assert_eq!(names("app/res/values-de/strings.xml"), ["locale-file"]);
+        assert_eq!(names("app/res/values/strings.xml"), [""; 0]);
+        assert_eq!(names("config/pt_BR.yml"), ["locale-file"]);
+        assert_eq!(names("config/db.yml"), [""; 0]);
+        assert_eq!(names("de/corp/LoginRes_de.java"), ["locale-file", "source-code"]);
         assert_eq!(names("a.xlsx!/xl/sharedStrings.xml"), [""; 0]);
         assert_eq!((names("translations/messages.nl.yml"), names("var/log/messages")), (vec!["locale-file"], vec![]));
     }

@@ -60,6 +60,14 @@ fn is_template(value: &[u8]) -> bool {
         || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@") || ends(b"#", b"#"))
             && inner(value)
         || ends(b"__", b"__")
+        // `$$NAME` of Compose, `\(name)` of Swift, `{name}:`
+        || value.strip_prefix(b"$$").is_some_and(|rest| rest.len() >= 4 && rest.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_'))
+        || value.windows(2).position(|two| two == b"\\(").is_some_and(|at| value[at..].contains(&b')'))
+        || value.strip_suffix(b":").is_some_and(|rest| rest.len() > 2 && rest.starts_with(b"{") && rest.ends_with(b"}") && inner(rest))
+        || value.strip_prefix(b"%").is_some_and(|rest| rest.iter().all(u8::is_ascii_lowercase) && variable(rest))
+        || value.strip_prefix(b"$").and_then(|rest| rest.split(|byte| *byte == b':').next()).is_some_and(|name| {
+            value.len() > name.len() + 1 && name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_')
+        })
         || value.split_first().is_some_and(|(first, rest)| {
             let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
             (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
@@ -103,13 +111,20 @@ fn is_repeat(value: &[u8]) -> bool {
     let different = seen.iter().filter(|seen| **seen).count();
     let again =
         |period: usize| value.len() >= 3 * period && value[period..].iter().zip(value).all(|(one, two)| one == two);
-    (longest >= 4 && longest * 2 >= value.len()) || (value.len() >= 8 && different <= 3) || (1..=8).any(again)
+    (longest >= 4 && longest * 2 >= value.len()) || (value.len() >= 8 && different <= 3) || (1..=12).any(again)
 }
 
 /// Counting, as it is or in base64 behind a prefix that ends with a dash.
 pub(super) fn is_sequence(value: &[u8]) -> bool {
     let encoded = value.rsplit(|byte| *byte == b'-').next().unwrap_or(value);
-    counts_up(value) || (value.len() >= 12 && data_encoding::BASE64.decode(encoded).is_ok_and(|text| counts_up(&text)))
+    // `00112233445566778899aabbccddeeff`
+    let pairs = || {
+        let (pairs, rest) = value.as_chunks::<2>();
+        let ones: Vec<u8> = pairs.iter().map(|[one, _]| *one).collect();
+        rest.is_empty() && pairs.iter().all(|[one, other]| one == other) && counts_up(&ones)
+    };
+    let text = || data_encoding::BASE64.decode(encoded).or_else(|_| data_encoding::BASE64_NOPAD.decode(encoded));
+    counts_up(value) || pairs() || (value.len() >= 12 && text().is_ok_and(|text| counts_up(&text)))
 }
 
 fn counts_up(value: &[u8]) -> bool {
@@ -151,7 +166,10 @@ pub(super) fn is_span(value: &[u8]) -> bool {
 fn is_public(value: &[u8]) -> bool {
     const KINDS: &[&[u8]] =
         &[b"AAAAB3NzaC1", b"AAAAC3NzaC1lZDI1", b"AAAAE2VjZHNhLXNo", b"AAAAGnNrLXNz", b"AAAAInNrLWVj"];
-    KINDS.iter().any(|kind| value.starts_with(kind))
+    // What NATS calls users, accounts, operators, servers, clusters and curves by; a seed begins with S.
+    let base32 = |byte: &u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(byte);
+    let named = value.len() == 56 && b"UAONCX".contains(&value[0]) && value.iter().all(base32);
+    named || KINDS.iter().any(|kind| value.starts_with(kind))
 }
 
 fn is_keyboard_walk(value: &[u8]) -> bool {
@@ -200,7 +218,19 @@ fn is_encrypted(value: &[u8]) -> bool {
     };
     // What `kubeseal` writes.
     let sealed = value.len() >= 300 && value.starts_with(b"Ag");
-    sealed || begins(value) || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
+    let base64 = |text: &[u8]| text.len() >= 20 && data_encoding::BASE64.decode(text).is_ok();
+    // `{…=}`, as Maven writes it; `2.…==|…=|…=`, as Bitwarden does; and what 1Password's vaults begin with.
+    let braces = value.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}")).is_some_and(base64);
+    let parts = || match value {
+        [b'0'..=b'9', b'.', rest @ ..] => rest.split(|byte| *byte == b'|').all(base64),
+        _ => false,
+    };
+    sealed
+        || braces
+        || parts()
+        || value.starts_with(b"b3BkYXRhMDF")
+        || begins(value)
+        || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
 }
 
 fn is_uuid(value: &[u8]) -> bool {
@@ -378,6 +408,12 @@ fn is_code(value: &[u8]) -> bool {
         value.ends_with(b")")
             && value.iter().position(|byte| *byte == b'(').is_some_and(|at| language::read(&value[..at]).words >= 0.6)
     };
+    // `VARCHAR(96)`
+    let typed = || {
+        let name = value.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
+        let size = value.get(name..).and_then(|rest| rest.strip_prefix(b"(")?.strip_suffix(b")"));
+        name > 0 && size.is_some_and(|size| size.len() <= 5 && size.iter().all(u8::is_ascii_digit))
+    };
     // `required|min:8`: rules of validation.
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
@@ -396,13 +432,30 @@ fn is_code(value: &[u8]) -> bool {
             || value.strip_suffix(b"(").is_some_and(named)
             || value.strip_suffix(b")").is_some_and(|rest| closes(rest) && words(rest))
     };
-    let begins = || ["{\"", "[{", "<?", "/*"].iter().any(|start| value.starts_with(start.as_bytes()));
+    // `"\xC2\xAF"`, `"\033[5m"`: no more than characters that are written so.
+    let written = || {
+        let parts = || value.split(|byte| *byte == b'\\').filter(|part| !part.is_empty());
+        let escape = |part: &[u8]| match part {
+            [b'x' | b'u' | b'U', digits @ ..] => {
+                (2..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit)
+            }
+            [b'0'..=b'3', rest @ ..] => rest.iter().all(|byte| byte.is_ascii_digit() || b"[;m".contains(byte)),
+            _ => false,
+        };
+        value.starts_with(b"\\") && (1..=3).contains(&parts().count()) && parts().all(escape)
+    };
+    // `=b.kind`: the rest of a comparison.
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._".contains(byte);
+    let compared = || value.strip_prefix(b"=").is_some_and(|rest| rest.iter().all(part));
+    let begins = || compared() || ["{\"", "[{", "<?", "/*"].iter().any(|start| value.starts_with(start.as_bytes()));
     // `//nolint:gosec`. Base64 may begin with slashes, too.
     let remark = |rest: &[u8]| rest.iter().all(|byte| byte.is_ascii_lowercase() || b":,-_".contains(byte));
     let begins = || begins() || value.strip_prefix(b"//").is_some_and(remark);
     parts.iter().any(|part| has(value, part))
         || call()
         || called()
+        || typed()
+        || written()
         || ruled()
         || selector()
         || begins()

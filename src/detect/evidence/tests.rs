@@ -5,6 +5,7 @@ use crate::builtin::with_examples;
 use crate::detect::{Detector, Where};
 use crate::rule::RuleSet;
 
+mod forms;
 mod languages;
 mod others;
 

@@ -70,11 +70,37 @@ pub(super) fn written(value: &[u8]) -> Option<Vec<u8>> {
     (text.len() >= 5 && text.iter().all(|byte| matches!(byte, b' '..=b'~'))).then_some(text)
 }
 
+/// A value with letters that are written as `\u` and four digits, in UTF-8; `None` if it has none that ASCII has not.
+pub(super) fn spelled(value: &[u8]) -> Option<Vec<u8>> {
+    let letter = |text: &[u8]| {
+        let digits = std::str::from_utf8(text.strip_prefix(b"\\u")?.get(..4)?).ok()?;
+        char::from_u32(u32::from_str_radix(digits, 16).ok()?).filter(|letter| !letter.is_ascii())
+    };
+    let mut plain = Vec::new();
+    let (mut rest, mut any) = (value, false);
+    while let [first, behind @ ..] = rest {
+        match letter(rest) {
+            Some(letter) => {
+                plain.extend(letter.encode_utf8(&mut [0; 4]).as_bytes());
+                (rest, any) = (&rest[6..], true);
+            }
+            None => {
+                plain.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    any.then_some(plain)
+}
+
 /// Calls `give` with every sign of a value and a detail that holds nothing of it.
 pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     let counts = Counts::of(value);
     let reading = language::read(value);
     pattern::signs(value, give);
+    if is_description(value) {
+        give(&sign::WORDS, "words that say what it is".to_owned());
+    }
     if is_placeholder(value, reading) {
         give(&sign::PLACEHOLDER, String::new());
     } else if is_common(value, reading) {
@@ -96,7 +122,8 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         give(&sign::NUMBER, "a point or a span of time".to_owned());
         return;
     }
-    if counts.letters() + counts.foreign == 0 && counts.other <= 2 {
+    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.len() <= 4 && rest.iter().all(u8::is_ascii_hexdigit));
+    if hex || (counts.letters() + counts.foreign == 0 && counts.other <= 2) {
         give(&sign::NUMBER, String::new());
     }
     makeup(value, counts, reading, give);
@@ -111,8 +138,12 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
         let start = word.iter().take(end).take_while(|byte| ends(byte)).count();
         word[start..end].iter().all(letter)
     };
-    let worded = counts.letters() + counts.foreign > 0 && value.split(|byte| *byte == b' ').all(word);
-    worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || (counts.spaces > 0 && reading.bits < DRAWN))
+    // `&Contraseña`: the letter behind it is underlined.
+    let words = || value.strip_prefix(b"&").unwrap_or(value).split(|byte| *byte == b' ');
+    let worded = counts.letters() + counts.foreign > 0 && words().all(word);
+    let cased = |word: &[u8]| word.get(1..).is_none_or(|rest| !rest.iter().any(u8::is_ascii_uppercase));
+    let spoken = || counts.spaces > 0 && (reading.bits < DRAWN || words().all(cased));
+    worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || spoken())
 }
 
 /// What the characters are drawn from.
@@ -280,10 +311,38 @@ fn is_placeholder(value: &[u8], reading: Reading) -> bool {
     INNER_PLACEHOLDERS.iter().any(|word| has(&lower, word))
         || (made_of_words && language::pieces(value).iter().any(|piece| is_in(PLACEHOLDERS, piece)))
         || value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_filler)
+        || is_stub(value)
         || has(value, "...")
         || has(value, "***")
         || has(value, "\u{2022}\u{2022}")
         || has(value, "\u{2026}")
+}
+
+/// `a-secret-that-is-very-long`: four words or more, one of which says what it is. Numbers may stand between and behind them.
+fn is_description(value: &[u8]) -> bool {
+    const WHAT: &[&str] = &["secret", "token", "key", "code", "password", "passwd", "pass", "credential"];
+    let parts: Vec<&[u8]> = value.split(|byte| b"-_ .#".contains(byte)).filter(|part| !part.is_empty()).collect();
+    let digits = |part: &[u8]| part.len() <= 6 && part.iter().all(u8::is_ascii_digit);
+    let word = |part: &[u8]| part.iter().all(u8::is_ascii_lowercase) && language::read(part).words >= 0.9;
+    let name =
+        |part: &[u8]| part.len() <= 6 && part[0].is_ascii_lowercase() && part.iter().all(u8::is_ascii_alphanumeric);
+    let words = parts.iter().filter(|part| word(part)).count();
+    words >= 4
+        && parts.len() <= words + 2
+        && parts.iter().all(|part| word(part) || digits(part) || name(part))
+        && parts.iter().any(|part| is_in(WHAT, part))
+}
+
+/// A JSON Web Token without a signature, which opens nothing.
+fn is_stub(value: &[u8]) -> bool {
+    let mut parts = value.split(|byte| *byte == b'.');
+    let (claims, signature) = (parts.nth(1), parts.next());
+    let empty = |part: Option<&[u8]>| part.is_none_or(|part| part.len() < 8);
+    // One that is encrypted has five parts, of which the second may be empty.
+    value.starts_with(b"eyJ")
+        && claims.is_some()
+        && parts.next().is_none()
+        && (empty(claims) || signature.is_some_and(<[u8]>::is_empty))
 }
 
 /// `xxx` between joints.

@@ -182,6 +182,8 @@ pub(super) const OTHERS: &[&str] = &[
     "stdin",
     "fd",
     "issecret",
+    "filter",
+    "args",
 ];
 
 /// Words that stand side by side in names of where a secret is: of Kubernetes' objects, and of paths in Vault.
@@ -321,6 +323,14 @@ pub(super) const PASSWORDS: &[&str] = &[
     "haslo",
     "wachtwoord",
     "bindpw",
+    "dbpw",
+    "smtppw",
+    "mailpw",
+    "ftppw",
+    "sqlpw",
+    "loginpw",
+    "svcpw",
+    "adminpw",
     "rootpw",
     "userpw",
 ];
@@ -376,6 +386,26 @@ pub(super) const SECRET_KEYS: &[&str] = &[
 pub(super) const PASSES: &[&str] =
     &["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
 
-/// Words for a password in letters that are no part of a name here.
-pub(super) const FOREIGN: &[&str] =
-    &["contraseña", "hasło", "lösenord", "пароль", "密码", "密碼", "口令", "パスワード", "비밀번호"];
+/// Words for a password in other languages, in lower case.
+pub(super) const FOREIGN: &[&str] = &[
+    "contraseña",
+    "contrasena",
+    "mot de passe",
+    "mot_de_passe",
+    "motdepasse",
+    "kennwort",
+    "wachtwoord",
+    "senha",
+    "adgangskode",
+    "salasana",
+    "heslo",
+    "haslo",
+    "hasło",
+    "lösenord",
+    "пароль",
+    "密码",
+    "密碼",
+    "口令",
+    "パスワード",
+    "비밀번호",
+];
