@@ -317,6 +317,15 @@ mod tests {
     }
 
     #[test]
+    fn what_generic_rules_may_match_is_said_by_tables() {
+        for rule in crate::builtin::ready().rules.iter().filter(|rule| rule.provider == "generic") {
+            let pattern = Pattern::new(rule).unwrap();
+            let exact = pattern.shape.as_ref().is_some_and(|shape| shape.exact);
+            assert_eq!(pattern.table().is_some(), exact, "{}", rule.id);
+        }
+    }
+
+    #[test]
     fn what_ends_a_match_may_begin_the_next() {
         let pattern = Pattern::new(&rule("r", r"(?:^|\s)[a-z]{1,3}k=([0-9]{3})(?:\s|$)", &["k="]).into()).unwrap();
         let hit = pattern.around(&mut None, b"ak=123\nbk=456\nck=789", 8, 2).unwrap();

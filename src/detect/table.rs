@@ -136,14 +136,10 @@ impl<'t> Table<'t> {
     /// Whether the pattern may match where `at` is, by the bytes up to `end` and the one behind. `true` may be wrong, `false` is not.
     #[inline]
     pub(super) fn may_match(&self, bytes: &[u8], at: usize, end: usize) -> bool {
+        let end_of_all = self.width - 1;
         match self.walk(bytes, at, end) {
             state @ (DEAD | MATCH) => state == MATCH,
-            state => {
-                self.next(
-                    state,
-                    bytes.get(end).map_or(self.width - 1, |byte| usize::from(self.classes[usize::from(*byte)])),
-                ) == MATCH
-            }
+            state => self.next(state, bytes.get(end).map_or(end_of_all, |byte| self.class(*byte))) == MATCH,
         }
     }
 
@@ -167,9 +163,14 @@ impl<'t> Table<'t> {
             if state <= MATCH {
                 break;
             }
-            state = self.next(state, usize::from(self.classes[usize::from(*byte)]));
+            state = self.next(state, self.class(*byte));
         }
         state
+    }
+
+    #[inline]
+    fn class(&self, byte: u8) -> usize {
+        usize::from(self.classes[usize::from(byte)])
     }
 
     #[inline]

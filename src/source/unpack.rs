@@ -19,6 +19,7 @@ mod image;
 mod keys;
 mod pdf;
 mod pyc;
+mod runs;
 mod sevenz;
 mod sqlite;
 

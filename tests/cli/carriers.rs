@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use super::archives::zip;
 use super::*;
 
 /// What the token is written into: a file's name, its content, the path that the finding must have, and what it must say.
@@ -109,6 +110,13 @@ fn carriers(token: &str) -> Vec<Carrier> {
     // Cut by the end of the first page that the row goes on in, wherever that is.
     let cut: Vec<String> = (0..60).map(|at| format!("{} {token} ", "x".repeat(4400 + at))).collect();
     let cut: Vec<[&str; 3]> = cut.iter().map(|text| ["", text.as_str(), ""]).collect();
+    let spaced = format!("BT [({front}) -20 ({back})] TJ ET");
+    let run = |text: &str| format!("<w:r><w:rPr><w:lang w:val=\"en-US\"/></w:rPr><w:t>{text}</w:t></w:r>");
+    let document = format!(
+        "<?xml version=\"1.0\"?>\n<w:document xmlns:w=\"x\"><w:body><w:p>{}{}</w:p></w:body></w:document>",
+        run(&format!("Token: {front}")),
+        run(back)
+    );
     let binary = [&b"MZ\x90\0\x03\0\0\0"[..], &[200; 99], &utf16(&format!("connect {token} now")), &[0; 3]].concat();
     let printable = [&[0xFFu8; 31][..], &utf16(token), &[0xFF; 5]].concat();
     vec![
@@ -124,6 +132,11 @@ fn carriers(token: &str) -> Vec<Carrier> {
             path: "wide.sqlite!/values",
             decoded: &["utf-16"],
             ..carrier("wide.sqlite", sqlite("UTF-16le", &[["deploy", token, "2026"]]))
+        },
+        Carrier { path: "spaced.pdf!/stream 1!/text", ..carrier("spaced.pdf", pdf(spaced.as_bytes())) },
+        Carrier {
+            path: "divided.docx!/word/document.xml!/text",
+            ..carrier("divided.docx", zip(&[("word/document.xml", document.as_bytes())]))
         },
         Carrier { path: "flate.pdf!/stream 1", ..carrier("flate.pdf", pdf(format!("BT ({token}) Tj ET").as_bytes())) },
         carrier("module.pyc", pyc(&["deploy", token, "x"])),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::language;
-use super::name::{is_of_password, is_reader};
+use super::name::{is_digest, is_of_password, is_reader};
 use super::sign::{self, Class, Sign};
 use super::value::{begins_with_place, has, is_in};
 use super::words::{DIGESTS, EXAMPLES};
@@ -103,12 +103,13 @@ fn is_of_name(byte: &u8) -> bool {
 pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sign, String)) {
     let between = &setting.bytes[setting.matched.start..setting.span.start];
     match kind {
-        // `creation-token heuristics`: a word of a sentence, not an option.
         "argument" if is_defined(setting) => give(&sign::QUOTED, String::new()),
+        // `creation-token heuristics`: a word of a sentence, not an option.
         "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
             give(&sign::PROSE, String::new());
         }
-        "argument" => give(&sign::ARGUMENT, String::new()),
+        "row" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
+        "argument" | "row" => give(&sign::ARGUMENT, String::new()),
         "url" | "authorization" => {
             give(&sign::CREDENTIALS, String::new());
             if kind == "url" && is_local(setting) {

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 pub mod context;
 mod language;
+mod location;
 mod model;
 mod name;
 mod path;

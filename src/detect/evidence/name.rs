@@ -108,12 +108,17 @@ fn digests(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn Fn
         || ["sha1", "sha256", "sha512", "md5"].iter().any(digest)
     {
         give(&sign::DIGEST_NAME, String::new());
-        if matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit) {
+        if is_digest(value) {
             give(&sign::HASHED, "hex of a digest's length".to_owned());
         } else if words.last().is_some_and(|word| is_in(&["hash", "hashed"], word)) {
             give(&sign::HASHED, "the name ends so".to_owned());
         }
     }
+}
+
+/// As many digits as a digest has in hex.
+pub(super) fn is_digest(value: &[u8]) -> bool {
+    matches!(value.len(), 32 | 40 | 56 | 64 | 96 | 128) && value.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Fewer characters than a key of 128 bits has in hex, and not of three kinds: the id of a key, a code.

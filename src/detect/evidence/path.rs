@@ -115,12 +115,11 @@ fn is_bundle(name: &[u8]) -> bool {
     if name.starts_with(b"messages") && TEXTS.iter().any(|end| name.ends_with(end)) {
         return true;
     }
-    let stem = name.strip_suffix(b".properties").or(name.strip_suffix(b".java"));
-    let Some(stem) = stem else { return false };
-    let code = |part: &[u8]| part.len() == 2 && part.iter().all(u8::is_ascii_lowercase);
-    let mut parts = stem.rsplit(|byte| *byte == b'_');
-    let (last, count) = (parts.next().unwrap_or_default(), parts.count());
-    count > 0 && code(last)
+    let last = |stem: &[u8]| stem.iter().rposition(|byte| *byte == b'_').map(|at| stem[at + 1..].to_vec());
+    // `LoginRes_de.java` extends `ListResourceBundle`; `Load_db.java` does something.
+    let coded = name.strip_suffix(b".java").and_then(last).is_some_and(|code| is_in(LANGUAGES, &code));
+    let named = name.strip_suffix(b".properties").and_then(last);
+    coded || named.is_some_and(|code| code.len() == 2 && code.iter().all(u8::is_ascii_lowercase))
 }
 
 #[cfg(test)]
@@ -156,6 +155,7 @@ mod tests {
         assert_eq!(names("config/pt_BR.yml"), ["locale-file"]);
         assert_eq!(names("config/db.yml"), [""; 0]);
         assert_eq!(names("de/corp/LoginRes_de.java"), ["locale-file", "source-code"]);
+        assert_eq!(names("de/corp/Load_db.java"), ["source-code"]);
         assert_eq!(names("a.xlsx!/xl/sharedStrings.xml"), [""; 0]);
         assert_eq!((names("translations/messages.nl.yml"), names("var/log/messages")), (vec!["locale-file"], vec![]));
     }

@@ -100,7 +100,7 @@ signs! {
     // Where it is; of several paths the one that speaks least against it.
     LOCK_FILE "lock-file" [-40, -40, 0, 0] "in a lock file, which holds hashes"
     MINIFIED_FILE "minified-file" [-20, -20, 0, -20] "in a minified or generated file"
-    LOCALE_FILE "locale-file" [-45, 0, 0, 0] "in a file of translations"
+    LOCALE_FILE "locale-file" [-45, 0, 0, 0] "in a file of translations, unless it was drawn at random"
     TEST_FILE "test-file" [-5, 0, 0, -10] "in a test, an example or a fixture"
     DOCUMENT "document" [-5, 0, 0, -10] "in documentation"
     VENDORED "vendored" [-10, 0, 0, -10] "in code of others that was copied in"

@@ -1,9 +1,8 @@
 //! What a value says about itself.
 
 use super::language::{self, Reading};
-use super::pattern::{
-    self, is_account, is_algorithm, is_expression, is_file, is_media_type, is_object, is_sequence, is_span, is_time,
-};
+use super::location::{is_file, is_media_type};
+use super::pattern::{self, is_account, is_algorithm, is_expression, is_object, is_sequence, is_span, is_time};
 use super::sign::{self, Sign};
 
 /// Characters of a value, counted.

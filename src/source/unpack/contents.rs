@@ -9,7 +9,8 @@ use super::archive::{self, Member};
 use super::beside::{self, Outside};
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, sevenz, stream,
+    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs, sevenz,
+    stream,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
@@ -93,6 +94,7 @@ impl Unpacker<'_, '_> {
         let mut whole = head.as_slice().chain(input);
         let unpacked = match (read, packing(&head)) {
             (Err(error), _) => Err(error),
+            (Ok(_), None) if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
             (Ok(_), None) => return self.show(name, Ok(&mut whole)),
             (Ok(_), Some(packing)) => self.packed(packing, &mut whole, name, depth),
         };
@@ -212,6 +214,21 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
+    /// A text as it is, and what of it is in pieces, joined.
+    fn joined(&mut self, input: &mut dyn Read, name: &str, join: fn(&[u8]) -> Vec<u8>) -> io::Result<()> {
+        let mut text = Vec::new();
+        if let Err(error) = (&mut *input).take(runs::LONGEST as u64 + 1).read_to_end(&mut text) {
+            self.show(name, Ok(&mut text.as_slice()));
+            return Err(error);
+        }
+        self.show(name, Ok(&mut text.as_slice().chain(input)));
+        let joined = if text.len() <= runs::LONGEST { join(&text) } else { Vec::new() };
+        if !joined.is_empty() {
+            self.show(&format!("{name}!/text"), Ok(&mut joined.as_slice()));
+        }
+        Ok(())
+    }
+
     /// A document as it is, and each of its compressed streams.
     fn pdf(&mut self, document: &[u8], name: &str) -> io::Result<()> {
         self.show(name, Ok(&mut &*document));
@@ -222,7 +239,9 @@ impl Unpacker<'_, '_> {
             let mut content = self.guarded(Box::new(pdf::Lenient::new(stream)));
             let stream = format!("stream {number}");
             let name = if name.is_empty() { stream } else { format!("{name}!/{stream}") };
-            self.show(&name, Ok(&mut content));
+            if let Err(error) = self.joined(&mut content, &name, runs::pdf) {
+                self.show(&name, Err(named(error)));
+            }
         }
         Ok(())
     }
