@@ -81,10 +81,10 @@ fn main() {
     }
     let index = Index::new(rules.iter().map(|rule| (rule, rule.shape.as_deref())));
     // Generic rules are tried where hardly any other is.
-    let most = |rule: &rule::Rule| if rule.provider == "generic" { 1200 << 10 } else { 32 << 10 };
-    let exact = |rule: &rule::Rule| rule.shape.clone().filter(|shape| shape.exact)?.loose.clone();
-    let forms: Vec<_> = rules.iter().filter_map(|rule| Some((exact(rule)?, most(rule)))).collect();
-    let tables = detect::table::write(forms.iter().map(|(form, most)| (form, *most)));
+    let most = |rule: &rule::Rule| if rule.provider == "generic" { 800 << 10 } else { 32 << 10 };
+    let form = |rule: &rule::Rule| shape::tabled(&rule.regex, rule.shape.as_ref()?);
+    let forms = rules.iter().filter_map(|rule| Some((rule.shape.as_ref()?.loose.as_ref()?, form(rule)?, most(rule))));
+    let tables = detect::table::write(forms);
     fs::write(out.join("tables.bin"), tables).expect("cargo lets us write there");
     write(&out.join("index.bin"), &(Index::key(rules.iter()), index));
     write(&out.join("rules.bin"), &(rules, set.allowlists));

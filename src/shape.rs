@@ -132,6 +132,14 @@ pub(crate) fn loosened(hir: &Hir, shape: Option<&Shape>) -> Hir {
     }
 }
 
+/// What a table is made of for a pattern whose every match is sure to begin with its anchor, or to go on from there: its loose form,
+/// with the words of the anchor as they are.
+pub fn tabled(pattern: &str, shape: &Shape) -> Option<Hir> {
+    let mut parts = flatten(&parse(pattern).ok().filter(|_| shape.exact)?);
+    let from = if shape.starts_with_anchor { 0 } else { shape.anchor };
+    Some(loose::loosen_behind(&Hir::concat(parts.split_off(from))))
+}
+
 /// The shape of a pattern whose every match contains one of `keywords` (lower case) in any case, or, if there are none,
 /// has a run that a stencil can be made of. `None` if neither can be shown, and then only searching everything is safe.
 pub fn shape(hir: &Hir, keywords: &[String]) -> Option<Shape> {

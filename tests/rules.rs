@@ -221,6 +221,7 @@ const SHORT: &[&str] = &["pw", "psw", "psk", "mdp"];
 
 /// The programs, and options of programs, that take passwords.
 const COMMANDS: &[&str] = &[
+    "buildconfigfield",
     "<pass ",
     "<pass>",
     "ascii-text \"",

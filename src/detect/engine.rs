@@ -16,6 +16,9 @@ use regex_syntax::hir::Hir;
 /// What the states of an automaton may take, in bytes, for each thread.
 const ROOM: usize = 2 << 20;
 
+/// What remembers where a search for groups was may take, in bytes: a row of SQL takes half of that.
+const VISITED: usize = 1 << 20;
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(super) enum Engine {
@@ -123,7 +126,9 @@ impl Ahead {
         let config = DFA::config().minimum_cache_clear_count(Some(3)).minimum_bytes_per_state(Some(10));
         let config = config.skip_cache_capacity_check(true).cache_capacity(ROOM);
         let end = DFA::builder().configure(config).build_from_nfa(nfa.clone()).ok()?;
-        Some(Ahead { end, groups: BoundedBacktracker::new_from_nfa(nfa).ok()?, long: OnceLock::new() })
+        let config = backtrack::Config::new().visited_capacity(VISITED);
+        let groups = BoundedBacktracker::builder().configure(config).build_from_nfa(nfa).ok()?;
+        Some(Ahead { end, groups, long: OnceLock::new() })
     }
 
     /// The groups of the leftmost match.

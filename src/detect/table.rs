@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::Cache;
 use regex_automata::{Anchored, Input};
+use regex_syntax::hir::Hir;
 
 use super::loose::Loose;
 use crate::shape::Written;
@@ -46,9 +47,11 @@ fn key(form: &Written) -> u64 {
     hasher.finish()
 }
 
-/// The tables of forms, in one piece: of each unless it would take more bytes than is said beside it.
-pub fn write<'f>(forms: impl Iterator<Item = (&'f Written, usize)>) -> Vec<u8> {
-    let tables: BTreeMap<u64, Vec<u8>> = forms.filter_map(|(form, most)| Some((key(form), of(form, most)?))).collect();
+/// The tables of patterns, in one piece, each by its loose form: of what [`tabled`](crate::shape::tabled) gives, unless that would take
+/// more bytes than is said beside it.
+pub fn write<'f>(forms: impl Iterator<Item = (&'f Written, Hir, usize)>) -> Vec<u8> {
+    let table = |(form, of, most): (&Written, Hir, usize)| Some((key(form), table(&of, most)?));
+    let tables: BTreeMap<u64, Vec<u8>> = forms.filter_map(table).collect();
     let mut at = 4 + 16 * tables.len();
     let mut out = (tables.len() as u32).to_le_bytes().to_vec();
     for (key, table) in &tables {
@@ -60,9 +63,9 @@ pub fn write<'f>(forms: impl Iterator<Item = (&'f Written, usize)>) -> Vec<u8> {
     out
 }
 
-/// The table of one form, of at most so many bytes.
-fn of(form: &Written, most: usize) -> Option<Vec<u8>> {
-    let automaton = Loose::automaton(&form.hir(), 64 << 20)?;
+/// The table of one pattern, of at most so many bytes.
+fn table(form: &Hir, most: usize) -> Option<Vec<u8>> {
+    let automaton = Loose::automaton(form, 64 << 20)?;
     let mut cache = automaton.create_cache();
     let classes = automaton.byte_classes();
     let mut states = States::default();
@@ -182,7 +185,6 @@ impl<'t> Table<'t> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regex_syntax::hir::Hir;
 
     use super::*;
     use crate::shape;
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn a_table_that_would_be_too_large_is_left_out() {
         let (one, other) = (form("k=[0-9]+;"), form(r"\bk[a-z]{0,3}=x"));
-        let tables = write([(&one, 1 << 20), (&other, 100)].into_iter());
+        let tables = write([(&one, one.hir(), 1 << 20), (&other, other.hir(), 100)].into_iter());
         assert!(Table::find(&tables, &one).is_some() && Table::find(&tables, &other).is_none());
         assert!(Table::find(&[], &one).is_none() && Table::find(&write(std::iter::empty()), &one).is_none());
     }
@@ -215,7 +217,7 @@ mod tests {
             end in any::<prop::sample::Index>(),
         ) {
             let form = form(pattern);
-            let tables = write([(&form, 1 << 20)].into_iter());
+            let tables = write([(&form, form.hir(), 1 << 20)].into_iter());
             let table = Table::find(&tables, &form).unwrap();
             let at = at.index(text.len() + 1);
             let end = at + end.index(text.len() + 1 - at);

@@ -28,6 +28,22 @@ pub(super) fn loosen(hir: &Hir) -> Hir {
     }
 }
 
+/// The same, but for the words that it begins with: what follows another word is no concern of a table's, which takes as long to walk
+/// whatever words it has.
+pub(super) fn loosen_behind(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Capture(capture) => loosen_behind(&capture.sub),
+        HirKind::Concat(parts) => {
+            let first = parts.iter().position(|part| part.properties().maximum_len() != Some(0)).unwrap_or(0);
+            let part = |(at, part): (usize, &Hir)| if at == first { loosen_behind(part) } else { loosen(part) };
+            Hir::concat(parts.iter().enumerate().map(part).collect())
+        }
+        HirKind::Alternation(_) if spelled(hir).is_some() => hir.clone(),
+        HirKind::Alternation(branches) => Hir::alternation(branches.iter().map(loosen_behind).collect()),
+        _ => loosen(hir),
+    }
+}
+
 fn repeated(hir: Hir, min: u32, max: Option<u32>) -> Hir {
     Hir::repetition(Repetition { min: min.min(COUNTED), max, greedy: true, sub: Box::new(hir) })
 }

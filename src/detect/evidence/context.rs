@@ -137,9 +137,8 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if is_prefix(setting) || (!setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..])) {
         give(&sign::TEMPLATE, String::new());
     }
-    // `["--password", "value"]`: an option of a command. `buildConfigField "String", "API_KEY", …` of Gradle.
-    let built = || setting.bytes[setting.line()].trim_ascii_start().starts_with(b"buildConfigField");
-    let option = setting.name().starts_with(b"--") || built();
+    // `["--password", "value"]`: an option of a command.
+    let option = setting.name().starts_with(b"--");
     if kind == "assignment" && !option && (between.contains(&b',') || (is_called(setting) && is_followed(setting))) {
         give(&sign::LISTED, String::new());
     }
