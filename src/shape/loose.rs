@@ -28,8 +28,8 @@ pub(super) fn loosen(hir: &Hir) -> Hir {
     }
 }
 
-/// The same, but for the words that it begins with: what follows another word is no concern of a table's, which takes as long to walk
-/// whatever words it has.
+/// The same, with the words that it begins with as they are: a table takes no longer to walk for knowing them, and what stands behind
+/// another word need not be walked. As a class of bytes they would go on through all letters and blanks.
 pub(super) fn loosen_behind(hir: &Hir) -> Hir {
     match hir.kind() {
         HirKind::Capture(capture) => loosen_behind(&capture.sub),
