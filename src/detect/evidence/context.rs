@@ -102,38 +102,7 @@ fn is_of_name(byte: &u8) -> bool {
 /// Calls `give` with what the way of writing says. `kind` is the rule's.
 pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sign, String)) {
     let between = &setting.bytes[setting.matched.start..setting.span.start];
-    match kind {
-        "argument" if is_defined(setting) => give(&sign::QUOTED, String::new()),
-        // `creation-token heuristics`: a word of a sentence, not an option.
-        "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
-            give(&sign::PROSE, String::new());
-        }
-        "row" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
-        "argument" | "row" => give(&sign::ARGUMENT, String::new()),
-        "url" | "authorization" => {
-            give(&sign::CREDENTIALS, String::new());
-            if kind == "url" && is_local(setting) {
-                give(&sign::LOCAL_HOST, String::new());
-                if is_made_of_user(between, setting.value()) {
-                    give(&sign::COMMON, "made of the user's name".to_owned());
-                }
-            }
-            let listed = between.contains(&b',') && is_followed(setting);
-            if kind == "authorization" && (listed || is_scheme(setting) || is_variable(setting)) {
-                give(&sign::REFERENCE, String::new());
-            }
-        }
-        // `{token:hex16}` is a place for a value, and `${TOKEN:hex16}` has one.
-        "default" if is_default(setting) => give(&sign::SETTING, String::new()),
-        "default" => give(&sign::REFERENCE, String::new()),
-        // `{"credentials": {"host": {…`: the name of something else.
-        _ if setting.is_quoted() && is_key(setting) => give(&sign::REFERENCE, String::new()),
-        _ if is_loose(setting) => give(&sign::PROSE, "no more than blanks between the name and the value".to_owned()),
-        _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
-        _ if is_reference(setting) && !may_be_chosen(setting) => give(&sign::REFERENCE, String::new()),
-        _ if is_setting(setting) || is_pair(setting) || is_line(setting) => give(&sign::SETTING, String::new()),
-        _ => {}
-    }
+    assigned(setting, kind, give);
     if is_prefix(setting) || (!setting.is_quoted() && begins_with_place(&setting.bytes[setting.span.end..])) {
         give(&sign::TEMPLATE, String::new());
     }
@@ -165,6 +134,43 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     }
     if has(between, "==") || has(between, "!=") {
         give(&sign::COMPARED, String::new());
+    }
+}
+
+/// Calls `give` with how the value is given to its name.
+fn assigned(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sign, String)) {
+    let between = &setting.bytes[setting.matched.start..setting.span.start];
+    match kind {
+        "argument" if is_defined(setting) => give(&sign::QUOTED, String::new()),
+        // `creation-token heuristics`: a word of a sentence, not an option.
+        "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
+            give(&sign::PROSE, String::new());
+        }
+        "row" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
+        "argument" | "row" => give(&sign::ARGUMENT, String::new()),
+        "url" | "authorization" => {
+            give(&sign::CREDENTIALS, String::new());
+            if kind == "url" && is_local(setting) {
+                give(&sign::LOCAL_HOST, String::new());
+                if is_made_of_user(between, setting.value()) {
+                    give(&sign::COMMON, "made of the user's name".to_owned());
+                }
+            }
+            let listed = between.contains(&b',') && is_followed(setting);
+            if kind == "authorization" && (listed || is_scheme(setting) || is_variable(setting)) {
+                give(&sign::REFERENCE, String::new());
+            }
+        }
+        // `{token:hex16}` is a place for a value, and `${TOKEN:hex16}` has one.
+        "default" if is_default(setting) => give(&sign::SETTING, String::new()),
+        "default" => give(&sign::REFERENCE, String::new()),
+        // `{"credentials": {"host": {…`: the name of something else.
+        _ if setting.is_quoted() && is_key(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_loose(setting) => give(&sign::PROSE, "no more than blanks between the name and the value".to_owned()),
+        _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
+        _ if is_reference(setting) && !may_be_chosen(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_setting(setting) || is_pair(setting) || is_line(setting) => give(&sign::SETTING, String::new()),
+        _ => {}
     }
 }
 

@@ -284,42 +284,10 @@ fn is_code(value: &[u8]) -> bool {
         value.ends_with(b")")
             && value.iter().position(|byte| *byte == b'(').is_some_and(|at| language::read(&value[..at]).words >= 0.6)
     };
-    // `VARCHAR(96)`
-    let typed = || {
-        let name = value.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
-        let size = value.get(name..).and_then(|rest| rest.strip_prefix(b"(")?.strip_suffix(b")"));
-        name > 0 && size.is_some_and(|size| size.len() <= 5 && size.iter().all(u8::is_ascii_digit))
-    };
     // `required|min:8`: rules of validation.
     let ruled = || value.contains(&b'|') && language::read(value).words >= 0.7;
     // A CSS selector or an XPath.
     let selector = || matches!(value.first(), Some(b'#' | b'.')) && language::read(value).words >= 0.7;
-    // `)[1].split(`, `CstElement)`: what stands between two strings, or ends a call.
-    let called = || {
-        let words = |rest: &[u8]| language::read(rest).words >= 0.6;
-        let named = |rest: &[u8]| {
-            let part = |byte: &u8| byte.is_ascii_alphabetic() || b"._:".contains(byte);
-            words(rest) || (rest.len() >= 3 && rest.iter().all(part))
-        };
-        let closes = |rest: &[u8]| {
-            !rest.contains(&b'(') && rest.iter().all(|byte| byte.is_ascii_alphabetic() || b"._".contains(byte))
-        };
-        [&b")."[..], b")[", b")]", b");", b"),"].iter().any(|start| value.starts_with(start))
-            || value.strip_suffix(b"(").is_some_and(named)
-            || value.strip_suffix(b")").is_some_and(|rest| closes(rest) && words(rest))
-    };
-    // `"\xC2\xAF"`, `"\033[5m"`: no more than characters that are written so.
-    let written = || {
-        let parts = || value.split(|byte| *byte == b'\\').filter(|part| !part.is_empty());
-        let escape = |part: &[u8]| match part {
-            [b'x' | b'u' | b'U', digits @ ..] => {
-                (2..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit)
-            }
-            [b'0'..=b'3', rest @ ..] => rest.iter().all(|byte| byte.is_ascii_digit() || b"[;m".contains(byte)),
-            _ => false,
-        };
-        value.starts_with(b"\\") && (1..=3).contains(&parts().count()) && parts().all(escape)
-    };
     // `=b.kind`: the rest of a comparison.
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._".contains(byte);
     let compared = || value.strip_prefix(b"=").is_some_and(|rest| rest.iter().all(part));
@@ -329,15 +297,50 @@ fn is_code(value: &[u8]) -> bool {
     let begins = || begins() || value.strip_prefix(b"//").is_some_and(remark);
     parts.iter().any(|part| has(value, part))
         || call()
-        || called()
-        || typed()
-        || written()
+        || is_rest_of_call(value)
+        || is_type(value)
+        || is_escaped(value)
         || ruled()
         || selector()
         || begins()
         || is_color(value)
         || is_drawing(value)
         || is_object(value)
+}
+
+/// `VARCHAR(96)`: a type and its size.
+fn is_type(value: &[u8]) -> bool {
+    let name = value.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
+    let size = value.get(name..).and_then(|rest| rest.strip_prefix(b"(")?.strip_suffix(b")"));
+    name > 0 && size.is_some_and(|size| size.len() <= 5 && size.iter().all(u8::is_ascii_digit))
+}
+
+/// `)[1].split(`, `CstElement)`: what stands between two strings, or ends a call.
+fn is_rest_of_call(value: &[u8]) -> bool {
+    let words = |rest: &[u8]| language::read(rest).words >= 0.6;
+    let named = |rest: &[u8]| {
+        let part = |byte: &u8| byte.is_ascii_alphabetic() || b"._:".contains(byte);
+        words(rest) || (rest.len() >= 3 && rest.iter().all(part))
+    };
+    let closes = |rest: &[u8]| {
+        !rest.contains(&b'(') && rest.iter().all(|byte| byte.is_ascii_alphabetic() || b"._".contains(byte))
+    };
+    [&b")."[..], b")[", b")]", b");", b"),"].iter().any(|start| value.starts_with(start))
+        || value.strip_suffix(b"(").is_some_and(named)
+        || value.strip_suffix(b")").is_some_and(|rest| closes(rest) && words(rest))
+}
+
+/// `"\xC2\xAF"`, `"\033[5m"`: no more than characters that are written so.
+fn is_escaped(value: &[u8]) -> bool {
+    let parts = || value.split(|byte| *byte == b'\\').filter(|part| !part.is_empty());
+    let escape = |part: &[u8]| match part {
+        [b'x' | b'u' | b'U', digits @ ..] => {
+            (2..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit)
+        }
+        [b'0'..=b'3', rest @ ..] => rest.iter().all(|byte| byte.is_ascii_digit() || b"[;m".contains(byte)),
+        _ => false,
+    };
+    value.starts_with(b"\\") && (1..=3).contains(&parts().count()) && parts().all(escape)
 }
 
 /// Whether it is a regular expression, which is as irregular as a random value.
