@@ -193,10 +193,12 @@ mod splits {
             // Once: parsing every pattern anew took most of the time.
             static DETECTOR: LazyLock<Detector> =
                 LazyLock::new(|| Detector::new(Arc::new(with_examples()), 0).unwrap());
-            let (detector, rules) = (&*DETECTOR, DETECTOR.rules());
+            let detector = &*DETECTOR;
+            // The values of a manifest are known by what may still come (docs/wrappings.md).
+            let rules: Vec<_> = detector.rules().rules.iter().filter(|rule| rule.kind != "manifest").collect();
             let (mut text, mut tokens) = (String::new(), Vec::new());
             for (index, noise) in &parts {
-                let rule = index.get(&rules.rules);
+                let rule = index.get(&rules);
                 let leak = rule.leaks.iter().find(|leak| leak.contains("<mint>") && !leak.contains("<mint:"));
                 if let (Some(token), Some(leak)) = (mint(rule, index.index(1000) as u64), leak) {
                     text.push_str(&format!("{noise}\n{}\n", leak.replace("<mint>", &token)));

@@ -407,6 +407,41 @@ fn only_what_the_range_brought_is_scanned() {
     }
 }
 
+/// What is hidden where it stands takes no look at what leads there; what is told says the same as ever.
+#[test]
+fn a_path_says_as_much_in_a_range_as_in_all() {
+    let repository = Repository::new();
+    repository.commit("readme", "hello\n");
+    let weak = format!("db_pass{} = \"Pass{}\"\n", "word", "w0rd!");
+    let counts = |arguments: &[&str]| {
+        let all = [&["scan", "--history", "--format", "json", "--quiet"], arguments].concat();
+        let report: serde_json::Value = serde_json::from_str(&repository.run(&all).out).unwrap();
+        let mut findings = report["findings"].as_array().unwrap().clone();
+        findings.sort_by_key(|one| one["path"].to_string());
+        let told = |one: &serde_json::Value| (one["path"].clone(), one["history"].clone());
+        (findings.iter().map(told).collect::<Vec<_>>(), report["summary"]["hidden"].clone())
+    };
+    repository.commit("tests/a.py", &weak);
+    repository.git(&["checkout", "-q", "-b", "goes-on"]);
+    repository.commit("more", "more\n");
+    repository.git(&["checkout", "-q", "main"]);
+    let hidden = counts(&[]);
+    assert_eq!((hidden.0.len(), hidden.1.as_u64()), (0, Some(1)));
+    assert_eq!(counts(&["--range", "main^..main"]), hidden);
+    // The same content, where it is none of a test, and another.
+    repository.commit("src/a.py", &weak);
+    repository.commit("src/b.py", token(1));
+    repository.git(&["checkout", "-q", "goes-on"]);
+    repository.git(&["merge", "-q", "-m", "merge", "main"]);
+    repository.git(&["rm", "-q", "src/b.py"]);
+    repository.git(&["commit", "-q", "-m", "away"]);
+    repository.git(&["checkout", "-q", "main"]);
+    let shown = counts(&["--range", "main~3..main"]);
+    assert_eq!(shown.0.len(), 2);
+    assert!(shown.0.iter().all(|(_, history)| history["references"].as_array().unwrap().len() == 2), "{shown:?}");
+    assert_eq!(counts(&[]), shown);
+}
+
 #[test]
 fn a_date_means_the_committers_whatever_came_before() {
     let repository = Repository::new();

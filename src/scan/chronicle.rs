@@ -25,6 +25,15 @@ use crate::source::git::{
     Within, attribute, field, references,
 };
 
+/// How much is told of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// All of it.
+    Whole,
+    /// Where it was and who brought it, of a closed set; not what leads to it.
+    Within,
+}
+
 /// See the module.
 pub(super) struct Chronicle<'s> {
     attribution: Attribution<'s>,
@@ -44,10 +53,10 @@ impl<'s> Chronicle<'s> {
         layout: &Layout,
         found: &[Found],
         options: Options<'_>,
-        asked: (&Request, Option<&Chosen>),
+        asked: (&Request, Option<&Chosen>, Told),
         detector: &Detector,
     ) -> Result<Self, Error> {
-        let (request, chosen) = asked;
+        let (request, chosen, told) = asked;
         let in_trees = |kind| matches!(kind, ObjectKind::Blob | ObjectKind::Tree);
         let targets: HashSet<ObjectId> =
             found.iter().filter(|found| in_trees(found.object.kind)).map(|found| found.object.id).collect();
@@ -59,7 +68,10 @@ impl<'s> Chronicle<'s> {
         let roots: Vec<ObjectId> = references.head.iter().chain(trees).copied().collect();
         let all: Vec<ObjectId> = tips.iter().chain(&references.head).copied().collect();
         let within = chosen.filter(|chosen| chosen.is_closed);
-        let within = within.map(|chosen| Within { chosen, tips: &all, roots: &roots });
+        let within = within.map(|chosen| match told {
+            Told::Whole => Within { chosen, tips: &all, roots: &roots },
+            Told::Within => Within { chosen, tips: &[], roots: &[] },
+        });
         let attribution = attribute(stores, &targets, within, Options { only: None, ..options })?;
         let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
         let ids = brought.map(|one| one.commit);
@@ -158,6 +170,16 @@ impl<'s> Chronicle<'s> {
 /// Of each object with findings.
 pub(super) type Histories = BTreeMap<ObjectId, Provenance>;
 
+/// Whether nothing in it is sure enough to be reported, where it was.
+pub(super) fn is_below(plan: &Plan, found: &Found, histories: &Histories, kinship: &Kinship) -> bool {
+    let Some(history) = histories.get(&found.object.id).filter(|history| !history.incomplete) else { return false };
+    let (origin, provenance) = placed(found, history.clone());
+    let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
+    let places = places(&provenance, &commits);
+    let is_below = |suspect: &Suspect| suspect.is_below_at(plan, &origin, &places) && !kinship.concerns(&suspect.rule);
+    found.suspects.iter().all(is_below)
+}
+
 /// Gives out the findings, sorted by path, with the histories of their objects.
 pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: &mut dyn FnMut(Finding)) {
     let history = |found: &Found| histories.get(&found.object.id).cloned().unwrap_or_default();
@@ -171,7 +193,8 @@ pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: 
         .into_iter()
         .map(|found| (history(&found), found))
         .filter(|(history, _)| !is_left_out(history))
-        .map(|(history, found)| placed(found, history))
+        .map(|(history, found)| (placed(&found, history), found.suspects))
+        .map(|((origin, provenance), suspects)| (origin, provenance, suspects))
         .collect();
     all.sort_by(|one, other| one.0.cmp(&other.0));
     let kinship = Kinship::of(&plan.rules);
@@ -189,7 +212,8 @@ pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: 
     }
 }
 
-fn placed(found: Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>, Vec<Suspect>) {
+/// The object and the history of a finding in it, or in a member of it.
+fn placed(found: &Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>) {
     if let Some(member) = &found.member {
         if provenance.paths.is_empty() {
             provenance.paths.push(found.object.id.to_string().into());
@@ -198,7 +222,7 @@ fn placed(found: Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>,
     }
     let path = provenance.paths.first().cloned();
     let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
-    (origin, Arc::new(provenance), found.suspects)
+    (origin, Arc::new(provenance))
 }
 
 /// Every path with every commit that brought the object.

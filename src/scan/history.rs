@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::annals::{Annals, Now};
 use super::cache::{Cache, Counted, Recalled, Suspicious};
-use super::chronicle::{self, Chronicle, Histories};
+use super::chronicle::{self, Chronicle, Histories, Told};
 use super::compose::Kinship;
 use super::lfs;
 use super::masker::all_knowing;
@@ -263,15 +263,41 @@ fn tell_found(
     tell: &mut dyn FnMut(Finding),
 ) -> Result<(), Error> {
     let kinship = Kinship::of(&plan.rules);
-    let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
+    let (below, mut found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
+    if found.is_empty() {
+        return Ok(());
+    }
+    let all_knowing = all_knowing(plan);
+    let asked = Asked { detector: all_knowing.as_ref().unwrap_or(asked.detector), ..asked };
+    if asked.is_closed() && plan.baseline.is_none() {
+        found = tell_below(plan, found, &asked, &kinship, tell)?;
+    }
     if !found.is_empty() {
-        let all_knowing = all_knowing(plan);
-        let detector = all_knowing.as_ref().unwrap_or(asked.detector);
-        let histories = histories(&Asked { detector, ..asked }, &found, cache, skips)?;
+        let histories = histories(&asked, &found, cache, skips)?;
         chronicle::tell(plan, found, &histories, tell);
     }
     Ok(())
+}
+
+/// Tells what is not sure enough where it was, and gives back the rest. In a part of a history its places are known at once; whether
+/// other commits go on from there takes a look at all of them.
+fn tell_below(
+    plan: &Plan,
+    found: Vec<Found>,
+    asked: &Asked<'_>,
+    kinship: &Kinship,
+    tell: &mut dyn FnMut(Finding),
+) -> Result<Vec<Found>, Error> {
+    let chronicle = asked.chronicle(&found, Told::Within)?;
+    if chronicle.skips().next().is_some() {
+        return Ok(found);
+    }
+    let histories = chronicle.histories(&found, asked.options.threads, asked.options.interrupt)?;
+    let is_below = |found: &Found| chronicle::is_below(plan, found, &histories, kinship);
+    let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(is_below);
+    chronicle::tell(plan, below, &histories, tell);
+    Ok(found)
 }
 
 /// Whose history is asked for, and how.
@@ -285,6 +311,17 @@ struct Asked<'a> {
     detector: &'a Detector,
 }
 
+impl<'a> Asked<'a> {
+    fn is_closed(&self) -> bool {
+        self.chosen.is_some_and(|chosen| chosen.is_closed)
+    }
+
+    fn chronicle(&self, found: &[Found], told: Told) -> Result<Chronicle<'a>, Error> {
+        let Asked { layout, stores, request, chosen, options, detector } = *self;
+        Chronicle::new(stores, layout, found, options, (request, chosen, told), detector)
+    }
+}
+
 /// Where all that was found was: remembered, or read off all trees and commits.
 fn histories(
     asked: &Asked<'_>,
@@ -292,7 +329,7 @@ fn histories(
     cache: Option<&mut Cache>,
     skips: &mut Vec<Skip>,
 ) -> Result<Histories, Error> {
-    let Asked { layout, stores, request, chosen, options, detector } = *asked;
+    let Asked { layout, stores, request, options, detector, .. } = *asked;
     let mut cache = cache.and_then(|cache| Some((Now::of(stores, layout)?, cache)));
     if let Some((now, cache)) = &mut cache {
         let (mut reader, mut scratch) = (Reader::new(stores, options.memory), detector.scratch());
@@ -301,7 +338,7 @@ fn histories(
             return Ok(histories);
         }
     }
-    let chronicle = Chronicle::new(stores, layout, found, options, (request, chosen), detector)?;
+    let chronicle = asked.chronicle(found, Told::Whole)?;
     skips.extend(chronicle.skips());
     let histories = chronicle.histories(found, options.threads, options.interrupt)?;
     if let Some((now, cache)) = cache {

@@ -114,6 +114,31 @@ impl Suspect {
         self.is_below(plan.confidence) && self.allowed(plan, self.fingerprint(plan, origin), nowhere).is_none()
     }
 
+    /// Whether it is less sure than is reported where it is, which are all of its places.
+    pub(super) fn is_below_at(&self, plan: &Plan, origin: &Origin, places: &[Place<'_>]) -> bool {
+        let at = |mut judgement| self.confidence_at(plan, origin, places, &mut judgement);
+        self.rule.path.is_none() && self.judgement.clone().map_or(self.confidence, at) < plan.confidence
+    }
+
+    /// How sure it is at all of `places`, which `judgement` takes in.
+    fn confidence_at(
+        &self,
+        plan: &Plan,
+        origin: &Origin,
+        places: &[Place<'_>],
+        judgement: &mut Judgement,
+    ) -> Confidence {
+        match places {
+            [Place { path: Some(path), .. }] => judgement.at(&[Some(&inside(plan, origin, path))]),
+            _ => judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>()),
+        }
+        match self.proof {
+            Proof::Absent => judgement.confidence(self.rule.confidence),
+            Proof::Holds(_) => judgement.confidence(self.confidence),
+            Proof::Fails(_) => self.confidence,
+        }
+    }
+
     /// What a report learns from it though it is hidden: by which name of the secret, and what is shown in its place.
     #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
     pub(super) fn mask(&self) -> (Fingerprint, String) {
@@ -129,16 +154,9 @@ impl Suspect {
         provenance: Option<Arc<Provenance>>,
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
-        if let Some(judgement) = &mut self.judgement {
-            match places {
-                [Place { path: Some(path), .. }] => judgement.at(&[Some(&inside(plan, &origin, path))]),
-                _ => judgement.at(&places.iter().map(|place| place.path).collect::<Vec<_>>()),
-            }
-            match self.proof {
-                Proof::Absent => self.confidence = judgement.confidence(self.rule.confidence),
-                Proof::Holds(_) => self.confidence = judgement.confidence(self.confidence),
-                Proof::Fails(_) => {}
-            }
+        if let Some(mut judgement) = self.judgement.take() {
+            self.confidence = self.confidence_at(plan, &origin, places, &mut judgement);
+            self.judgement = Some(judgement);
         }
         let allowed: Option<Vec<Allowed>> =
             places.iter().map(|place| self.allowed(plan, fingerprint, *place)).collect();
