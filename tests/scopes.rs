@@ -536,10 +536,18 @@ fn a_fifo_in_the_place_of_a_file_of_gits_keeps_nobody_waiting() {
         ("refs/heads/pipe", 3),
         ("objects/info/alternates", 2),
         ("objects/info/commit-graph", 0),
+        ("objects/pack/multi-pack-index", 0),
+        ("objects/pack/pack-0123456789012345678901234567890123456789.idx", 3),
+        ("objects/pack/pack-0123456789012345678901234567890123456789.pack", 3),
+        ("borrowed/info/alternates", 3),
     ];
     for (name, expected) in known {
         let repository = Repository::new();
         repository.commit("readme", "hello\n");
+        if name.starts_with("borrowed") {
+            repository.write(".git/objects/info/alternates", "../borrowed\n");
+            std::fs::create_dir_all(repository.path.join(".git/borrowed/info")).expect("it can be made");
+        }
         let path = repository.path.join(".git").join(name);
         std::fs::remove_file(&path).ok();
         assert!(command("mkfifo", &repository.path).arg(&path).status().expect("it runs").success());
@@ -547,10 +555,19 @@ fn a_fifo_in_the_place_of_a_file_of_gits_keeps_nobody_waiting() {
         assert!(said.code == Some(expected), "{name}: {:?} {}", said.code, said.all());
         assert!(expected == 0 || said.all().contains(name), "{name}: {}", said.all());
         assert_eq!(repository.run(&["scan", "."]).code, Some(0), "{name}");
-        for arguments in [&["scan", "--staged"][..], &["scan", "--history", "--range", "HEAD"]] {
+        let ranges = ["HEAD", "HEAD~0..HEAD"].map(|range| ["scan", "--history", "--range", range]);
+        for arguments in [&["scan", "--staged"][..], &ranges[0], &ranges[1]] {
             assert!(repository.run(arguments).code.is_some(), "{name}");
         }
     }
+}
+
+#[test]
+fn a_work_tree_that_is_not_there_changes_no_range() {
+    let repository = story();
+    let before = scan(&repository, &["--range", "merged~1..main"]);
+    repository.git(&["config", "core.worktree", "/nonexistent"]);
+    assert_eq!(scan(&repository, &["--range", "merged~1..main"]), before);
 }
 
 #[test]

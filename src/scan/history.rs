@@ -77,21 +77,8 @@ pub(super) fn run(
     let mut repositories = vec![layout];
     let mut coverage = Coverage::default();
     if request.submodules {
-        let modules = repositories[0].submodules()?;
-        for module in modules {
-            let name = module.strip_prefix(repositories[0].common_dir.join("modules")).unwrap_or(&module);
-            let within = name.iter().filter(|part| *part != "modules").collect();
-            match Layout::of(&module) {
-                Ok(layout) => repositories.push(Layout { within, ..layout }),
-                // One that is broken keeps nothing else from being read.
-                Err(error) => {
-                    let origin = Origin::File { path: as_given(module, &request.repository), tracking: None };
-                    coverage.skips.push(Skip { origin, why: Why::ReadError, detail: error.to_string() });
-                }
-            }
-        }
-
-        name_unread_modules(&repositories, request.memory, &mut coverage.skips);
+        add_kept(&mut repositories, request, &mut coverage.skips)?;
+        add_in_place(&mut repositories, request, &mut coverage.skips);
     }
     for layout in &repositories {
         let mut tell = |mut finding: Finding| {
@@ -113,17 +100,46 @@ pub(super) fn run(
     Ok(coverage)
 }
 
-/// Names the submodules of which some repository knows a commit that none of them holds.
-fn name_unread_modules(repositories: &[Layout], memory: u64, skips: &mut Vec<Skip>) {
-    let open = |layout: &Layout| Stores::open_quick(&layout.objects, layout.format);
-    let stores: Vec<Stores> = repositories.iter().map(open).collect();
-    for (layout, own) in repositories.iter().zip(&stores) {
-        for (path, commit) in modules(layout, own, memory, skips) {
-            if stores.iter().all(|stores| !stores.contains(&commit)) {
-                let origin = Origin::File { path: layout.within.join(to_path(&path)), tracking: None };
-                let detail = format!("commit {commit} of the submodule is in no repository that was read");
-                skips.push(Skip { origin, why: Why::MissingSubmodule, detail });
+/// Adds the submodules that the repository keeps in its git directory.
+fn add_kept(repositories: &mut Vec<Layout>, request: &Request, skips: &mut Vec<Skip>) -> Result<(), Error> {
+    for module in repositories[0].submodules()? {
+        let name = module.strip_prefix(repositories[0].common_dir.join("modules")).unwrap_or(&module);
+        let within = name.iter().filter(|part| *part != "modules").collect();
+        match Layout::of(&module) {
+            Ok(layout) => repositories.push(Layout { within, ..layout }),
+            // One that is broken keeps nothing else from being read.
+            Err(error) => {
+                let origin = Origin::File { path: as_given(module, &request.repository), tracking: None };
+                skips.push(Skip { origin, why: Why::ReadError, detail: error.to_string() });
             }
+        }
+    }
+    Ok(())
+}
+
+/// Adds those that are in the work tree, `.git` and all, as they were cloned there before somebody added them. Names the submodules
+/// of which some repository knows a commit that none of them holds.
+fn add_in_place(repositories: &mut Vec<Layout>, request: &Request, skips: &mut Vec<Skip>) {
+    let top = request.environment.git_dir.is_none().then(|| Layout::work_tree(&request.repository)).flatten();
+    let (mut stores, mut named) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(layout) = repositories.get(at).cloned() {
+        let own = Stores::open_quick(&layout.objects, layout.format);
+        for (path, commit) in modules(&layout, &own, request.memory, skips) {
+            let within = layout.within.join(to_path(&path));
+            let inner = top.as_ref().and_then(|top| Layout::below(top, &within));
+            if let Some(inner) = inner.filter(|inner| repositories.iter().all(|one| one.git_dir != inner.git_dir)) {
+                repositories.push(Layout { within: within.clone(), ..inner });
+            }
+            named.push((within, commit));
+        }
+        stores.push(own);
+        at += 1;
+    }
+    for (path, commit) in named {
+        if stores.iter().all(|stores| !stores.contains(&commit)) {
+            let detail = format!("commit {commit} of the submodule is in no repository that was read");
+            skips.push(Skip { origin: Origin::File { path, tracking: None }, why: Why::MissingSubmodule, detail });
         }
     }
 }

@@ -907,6 +907,36 @@ fn submodules_are_read_on_request_and_named() {
     assert_eq!(scanned.findings()[0]["history"]["paths"][0]["path"], "lib/inner/file");
 }
 
+/// Cloned first and added then: its git directory is in the work tree. So is that of one in it.
+#[test]
+fn a_submodule_that_was_cloned_in_place_is_read() {
+    let outer = Repository::new();
+    let words = word_rules(outer.dir.path());
+    let options = ["--rules", words.to_str().unwrap(), "--submodules"];
+    let at = |path: &str| outer.top().join(path);
+    for (place, text) in [("sub", "nothing\n"), ("sub/deep", "tok_secret1\n")] {
+        fs::create_dir_all(at(place)).unwrap();
+        git(&at(place), &["init", "-q", "-b", "main"]);
+        fs::write(at(place).join("file"), text).unwrap();
+        git(&at(place), &["add", "file"]);
+        git(&at(place), &["commit", "-q", "-m", "x"]);
+    }
+    git(&at("sub"), &["-c", "advice.addEmbeddedRepo=false", "add", "deep"]);
+    git(&at("sub"), &["commit", "-q", "-m", "deep"]);
+    outer.git(&["-c", "advice.addEmbeddedRepo=false", "add", "sub"]);
+    outer.git(&["commit", "-q", "-m", "sub"]);
+    for place in ["", ".git"] {
+        let scanned = scan(&at(place), &options);
+        assert_eq!((scanned.exit, scanned.skips()), (1, vec![]), "{}", scanned.text);
+        assert_eq!(scanned.findings()[0]["path"], "sub/deep/file");
+    }
+    // A link leads elsewhere, and what is elsewhere nobody asked for.
+    fs::rename(at("sub"), at("moved")).unwrap();
+    std::os::unix::fs::symlink("moved", at("sub")).unwrap();
+    let scanned = scan(&outer.top(), &options);
+    assert_eq!((scanned.exit, scanned.skips()), (3, vec!["missing-submodule"]), "{}", scanned.text);
+}
+
 #[test]
 fn a_submodule_that_is_not_there_is_named() {
     let dir = made_by("submodule.sh");

@@ -5,7 +5,7 @@
 //! what is read.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::index::ObjectFormat;
 use super::map::{self, read};
@@ -90,6 +90,24 @@ impl Layout {
             }
         }
         Err(LayoutError::NotARepository(start.to_owned()))
+    }
+
+    /// The top of the work tree that a directory is in, or is the `.git` of.
+    pub fn work_tree(start: &Path) -> Option<PathBuf> {
+        let (layout, top) = Layout::find(start).ok()?;
+        let is_git_dir = top.file_name().is_some_and(|name| name == ".git") && layout.git_dir.starts_with(&top);
+        if is_git_dir { top.parent().map(Path::to_owned) } else { Some(top) }
+    }
+
+    /// The repository that is at a path in a work tree, with its own `.git` directory; not through links, which may lead anywhere.
+    pub fn below(top: &Path, path: &Path) -> Option<Layout> {
+        let mut inner = top.to_owned();
+        for part in path.components().chain([Component::Normal(".git".as_ref())]) {
+            inner.push(part);
+            let is_plain = matches!(part, Component::Normal(_));
+            inner.symlink_metadata().ok().filter(|metadata| is_plain && metadata.is_dir())?;
+        }
+        if is_git_dir(&inner) { Layout::of(&inner).ok() } else { None }
     }
 
     /// As [`Layout::discover`], unless the environment says where things are; relative to where git would be at work.

@@ -67,6 +67,8 @@ fn open(layout: &Layout) -> Result<Repository, git2::Error> {
         Err(error) if error.code() == ErrorCode::Owner && settings::is_trusted(&place(layout)) => {
             Repository::open_bare(&layout.git_dir)
         }
+        // Nor for its work tree, which `core.worktree` may say is where there is none.
+        Err(error) if error.code() == ErrorCode::NotFound => Repository::open_bare(&layout.git_dir),
         opened => opened,
     }
 }
@@ -93,6 +95,9 @@ impl<'l> Revisions<'l> {
             let unsupported = |why: String| ScopeError::Unsupported(self.layout.git_dir.clone(), why);
             if let Some(cut) = self.stores.loose.par_iter().find_any(|loose| loose.is_cut()) {
                 return Err(unsupported(format!("the object {} is cut off, as `git fsck` says, too", cut.id)));
+            }
+            if let Some(path) = self.stores.waiting() {
+                return Err(unsupported(format!("{} is no regular file", path.display())));
             }
             let opened = open(self.layout).map_err(|error| unsupported(error.message().to_owned()));
             self.repository = Some(opened?);

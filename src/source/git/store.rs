@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::commit_graph::CommitGraph;
 use super::index::{Index, MultiIndex, ObjectFormat};
 use super::loose::{self, Loose};
-use super::map::{Map, read};
+use super::map::{Map, check, read};
 use super::pack::Pack;
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, Origin};
@@ -210,6 +210,17 @@ impl Stores {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => self.skip(&list, Why::ReadError, error.to_string()),
         }
+    }
+
+    /// A file for which libgit2 would wait for ever: in the place of one that it opens stands a FIFO.
+    pub(super) fn waiting(&self) -> Option<PathBuf> {
+        let in_packs = |dir: &PathBuf| {
+            let packs = dir.join("pack");
+            let names = list_names(&packs).unwrap_or_default().into_iter();
+            names.map(move |name| packs.join(name)).chain([dir.join("info/alternates")])
+        };
+        let is_special = |error: std::io::Error| error.kind() == std::io::ErrorKind::InvalidInput;
+        self.dirs.iter().flat_map(in_packs).find(|path| check(path).is_err_and(is_special))
     }
 
     fn add_packs(&mut self, dir: &Path) {
