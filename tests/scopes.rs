@@ -411,6 +411,9 @@ fn only_what_the_range_brought_is_scanned() {
 #[test]
 fn a_path_says_as_much_in_a_range_as_in_all() {
     let repository = Repository::new();
+    // A range of much more than that is told of as everything is.
+    (0..200).for_each(|number| repository.write(&format!("many/{number}"), format!("{number}\n")));
+    repository.git(&["add", "many"]);
     repository.commit("readme", "hello\n");
     let weak = format!("db_pass{} = \"Pass{}\"\n", "word", "w0rd!");
     let counts = |arguments: &[&str]| {
@@ -607,12 +610,17 @@ fn somebody_elses_repository_is_refused_with_the_fix() {
         scan.env_remove("GIT_CONFIG_GLOBAL").env("HOME", home.path()).args(["scan"]).args(arguments);
         scan.output().expect("stanch runs").into()
     };
-    for arguments in [&["--history"][..], &["--history", "--range", "base..main"], &["--staged"]] {
-        let said = scan(arguments);
-        assert_eq!(said.code, Some(2), "{}", said.all());
-        let fix = format!("git config --global --add safe.directory '{}'", repository.path.display());
-        assert!(said.err.contains(&fix), "{}", said.err);
+    let config = std::fs::read_to_string(repository.path.join(".git/config")).expect("ours");
+    for work_tree in ["", "[core]\nworktree = /nonexistent\n"] {
+        repository.write(".git/config", format!("{config}{work_tree}"));
+        for arguments in [&["--history"][..], &["--history", "--range", "base..main"], &["--staged"]] {
+            let said = scan(arguments);
+            assert_eq!(said.code, Some(2), "{}", said.all());
+            let fix = format!("git config --global --add safe.directory '{}'", repository.path.display());
+            assert!(said.err.contains(&fix), "{}", said.err);
+        }
     }
+    repository.write(".git/config", config);
     let mut config = command("git", home.path());
     config
         .env_remove("GIT_CONFIG_GLOBAL")

@@ -193,8 +193,10 @@ pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: 
         .into_iter()
         .map(|found| (history(&found), found))
         .filter(|(history, _)| !is_left_out(history))
-        .map(|(history, found)| (placed(&found, history), found.suspects))
-        .map(|((origin, provenance), suspects)| (origin, provenance, suspects))
+        .map(|(history, found)| {
+            let (origin, provenance) = placed(&found, history);
+            (origin, provenance, found.suspects)
+        })
         .collect();
     all.sort_by(|one, other| one.0.cmp(&other.0));
     let kinship = Kinship::of(&plan.rules);

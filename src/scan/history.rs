@@ -23,6 +23,9 @@ use crate::source::git::{
     logs_in_tables, modules, to_path, walk, walk_unknown,
 };
 
+/// A part of a history is small if it has at most one of so many objects.
+const SMALL: usize = 8;
+
 /// What of a repository to scan.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -128,8 +131,14 @@ fn add_in_place(repositories: &mut Vec<Layout>, request: &Request, skips: &mut V
         for (path, commit) in modules(&layout, &own, request.memory, skips) {
             let within = layout.within.join(to_path(&path));
             let inner = top.as_ref().and_then(|top| Layout::below(top, &within));
-            if let Some(inner) = inner.filter(|inner| repositories.iter().all(|one| one.git_dir != inner.git_dir)) {
-                repositories.push(Layout { within: within.clone(), ..inner });
+            let inner = inner.filter(|inner| repositories.iter().all(|one| one.git_dir != inner.git_dir));
+            match inner.map(|inner| check_owner(&inner).map(|()| inner)) {
+                Some(Ok(inner)) => repositories.push(Layout { within: within.clone(), ..inner }),
+                Some(Err(error)) => {
+                    let origin = Origin::File { path: within.clone(), tracking: None };
+                    skips.push(Skip { origin, why: Why::ReadError, detail: error.to_string() });
+                }
+                None => {}
             }
             named.push((within, commit));
         }
@@ -286,7 +295,7 @@ fn tell_found(
     }
     let all_knowing = all_knowing(plan);
     let asked = Asked { detector: all_knowing.as_ref().unwrap_or(asked.detector), ..asked };
-    if asked.is_closed() && plan.baseline.is_none() {
+    if asked.is_small() && plan.baseline.is_none() {
         found = tell_below(plan, found, &asked, &kinship, tell)?;
     }
     if !found.is_empty() {
@@ -328,8 +337,9 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn is_closed(&self) -> bool {
-        self.chosen.is_some_and(|chosen| chosen.is_closed)
+    /// Whether to look up what is in its trees costs little beside a look at all commits.
+    fn is_small(&self) -> bool {
+        self.chosen.is_some_and(|chosen| chosen.is_closed && chosen.objects.len() <= self.stores.len() / SMALL)
     }
 
     fn chronicle(&self, found: &[Found], told: Told) -> Result<Chronicle<'a>, Error> {

@@ -67,8 +67,6 @@ fn open(layout: &Layout) -> Result<Repository, git2::Error> {
         Err(error) if error.code() == ErrorCode::Owner && settings::is_trusted(&place(layout)) => {
             Repository::open_bare(&layout.git_dir)
         }
-        // Nor for its work tree, which `core.worktree` may say is where there is none.
-        Err(error) if error.code() == ErrorCode::NotFound => Repository::open_bare(&layout.git_dir),
         opened => opened,
     }
 }

@@ -26,7 +26,12 @@ pub fn accept_extensions() {
 pub(super) fn open(layout: &Layout) -> Result<Repository, Error> {
     accept_extensions();
     let none: [&std::ffi::OsStr; 0] = [];
-    Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH, none)
+    let open = |flags| Repository::open_ext(&layout.git_dir, RepositoryOpenFlags::NO_SEARCH | flags, none);
+    match open(RepositoryOpenFlags::empty()) {
+        // `core.worktree` may say that the work tree is where there is none. This way, too, the owner is asked for.
+        Err(error) if error.code() == ErrorCode::NotFound => open(RepositoryOpenFlags::BARE),
+        opened => opened,
+    }
 }
 
 /// For whom something is set.
