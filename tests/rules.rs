@@ -131,7 +131,7 @@ const FORMS: &[&str] = &[
     "-api-key",
     "-api_key",
     "-apikey",
-    ".basic_auth",
+    ".basic_auth ",
     ".login(",
     ".signwith(",
     ".simple_bind_s(",
