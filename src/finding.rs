@@ -95,6 +95,41 @@ pub struct Snippet {
     pub cut_after: bool,
 }
 
+/// Where a secret is masked outside of what was searched: in names, paths, subjects and what else a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Masking {
+    /// Nowhere: it is too short, or a word that only looks like a secret, which tells nobody anything without its name.
+    Nowhere,
+    /// Everywhere but in what leads to a file: nothing proves that it is one.
+    ButInPaths,
+    /// Everywhere.
+    Everywhere,
+}
+
+impl Masking {
+    /// Shorter secrets are left, in bytes: a password like `gitlab` would blot out half of all paths.
+    pub const LEAST: usize = 8;
+
+    /// For a secret that a rule found, this sure and for these reasons.
+    pub fn of(secret: &Secret, rule: &Rule, confidence: Confidence, evidence: &[Evidence]) -> Self {
+        let is_generic = rule.tags.iter().any(|tag| tag == "generic");
+        let is_low = confidence == Confidence::Low;
+        let is_drawn = || evidence.iter().any(|one| matches!(one.name, "random" | "unpronounceable"));
+        let is_word = is_generic && is_word(secret) && !is_drawn();
+        match () {
+            _ if secret.len() < Self::LEAST || is_word && is_low => Masking::Nowhere,
+            _ if is_generic && (is_low || is_word) => Masking::ButInPaths,
+            _ => Masking::Everywhere,
+        }
+    }
+}
+
+/// Whether it is made of letters and of what joins words.
+#[expect(clippy::disallowed_methods, reason = "looks at the secret")]
+fn is_word(secret: &Secret) -> bool {
+    secret.expose().iter().all(|byte| byte.is_ascii_alphabetic() || b"-_./: ".contains(byte))
+}
+
 /// What the provider said of a token, if it was asked. But for the first word the texts are the provider's: they may
 /// hold anything.
 #[derive(Clone, Debug, PartialEq, Eq)]

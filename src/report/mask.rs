@@ -14,17 +14,15 @@ use std::sync::Arc;
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 use zeroize::Zeroizing;
 
-use crate::finding::{Allowed, Finding, Proof, Snippet, Verdict};
+use crate::finding::{Allowed, Finding, Masking, Proof, Snippet, Verdict};
 use crate::origin::{Commit, Origin, Provenance, Removed};
-use crate::rule::Confidence;
 use crate::secret::{Fingerprint, Secret};
 use crate::summary::Summary;
 
 use super::{Header, Report, escape};
 
-/// Bytes that tell forms apart before they are compared. Shorter secrets are no secrets: a password like `gitlab`
-/// would blot out half of all paths.
-const KEY: usize = 8;
+/// Bytes that tell forms apart before they are compared.
+const KEY: usize = Masking::LEAST;
 
 /// The secrets seen so far in this run, and what to show for each.
 ///
@@ -50,15 +48,11 @@ struct Form {
 impl Mask {
     /// Learns the secrets of a finding: its own, and those beside it that belong to it.
     pub(super) fn add(&mut self, finding: &Finding) {
-        let is_generic = finding.rule.tags.iter().any(|tag| tag == "generic");
-        let is_low = finding.confidence == Confidence::Low;
-        let is_drawn = finding.evidence.iter().any(|one| matches!(one.name, "random" | "unpronounceable"));
         let companions = finding.companions.iter().map(|companion| (&companion.secret, &companion.redacted));
         for (secret, redacted) in [(&finding.secret, &finding.redacted)].into_iter().chain(companions) {
-            let is_word = is_generic && !is_drawn && is_word(secret);
-            // `directory`: what only looks like a secret, and is a word, tells nobody anything where it stands without its name.
-            if !(is_word && is_low) {
-                self.learn(secret, redacted, is_generic && (is_low || is_word));
+            match Masking::of(secret, &finding.rule, finding.confidence, &finding.evidence) {
+                Masking::Nowhere => {}
+                masking => self.learn(secret, redacted, masking == Masking::ButInPaths),
             }
         }
     }
@@ -66,7 +60,7 @@ impl Mask {
     #[expect(clippy::disallowed_methods, reason = "what is not known cannot be masked")]
     fn learn(&mut self, secret: &Secret, redacted: &str, is_doubtful: bool) {
         let secret = secret.expose();
-        if secret.len() < KEY || !self.seen.insert((Fingerprint::of_strong(secret), is_doubtful)) {
+        if !self.seen.insert((Fingerprint::of_strong(secret), is_doubtful)) {
             return;
         }
         let shown: Arc<str> = redacted.into();
@@ -227,12 +221,6 @@ impl Mask {
         }
         summary
     }
-}
-
-/// Whether it is made of letters and of what joins words.
-#[expect(clippy::disallowed_methods, reason = "looks at the secret")]
-fn is_word(secret: &Secret) -> bool {
-    secret.expose().iter().all(|byte| byte.is_ascii_alphabetic() || b"-_./: ".contains(byte))
 }
 
 /// What tells a secret from others, for [`Finding::identity`], and is none.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::origin::{ObjectId, ObjectKind};
-use crate::rule::{Allowlist, Confidence, RuleSet};
+use crate::rule::{Confidence, Rule, RuleSet};
 use crate::source::git::{Known, Object, Stores, Walked};
 
 /// A larger file is none of ours, in bytes: it would name a million objects.
@@ -70,8 +70,8 @@ struct Memory {
     bytes: u64,
     /// Objects that had.
     suspects: Vec<String>,
-    /// Objects that had look-alikes and nothing else, and how many.
-    look_alikes: BTreeMap<String, u64>,
+    /// Objects that had look-alikes and nothing else, one id after the other, by how many they had: there may be tens of thousands.
+    look_alikes: BTreeMap<u64, String>,
     /// Their bytes.
     look_alike_bytes: u64,
     /// Below which confidence these are.
@@ -127,11 +127,14 @@ impl Cache {
             let parse = |id: &String| ObjectId::from_hex(id.as_bytes());
             recalled.suspects.extend(memory.suspects.iter().filter_map(parse));
             if least.is_some_and(|least| least >= memory.least) {
-                recalled.objects += memory.look_alikes.len() as u64;
                 recalled.bytes += memory.look_alike_bytes;
-                recalled.look_alikes += memory.look_alikes.values().sum::<u64>();
+                for (count, objects) in memory.alike(stores) {
+                    recalled.objects += objects;
+                    recalled.look_alikes += count * objects;
+                }
             } else {
-                recalled.suspects.extend(memory.look_alikes.keys().filter_map(parse));
+                let ids = memory.look_alikes.values().flat_map(|ids| ids.as_bytes().chunks(stores.format().digits()));
+                recalled.suspects.extend(ids.filter_map(ObjectId::from_hex));
             }
             recalled.objects += memory.objects;
             recalled.bytes += memory.bytes;
@@ -156,17 +159,21 @@ impl Cache {
                 stores.is_in(pack, &object.id) && !order[..place].iter().any(|it| stores.is_in(*it, &object.id))
             };
             let own: Vec<&Object> = suspects.iter().filter(visited).collect();
-            let alike: Vec<&(Object, u64)> = counted.objects.iter().filter(|one| visited(&&one.0)).collect();
+            let alike: Vec<(Object, u64)> = counted.objects.iter().filter(|one| visited(&&one.0)).copied().collect();
             let mut names: Vec<String> = own.iter().map(|object| object.id.to_string()).collect();
             names.sort();
             let look_alike_bytes = alike.iter().map(|one| one.0.size).sum::<u64>();
+            let mut look_alikes: BTreeMap<u64, String> = BTreeMap::new();
+            for (object, count) in &alike {
+                look_alikes.entry(*count).or_default().push_str(&object.id.to_string());
+            }
             let bytes = own.iter().map(|object| object.size).sum::<u64>() + look_alike_bytes;
             let memory = Memory {
                 key: self.key(checksum),
                 objects: part.counts.total().saturating_sub((own.len() + alike.len()) as u64),
                 bytes: part.counts.bytes.saturating_sub(bytes),
                 suspects: names,
-                look_alikes: alike.iter().map(|one| (one.0.id.to_string(), one.1)).collect(),
+                look_alikes,
                 look_alike_bytes,
                 least: counted.least,
                 after,
@@ -228,14 +235,34 @@ impl Cache {
     }
 }
 
+impl Recalled {
+    /// Counts what is known to come to nothing but look-alikes, instead of looking at it again.
+    pub(super) fn settle(&mut self, quiet: impl Iterator<Item = (ObjectId, u64, u64)>) {
+        for (id, bytes, count) in quiet {
+            if self.suspects.remove(&id) {
+                self.objects += 1;
+                self.bytes += bytes;
+                self.look_alikes += count;
+            }
+        }
+    }
+}
+
 impl Memory {
     /// Nothing, if it cannot be about that pack.
     fn checked(self, stores: &Stores, pack: usize) -> Option<Memory> {
         let is_there = |id: &String| ObjectId::from_hex(id.as_bytes()).is_some_and(|id| stores.is_in(pack, &id));
-        let count = self.objects + (self.suspects.len() + self.look_alikes.len()) as u64;
+        let alike = self.alike(stores).map(|(_, objects)| objects).sum::<u64>();
+        let count = self.objects + self.suspects.len() as u64 + alike;
         let all = stores.objects_in(pack) as u64;
         let whole = if self.after.is_empty() { count == all } else { count <= all };
-        (whole && self.suspects.iter().chain(self.look_alikes.keys()).all(is_there)).then_some(self)
+        (whole && self.suspects.iter().all(is_there)).then_some(self)
+    }
+
+    /// How many objects have so many look-alikes each.
+    fn alike(&self, stores: &Stores) -> impl Iterator<Item = (u64, u64)> {
+        let digits = stores.format().digits();
+        self.look_alikes.iter().map(move |(count, ids)| (*count, (ids.len() / digits) as u64))
     }
 
     fn missing(&self) -> impl Iterator<Item = (ObjectId, ObjectKind)> {
@@ -250,26 +277,21 @@ fn hex_checksums(stores: &Stores) -> Vec<Option<String>> {
     stores.checksums().into_iter().map(|sum| sum.map(|sum| HEXLOWER.encode(sum))).collect()
 }
 
-/// A hash of everything that rules say, and of the version that reads them.
-/// Names a rule set with how deep packings and wrappings are undone, and the version that reads by it.
+/// Names a rule set with how deep packings and wrappings are undone, and the version that reads by it: a hash of everything that rules say.
 pub fn digest(rules: &RuleSet, depths: [u8; 2]) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |text: &[u8]| {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    add(concat!("stanch cache 2 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(concat!("stanch cache 3 ", env!("CARGO_PKG_VERSION")).as_bytes());
     add(&depths);
-    // Patterns keep their text out of it.
-    add(format!("{rules:?}").as_bytes());
-    let lists = |lists: &[Allowlist]| -> Vec<String> {
-        let patterns = lists.iter().flat_map(|list| list.paths.iter().chain(&list.regexes));
-        patterns.map(|pattern| pattern.as_str().to_owned()).collect()
-    };
     for rule in &rules.rules {
-        add(rule.path.as_ref().map_or("", |path| path.as_str()).as_bytes());
-        lists(&rule.allowlists).iter().for_each(|text| add(text.as_bytes()));
+        // What was read off it follows from it.
+        let rule = Rule { shape: None, ..Rule::clone(rule) };
+        add(&postcard::to_allocvec(&rule).expect("it can be written"));
     }
-    lists(&rules.allowlists).iter().for_each(|text| add(text.as_bytes()));
+    add(&postcard::to_allocvec(&rules.allowlists).expect("it can be written"));
+    add(format!("{:?}", rules.ignores).as_bytes());
     hash.finalize().into()
 }

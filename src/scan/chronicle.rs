@@ -181,7 +181,7 @@ pub(super) fn is_below(plan: &Plan, found: &Found, histories: &Histories, kinshi
 }
 
 /// Gives out the findings, sorted by path, with the histories of their objects.
-pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: &mut dyn FnMut(Finding)) {
+pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: &mut dyn FnMut(&ObjectId, Finding)) {
     let history = |found: &Found| histories.get(&found.object.id).cloned().unwrap_or_default();
     let excludes = Excludes::new(&plan.files).ok().filter(|_| !plan.files.exclude.is_empty());
     // What is left out of a tree is left out of its history, unless it was somewhere else, too.
@@ -189,18 +189,18 @@ pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: 
         let paths = &history.paths;
         excludes.as_ref().is_some_and(|excludes| !paths.is_empty() && paths.iter().all(|path| excludes.has(path)))
     };
-    let mut all: Vec<(Origin, Arc<Provenance>, Vec<Suspect>)> = found
+    let mut all: Vec<(Origin, ObjectId, Arc<Provenance>, Vec<Suspect>)> = found
         .into_iter()
         .map(|found| (history(&found), found))
         .filter(|(history, _)| !is_left_out(history))
         .map(|(history, found)| {
             let (origin, provenance) = placed(&found, history);
-            (origin, provenance, found.suspects)
+            (origin, found.object.id, provenance, found.suspects)
         })
         .collect();
     all.sort_by(|one, other| one.0.cmp(&other.0));
     let kinship = Kinship::of(&plan.rules);
-    for (origin, provenance, suspects) in all {
+    for (origin, id, provenance, suspects) in all {
         let commits: Vec<String> = provenance.introduced.iter().map(|commit| commit.id.to_string()).collect();
         let places = places(&provenance, &commits);
         let applies = |suspect: &Suspect| {
@@ -210,7 +210,7 @@ pub(super) fn tell(plan: &Plan, found: Vec<Found>, histories: &Histories, tell: 
         };
         let finding = |suspect: Suspect| suspect.finding(plan, origin.clone(), &places, Some(provenance.clone()));
         let findings = suspects.into_iter().filter(applies).map(finding).collect();
-        kinship.whole(findings).into_iter().for_each(&mut *tell);
+        kinship.whole(findings).into_iter().for_each(|finding| tell(&id, finding));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::annals::{Annals, Now};
+use super::annals::{Annals, Quiet};
 use super::cache::{Cache, Counted, Recalled, Suspicious};
 use super::chronicle::{self, Chronicle, Histories, Told};
 use super::compose::Kinship;
@@ -90,12 +90,13 @@ pub(super) fn run(
             }
             tell(finding);
         };
-        coverage.add(scan_objects(plan, request, layout, detector, watch, warnings, &mut tell)?);
+        let names = if request.scope.is_none() { Names::read(layout) } else { Names::default() };
+        coverage.add(scan_objects(plan, request, (layout, &names), detector, watch, warnings, &mut tell)?);
         if let Some(scope) = &request.scope {
             let text: String = scope.names.iter().map(|name| format!("{name}\n")).collect();
             scan_list(plan, "names of references".to_owned(), &text, detector, watch, &mut tell);
         } else {
-            coverage.add(scan_names(plan, layout, detector, watch, &mut tell));
+            coverage.add(scan_names(plan, layout, names, detector, watch, &mut tell));
             let own = own_files(layout, &request.repository, &mut coverage.skips);
             coverage.add(scan_files(plan, &own, detector, watch, &mut Vec::new(), &mut tell));
         }
@@ -213,7 +214,7 @@ fn as_given(path: PathBuf, given: &Path) -> PathBuf {
 fn scan_objects(
     plan: &Plan,
     request: &Request,
-    layout: &Layout,
+    (layout, names): (&Layout, &Names),
     detector: &Detector,
     watch: &Watch,
     warnings: &mut Vec<String>,
@@ -232,7 +233,9 @@ fn scan_objects(
     };
     let cache = request.cache.as_ref().filter(|_| chosen.is_none());
     let mut cache = cache.map(|place| Cache::new(place.directory(layout), &plan.rules, [plan.decode, plan.unpack]));
-    let recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores, least(plan)));
+    let mut recalled = cache.as_mut().map_or_else(Recalled::default, |cache| cache.recall(&stores, least(plan)));
+    let annals = cache.as_mut().and_then(|cache| Annals::open(cache, &stores, layout, names));
+    recalled.settle(annals.iter().flat_map(|annals| annals.quiet(least_anywhere(plan))));
     let scanner = || Scanner::new(plan, detector, watch);
     let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
     let mut coverage = Coverage {
@@ -255,15 +258,17 @@ fn scan_objects(
         lenses.extend(again.lenses);
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
-    name_missing(chosen.as_ref(), layout, &stores, &mut coverage.skips);
+    name_missing(chosen.as_ref(), names, &stores, &mut coverage.skips);
     let kept = kept_by_lfs(&lenses, layout, request, &mut coverage.skips);
     // Of a whole repository, all that Git LFS keeps is read.
     if chosen.is_some() {
         coverage.add(scan_files(plan, &kept, detector, watch, &mut Vec::new(), tell));
     }
+    let quiet = Quiet::new(least_anywhere(plan), lenses.iter().flat_map(Scanner::unread).map(|object| object.id));
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     let asked = Asked { layout, stores: &stores, request, chosen: chosen.as_ref(), options, detector };
-    tell_found(plan, found, asked, cache.as_mut(), &mut coverage.skips, tell)?;
+    let memory = cache.as_mut().zip(annals).map(|(cache, annals)| Memory { cache, annals, quiet });
+    tell_found(plan, found, asked, memory, &mut coverage.skips, tell)?;
     if let Some(cache) = &mut cache {
         warnings.append(&mut cache.warnings);
     }
@@ -283,7 +288,7 @@ fn tell_found(
     plan: &Plan,
     found: Vec<Found>,
     asked: Asked<'_>,
-    cache: Option<&mut Cache>,
+    memory: Option<Memory<'_>>,
     skips: &mut Vec<Skip>,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<(), Error> {
@@ -299,10 +304,50 @@ fn tell_found(
         found = tell_below(plan, found, &asked, &kinship, tell)?;
     }
     if !found.is_empty() {
-        let histories = histories(&asked, &found, cache, skips)?;
-        chronicle::tell(plan, found, &histories, tell);
+        match memory {
+            None => {
+                let histories = histories(&asked, &found, skips)?;
+                chronicle::tell(plan, found, &histories, &mut |_, finding| tell(finding));
+            }
+            Some(memory) => memory.tell(plan, found, &asked, skips, tell)?,
+        }
     }
     Ok(())
+}
+
+/// What is remembered of where things were, and what will be.
+struct Memory<'c> {
+    cache: &'c mut Cache,
+    annals: Annals,
+    quiet: Quiet,
+}
+
+impl Memory<'_> {
+    /// Tells what was found, where it was as far as that is remembered; if not, it is looked up and remembered.
+    fn tell(
+        mut self,
+        plan: &Plan,
+        found: Vec<Found>,
+        asked: &Asked<'_>,
+        skips: &mut Vec<Skip>,
+        tell: &mut dyn FnMut(Finding),
+    ) -> Result<(), Error> {
+        let Asked { layout, stores, request, options, detector, .. } = *asked;
+        let (mut reader, mut scratch) = (Reader::new(stores, options.memory), detector.scratch());
+        let describe = |id| chronicle::describe(&mut reader, id, request.authors, detector, &mut scratch);
+        let recalled = self.annals.recall(&found, describe);
+        let is_known = recalled.is_some() && self.annals.knows(&self.quiet);
+        let histories = recalled.map_or_else(|| histories(asked, &found, skips), Ok)?;
+        found.iter().for_each(|found| self.quiet.found(found.object));
+        chronicle::tell(plan, found, &histories, &mut |id, finding| {
+            self.quiet.told(id, &finding);
+            tell(finding);
+        });
+        if !is_known {
+            self.annals.keep(self.cache, (stores, layout), &histories, self.quiet, detector);
+        }
+        Ok(())
+    }
 }
 
 /// Tells what is not sure enough where it was, and gives back the rest. In a part of a history its places are known at once; whether
@@ -321,7 +366,7 @@ fn tell_below(
     let histories = chronicle.histories(&found, asked.options.threads, asked.options.interrupt)?;
     let is_below = |found: &Found| chronicle::is_below(plan, found, &histories, kinship);
     let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(is_below);
-    chronicle::tell(plan, below, &histories, tell);
+    chronicle::tell(plan, below, &histories, &mut |_, finding| tell(finding));
     Ok(found)
 }
 
@@ -348,35 +393,17 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Where all that was found was: remembered, or read off all trees and commits.
-fn histories(
-    asked: &Asked<'_>,
-    found: &[Found],
-    cache: Option<&mut Cache>,
-    skips: &mut Vec<Skip>,
-) -> Result<Histories, Error> {
-    let Asked { layout, stores, request, options, detector, .. } = *asked;
-    let mut cache = cache.and_then(|cache| Some((Now::of(stores, layout)?, cache)));
-    if let Some((now, cache)) = &mut cache {
-        let (mut reader, mut scratch) = (Reader::new(stores, options.memory), detector.scratch());
-        let describe = |id| chronicle::describe(&mut reader, id, request.authors, detector, &mut scratch);
-        if let Some(histories) = Annals::recall(cache, now, found, describe) {
-            return Ok(histories);
-        }
-    }
+/// Where all that was found was, read off all trees and commits.
+fn histories(asked: &Asked<'_>, found: &[Found], skips: &mut Vec<Skip>) -> Result<Histories, Error> {
     let chronicle = asked.chronicle(found, Told::Whole)?;
     skips.extend(chronicle.skips());
-    let histories = chronicle.histories(found, options.threads, options.interrupt)?;
-    if let Some((now, cache)) = cache {
-        Annals::keep(cache, now, &histories, detector);
-    }
-    Ok(histories)
+    Ok(chronicle.histories(found, asked.options.threads, asked.options.interrupt)?)
 }
 
 /// Adds what is referred to and is not there: by the references, or by what was chosen.
-fn name_missing(chosen: Option<&Chosen>, layout: &Layout, stores: &Stores, skips: &mut Vec<Skip>) {
+fn name_missing(chosen: Option<&Chosen>, names: &Names, stores: &Stores, skips: &mut Vec<Skip>) {
     match chosen {
-        None => skips.extend(Names::read(layout).broken(stores)),
+        None => skips.extend(names.broken(stores)),
         Some(chosen) => {
             let is_absent =
                 |skip: &Skip| skip.why == Why::MissingObject && matches!(skip.origin, Origin::Object { .. });
@@ -399,20 +426,19 @@ fn least(plan: &Plan) -> Option<Confidence> {
     (plan.baseline.is_none() && plan.fingerprint_key.is_none()).then_some(plan.confidence)
 }
 
+/// The same of those whose places are known; none, if some places are left out.
+fn least_anywhere(plan: &Plan) -> Option<Confidence> {
+    least(plan).filter(|_| plan.files.exclude.is_empty())
+}
+
 /// Remembers what a walk read, unless it is not known what that was.
 fn keep(plan: &Plan, cache: &mut Cache, stores: &Stores, recalled: &Recalled, walked: &Walked<Scanner<'_>>) {
     if walked.interrupted || walked.lenses.iter().any(|scanner| scanner.blind) {
         return;
     }
-    // What was not read of an object must be said again.
-    let again = |scanner: &Scanner<'_>| {
-        let unread = scanner.unread.iter().map(|unread| unread.0);
-        let found = scanner.found.iter().map(|found| found.object);
-        let left = scanner.left.iter().map(|left| left.0);
-        let pointers = scanner.pointers.iter().map(|pointer| pointer.0);
-        found.chain(left).chain(unread).chain(pointers).collect::<Vec<_>>()
-    };
-    let mut suspects: Vec<Object> = walked.lenses.iter().flat_map(again).collect();
+    let found = walked.lenses.iter().flat_map(|scanner| &scanner.found).map(|found| found.object);
+    let unread = walked.lenses.iter().flat_map(Scanner::unread);
+    let mut suspects: Vec<Object> = found.chain(unread).collect();
     suspects.sort_by_key(|object| object.id);
     suspects.dedup();
     let failed: Vec<Object> = walked.lenses.iter().flat_map(|scanner| &scanner.failed).copied().collect();
@@ -433,11 +459,11 @@ const REFLOGS: &str = "reflogs";
 fn scan_names(
     plan: &Plan,
     layout: &Layout,
+    names: Names,
     detector: &Detector,
     watch: &Watch,
     tell: &mut dyn FnMut(Finding),
 ) -> Coverage {
-    let names = Names::read(layout);
     let all: String = names.all().map(|name| format!("{name}\n")).collect();
     let (logs, unread) = logs_in_tables(layout);
     let mut coverage = Coverage { skips: names.skips, ..Coverage::default() };

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::compose::Kinship;
 use super::lfs;
 use super::object::{Searcher, left_out};
-use super::suspect::{Place, Suspect};
+use super::suspect::{Mask, Place, Suspect};
 use super::{Plan, Watch};
 use crate::chunk::Encoding;
 use crate::coverage::{Coverage, Skip, Why};
@@ -17,7 +17,6 @@ use crate::detect::marks::{AFTER, BEFORE};
 use crate::detect::{Detector, Scratch};
 use crate::finding::Finding;
 use crate::origin::{ObjectKind, Origin};
-use crate::secret::Fingerprint;
 use crate::source::encoding::sniff;
 use crate::source::git::{Entries, Entry, Lens, Note, Object, Reach};
 use crate::source::unpack::{self, Packing};
@@ -72,7 +71,7 @@ pub(super) struct Scanner<'p> {
     /// of thousands of some hundred.
     pub look_alikes: Vec<(Object, u64)>,
     /// What was learned of look-alikes.
-    masks: HashSet<(Fingerprint, String)>,
+    masks: HashSet<Mask>,
     /// Objects in which the search failed.
     pub failed: Vec<Object>,
     /// Objects that hold something that was not decoded, or not to its end.
@@ -135,7 +134,8 @@ impl<'p> Scanner<'p> {
 
     /// Whether a report learns of it what to mask, which it did not learn of any before.
     fn learns(&mut self, found: &Found) -> bool {
-        found.suspects.iter().fold(false, |learns, suspect| self.masks.insert(suspect.mask()) | learns)
+        let masks = found.suspects.iter().filter_map(Suspect::mask);
+        masks.fold(false, |learns, mask| self.masks.insert(mask) | learns)
     }
 
     /// Keeps what the search of an object left out.
@@ -153,6 +153,12 @@ impl<'p> Scanner<'p> {
             self.keep(Found { object: *object, member: (!member.is_empty()).then_some(member), suspects });
         }
         self.unread.extend(unread.into_iter().map(|(member, skip)| (*object, member, skip)));
+    }
+
+    /// Objects of which something must be said that is no finding: what was not read of them, or where it is.
+    pub(super) fn unread(&self) -> impl Iterator<Item = Object> {
+        let left = self.left.iter().map(|left| left.0).chain(self.unread.iter().map(|unread| unread.0));
+        left.chain(self.pointers.iter().map(|pointer| pointer.0))
     }
 
     /// What became of the walk's account by failures of the search.

@@ -9,7 +9,7 @@ use crate::chunk::{MARGIN, Position};
 use crate::detect::Candidate;
 use crate::detect::allow::{Subject, allowed};
 use crate::detect::evidence::Judgement;
-use crate::finding::{Allowed, Fact, Finding, Proof, Region, Snippet, Verdict};
+use crate::finding::{Allowed, Fact, Finding, Masking, Proof, Region, Snippet, Verdict};
 use crate::origin::{Origin, Provenance};
 use crate::place::slashed;
 use crate::rule::{Confidence, Rule};
@@ -22,6 +22,20 @@ pub(super) struct Place<'a> {
     pub path: Option<&'a [u8]>,
     /// The commit that brought it there, in hex.
     pub commit: Option<&'a str>,
+}
+
+/// What a report has to mask: by which name of the secret, where, and what is shown there.
+pub(super) type Mask = (Fingerprint, Masking, String);
+
+/// What a report learns from a finding, if anything.
+pub(super) fn mask_of(finding: &Finding) -> Option<Mask> {
+    let Finding { secret, rule, confidence, evidence, redacted, .. } = finding;
+    named(Masking::of(secret, rule, *confidence, evidence), secret, redacted)
+}
+
+#[expect(clippy::disallowed_methods, reason = "hashes the secret")]
+fn named(masking: Masking, secret: &Secret, redacted: &str) -> Option<Mask> {
+    (masking != Masking::Nowhere).then(|| (Fingerprint::of_strong(secret.expose()), masking, redacted.to_owned()))
 }
 
 /// A secret whose text is longer is shown without what stands around it, in bytes: no chunk is sure to have all of that.
@@ -139,10 +153,10 @@ impl Suspect {
         }
     }
 
-    /// What a report learns from it though it is hidden: by which name of the secret, and what is shown in its place.
-    #[expect(clippy::disallowed_methods, reason = "hashes the secret")]
-    pub(super) fn mask(&self) -> (Fingerprint, String) {
-        (Fingerprint::of_strong(self.token.expose()), self.redacted.clone())
+    /// What a report learns from it though it is hidden, if anything.
+    pub(super) fn mask(&self) -> Option<Mask> {
+        let evidence = self.judgement.as_ref().map_or(&[][..], |judgement| &judgement.evidence);
+        named(Masking::of(&self.token, &self.rule, self.confidence, evidence), &self.token, &self.redacted)
     }
 
     /// The finding. It is allowed only if it is at every one of `places`, and no path makes it less sure than another.

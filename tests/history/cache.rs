@@ -157,9 +157,7 @@ fn look_alikes_are_counted_without_another_look_at_them() {
     // Though nothing else is told of them, no report shows them.
     assert!(without.text.contains("a leak beside") && !without.text.contains("DATABASE"), "{}", without.text);
     // Four of the five are believed to be what they were: if that is changed, so is the count.
-    for id in repository.git(&["rev-list", "--all", "--objects", "--no-object-names"]).lines() {
-        forge(&repository, &format!("\"{id}\":1"), &format!("\"{id}\":11"));
-    }
+    forge(&repository, "\"look_alikes\":{\"1\":", "\"look_alikes\":{\"11\":");
     assert_eq!(hidden(&repository.scan(&options).report), 45);
     assert_eq!(hidden(&repository.scan(&["--cache", "auto", "--confidence", "high"]).report), 45);
     // What is told is read, and so is what a baseline may know.
@@ -171,6 +169,51 @@ fn look_alikes_are_counted_without_another_look_at_them() {
     assert!(baseline.exists(), "{}", String::from_utf8_lossy(&made.stderr));
     let known = repository.scan(&["--cache", "auto", "--baseline", baseline.to_str().unwrap()]).report;
     assert_eq!((hidden(&known), known["summary"]["reported"].as_u64()), (5, Some(0)));
+}
+
+/// What is hidden where it is, as in tests, is remembered with its places: nothing else is told of it.
+#[test]
+fn what_came_to_nothing_where_it_is_is_counted_without_another_look_at_it() {
+    let repository = Repository::new();
+    let text = |version: u8| format!("password = \"secret{}\"\nversion = {version}\n", 123);
+    for version in 0..5 {
+        repository.put("tests/test_login.py", text(version), "brings secret123");
+    }
+    repository.put("f", format!("key = {}\n", token(1)), "a leak beside secret123");
+    repository.git(&["repack", "-adq"]);
+    let options = ["--cache", "auto", "--jobs", "1"];
+    let counts = |options: &[&str]| {
+        let summary = &repository.scan(options).report["summary"];
+        ["hidden", "reported"].map(|key| summary[key].as_u64().unwrap())
+    };
+    let (without, first) = (repository.scan(&[]), repository.scan(&options));
+    assert_eq!(counts(&[]), [5, 1], "hidden by its path");
+    for _ in 0..2 {
+        same(&first.report, &without.report);
+        same(&repository.scan(&options).report, &without.report);
+    }
+    assert!(without.text.contains("a leak beside") && !without.text.contains("secret123"), "{}", without.text);
+    // Four of the five are believed, the fifth is read for what to mask.
+    let forged = |counted: &[&str]| {
+        repository.scan(&options);
+        forge(&repository, ":[1,", ":[11,");
+        counts(counted)
+    };
+    assert_eq!(forged(&options), [45, 1]);
+    // Not where that may not tell what becomes of them: below another confidence, known to a baseline, left out.
+    assert_eq!(forged(&["--cache", "auto", "--confidence", "low"]), [0, 6]);
+    assert_eq!(forged(&["--cache", "auto", "--exclude", "tests"]), [0, 1]);
+    let baseline = repository.dir.path().join("baseline.toml");
+    fs::write(&baseline, "").unwrap();
+    assert_eq!(forged(&["--cache", "auto", "--baseline", baseline.to_str().unwrap()]), [5, 1]);
+    // Nor when something else leads to it.
+    repository.git(&["mv", "tests/test_login.py", "login.py"]);
+    repository.commit("brings one of them elsewhere");
+    repository.git(&["repack", "-adq"]);
+    for _ in 0..2 {
+        assert_eq!(counts(&options), [4, 2]);
+        same(&repository.scan(&options).report, &repository.scan(&[]).report);
+    }
 }
 
 #[test]

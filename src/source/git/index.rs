@@ -31,6 +31,11 @@ impl ObjectFormat {
             ObjectFormat::Sha256 => 32,
         }
     }
+
+    /// Hex digits of a name.
+    pub fn digits(self) -> usize {
+        2 * self.width()
+    }
 }
 
 /// A table of fixed rows somewhere in a file. Checked once to lie within it.

@@ -129,6 +129,11 @@ impl Stores {
         Some(HEXLOWER.encode(&hash.finalize()))
     }
 
+    /// What its objects are named by.
+    pub fn format(&self) -> ObjectFormat {
+        self.format
+    }
+
     /// How many objects a pack has.
     pub fn objects_in(&self, pack: usize) -> usize {
         self.packs[pack].index.len()

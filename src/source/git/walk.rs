@@ -229,7 +229,9 @@ fn plan<'a>(stores: &'a Stores, known: &'a Known, options: Options<'a>) -> Share
         shared.named = Some(named);
         return shared;
     }
-    if shared.checks_links() {
+    // Whatever is read may name what is in any pack.
+    let reads = known.packs.len() < stores.packs.len() || !stores.loose.is_empty();
+    if shared.checks_links() && reads {
         stores.packs.par_iter().for_each(|pack| pack.index.fan_out());
     }
     let twins = Twins::find(stores, &known.packs);
