@@ -228,7 +228,8 @@ pub struct Rule {
     /// Lower case, the name of the file in `rules/`; empty for rules that do not say.
     pub provider: String,
     /// The provider's name for the kind, lower case with dashes; empty for rules that do not say.
-    /// Of `manifest` the match is no secret, but leads to those that a Kubernetes Secret holds (`detect::manifest`).
+    /// Of `manifest` the match is no secret, but leads to those that a Kubernetes Secret holds (`detect::manifest`); of `column` to
+    /// those of a table (`detect::columns`).
     pub kind: String,
     /// The pattern, in the syntax of the `regex` crate with Unicode off. Empty for a rule about paths alone.
     pub regex: String,
@@ -293,6 +294,12 @@ impl Rule {
     /// gives none up to them.
     pub fn is_apart(&self) -> bool {
         self.skip_report || !self.required.is_empty()
+    }
+
+    /// Whether its match is no secret, but leads to those that stand around it. The group of its pattern, which no text has, is the form
+    /// of one, for examples.
+    pub fn leads(&self) -> bool {
+        matches!(self.kind.as_str(), "manifest" | "column")
     }
 
     /// Whether nobody could find the secret by trying hashes.

@@ -10,7 +10,6 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::decode::Left;
 use super::index::Owner;
-use super::manifest;
 use super::pattern::{Memory, Pattern};
 use super::prefilter::Anchor;
 use super::{Candidate, Detector, Scratch, Where};
@@ -100,8 +99,8 @@ impl Detector {
             };
             owners.iter().any(|owner @ &Owner { rule, .. }| {
                 let Some(shape) = &self.patterns[rule].shape else { return false };
-                // What a manifest holds stands anywhere around the match.
-                if self.rules.rules[rule].kind == manifest::KIND && self.may_match(owner, now, anchor.at) {
+                // What a manifest or a table holds stands anywhere around the match.
+                if self.rules.rules[rule].leads() && self.may_match(owner, now, anchor.at) {
                     return self.patterns[rule].around(&mut scratch.memories[rule], now, anchor.at, len).is_some();
                 }
                 let reach = anchor.at.saturating_sub(shape.before)..anchor.at + shape.after;

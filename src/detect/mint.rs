@@ -40,6 +40,8 @@ pub struct Press<'r> {
     rule: &'r Rule,
     hir: Hir,
     pattern: Regex,
+    /// What is drawn.
+    group: usize,
 }
 
 impl<'r> Press<'r> {
@@ -48,14 +50,15 @@ impl<'r> Press<'r> {
         if rule.regex.is_empty() {
             return None;
         }
-        Some(Press { rule, hir: parse(&rule.regex)?, pattern: compile(&rule.regex).ok()? })
+        let group = if rule.leads() { 1 } else { rule.secret_group };
+        Some(Press { rule, hir: parse(&rule.regex)?, pattern: compile(&rule.regex).ok()?, group })
     }
 
     /// As [`mint`].
     pub fn token(&self, seed: u64) -> Option<String> {
         (0..TRIES).find_map(|attempt| {
             let mut random = Random::new(seed.wrapping_mul(TRIES).wrapping_add(attempt));
-            let drawn = sample(&self.hir, self.rule.secret_group, &mut random)?;
+            let drawn = sample(&self.hir, self.group, &mut random)?;
             let token = match self.rule.proof {
                 Some(kind) => seal(self.rule, kind, &drawn, &mut random)?,
                 None => drawn.clone(),

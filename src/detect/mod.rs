@@ -17,6 +17,7 @@ pub mod escape;
 pub mod evidence;
 pub mod allow;
 pub mod decode;
+mod columns;
 mod engine;
 mod grams;
 pub mod index;
@@ -217,8 +218,11 @@ impl Detector {
                 let Some(hit) = self.patterns[rule].around(&mut scratch.memories[rule], bytes, anchor.at, len) else {
                     continue;
                 };
-                if self.rules.rules[rule].kind == manifest::KIND {
+                let kind = self.rules.rules[rule].kind.as_str();
+                if kind == manifest::KIND {
                     keys.extend(self.values(rule, bytes, &hit.matched, place, &mut found));
+                } else if kind == columns::KIND {
+                    self.cells(rule, bytes, &hit.matched, place, &mut found);
                 } else if let MapEntry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
                     && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, place != Where::Passing)
                 {
@@ -256,6 +260,30 @@ impl Detector {
             }
         }
         keys
+    }
+
+    /// The cells below the header of a column. While they pass they are not known yet.
+    fn cells<'c>(
+        &'c self,
+        rule: usize,
+        bytes: &'c [u8],
+        matched: &Range<usize>,
+        place: Where<'_>,
+        found: &mut BTreeMap<(usize, usize, usize), Candidate<'c>>,
+    ) {
+        let cells = if place == Where::Passing { Vec::new() } else { columns::cells(bytes, matched) };
+        for secret in cells {
+            if let MapEntry::Vacant(new) = found.entry((secret.start, secret.end, rule))
+                && let Some(candidate) = self.judge(
+                    &self.rules.rules[rule],
+                    bytes,
+                    Hit { matched: secret.start - 1..secret.end, secret },
+                    true,
+                )
+            {
+                new.insert(candidate);
+            }
+        }
     }
 
     /// Whether what stands around an anchor is what every match of the rule has there.

@@ -76,7 +76,8 @@ impl Openings {
     /// For these rules; an error for one that is no pattern.
     pub fn new(rules: &RuleSet) -> Result<Self, Error> {
         let mut openings = Openings { short: Vec::new(), long: Vec::new(), followed: None };
-        for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty()) {
+        // What a rule only leads to is not known while it passes.
+        for rule in rules.rules.iter().filter(|rule| !rule.regex.is_empty() && !rule.leads()) {
             let shape = match &rule.shape {
                 Some(shape) => Some(shape.clone()),
                 None => shape(&parse(rule)?, &rule.keywords).map(Into::into),

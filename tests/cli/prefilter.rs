@@ -72,7 +72,7 @@ impl Oracle {
         for (index, windows) in self.windows(bytes).into_iter().enumerate() {
             let rule = &RULES.rules[index];
             // What a manifest's match leads to has an oracle of its own (`detect::manifest`).
-            for window in windows.into_iter().filter(|_| rule.kind != "manifest") {
+            for window in windows.into_iter().filter(|_| !rule.leads()) {
                 for found in self.regexes[index].captures_iter(&bytes[window.clone()]) {
                     let first = || found.iter().skip(1).flatten().find(|group| !group.is_empty());
                     let secret = match rule.secret_group {

@@ -218,6 +218,34 @@ fn a_value_that_is_added_to_a_kubernetes_secret_is_found_before_it_is_committed(
     assert_eq!(findings(&tree.json(&["--staged"])).len(), 1);
 }
 
+/// What stands below a header is found in every way of reading, also where a row is all that is new.
+#[test]
+fn the_rows_of_a_table_are_told_by_its_header() {
+    let value = |at: u64| base64(&pat(at).as_bytes()[10..25]);
+    let rows: String = (0..100).map(|at| format!("https://host{at}.corp.test,user{at},,\n")).collect();
+    let before = format!("url,username,password,note\n{rows}");
+    let (tree, _) = Tree::git(&[("export.csv", &before)]);
+    tree.run_git(&["add", "-A"]);
+    tree.run_git(&["commit", "-qm", "x"]);
+    let last = format!("{before}https://a.corp.test,bob,{},\n", value(9));
+    tree.write("export.csv", &last);
+    tree.run_git(&["add", "-A"]);
+    assert_eq!(findings(&tree.json(&["--staged"])).len(), 1);
+    tree.run_git(&["commit", "-qm", "y"]);
+    tree.write("export.csv", last.replace("user0,,", &format!("user0,{},", value(10))));
+    tree.run_git(&["add", "-A"]);
+    tree.run_git(&["commit", "-qm", "z"]);
+    tree.run_git(&["repack", "-adfq"]);
+    for (scope, wanted) in [(&[][..], &[2, 102][..]), (&["--history"], &[2, 102, 102])] {
+        let report = tree.json(scope);
+        let mut lines: Vec<u64> = findings(&report).iter().map(|one| one["line"].as_u64().unwrap()).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, wanted, "{scope:?}");
+        assert!(findings(&report).iter().all(|one| one["rule"] == "generic-column"), "{report}");
+        [9, 10].iter().for_each(|at| hides(&report.to_string(), &value(*at)));
+    }
+}
+
 #[test]
 fn the_place_is_that_of_the_encoded_secret() {
     let token = pat(6);

@@ -146,8 +146,8 @@ fn assigned(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sig
         "argument" if between.starts_with(b"-") && !setting.name().starts_with(b"-") => {
             give(&sign::PROSE, String::new());
         }
-        "row" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
-        "argument" | "row" => give(&sign::ARGUMENT, String::new()),
+        "row" | "column" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
+        "argument" | "row" | "column" => give(&sign::ARGUMENT, String::new()),
         "url" | "authorization" => {
             give(&sign::CREDENTIALS, String::new());
             if kind == "url" && is_local(setting) {

@@ -130,11 +130,11 @@ fn of_value(
     let form = if class == Class::Placed { "" } else { form(rule) };
     // Where a password must stand, a short one is one.
     let placed = matches!(form, "url" | "authorization");
-    // What stands behind an id, in a URL or a command, or behind a name that says password is a secret, in a list of many, too.
+    // What stands behind an id, in a URL or a command, below a header or behind a name that says password is a secret, in a list of many, too.
     let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
     let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
     let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
-    let beside = rule.kind == "beside-id" || commanded || is_password();
+    let beside = matches!(rule.kind.as_str(), "beside-id" | "column") || commanded || is_password();
     let secretive = class == Class::Generic && name::is_of_secret(setting);
     value::signs(read, &mut |sign, detail| {
         let is_exempt = (placed && sign.name == sign::BRIEF.name) || (secretive && sign.name == sign::UUID.name);
