@@ -16,9 +16,10 @@ const BEFORE: usize = 1 << 10;
 /// How far from the match secrets are looked for, in bytes.
 const REACH: usize = 16 << 10;
 
-/// How many columns a table may have, and how long their names may be, in bytes.
+/// How many columns a table may have, and how long their names, and the line of all, may be, in bytes.
 const COLUMNS: Range<usize> = 2..65;
 const LONGEST_NAME: usize = 40;
+const LONGEST_HEADER: usize = 3 << 10;
 
 /// Lengths of cells that are looked at, in bytes.
 const LENGTHS: Range<usize> = 5..200;
@@ -51,19 +52,22 @@ impl<'b> Table<'b> {
             _ => head.start + usize::from(bytes[head.start] == b'\n'),
         };
         let start = memrchr(b'\n', &bytes[all.start..own]).map_or(all.start, |at| all.start + at + 1);
-        let line = line(bytes, start, all.end)?;
-        let names = cut(bytes, line.clone(), separator);
+        let header = line(bytes, start, all.end).filter(|line| line.len() <= LONGEST_HEADER)?;
+        let next = behind(bytes, header.end);
+        let rows = match separator {
+            b'|' => {
+                let below = line(bytes, next, all.end).filter(|line| is_ruled(&bytes[line.clone()]))?;
+                behind(bytes, below.end)..all.end
+            }
+            _ if begins(bytes, all.start, start) => next..all.end,
+            _ => return None,
+        };
+        let names = cut(bytes, header, separator);
         let column = names.iter().position(|name| own <= name.end && name.start < head.end)?;
         let is_name = |cell: &Range<usize>| is_name(&bytes[cell.clone()]);
         if !COLUMNS.contains(&names.len()) || !names.iter().all(is_name) {
             return None;
         }
-        let next = behind(bytes, line.end);
-        let rows = match separator {
-            b'|' => behind(bytes, ruled(bytes, next..all.end)?.end)..all.end,
-            _ if begins(bytes, all.start, start) => next..all.end,
-            _ => return None,
-        };
         Some(Table { bytes, separator, columns: names.len(), column, rows })
     }
 
@@ -72,9 +76,9 @@ impl<'b> Table<'b> {
         let (mut found, mut at) = (Vec::new(), self.rows.start);
         while let Some(line) = line(self.bytes, at, self.rows.end) {
             at = behind(self.bytes, line.end);
-            // MySQL closes its tables, and Markdown's may be ruled in between.
-            if self.separator == b'|' && ruled(self.bytes, line.clone()).is_some() {
-                continue;
+            // MySQL closes its tables; where there is another header, its own match leads on.
+            if self.separator == b'|' && is_ruled(&self.bytes[line.clone()]) {
+                break;
             }
             let cells = cut(self.bytes, line, self.separator);
             if cells.len() != self.columns {
@@ -113,12 +117,9 @@ fn begins(bytes: &[u8], from: usize, start: usize) -> bool {
     last.is_empty() || [&b"#"[..], b"```", b"sep="].iter().any(|opens| last.starts_with(opens))
 }
 
-/// The line of dashes at the beginning of `range`, as it stands below a header.
-fn ruled(bytes: &[u8], range: Range<usize>) -> Option<Range<usize>> {
-    let line = line(bytes, range.start, bytes.len())?;
-    let text = &bytes[line.clone()];
-    let dashes = text.iter().filter(|byte| **byte == b'-').count();
-    (line.end <= range.end && dashes >= 3 && text.iter().all(|byte| b"-:|+ \t".contains(byte))).then_some(line)
+/// Whether a line is one of dashes, as stands below a header.
+fn is_ruled(line: &[u8]) -> bool {
+    line.iter().all(|byte| b"-:|+ \t".contains(byte)) && line.iter().filter(|byte| **byte == b'-').count() >= 3
 }
 
 /// The cells of a line, without quotes, blanks and marks around them.
