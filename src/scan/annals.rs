@@ -208,6 +208,11 @@ impl Quiet {
         Quiet { least, told: BTreeMap::new(), loud: loud.into_iter().collect() }
     }
 
+    /// Of these more was found than will be told: they are to be read again, too.
+    pub(super) fn leave_out(&mut self, objects: impl Iterator<Item = ObjectId>) {
+        self.loud.extend(objects);
+    }
+
     /// Something was found in an object.
     pub(super) fn found(&mut self, object: Object) {
         self.told.entry(object.id).or_insert((object, 0, Vec::new()));

@@ -264,7 +264,7 @@ fn scan_objects(
     if chosen.is_some() {
         coverage.add(scan_files(plan, &kept, detector, watch, &mut Vec::new(), tell));
     }
-    let quiet = Quiet::new(least_anywhere(plan), lenses.iter().flat_map(Scanner::unread).map(|object| object.id));
+    let quiet = quiet(plan, &lenses);
     let found: Vec<Found> = lenses.into_iter().flat_map(|scanner| scanner.found).collect();
     let asked = Asked { layout, stores: &stores, request, chosen: chosen.as_ref(), options, detector };
     let memory = cache.as_mut().zip(annals).map(|(cache, annals)| Memory { cache, annals, quiet });
@@ -288,12 +288,15 @@ fn tell_found(
     plan: &Plan,
     found: Vec<Found>,
     asked: Asked<'_>,
-    memory: Option<Memory<'_>>,
+    mut memory: Option<Memory<'_>>,
     skips: &mut Vec<Skip>,
     tell: &mut dyn FnMut(Finding),
 ) -> Result<(), Error> {
     let kinship = Kinship::of(&plan.rules);
     let (below, mut found): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_below(plan, &kinship));
+    if let Some(memory) = &mut memory {
+        memory.quiet.leave_out(below.iter().map(|found| found.object.id));
+    }
     below.into_iter().flat_map(|found| found.placeless(plan)).for_each(&mut *tell);
     if found.is_empty() {
         return Ok(());
@@ -418,6 +421,13 @@ fn name_missing(chosen: Option<&Chosen>, names: &Names, stores: &Stores, skips: 
             skips.extend(chosen.skips.iter().cloned());
         }
     }
+}
+
+/// What learns which objects are quiet. Those are not of which something else is told, too.
+fn quiet(plan: &Plan, lenses: &[Scanner<'_>]) -> Quiet {
+    let counted = lenses.iter().flat_map(|scanner| &scanner.look_alikes).map(|one| one.0);
+    let loud = lenses.iter().flat_map(Scanner::unread).chain(counted);
+    Quiet::new(least_anywhere(plan), loud.map(|object| object.id))
 }
 
 /// Below which confidence look-alikes are only counted; none, if an entry of a baseline or an allowed fingerprint may know

@@ -216,6 +216,29 @@ fn what_came_to_nothing_where_it_is_is_counted_without_another_look_at_it() {
     }
 }
 
+/// What came to nothing in one member says nothing of the others.
+#[test]
+fn an_archive_is_counted_whole() {
+    let repository = Repository::new();
+    repository.put("tests/test_login.py", format!("password = \"secret{}\"\n", 123), "brings it");
+    for (name, version) in [("settings.ini", 1), ("other.ini", 2)] {
+        repository.put(name, format!("password = \"${{DATABASE}}\"\nversion {version}\n"), "settings");
+    }
+    // Of several with the same secret at most one has to be read again.
+    let archive = repository.dir.path().join("all.tar");
+    for prefix in ["--prefix=a/", "--prefix=b/"] {
+        repository.git(&["archive", "--format=tar", prefix, "-o", archive.to_str().unwrap(), "HEAD~0"]);
+        fs::write(repository.top().join(format!("{}.tar", &prefix[9..10])), fs::read(&archive).unwrap()).unwrap();
+    }
+    repository.commit("archives of it");
+    repository.git(&["repack", "-adq"]);
+    let without = repository.scan(&[]);
+    assert_eq!(without.report["summary"]["hidden"], 9, "{}", without.report);
+    for _ in 0..3 {
+        same(&repository.scan(&["--cache", "auto"]).report, &without.report);
+    }
+}
+
 #[test]
 fn a_second_run_does_not_read_what_is_known() {
     let repository = Repository::new();
