@@ -77,7 +77,8 @@ impl<'b> Table<'b> {
         while let Some(line) = line(self.bytes, at, self.rows.end) {
             at = behind(self.bytes, line.end);
             // MySQL closes its tables; where there is another header, its own match leads on.
-            if self.separator == b'|' && is_ruled(&self.bytes[line.clone()]) {
+            let text = &self.bytes[line.clone()];
+            if opens(text) || (self.separator == b'|' && is_ruled(text)) {
                 break;
             }
             let cells = cut(self.bytes, line, self.separator);
@@ -114,7 +115,12 @@ fn begins(bytes: &[u8], from: usize, start: usize) -> bool {
     let Some(end) = start.checked_sub(1).filter(|_| start > from) else { return start == 0 };
     let last = &bytes[from..end];
     let last = last[memrchr(b'\n', last).map_or(0, |at| at + 1)..].trim_ascii();
-    last.is_empty() || [&b"#"[..], b"```", b"sep="].iter().any(|opens| last.starts_with(opens))
+    last.is_empty() || opens(last)
+}
+
+/// Whether a table may begin behind a line like that, and so none goes on over it.
+fn opens(line: &[u8]) -> bool {
+    [&b"#"[..], b"```", b"sep="].iter().any(|opens| line.trim_ascii_start().starts_with(opens))
 }
 
 /// Whether a line is one of dashes, as stands below a header.

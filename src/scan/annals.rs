@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use aho_corasick::AhoCorasick;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::cache::{Cache, Kept};
 use super::chronicle::Histories;
@@ -14,9 +17,10 @@ use super::filter::masked;
 use super::scanner::Found;
 use super::suspect::{Mask, mask_of};
 use crate::detect::Detector;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Masking, Verdict};
 use crate::origin::{Commit, ObjectId, Provenance, Removed};
 use crate::rule::Confidence;
+use crate::secret::Secret;
 use crate::source::git::{Layout, Names, Object, Stores};
 
 /// What is remembered of a repository in the state in which it is.
@@ -30,7 +34,7 @@ pub(super) struct Annals {
 #[serde(deny_unknown_fields)]
 struct Volume {
     key: String,
-    /// Which objects and references there were.
+    /// A hash of which objects and references there were.
     state: String,
     /// Names of references, and ids of commits in hex.
     names: Vec<String>,
@@ -117,7 +121,8 @@ impl Annals {
         let Some(objects) = objects.collect::<Option<BTreeMap<String, Record>>>() else { return };
         let mut scratch = detector.scratch();
         let mut texts = objects.values().flat_map(|record| &record.paths).chain(&numbers.names);
-        if texts.all(|text| masked(detector, &mut scratch, text.as_bytes()) == *text) {
+        let Some(secrets) = quiet.secrets() else { return };
+        if texts.all(|text| !secrets.is_match(text) && masked(detector, &mut scratch, text.as_bytes()) == *text) {
             let least = quiet.least;
             let quiet = quiet.objects();
             let Annals { about, volume } = self;
@@ -127,10 +132,11 @@ impl Annals {
     }
 }
 
-/// All that decides where an object was.
+/// A hash of all that decides where an object was, in hex.
 fn state(stores: &Stores, layout: &Layout, names: &Names) -> Option<String> {
-    let objects = stores.digest()?;
-    names.skips.is_empty().then(|| format!("{objects} {} {}", names.digest(), layout.within.display()))
+    let hash = Sha256::new().chain_update(stores.digest()?).chain_update(names.digest());
+    let hash = hash.chain_update(layout.within.as_os_str().as_encoded_bytes());
+    names.skips.is_empty().then(|| HEXLOWER.encode(&hash.finalize()))
 }
 
 /// Gives names numbers.
@@ -200,12 +206,14 @@ pub(super) struct Quiet {
     told: BTreeMap<ObjectId, (Object, u64, Vec<Mask>)>,
     /// Those of which more was told, or that have to be read for something else.
     loud: HashSet<ObjectId>,
+    /// All that was told and is masked wherever it stands.
+    secrets: Vec<Secret>,
 }
 
 impl Quiet {
     /// `loud` are to be read again in any case.
     pub(super) fn new(least: Option<Confidence>, loud: impl IntoIterator<Item = ObjectId>) -> Self {
-        Quiet { least, told: BTreeMap::new(), loud: loud.into_iter().collect() }
+        Quiet { least, loud: loud.into_iter().collect(), ..Quiet::default() }
     }
 
     /// Of these more was found than will be told: they are to be read again, too.
@@ -220,17 +228,28 @@ impl Quiet {
 
     /// This is told of an object.
     pub(super) fn told(&mut self, id: &ObjectId, finding: &Finding) {
-        let Some((_, count, masks)) = self.told.get_mut(id).filter(|_| self.least.is_some()) else { return };
+        let mask = mask_of(finding);
+        if mask.as_ref().is_some_and(|mask| mask.1 == Masking::Everywhere) {
+            self.secrets.push(finding.secret.clone());
+        }
+        let Some((_, count, masks)) = self.told.get_mut(id) else { return };
         *count += 1;
-        masks.extend(mask_of(finding));
+        masks.extend(mask);
         if finding.verdict != Verdict::Hidden || !finding.companions.is_empty() {
             self.loud.insert(*id);
         }
     }
 
+    /// What finds the secrets in names; `None` if there are too many.
+    #[expect(clippy::disallowed_methods, reason = "looks for secrets in what would be kept")]
+    fn secrets(&self) -> Option<AhoCorasick> {
+        let secrets = self.secrets.iter().map(Secret::expose);
+        AhoCorasick::builder().ascii_case_insensitive(true).build(secrets).ok()
+    }
+
     /// The quiet ones with their bytes. What a report has to mask it learns from some other, or from none.
     fn objects(self) -> BTreeMap<String, (u64, u64)> {
-        let Quiet { least, told, loud } = self;
+        let Quiet { least, told, loud, .. } = self;
         let (loud, told): (Vec<_>, Vec<_>) =
             told.into_values().filter(|_| least.is_some()).partition(|(object, ..)| loud.contains(&object.id));
         let mut known: HashSet<Mask> = loud.into_iter().flat_map(|(_, _, masks)| masks).collect();

@@ -80,6 +80,8 @@ struct Memory {
     after: Vec<String>,
     /// Checksums of all packs that were there.
     beside: Vec<String>,
+    /// Suspicious objects in no pack: of a look-alike that one of them has, too, none may be among the suspects.
+    loose: Vec<String>,
     /// What was named and is nowhere, and what it should be.
     missing: BTreeMap<String, String>,
 }
@@ -109,7 +111,10 @@ impl Cache {
         for (pack, checksum) in checksums.iter().enumerate() {
             let Some(checksum) = checksum else { continue };
             let memory = self.read(checksum).and_then(|memory: Memory| memory.checked(stores, pack));
-            memories.extend(memory.filter(|it| it.beside.iter().all(|it| there.contains(it))).map(|it| (pack, it)));
+            let parse = |id: &String| ObjectId::from_hex(id.as_bytes());
+            let is_loose = |id: &String| parse(id).is_some_and(|id| stores.contains(&id));
+            let is_whole = |it: &Memory| it.beside.iter().all(|it| there.contains(it)) && it.loose.iter().all(is_loose);
+            memories.extend(memory.filter(is_whole).map(|it| (pack, it)));
         }
         let mut recalled = Recalled::default();
         // In the order in which they were read: each must have come after exactly those before it, or some object is counted twice
@@ -147,6 +152,8 @@ impl Cache {
         let Suspicious { suspects, counted, failed } = all;
         let checksums = hex_checksums(stores);
         let beside: Vec<String> = checksums.iter().flatten().cloned().collect();
+        let is_packed = |object: &Object| (0..checksums.len()).any(|pack| stores.is_in(pack, &object.id));
+        let loose: Vec<String> = suspects.iter().filter(|it| !is_packed(it)).map(|it| it.id.to_string()).collect();
         let unread = |pack: &usize| !known.packs.contains(pack);
         let order: Vec<usize> = known.packs.iter().copied().chain((0..checksums.len()).filter(unread)).collect();
         for (place, &pack) in order.iter().enumerate() {
@@ -178,6 +185,7 @@ impl Cache {
                 least: counted.least,
                 after,
                 beside: beside.clone(),
+                loose: loose.clone(),
                 missing: walked.missing.iter().map(|(id, kind)| (id.to_string(), kind.as_str().to_owned())).collect(),
             };
             if !self.put(&memory) {
@@ -284,7 +292,7 @@ pub fn digest(rules: &RuleSet, depths: [u8; 2]) -> [u8; 32] {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    add(concat!("stanch cache 3 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(concat!("stanch cache 4 ", env!("CARGO_PKG_VERSION")).as_bytes());
     add(&depths);
     for rule in &rules.rules {
         // What was read off it follows from it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::annals::{Annals, Quiet};
 use super::cache::{Cache, Counted, Recalled, Suspicious};
@@ -346,7 +347,7 @@ impl Memory<'_> {
             self.quiet.told(id, &finding);
             tell(finding);
         });
-        if !is_known {
+        if !is_known && !options.interrupt.load(Relaxed) {
             self.annals.keep(self.cache, (stores, layout), &histories, self.quiet, detector);
         }
         Ok(())

@@ -62,8 +62,12 @@ pub(super) struct Suspect {
     decoded: Vec<&'static str>,
 }
 
-/// A path from the top of the repository, or of the directory that is scanned: what leads there says nothing of what is in it.
+/// A path from the top of the repository, or of the directory that is scanned: what leads there says nothing of what is in it. Paths in trees
+/// of git begin there.
 fn inside<'p>(plan: &Plan, origin: &Origin, path: &'p [u8]) -> Cow<'p, [u8]> {
+    if matches!(origin, Origin::Object { .. }) {
+        return Cow::Borrowed(path);
+    }
     let tops = plan.tops.iter().filter_map(|top| path.strip_prefix(&slashed(top)[..])?.strip_prefix(b"/"));
     match tops.min_by_key(|rest| rest.len()) {
         Some(rest) => Cow::Borrowed(rest),

@@ -239,6 +239,64 @@ fn an_archive_is_counted_whole() {
     }
 }
 
+/// A look-alike is masked because another object has it, too: if that one goes, the first must be read.
+#[test]
+fn what_a_loose_object_taught_is_learned_again_without_it() {
+    let repository = Repository::new();
+    let text = |version: u8| format!("password = \"${{DATABASE}}\"\nversion {version}\n");
+    repository.put("settings.ini", text(1), "settings");
+    repository.put("f", format!("key = {}\n", token(1)), "a leak beside ${DATABASE}");
+    repository.git(&["repack", "-adq"]);
+    for version in 2..6 {
+        git_fed(&repository.top(), &["hash-object", "-w", "--stdin"], text(version).as_bytes());
+    }
+    let options = ["--cache", "auto", "--jobs", "1"];
+    for _ in 0..2 {
+        same(&repository.scan(&options).report, &repository.scan(&[]).report);
+    }
+    repository.git(&["prune", "--expire=now"]);
+    for _ in 0..2 {
+        let told = repository.scan(&options);
+        same(&told.report, &repository.scan(&[]).report);
+        assert!(told.text.contains("a leak beside") && !told.text.contains("DATABASE"), "{}", told.text);
+    }
+}
+
+/// A password is no token that shows by itself: a path that holds one is not remembered either.
+#[test]
+fn a_name_that_holds_what_was_found_is_not_remembered() {
+    let repository = Repository::new();
+    let secret = &token(7)[8..22];
+    let files = || files_in(&repository.top().join(".git/stanch"));
+    repository.put("login.py", format!("password = \"{secret}\"\n"), "brings it");
+    repository.git(&["repack", "-adq"]);
+    assert_eq!(repository.scan(&["--cache", "auto"]).findings().len(), 1);
+    assert_eq!(files().len(), 2);
+    repository.git(&["mv", "login.py", &format!("backup-{}.py", secret.to_uppercase())]);
+    repository.commit("by another name");
+    repository.git(&["repack", "-adq"]);
+    for _ in 0..2 {
+        same(&repository.scan(&["--cache", "auto"]).report, &repository.scan(&[]).report);
+        let texts = files().into_iter().map(|file| fs::read_to_string(file).unwrap().to_lowercase());
+        assert!(texts.into_iter().all(|text| !text.contains(&secret.to_lowercase())));
+    }
+}
+
+/// How the repository was named says nothing of what is in it: a directory that is called `tests` is not one of its own.
+#[test]
+fn what_leads_to_a_repository_is_no_part_of_its_paths() {
+    let repository = Repository::new();
+    repository.put("tests/x.py", format!("password = \"secret{}\"\n", 123), "brings it");
+    let parent = repository.dir.path();
+    git(parent, &["clone", "-q", "--bare", repository.top().to_str().unwrap(), "tests"]);
+    for name in [Path::new("tests"), &parent.join("tests")] {
+        let options = ["scan", "--history", "--format", "json", "--cache", "cache"];
+        let program = Command::new(env!("CARGO_BIN_EXE_stanch")).args(options).arg(name).current_dir(parent).output();
+        let report: Value = serde_json::from_slice(&program.unwrap().stdout).unwrap();
+        assert_eq!((&report["summary"]["hidden"], &report["summary"]["reported"]), (&1.into(), &0.into()), "{report}");
+    }
+}
+
 #[test]
 fn a_second_run_does_not_read_what_is_known() {
     let repository = Repository::new();
