@@ -296,10 +296,10 @@ impl Rule {
         self.skip_report || !self.required.is_empty()
     }
 
-    /// Whether its match is no secret, but leads to those that stand around it. The group of its pattern, which no text has, is the form
-    /// of one, for examples.
+    /// Whether its match is no secret, but leads to those that stand around it. The last group of its pattern, which no text has, is the
+    /// form of one, for examples.
     pub fn leads(&self) -> bool {
-        matches!(self.kind.as_str(), "manifest" | "column")
+        matches!(self.kind.as_str(), "manifest" | "column" | "key-column")
     }
 
     /// Whether nobody could find the secret by trying hashes.

@@ -50,8 +50,9 @@ impl<'r> Press<'r> {
         if rule.regex.is_empty() {
             return None;
         }
-        let group = if rule.leads() { 1 } else { rule.secret_group };
-        Some(Press { rule, hir: parse(&rule.regex)?, pattern: compile(&rule.regex).ok()?, group })
+        let pattern = compile(&rule.regex).ok()?;
+        let group = if rule.leads() { pattern.captures_len() - 1 } else { rule.secret_group };
+        Some(Press { rule, hir: parse(&rule.regex)?, pattern, group })
     }
 
     /// As [`mint`].

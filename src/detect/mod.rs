@@ -221,8 +221,8 @@ impl Detector {
                 let kind = self.rules.rules[rule].kind.as_str();
                 if kind == manifest::KIND {
                     keys.extend(self.values(rule, bytes, &hit.matched, place, &mut found));
-                } else if kind == columns::KIND {
-                    self.cells(rule, bytes, &hit.matched, place, &mut found);
+                } else if matches!(kind, columns::KIND | columns::KEYS) {
+                    self.cells(rule, bytes, &hit.secret, place, &mut found);
                 } else if let MapEntry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
                     && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, place != Where::Passing)
                 {
@@ -267,11 +267,11 @@ impl Detector {
         &'c self,
         rule: usize,
         bytes: &'c [u8],
-        matched: &Range<usize>,
+        name: &Range<usize>,
         place: Where<'_>,
         found: &mut BTreeMap<(usize, usize, usize), Candidate<'c>>,
     ) {
-        let cells = if place == Where::Passing { Vec::new() } else { columns::cells(bytes, matched) };
+        let cells = if place == Where::Passing { Vec::new() } else { columns::cells(bytes, name) };
         for secret in cells {
             if let MapEntry::Vacant(new) = found.entry((secret.start, secret.end, rule))
                 && let Some(candidate) = self.judge(

@@ -147,7 +147,7 @@ fn assigned(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sig
             give(&sign::PROSE, String::new());
         }
         "row" | "column" if is_digest(setting.value()) => give(&sign::HASHED, "hex of a digest's length".to_owned()),
-        "argument" | "row" | "column" => give(&sign::ARGUMENT, String::new()),
+        "argument" | "row" | "column" | "key-column" => give(&sign::ARGUMENT, String::new()),
         "url" | "authorization" => {
             give(&sign::CREDENTIALS, String::new());
             if kind == "url" && is_local(setting) {

@@ -134,7 +134,7 @@ fn of_value(
     let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
     let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
     let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
-    let beside = matches!(rule.kind.as_str(), "beside-id" | "column") || commanded || is_password();
+    let beside = matches!(rule.kind.as_str(), "beside-id" | "column" | "key-column") || commanded || is_password();
     let secretive = class == Class::Generic && name::is_of_secret(setting);
     value::signs(read, &mut |sign, detail| {
         let is_exempt = (placed && sign.name == sign::BRIEF.name) || (secretive && sign.name == sign::UUID.name);

@@ -1,0 +1,107 @@
+//! Tables whose cells a comma, a semicolon or a tab stands between.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+use super::{Head, Text};
+
+/// How long a cell with line breaks in it may be, in bytes.
+const LONGEST_CELL: usize = 4 << 10;
+
+impl Text<'_> {
+    /// The cells below a header.
+    pub(super) fn separated(&self, head: &Head, separator: u8) -> Option<Vec<Range<usize>>> {
+        let names = self.cut(head.line.clone(), separator);
+        let column = self.column(&names, &head.name).filter(|_| self.may_begin(&head.line, separator))?;
+        if names.iter().filter(|name| !name.is_empty()).count() < 2 {
+            return None;
+        }
+        // A file of nothing else goes on to its end.
+        let is_all = head.line.start == 0;
+        let (mut found, mut last) = (Vec::new(), head.line.clone());
+        while let Some(line) = self.next(&last) {
+            let cells = self.cut(line.clone(), separator);
+            last = line.start..cells.last().map_or(line.end, |cell| self.end_of_line(cell.end));
+            match cells.len() {
+                _ if self.opens(&self.bytes[line.clone()]) && !is_all => break,
+                0 | 1 if !is_all => break,
+                // What is wrong with one row is so with that one.
+                count if count <= column || count > names.len() + 1 => {}
+                _ => found.push(cells[column].clone()),
+            }
+        }
+        Some(found)
+    }
+
+    /// Where the line ends that goes on at `at`.
+    fn end_of_line(&self, at: usize) -> usize {
+        let end = memchr(b'\n', &self.bytes[at..self.all.end]).map_or(self.all.end, |len| at + len);
+        if self.bytes[at..end].ends_with(b"\r") { end - 1 } else { end }
+    }
+
+    /// Whether a table may begin with this line: it is the first, or stands behind an empty one, a comment, what opens a block or a text,
+    /// or a sentence.
+    pub(super) fn may_begin(&self, line: &Range<usize>, separator: u8) -> bool {
+        let Some(last) = self.previous(line) else { return false };
+        let ends = [&b"\"\"\""[..], b"'''", b"`", b":"];
+        let is_of_prose = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b" .-_!?'/,".contains(byte);
+        let is_prose = || last.iter().all(is_of_prose) && memchr(separator, last).is_none() && last.contains(&b' ');
+        let is_here = || last.windows(2).any(|two| two == b"<<");
+        last.is_empty() || self.opens(last) || ends.iter().any(|end| last.ends_with(end)) || is_here() || is_prose()
+    }
+
+    /// Whether a table may begin behind a line like that, and so none goes on over it.
+    fn opens(&self, line: &[u8]) -> bool {
+        [&b"#"[..], b"```", b"sep=", b"//", b"--"].iter().any(|opens| line.trim_ascii_start().starts_with(opens))
+    }
+
+    /// The cells of the row that begins with a line, without quotes and blanks around them. The last may end in a later line.
+    fn cut(&self, line: Range<usize>, separator: u8) -> Vec<Range<usize>> {
+        let (mut cells, mut at, mut end) = (Vec::new(), line.start, line.end);
+        if self.bytes[at..].starts_with(b"\xef\xbb\xbf") && at == 0 {
+            at = 3;
+        }
+        loop {
+            let rest = at..end;
+            let lead = self.trimmed(rest.clone(), b" ").start;
+            let quoted = (self.bytes.get(lead) == Some(&b'"') && lead < end).then(|| self.quoted(lead, separator)).flatten();
+            let (cell, to) = match quoted {
+                Some(close) => {
+                    end = end.max(self.end_of_line(close));
+                    let to = memchr(separator, &self.bytes[close..end]).map_or(end, |len| close + len);
+                    (lead + 1..close - 1, to)
+                }
+                None => {
+                    let to = memchr(separator, &self.bytes[rest]).map_or(end, |len| at + len);
+                    (self.trimmed(at..to, b" "), to)
+                }
+            };
+            cells.push(cell);
+            if to >= end {
+                return cells;
+            }
+            at = to + 1;
+        }
+    }
+
+    /// Where the quotes end that begin at `open`: a separator or the end of a line follows. A quote in them is doubled, or has a backslash
+    /// before it.
+    fn quoted(&self, open: usize, separator: u8) -> Option<usize> {
+        let end = self.all.end.min(open + LONGEST_CELL);
+        let mut at = open + 1;
+        loop {
+            let quote = at + memchr(b'"', self.bytes.get(at..end)?)?;
+            let behind = self.bytes.get(quote + 1).copied();
+            match behind {
+                Some(b'"') => at = quote + 2,
+                _ if self.bytes[quote - 1] == b'\\' && quote > open + 1 && behind.is_some_and(|byte| byte != separator) => {
+                    at = quote + 1;
+                }
+                None | Some(b'\r' | b'\n' | b' ') => return Some(quote + 1),
+                Some(byte) if byte == separator => return Some(quote + 1),
+                Some(_) => return None,
+            }
+        }
+    }
+}
