@@ -8,28 +8,116 @@ const VAGUE: &[&str] = &["pass", "pw", "mdp", "clave", "token", "parola", "psk"]
 
 /// What says of a token that it is one to log in with.
 const QUALIFIERS: &[&str] = &[
-    "access", "auth", "oauth", "api", "bearer", "refresh", "bot", "session", "secret", "id", "github", "gitlab", "bitbucket", "slack",
-    "user", "admin", "deploy", "personal", "service",
+    "access",
+    "auth",
+    "oauth",
+    "api",
+    "bearer",
+    "refresh",
+    "bot",
+    "session",
+    "secret",
+    "id",
+    "github",
+    "gitlab",
+    "bitbucket",
+    "slack",
+    "user",
+    "admin",
+    "deploy",
+    "personal",
+    "service",
 ];
 
 /// What is no secret, or one that nobody can use.
 const HARMLESS: &[&str] = &[
-    "hash", "hashed", "encrypted", "crypted", "no", "has", "is", "min", "max", "last", "forgot", "show", "hide", "reset", "expired",
-    "require", "requires", "required", "change", "next", "page", "csrf", "xsrf", "pad", "unk", "eos", "bos", "sep", "mask", "special",
-    "public", "wrong", "invalid", "bad", "check", "use", "uses", "needs",
+    "hash",
+    "hashed",
+    "encrypted",
+    "crypted",
+    "no",
+    "has",
+    "is",
+    "min",
+    "max",
+    "last",
+    "forgot",
+    "show",
+    "hide",
+    "reset",
+    "expired",
+    "require",
+    "requires",
+    "required",
+    "change",
+    "next",
+    "page",
+    "csrf",
+    "xsrf",
+    "pad",
+    "unk",
+    "eos",
+    "bos",
+    "sep",
+    "mask",
+    "special",
+    "public",
+    "wrong",
+    "invalid",
+    "bad",
+    "check",
+    "use",
+    "uses",
+    "needs",
 ];
 
 /// Parts of names of columns that say who logs in, or where.
 const ACCOUNTS: &[&str] = &[
-    "user", "login", "mail", "host", "server", "account", "acct", "url", "domain", "service", "system", "device", "ssid", "router",
-    "benutzer", "nutzer", "konto", "usuario", "usuário", "utilis", "utente", "cuenta", "compte", "identifiant", "correo", "customer",
-    "client", "tenant", "website", "portal", "machine", "database", "gateway", "camera", "switch", "anmelde", "courriel", "endpoint",
+    "user",
+    "login",
+    "mail",
+    "host",
+    "server",
+    "account",
+    "acct",
+    "url",
+    "domain",
+    "service",
+    "system",
+    "device",
+    "ssid",
+    "router",
+    "benutzer",
+    "nutzer",
+    "konto",
+    "usuario",
+    "usuário",
+    "utilis",
+    "utente",
+    "cuenta",
+    "compte",
+    "identifiant",
+    "correo",
+    "customer",
+    "client",
+    "tenant",
+    "website",
+    "portal",
+    "machine",
+    "database",
+    "gateway",
+    "camera",
+    "switch",
+    "anmelde",
+    "courriel",
+    "endpoint",
 ];
 
 /// Whether it may be the name of a column: code and numbers are none.
 pub(super) fn may_be(cell: &[u8]) -> bool {
     let cell = cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell);
-    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b" _.-/?#@:*&+%'".contains(byte);
+    let cell = cell.strip_suffix(b":").unwrap_or(cell);
+    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b" _.-/?#@*&+%'".contains(byte);
     // `Password (initial)`, but no `call(password)`.
     let (own, remark) = match cell.iter().position(|byte| matches!(byte, b'(' | b'[')) {
         Some(at) if at == 0 || cell[at - 1] == b' ' => (&cell[..at], &cell[at + 1..]),
@@ -38,7 +126,7 @@ pub(super) fn may_be(cell: &[u8]) -> bool {
     let remark = remark.strip_suffix(b")").or(remark.strip_suffix(b"]")).unwrap_or(remark);
     cell.len() <= LONGEST
         && own.iter().chain(remark).all(is_sign)
-        && cell.first().is_none_or(|first| !first.is_ascii_digit() && !b"+&:".contains(first))
+        && cell.first().is_none_or(|first| !first.is_ascii_digit() && !b"+&".contains(first))
         && !cell.starts_with(b"/")
 }
 

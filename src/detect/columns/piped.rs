@@ -33,7 +33,8 @@ impl Text<'_> {
         }
         let below = self.next(&head.line);
         let has_rule = below.as_ref().is_some_and(|below| is_ruled(&self.bytes[below.clone()]));
-        if below.as_ref().is_some_and(|below| has_rule && self.is_between_rows(&head.line, &self.bytes[below.clone()])) {
+        if below.as_ref().is_some_and(|below| has_rule && self.is_between_rows(&head.line, &self.bytes[below.clone()]))
+        {
             return None;
         }
         let previous = self.previous(&head.line);
@@ -176,7 +177,7 @@ fn is_ruled(line: &[u8]) -> bool {
                 _ => return false,
             };
         }
-        dashes >= 3
+        dashes >= 3 || (dashes > 0 && line[start..].starts_with(b"|") && !line[start..].contains(&b' '))
     };
     // The time before it has dashes and colons, too.
     from(start) || line.iter().position(|byte| matches!(byte, b'|' | b'+')).is_some_and(from)

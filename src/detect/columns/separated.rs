@@ -25,9 +25,9 @@ impl Text<'_> {
             last = line.start..cells.last().map_or(line.end, |cell| self.end_of_line(cell.end));
             match cells.len() {
                 _ if self.opens(&self.bytes[line.clone()]) && !is_all => break,
-                0 | 1 if !is_all => break,
+                1 if !is_all => break,
                 // What is wrong with one row is so with that one.
-                count if count <= column || count > names.len() + 1 => {}
+                count if count < 2 || count <= column || count > names.len() + 1 => {}
                 _ => found.push(cells[column].clone()),
             }
         }
@@ -65,7 +65,8 @@ impl Text<'_> {
         loop {
             let rest = at..end;
             let lead = self.trimmed(rest.clone(), b" ").start;
-            let quoted = (self.bytes.get(lead) == Some(&b'"') && lead < end).then(|| self.quoted(lead, separator)).flatten();
+            let quoted =
+                (self.bytes.get(lead) == Some(&b'"') && lead < end).then(|| self.quoted(lead, separator)).flatten();
             let (cell, to) = match quoted {
                 Some(close) => {
                     end = end.max(self.end_of_line(close));
@@ -95,7 +96,10 @@ impl Text<'_> {
             let behind = self.bytes.get(quote + 1).copied();
             match behind {
                 Some(b'"') => at = quote + 2,
-                _ if self.bytes[quote - 1] == b'\\' && quote > open + 1 && behind.is_some_and(|byte| byte != separator) => {
+                _ if self.bytes[quote - 1] == b'\\'
+                    && quote > open + 1
+                    && behind.is_some_and(|byte| byte != separator) =>
+                {
                     at = quote + 1;
                 }
                 None | Some(b'\r' | b'\n' | b' ') => return Some(quote + 1),

@@ -75,7 +75,8 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     let Starts { references, include, exclude, common, has_included: _ } = starts;
     let is_closed = scope.since.is_none() && scope.depth.is_none();
     let chosen = Chosen { is_closed, skips: resolver.skips, ..Chosen::default() };
-    let mut chooser = Chooser { chosen, outside: HashSet::new(), width: layout.format.width() };
+    let (outside, whole) = Default::default();
+    let mut chooser = Chooser { chosen, outside, whole, width: layout.format.width() };
     chooser.chosen.skips.extend(unread);
     let mut graph = Graph::new(&mut reader, &shallow);
     let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
@@ -184,6 +185,8 @@ struct Chooser {
     chosen: Chosen,
     /// Trees and blobs that commits outside of the set hold.
     outside: HashSet<ObjectId>,
+    /// Trees that were chosen with all that they hold.
+    whole: HashSet<ObjectId>,
     width: usize,
 }
 
@@ -296,7 +299,8 @@ impl Chooser {
     fn brought(&mut self, reader: &mut Reader<'_>, tree: ObjectId, parents: &[ObjectId]) {
         let mut left = vec![(tree, parents.to_vec())];
         while let Some((tree, parents)) = left.pop() {
-            if parents.contains(&tree) || (parents.is_empty() && self.chosen.objects.contains(&tree)) {
+            // One that was chosen may not be so with all that it holds: another commit may have had most of it from its parents.
+            if parents.contains(&tree) || (parents.is_empty() && !self.whole.insert(tree)) {
                 continue;
             }
             let known: Vec<HashMap<Vec<u8>, Held>> =
