@@ -1,8 +1,7 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::annals::{Annals, Quiet};
@@ -11,6 +10,7 @@ use super::chronicle::{self, Chronicle, Histories, Told};
 use super::compose::Kinship;
 use super::lfs;
 use super::masker::all_knowing;
+use super::own;
 use super::scanner::{Found, Scanner};
 use super::{Error, Plan, Watch, scan_files, scan_list};
 use crate::coverage::{Coverage, Skip, Why};
@@ -20,8 +20,8 @@ use crate::origin::{ObjectId, ObjectKind, Origin};
 use crate::rule::Confidence;
 use crate::source::files::{self, Target};
 use crate::source::git::{
-    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose,
-    logs_in_tables, modules, to_path, walk, walk_unknown,
+    Chosen, Environment, Layout, Names, Object, Options, Reader, Scope, Stores, Walked, check_owner, choose, modules,
+    to_path, walk, walk_unknown,
 };
 
 /// A part of a history is small if it has at most one of so many objects.
@@ -97,8 +97,7 @@ pub(super) fn run(
             let text: String = scope.names.iter().map(|name| format!("{name}\n")).collect();
             scan_list(plan, "names of references".to_owned(), &text, detector, watch, &mut tell);
         } else {
-            coverage.add(scan_names(plan, layout, names, detector, watch, &mut tell));
-            let own = own_files(layout, &request.repository, &mut coverage.skips);
+            let own = own::files(layout, &request.repository, &mut coverage.skips);
             coverage.add(scan_files(plan, &own, detector, watch, &mut Vec::new(), &mut tell));
         }
     }
@@ -114,7 +113,7 @@ fn add_kept(repositories: &mut Vec<Layout>, request: &Request, skips: &mut Vec<S
             Ok(layout) => repositories.push(Layout { within, ..layout }),
             // One that is broken keeps nothing else from being read.
             Err(error) => {
-                let origin = Origin::File { path: as_given(module, &request.repository), tracking: None };
+                let origin = Origin::File { path: own::as_given(module, &request.repository), tracking: None };
                 skips.push(Skip { origin, why: Why::ReadError, detail: error.to_string() });
             }
         }
@@ -152,63 +151,6 @@ fn add_in_place(repositories: &mut Vec<Layout>, request: &Request, skips: &mut V
             let detail = format!("commit {commit} of the submodule is in no repository that was read");
             skips.push(Skip { origin: Origin::File { path, tracking: None }, why: Why::MissingSubmodule, detail });
         }
-    }
-}
-
-/// What a repository holds beside its objects and may hold a secret: configuration, reflogs, messages, hooks. What is neither a file
-/// nor a directory nobody asked to be read.
-fn own_files(layout: &Layout, given: &Path, skips: &mut Vec<Skip>) -> Vec<Target> {
-    let names = [
-        "config",
-        "config.worktree",
-        "packed-refs",
-        "logs",
-        "refs",
-        "info",
-        "hooks",
-        "description",
-        "worktrees",
-        "HEAD",
-        "FETCH_HEAD",
-        "ORIG_HEAD",
-        "index",
-        "COMMIT_EDITMSG",
-        "MERGE_MSG",
-        "SQUASH_MSG",
-        "TAG_EDITMSG",
-        "NOTES_EDITMSG",
-        "rebase-merge",
-        "rebase-apply",
-        "sequencer",
-        "rr-cache",
-        "BISECT_LOG",
-        "branches",
-        "remotes",
-        "lfs",
-    ];
-    let mut directories = vec![&layout.common_dir];
-    // That of a linked work tree is in `worktrees`, unless somebody moved it.
-    if !layout.git_dir.starts_with(&layout.common_dir) {
-        directories.push(&layout.git_dir);
-    }
-    let all = directories.iter().flat_map(|directory| names.iter().map(|name| directory.join(name)));
-    let absent = |path: &PathBuf| path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let is_special = |path: &PathBuf| path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
-    let (special, own): (Vec<PathBuf>, Vec<PathBuf>) = all.filter(|path| !absent(path)).partition(is_special);
-    skips.extend(special.into_iter().map(|path| {
-        let origin = Origin::File { path: as_given(path, given), tracking: None };
-        Skip { origin, why: Why::SpecialFile, detail: "a FIFO, socket or device".to_owned() }
-    }));
-    own.into_iter().map(|path| Target::Path(as_given(path, given))).collect()
-}
-
-/// A path below what the user named, as a path from there: the same on every machine.
-fn as_given(path: PathBuf, given: &Path) -> PathBuf {
-    let Ok(real) = given.canonicalize() else { return path };
-    match path.strip_prefix(real) {
-        Ok(rest) if given == Path::new(".") => rest.to_owned(),
-        Ok(rest) => given.join(rest),
-        Err(_) => path,
     }
 }
 
@@ -260,6 +202,9 @@ fn scan_objects(
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), names, &stores, &mut coverage.skips);
+    if chosen.is_none() {
+        coverage.add(own::scan_lists(plan, (layout, &stores), names, detector, watch, tell));
+    }
     let kept = kept_by_lfs(&lenses, layout, request, &mut coverage.skips);
     // Of a whole repository, all that Git LFS keeps is read.
     if chosen.is_some() {
@@ -281,7 +226,7 @@ fn kept_by_lfs(lenses: &[Scanner<'_>], layout: &Layout, request: &Request, skips
     let pointers = lenses.iter().flat_map(|scanner| &scanner.pointers).map(|pointer| pointer.1.as_str()).collect();
     let (contents, absent) = lfs::contents(&layout.common_dir, &pointers);
     skips.extend(absent);
-    contents.into_iter().map(|path| Target::Path(as_given(path, &request.repository))).collect()
+    contents.into_iter().map(|path| Target::Path(own::as_given(path, &request.repository))).collect()
 }
 
 /// Tells what was found in objects, with its history where it is shown.
@@ -462,42 +407,12 @@ fn keep(plan: &Plan, cache: &mut Cache, stores: &Stores, recalled: &Recalled, wa
     cache.keep(stores, &recalled.known, walked, &Suspicious { suspects, counted, failed });
 }
 
-/// What reflogs are called that are not files of their own.
-const REFLOGS: &str = "reflogs";
-
-/// Names of references that are files of their own are in no file's content; a list of all is searched. So is what reflogs say that are
-/// kept in tables.
-fn scan_names(
-    plan: &Plan,
-    layout: &Layout,
-    names: Names,
-    detector: &Detector,
-    watch: &Watch,
-    tell: &mut dyn FnMut(Finding),
-) -> Coverage {
-    let all: String = names.all().map(|name| format!("{name}\n")).collect();
-    let (logs, unread) = logs_in_tables(layout);
-    let mut coverage = Coverage { skips: names.skips, ..Coverage::default() };
-    for (what, text) in [("references", all), (REFLOGS, logs)] {
-        let name = match layout.within.to_string_lossy() {
-            within if within.is_empty() => what.to_owned(),
-            within => format!("{what} of {within}"),
-        };
-        scan_list(plan, name, &text, detector, watch, tell);
-        coverage.bytes += text.len() as u64;
-    }
-    let new = |skip: &Skip| !coverage.skips.contains(skip);
-    let unread: Vec<Skip> = unread.into_iter().filter(new).collect();
-    coverage.skips.extend(unread);
-    coverage
-}
-
 /// Whether what stands around a secret may name authors: what git writes itself, but for trees and files.
 fn tells_of_people(origin: &Origin) -> bool {
     match origin {
         Origin::Object { kind, .. } => matches!(kind, Some(ObjectKind::Commit | ObjectKind::Tag) | None),
         Origin::File { path, .. } => path.iter().any(|part| part == "logs"),
-        Origin::Stream { name } => name.starts_with(REFLOGS),
+        Origin::Stream { name } => name.starts_with(own::REFLOGS),
         Origin::Member { .. } | Origin::Log { .. } | Origin::Staged { .. } => false,
     }
 }

@@ -37,6 +37,7 @@ mod lfs;
 mod log;
 mod masker;
 mod object;
+mod own;
 mod packed;
 mod pool;
 mod remote;

@@ -3,6 +3,7 @@
 
 mod cache;
 mod composite;
+mod own;
 mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};

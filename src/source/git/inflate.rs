@@ -54,12 +54,19 @@ pub(super) struct Stream<'a> {
     input: &'a [u8],
     state: zlib_rs::Inflate,
     done: bool,
+    /// Whether it is an error that bytes follow.
+    alone: bool,
 }
 
 impl<'a> Stream<'a> {
     /// The stream at the start of `input`.
     pub(super) fn new(input: &'a [u8]) -> Self {
-        Stream { input, state: zlib_rs::Inflate::new(true, 15), done: false }
+        Stream { input, state: zlib_rs::Inflate::new(true, 15), done: false, alone: false }
+    }
+
+    /// The same; to read on behind its end is an error if bytes follow.
+    pub(super) fn alone(input: &'a [u8]) -> Self {
+        Stream { alone: true, ..Stream::new(input) }
     }
 
     /// How many bytes of the input were read.
@@ -70,6 +77,9 @@ impl<'a> Stream<'a> {
 
 impl Read for Stream<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.done && self.alone && self.consumed() < self.input.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes follow its zlib stream"));
+        }
         if self.done || out.is_empty() {
             return Ok(0);
         }

@@ -64,6 +64,8 @@ pub struct Layout {
     pub format: ObjectFormat,
     /// Commits whose parents were not fetched; sorted.
     pub shallow: Vec<ObjectId>,
+    /// What else there is that is not understood, and may keep something from being read.
+    pub unclear: Vec<Skip>,
     /// Of a submodule, its name: nearly always its path in the work tree around it. Empty for the repository asked for.
     pub within: PathBuf,
 }
@@ -144,11 +146,12 @@ impl Layout {
             return Err(LayoutError::Dangling(git_dir.to_owned()));
         }
         check_files([git_dir, &common_dir])?;
-        let format = object_format(&common_dir.join("config"))?;
-        let shallow = shallow(&common_dir.join("shallow"))?;
+        let mut unclear = Vec::new();
+        let format = format(&common_dir.join("config"), &mut unclear)?;
+        let shallow = shallow(&common_dir.join("shallow"), &mut unclear)?;
         let (objects, index) = (vec![common_dir.join("objects")], git_dir.join("index"));
         let within = PathBuf::new();
-        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow, within })
+        Ok(Layout { git_dir: git_dir.to_owned(), common_dir, objects, index, format, shallow, unclear, within })
     }
 
     /// Whether libgit2 finds nothing here, as it knows neither SHA-256 nor reftables, or something else than is there: it takes the
@@ -162,6 +165,7 @@ impl Layout {
     pub fn open(&self) -> Stores {
         let mut stores = Stores::open(&self.objects, self.format);
         stores.shallow = self.shallow.iter().copied().collect();
+        stores.skips.extend(self.unclear.iter().cloned());
         if !self.shallow.is_empty() {
             let origin = Origin::File { path: self.common_dir.join("shallow"), tracking: None };
             let detail = "older commits were not fetched".to_owned();
@@ -271,34 +275,81 @@ fn read_path(file: &Path, prefix: &[u8]) -> Result<Option<PathBuf>, LayoutError>
     Ok(Some(bytes_to_path(line.strip_suffix(b"\r").unwrap_or(line))))
 }
 
+fn skip(path: &Path, why: Why, detail: String) -> Skip {
+    Skip { origin: Origin::File { path: path.to_owned(), tracking: None }, why, detail }
+}
+
 /// The commits that a `shallow` file lists, one a line.
-fn shallow(file: &Path) -> Result<Vec<ObjectId>, LayoutError> {
+fn shallow(file: &Path, unclear: &mut Vec<Skip>) -> Result<Vec<ObjectId>, LayoutError> {
     let text = match read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if file.is_symlink() {
+                unclear.push(skip(file, Why::BrokenSymlink, error.to_string()));
+            }
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(LayoutError::Io(file.to_owned(), error)),
     };
-    let mut ids: Vec<ObjectId> = text.split(|byte| *byte == b'\n').filter_map(ObjectId::from_hex).collect();
+    let lines = || text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut ids: Vec<ObjectId> = lines().filter_map(ObjectId::from_hex).collect();
+    if ids.len() < lines().count() {
+        unclear.push(skip(file, Why::CorruptObject, "has a line that names no commit".to_owned()));
+    }
     ids.sort_unstable();
     Ok(ids)
 }
 
-/// `extensions.objectFormat` of this one file.
-fn object_format(config: &Path) -> Result<ObjectFormat, LayoutError> {
+/// Extensions that change nothing of what is read here, or that are understood (gitrepository-layout(5), git's
+/// `Documentation/technical/repository-version.adoc`).
+const EXTENSIONS: &[&str] = &[
+    "noop",
+    "noop-v1",
+    "objectformat",
+    "compatobjectformat",
+    "partialclone",
+    "preciousobjects",
+    "refstorage",
+    "relativeworktrees",
+    "submodulepathconfig",
+    "worktreeconfig",
+];
+
+/// How objects are named, by this one file. What git would refuse to read for what the file says is unclear.
+fn format(config: &Path, unclear: &mut Vec<Skip>) -> Result<ObjectFormat, LayoutError> {
     if !config.exists() {
         return Ok(ObjectFormat::Sha1);
     }
     let bad = |error: git2::Error| LayoutError::Config(config.to_owned(), error.message().to_owned());
     let file = git2::Config::open(config).map_err(bad)?;
-    let name = match file.get_string("extensions.objectformat") {
-        Ok(name) => name,
-        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(ObjectFormat::Sha1),
-        Err(error) => return Err(bad(error)),
+    let text = |name: &str| match file.get_string(name) {
+        Ok(value) => Ok(Some(value.to_ascii_lowercase())),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(bad(error)),
     };
-    match name.to_ascii_lowercase().as_str() {
-        "sha1" => Ok(ObjectFormat::Sha1),
-        "sha256" => Ok(ObjectFormat::Sha256),
-        _ => Err(LayoutError::ObjectFormat(config.to_owned(), name)),
+    let version = text("core.repositoryformatversion")?.unwrap_or_default();
+    let mut names = Vec::new();
+    let extensions = file.entries(Some("^extensions\\.")).map_err(bad)?;
+    extensions.for_each(|entry| names.extend(entry.name().ok().map(str::to_owned))).map_err(bad)?;
+    let unknown = names.iter().filter_map(|name| name.strip_prefix("extensions."));
+    // git refuses these in version 0, too, and overlooks all others there.
+    let is_later =
+        |name: &str| matches!(name, "objectformat" | "compatobjectformat" | "refstorage" | "relativeworktrees");
+    let is_unknown = |name: &&str| if version == "1" { !EXTENSIONS.contains(name) } else { is_later(name) };
+    let unknown = unknown.filter(is_unknown).map(|name| format!("the extension {name} in this version"));
+    let stored = text("extensions.refstorage")?.filter(|how| {
+        let how = how.split("://").next().unwrap_or_default();
+        !matches!(how, "files" | "reftable")
+    });
+    let stored = stored.map(|how| format!("references stored as {how}"));
+    let version = (!matches!(version.as_str(), "" | "0" | "1")).then(|| format!("the format version {version}"));
+    unclear.extend(unknown.chain(stored).chain(version).map(|what| {
+        skip(config, Why::Unsupported, format!("{what} is not understood: what depends on it is not read"))
+    }));
+    match text("extensions.objectformat")?.as_deref() {
+        None | Some("sha1") => Ok(ObjectFormat::Sha1),
+        Some("sha256") => Ok(ObjectFormat::Sha256),
+        Some(name) => Err(LayoutError::ObjectFormat(config.to_owned(), name.to_owned())),
     }
 }
 

@@ -41,10 +41,12 @@ pub(super) fn list(dir: &Path, format: ObjectFormat, out: &mut Vec<Loose>, skips
     for first in 0..=255u8 {
         let prefix = format!("{first:02x}");
         let sub = dir.join(&prefix);
-        let mut problem = |path: PathBuf, error: io::Error| {
-            if error.kind() != io::ErrorKind::NotFound {
-                skips.push(skip(path, Why::ReadError, error.to_string()));
+        let mut problem = |path: PathBuf, error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound if path.is_symlink() => {
+                skips.push(skip(path, Why::BrokenSymlink, error.to_string()));
             }
+            io::ErrorKind::NotFound => {}
+            _ => skips.push(skip(path, Why::ReadError, error.to_string())),
         };
         let entries = match std::fs::read_dir(&sub) {
             Ok(entries) => entries,
@@ -101,7 +103,7 @@ impl Opened {
 
     /// The content, to be read piece by piece. Bytes beyond the size are an error.
     pub(super) fn content(&self) -> Result<Exact<Stream<'_>>, Fault> {
-        let mut stream = Stream::new(&self.map);
+        let mut stream = Stream::alone(&self.map);
         let mut header = [0; MAX_HEADER];
         stream.read_exact(&mut header[..self.header]).map_err(|_| Fault::Corrupt("its header is broken"))?;
         Ok(Exact { inner: stream, left: self.size })

@@ -60,7 +60,7 @@ pub use remote::{There, Told, known_there};
 pub use revision::{HooksError, NotOwned, ScopeError, abbreviated, check_owner, hooks_dir, is_bare, is_branch_name};
 pub use scope::{Chosen, Revision, Scope, choose};
 pub use settings::accept_extensions;
-pub use stage::{StageError, tracked};
+pub use stage::{Hidden, StageError, hidden, tracked};
 pub use staged::{Change, Staged, staged};
 pub use store::{Stores, path as to_path};
 pub use tree::{Entries, Entry};

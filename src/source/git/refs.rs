@@ -57,6 +57,8 @@ pub struct Names {
     /// By name: an id in hex, or `ref: NAME`.
     raw: BTreeMap<String, String>,
     head: Option<String>,
+    /// What symbolic ones in tables stand for; those in files are searched as files.
+    tabled: Vec<String>,
     /// What could not be read.
     pub skips: Vec<Skip>,
 }
@@ -155,6 +157,8 @@ impl Names {
         let Stack { references, skips, .. } = reftable::read(git_dir, Part::References);
         self.skips.extend(skips);
         let head = references.get("HEAD").cloned();
+        let targets = references.values().filter_map(|value| value.strip_prefix("ref:"));
+        self.tabled.extend(targets.map(|target| target.trim().to_owned()));
         let is_named = |(name, value): &(String, String)| name != "HEAD" || !value.starts_with("ref:");
         self.raw
             .extend(references.into_iter().filter(is_named).map(|(name, value)| (format!("{prefix}{name}"), value)));
@@ -164,6 +168,11 @@ impl Names {
     /// The names, sorted.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.raw.keys().map(String::as_str)
+    }
+
+    /// What symbolic references stand for that are in no file of their own: it need not be there.
+    pub fn tabled(&self) -> impl Iterator<Item = &str> {
+        self.tabled.iter().map(String::as_str).filter(|target| !self.raw.contains_key(*target))
     }
 
     /// The object that a reference names, by its full name.

@@ -73,6 +73,12 @@ fn attempt_to_read(directory: &Path, part: Part) -> Result<Stack, (PathBuf, io::
     let list = directory.join("tables.list");
     let names = map::read(&list).map_err(|error| (list.clone(), error))?;
     let names = String::from_utf8_lossy(&names);
+    let is_table = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "ref"))
+    };
+    if names.trim().is_empty() && std::fs::read_dir(directory).is_ok_and(|mut entries| entries.any(is_table)) {
+        stack.skips.push(skip(&list, Why::CorruptObject, "names none of the tables beside it"));
+    }
     for name in names.lines() {
         if name.contains(['/', '\\']) {
             stack.skips.push(skip(&list, Why::CorruptObject, "names a table that is elsewhere"));

@@ -10,8 +10,9 @@ use super::index::ObjectFormat;
 use super::layout::Layout;
 use super::map::Map;
 use super::rest::Rest;
-use super::store::path as to_path;
-use crate::origin::ObjectId;
+use super::store::{Stores, path as to_path};
+use crate::coverage::{Skip, Why};
+use crate::origin::{ObjectId, ObjectKind, Origin};
 
 /// Bytes of an entry before its object name: times, device, inode, mode, owner, size.
 const STAT: usize = 40;
@@ -103,6 +104,69 @@ pub fn tracked(layout: &Layout) -> Result<Vec<PathBuf>, StageError> {
     let index = read(&layout.index, &layout.git_dir, layout.format, &files)?;
     let entries = index.entries.iter().filter(|entry| matches!(entry.what, What::Blob | What::Intent));
     Ok(entries.map(|entry| to_path(&entry.path)).collect())
+}
+
+/// What an index says that its bytes do not show: names of version 4, which are told by how they differ; with what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Hidden {
+    /// Lines.
+    pub names: String,
+    /// What could not be read, or names an object that is not there.
+    pub skips: Vec<Skip>,
+}
+
+/// Reads what the indexes of a repository hide: its own, and those of its linked work trees.
+pub fn hidden(layout: &Layout, stores: &Stores) -> Hidden {
+    let mut hidden = Hidden::default();
+    let trees = std::fs::read_dir(layout.common_dir.join("worktrees")).into_iter().flatten().flatten();
+    let mut directories: Vec<PathBuf> = trees.map(|tree| tree.path()).collect();
+    directories.sort_unstable();
+    directories.retain(|tree| *tree != layout.git_dir);
+    let others = directories.into_iter().map(|tree| (tree.join("index"), tree));
+    for (path, git_dir) in std::iter::once((layout.index.clone(), layout.git_dir.clone())).chain(others) {
+        let files = Files::default();
+        let skip = |origin, why, detail| Skip { origin, why, detail };
+        match read(&path, &git_dir, layout.format, &files) {
+            Ok(stage) => hidden.add(&stage, stores),
+            Err(StageError::Corrupt(path, what)) => {
+                let origin = Origin::File { path, tracking: None };
+                hidden.skips.push(skip(origin, Why::CorruptObject, what.to_owned()));
+            }
+            Err(StageError::Unsupported(path, name)) => {
+                let detail = format!("has the extension {name:?}, which this version does not read");
+                hidden.skips.push(skip(Origin::File { path, tracking: None }, Why::Unsupported, detail));
+            }
+            // Whoever reads it as a file says why it cannot be.
+            Err(StageError::Io(path, _)) if path.ends_with("index") => {}
+            Err(StageError::Io(path, error)) => {
+                hidden.skips.push(skip(Origin::File { path, tracking: None }, Why::ReadError, error.to_string()));
+            }
+        }
+    }
+    hidden
+}
+
+impl Hidden {
+    fn add(&mut self, stage: &Stage<'_>, stores: &Stores) {
+        for entry in &stage.entries {
+            // Others stand in the file as they are.
+            if matches!(entry.path, Cow::Owned(_)) {
+                self.names.push_str(&String::from_utf8_lossy(&entry.path));
+                self.names.push('\n');
+            }
+            let kind = match entry.what {
+                What::Blob => ObjectKind::Blob,
+                What::Tree => ObjectKind::Tree,
+                What::Submodule | What::Intent => continue,
+            };
+            if !stores.contains(&entry.id) {
+                let path = Some(to_path(&entry.path));
+                let origin = Origin::Object { path, id: entry.id, kind: Some(kind) };
+                let detail = "the index names it".to_owned();
+                self.skips.push(Skip { origin, why: Why::MissingObject, detail });
+            }
+        }
+    }
 }
 
 /// Reads an index, and the shared index in `git_dir` that it may be split from. There is none before the first `git add`.

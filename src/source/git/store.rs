@@ -231,8 +231,11 @@ impl Stores {
     fn add_packs(&mut self, dir: &Path) {
         let names = match list_names(dir) {
             Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return self.skip(dir, Why::ReadError, error.to_string()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return self.skip(dir, Why::ReadError, error.to_string());
+            }
+            Err(error) if dir.is_symlink() => return self.skip(dir, Why::BrokenSymlink, error.to_string()),
+            Err(_) => return,
         };
         let has = |name: &str| names.binary_search_by(|have| have.as_str().cmp(name)).is_ok();
         let mut multi = None;
