@@ -203,7 +203,14 @@ fn scan_objects(
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), names, &stores, &mut coverage.skips);
     if chosen.is_none() {
-        coverage.add(own::scan_lists(plan, (layout, &stores), names, detector, watch, tell));
+        let mut lists = own::scan_lists(plan, (layout, &stores), names, detector, watch, tell);
+        let id = |skip: &Skip| match &skip.origin {
+            Origin::Object { id, .. } => Some(*id),
+            _ => None,
+        };
+        let is_named = |skip: &Skip| coverage.skips.iter().any(|one| one.why == skip.why && id(one) == id(skip));
+        lists.skips.retain(|skip| id(skip).is_none() || !is_named(skip));
+        coverage.add(lists);
     }
     let kept = kept_by_lfs(&lenses, layout, request, &mut coverage.skips);
     // Of a whole repository, all that Git LFS keeps is read.

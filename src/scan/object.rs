@@ -393,6 +393,10 @@ fn path(origin: &Origin) -> Option<Cow<'_, [u8]>> {
 pub(super) fn left_out(origin: &Origin, left: Left) -> Option<Skip> {
     let (why, detail) = match left {
         Left::Nothing => return None,
+        Left::Broken => (
+            Why::CorruptArchive,
+            "something compressed in base64 is broken or cut off; what is before that was searched",
+        ),
         Left::Strange => {
             (Why::UnknownPacking, "a zip archive in base64 has members that are compressed in an unusual way")
         }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use lzma_rust2::XzReader;
 use memchr::memmem;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -17,6 +17,12 @@ const RATIO: u64 = 200;
 const XZ_MEMORY: u32 = 96 << 10;
 const ZSTD_WINDOW: u64 = 8 << 20;
 
+/// How many compressed layers or archives inside of one are undone.
+const NESTED: u8 = 3;
+
+/// So many bytes of a broken stream are not what any bytes decompress to: the two that it is known by are no rare ones.
+const LUCK: usize = 64;
+
 /// What came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Inflated {
@@ -26,26 +32,71 @@ pub(super) struct Inflated {
     pub left: Left,
 }
 
-/// The content of what looks compressed, as far as it is sound; at most `room` bytes.
+/// The content of what looks compressed, as far as it is sound; at most `room` bytes. What is compressed in that is undone, too.
 pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
+    nested(packed, room, NESTED)
+}
+
+/// The same with so many layers in it at most.
+fn nested(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
+    let mut outer = outermost(packed, room, depth)?;
+    // The members of a zip archive were seen to.
+    if depth == 0 || outer.layer == Layer::Zip {
+        return Some(outer);
+    }
+    if let Some(inner) = nested(&outer.bytes, room, depth - 1) {
+        outer.left = outer.left.max(inner.left);
+        outer.bytes = inner.bytes;
+    } else if is_tar(&outer.bytes) {
+        untar(&mut outer, room, depth - 1);
+    }
+    Some(outer)
+}
+
+/// What is outermost is undone. What follows its end is none of it.
+fn outermost(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
     let layer = layer(packed)?;
     let most = room.min(FREE.max(RATIO * packed.len() as u64));
     let (mut bytes, mut left) = (Vec::new(), Left::Nothing);
+    let mut rest = packed;
     let ended = match layer {
-        Layer::Gzip => MultiGzDecoder::new(packed).take(most).read_to_end(&mut bytes),
-        Layer::Bzip2 => bzip2::bufread::MultiBzDecoder::new(packed).take(most).read_to_end(&mut bytes),
-        Layer::Xz => XzReader::new_mem_limit(packed, true, XZ_MEMORY).take(most).read_to_end(&mut bytes),
+        // Several streams are one.
+        Layer::Gzip => each_stream(packed, most, &mut bytes, &[0x1F, 0x8B, 8], |rest, room, out| {
+            GzDecoder::new(rest).take(room).read_to_end(out)
+        }),
+        Layer::Bzip2 => each_stream(packed, most, &mut bytes, b"BZh", |rest, room, out| {
+            bzip2::bufread::BzDecoder::new(rest).take(room).read_to_end(out)
+        }),
+        Layer::Xz => XzReader::new_mem_limit(packed, false, XZ_MEMORY).take(most).read_to_end(&mut bytes),
         Layer::Zstd => unframed(packed).and_then(|mut stream| (&mut stream).take(most).read_to_end(&mut bytes)),
         Layer::Zip => {
-            left = unzip(packed, most, &mut bytes);
+            left = unzip(packed, most, depth, &mut bytes);
             Ok(bytes.len())
         }
-        _ => ZlibDecoder::new(packed).take(most).read_to_end(&mut bytes),
+        _ => ZlibDecoder::new(&mut rest).take(most).read_to_end(&mut bytes),
     };
-    // Broken or cut off: what was sound so far counts, if that is more than the luck of a few bytes.
-    let sound = ended.is_ok() || bytes.len() >= 64;
-    let left = if bytes.len() as u64 == most { Left::TooMuch } else { left };
+    // Broken or cut off: what was sound so far counts.
+    let sound = ended.is_ok() || layer != Layer::Zlib || bytes.len() >= LUCK;
+    let left = match () {
+        () if bytes.len() as u64 == most => Left::TooMuch,
+        () if ended.is_err() => left.max(Left::Broken),
+        () => left,
+    };
     (sound && !bytes.is_empty()).then_some(Inflated { layer, left, bytes })
+}
+
+/// Reads stream behind stream that begins with `magic`.
+fn each_stream(
+    mut rest: &[u8],
+    most: u64,
+    out: &mut Vec<u8>,
+    magic: &[u8],
+    read: impl Fn(&mut &[u8], u64, &mut Vec<u8>) -> io::Result<usize>,
+) -> io::Result<usize> {
+    while rest.starts_with(magic) && (out.len() as u64) < most {
+        read(&mut rest, most - out.len() as u64, out)?;
+    }
+    Ok(out.len())
 }
 
 /// RFC 1952, RFC 1950, the file formats of zip, xz and bzip2, and RFC 8878 by their first bytes.
@@ -61,6 +112,31 @@ fn layer(packed: &[u8]) -> Option<Layer> {
     })
 }
 
+/// Whether it is an archive of tar's, by the mark of POSIX and of GNU.
+fn is_tar(bytes: &[u8]) -> bool {
+    bytes.get(257..262) == Some(b"ustar")
+}
+
+/// Appends what is compressed in the members of an archive of tar's; everything else stands in it as it is.
+fn untar(archive: &mut Inflated, room: u64, depth: u8) {
+    const BLOCK: usize = 512;
+    let (mut at, mut more) = (0, Vec::new());
+    while let Some(header) = archive.bytes.get(at..at + BLOCK).filter(|header| header[257..262] == *b"ustar") {
+        let digits = header[124..136].iter().skip_while(|byte| **byte == b' ').take_while(|byte| byte.is_ascii_digit());
+        let size = digits.fold(0_usize, |size, digit| size.saturating_mul(8).saturating_add(usize::from(digit - b'0')));
+        let start = at + BLOCK;
+        let content = archive.bytes.get(start..start.saturating_add(size)).unwrap_or_default();
+        let room = room.saturating_sub((archive.bytes.len() + more.len()) as u64);
+        if let Some(inner) = nested(content, room, depth) {
+            more.push(b'\n');
+            more.extend(inner.bytes);
+            archive.left = archive.left.max(inner.left);
+        }
+        at = start.saturating_add(size.next_multiple_of(BLOCK));
+    }
+    archive.bytes.append(&mut more);
+}
+
 fn unframed(packed: &[u8]) -> io::Result<impl Read> {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(ZSTD_WINDOW);
@@ -69,7 +145,7 @@ fn unframed(packed: &[u8]) -> io::Result<impl Read> {
 
 /// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own, as far as they are
 /// sound. Says whether there are some that have a password or are compressed otherwise than is usual: these are passed over.
-fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> Left {
+fn unzip(mut rest: &[u8], most: u64, depth: u8, out: &mut Vec<u8>) -> Left {
     const LOCAL: &[u8] = b"PK\x03\x04";
     const HEADER: usize = 30;
     let number = |at: &[u8]| usize::from(u16::from_le_bytes([at[0], at[1]]));
@@ -81,6 +157,7 @@ fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> Left {
         let packed = u32::from_le_bytes([header[18], header[19], header[20], header[21]]) as usize;
         let content = rest.get(HEADER + number(&header[26..]) + number(&header[28..])..).unwrap_or_default();
         let room = most.saturating_sub(out.len() as u64);
+        let start = out.len();
         let read = match (flags & 1, method) {
             (0, 0) => {
                 let stored = &content[..packed.min(content.len()).min(room as usize)];
@@ -97,6 +174,12 @@ fn unzip(mut rest: &[u8], most: u64, out: &mut Vec<u8>) -> Left {
                 packed
             }
         };
+        let room = most.saturating_sub(out.len() as u64);
+        if let Some(inner) = depth.checked_sub(1).and_then(|depth| nested(&out[start..], room, depth)) {
+            left = left.max(inner.left);
+            out.truncate(start);
+            out.extend(inner.bytes);
+        }
         if out.len() as u64 == most {
             break;
         }

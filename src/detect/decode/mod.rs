@@ -134,6 +134,8 @@ pub enum Left {
     /// All was.
     #[default]
     Nothing,
+    /// Something compressed is broken or cut off.
+    Broken,
     /// A member of an archive is compressed in a way that is not read.
     Strange,
     /// A member of an archive has a password.
@@ -174,6 +176,8 @@ struct Search<'d, 's, 'w> {
 struct Inside<'d> {
     candidates: Vec<Candidate<'d>>,
     cut: Vec<Range<usize>>,
+    /// Where the candidates of the last text begin, which those of its lines are compared with.
+    fresh: usize,
 }
 
 /// A decoded text and where it stood.
@@ -187,6 +191,8 @@ struct Decoded {
     cut: bool,
     /// Where the value begins that a manifest may have a key for.
     value: Option<usize>,
+    /// It is a line of what may be one text over several lines, or one on each: what is known of it from all of them is not told again.
+    line: bool,
 }
 
 impl<'d> Search<'d, '_, '_> {
@@ -200,19 +206,29 @@ impl<'d> Search<'d, '_, '_> {
             if outermost {
                 search.room = ROOM;
             }
+            if !decoded.line {
+                found.fresh = found.candidates.len();
+                return search.decoded(decoded, bytes, depth, &mut found);
+            }
+            let before = found.candidates.len();
             search.decoded(decoded, bytes, depth, &mut found);
+            let (known, new) = found.candidates[found.fresh..].split_at(before - found.fresh);
+            let is_new = |one: &Candidate<'_>| !known.iter().any(|other| meet(&other.span, &one.span));
+            let keep: Vec<bool> = new.iter().map(is_new).collect();
+            let mut keep = std::iter::repeat_n(true, before).chain(keep);
+            found.candidates.retain(|_| keep.next().unwrap_or(true));
         };
         self.runs(bytes, &spots, ends, &mut take);
         for layer in [Layer::Percent, Layer::Escape, Layer::Html, Layer::QuotedPrintable, Layer::Concatenation] {
             for range in stretches(bytes, &spots, layer) {
                 if let Some((text, map)) = escapes::decode(layer, bytes, &range) {
                     let cut = !ends && range.end == bytes.len();
-                    take(self, Decoded { layers: vec![layer], text, map, all: range, cut, value: None });
+                    take(self, Decoded { layers: vec![layer], text, map, all: range, cut, value: None, line: false });
                 }
             }
         }
         self.fresh = outermost;
-        Inside { candidates: once(found.candidates), cut: found.cut }
+        Inside { candidates: once(found.candidates), ..found }
     }
 
     /// What consists of nothing but digits, or of characters with zeros between them.
@@ -236,8 +252,10 @@ impl<'d> Search<'d, '_, '_> {
                         let map = Map::Digits { digits: 4, bytes: 3, stretches };
                         let (all, cut) = (run.start()..run.end, !ends && run.end == bytes.len());
                         let (layers, text) = (vec![Layer::Base64], digits::decode64(&digits));
-                        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
+                        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()), line: false });
                     }
+                    let most = run.lines.len() - usize::from(!ends && run.end == bytes.len());
+                    self.each_line(bytes, &run.lines[..most], take);
                 }
                 Hint::Text(Layer::Hex) if spot.at >= done16 => {
                     let run = digits::run16(bytes, spot.at);
@@ -247,16 +265,30 @@ impl<'d> Search<'d, '_, '_> {
                     for phase in (0..2).filter(|phase| phases[*phase]) {
                         let (text, map) = digits::decode16(bytes, run.start + phase..run.end);
                         let (layers, all, cut) = (vec![Layer::Hex], run.clone(), !ends && run.end == bytes.len());
-                        take(self, Decoded { layers, text, map, all, cut, value: None });
+                        take(self, Decoded { layers, text, map, all, cut, value: None, line: false });
                     }
                 }
                 Hint::Text(Layer::Utf16) => {
                     let stretch = wide::around(bytes, spot.at);
                     let (text, map) = wide::decode(bytes, &stretch);
                     let (layers, cut) = (vec![Layer::Utf16], !ends && stretch.end + 2 >= bytes.len());
-                    take(self, Decoded { layers, text, map, all: stretch, cut, value: None });
+                    take(self, Decoded { layers, text, map, all: stretch, cut, value: None, line: false });
                 }
                 Hint::Text(_) => {}
+            }
+        }
+    }
+
+    /// Each line of a run for itself: lines that were taken for one text may be one each.
+    fn each_line(&mut self, bytes: &[u8], lines: &[Range<usize>], take: &mut dyn FnMut(&mut Self, Decoded)) {
+        for all in lines.iter().filter(|_| lines.len() > 1).cloned() {
+            let digits = &bytes[all.clone()];
+            let mut is_text = false;
+            digits::texts64(digits, |at| is_text |= at % 4 == 0);
+            if is_text {
+                let (text, value) = (digits::decode64(digits), Some(all.start));
+                let map = Map::Digits { digits: 4, bytes: 3, stretches: vec![(0, all.start)] };
+                take(self, Decoded { layers: vec![Layer::Base64], text, map, all, cut: false, value, line: true });
             }
         }
     }
@@ -273,13 +305,13 @@ impl<'d> Search<'d, '_, '_> {
         let (layers, text, map) =
             (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
         self.left = self.left.max(if cut { Left::Nothing } else { left });
-        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()) });
+        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()), line: false });
         run.end
     }
 
     /// Searches a decoded text and what is encoded in it.
     fn decoded(&mut self, decoded: Decoded, whole: &[u8], depth: u8, found: &mut Inside<'d>) {
-        let Decoded { layers, text, map, all, cut, value } = decoded;
+        let Decoded { layers, text, map, all, cut, value, line: _ } = decoded;
         if let (Map::Whole(place), true) = (&map, cut) {
             return found.cut.push(place.clone());
         }
