@@ -11,13 +11,18 @@ pub(super) struct Sign {
 const HEX: &[u8] = b"0123456789abcdefABCDEF";
 /// Of one escape, and the first byte of the next: a single one hides nothing.
 const PERCENT: &[&[u8]] = &[HEX, b"%"];
+/// The same where the sign itself is written by an escape.
+const PERCENT_TWICE: &[&[u8]] = &[b"34567", HEX, b"%"];
+const EQUALS: &[&[u8]] = &[HEX, b"="];
+/// Of a number behind `&#`.
+const NUMBER: &[&[u8]] = &[b"0123456789xX", b"0123456789abcdefABCDEF;"];
 
 const fn sign(text: &'static str, then: &'static [&'static [u8]]) -> Sign {
     Sign { text, then }
 }
 
 /// All of them.
-pub(super) const SIGNS: [Sign; 34] = [
+pub(super) const SIGNS: [Sign; 43] = [
     sign("H4sI", &[]),
     sign("eAE", &[]),
     sign("eAF", &[]),
@@ -46,12 +51,21 @@ pub(super) const SIGNS: [Sign; 34] = [
     sign("\\x", &[HEX, HEX]),
     sign("\\u00", &[]),
     sign("\\u{", &[HEX]),
-    sign("&#", &[b"0123456789xX", b"0123456789abcdefABCDEF;"]),
+    sign("&#", NUMBER),
+    sign("&amp;#", NUMBER),
+    sign("&amp;amp;#", NUMBER),
+    sign("%25", PERCENT_TWICE),
+    sign("%2525", PERCENT_TWICE),
     sign("%3", PERCENT),
     sign("%4", PERCENT),
     sign("%5", PERCENT),
     sign("%6", PERCENT),
     sign("%7", PERCENT),
+    sign("=3", EQUALS),
+    sign("=4", EQUALS),
+    sign("=5", EQUALS),
+    sign("=6", EQUALS),
+    sign("=7", EQUALS),
 ];
 
 impl Sign {

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use super::map::Map;
-
 /// Groups of digits in a row that have to write text before a run is decoded. A secret of 19 characters has 5 whole
 /// groups of base64 wherever it begins, and 16 of hex.
 const GROUPS64: usize = 5;
@@ -90,7 +88,7 @@ fn stretches<const N: usize>(
     }
 }
 
-/// A run of base64 digits, over line ends where it is wrapped.
+/// A run of digits, over line ends where it is wrapped.
 #[derive(Debug)]
 pub(super) struct Run {
     /// The digits of each line.
@@ -100,11 +98,20 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The run around `at`.
+    /// The run of base64 around `at`.
     pub fn around(bytes: &[u8], at: usize) -> Self {
-        let start = at - bytes[..at].iter().rev().take_while(|byte| is_base64(**byte)).count();
-        let mut lines = vec![line(bytes, start)];
-        while let Some(next) = next_line(bytes, &lines[lines.len() - 1])
+        Run::of(bytes, at, is_base64)
+    }
+
+    /// The run of hexadecimal digits around `at`.
+    pub fn around16(bytes: &[u8], at: usize) -> Self {
+        Run::of(bytes, at, |byte| byte.is_ascii_hexdigit())
+    }
+
+    fn of(bytes: &[u8], at: usize, is: fn(u8) -> bool) -> Self {
+        let start = at - bytes[..at].iter().rev().take_while(|byte| is(**byte)).count();
+        let mut lines = vec![line(bytes, start, is)];
+        while let Some(next) = next_line(bytes, &lines[lines.len() - 1], is)
             && (lines.len() < 2 || lines[lines.len() - 1].len() == lines[lines.len() - 2].len())
         {
             lines.push(next);
@@ -112,7 +119,7 @@ impl Run {
         let mut before = Vec::new();
         let mut first = lines[0].clone();
         let alone = lines.len() == 1;
-        while let Some(previous) = previous_line(bytes, first.start)
+        while let Some(previous) = previous_line(bytes, first.start, is)
             && (previous.len() == first.len() || (alone && before.is_empty() && previous.len() > first.len()))
         {
             first = previous.clone();
@@ -142,29 +149,29 @@ impl Run {
 }
 
 /// The digits from `start` on.
-fn line(bytes: &[u8], start: usize) -> Range<usize> {
-    start..start + bytes[start..].iter().take_while(|byte| is_base64(**byte)).count()
+fn line(bytes: &[u8], start: usize, is: fn(u8) -> bool) -> Range<usize> {
+    start..start + bytes[start..].iter().take_while(|byte| is(**byte)).count()
 }
 
 /// The line that goes on with what `line` began: as long, or shorter and the last.
-fn next_line(bytes: &[u8], last: &Range<usize>) -> Option<Range<usize>> {
+fn next_line(bytes: &[u8], last: &Range<usize>, is: fn(u8) -> bool) -> Option<Range<usize>> {
     let rest = &bytes[last.end..];
     let ending = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
     if ending == 0 || last.len() < LINE {
         return None;
     }
     let indent = rest[ending..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let next = line(bytes, last.end + ending + indent);
+    let next = line(bytes, last.end + ending + indent, is);
     let ends = bytes.get(next.end).is_none_or(|byte| matches!(byte, b'\r' | b'\n' | b'=' | b'"' | b'\'' | b'<'));
     (ends && !next.is_empty() && next.len() <= last.len()).then_some(next)
 }
 
 /// The line before the one whose digits begin at `start`.
-fn previous_line(bytes: &[u8], start: usize) -> Option<Range<usize>> {
+fn previous_line(bytes: &[u8], start: usize, is: fn(u8) -> bool) -> Option<Range<usize>> {
     let indent = bytes[..start].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let before = bytes[..start - indent].strip_suffix(b"\n")?;
     let end = before.strip_suffix(b"\r").unwrap_or(before).len();
-    let len = bytes[..end].iter().rev().take_while(|byte| is_base64(**byte)).count();
+    let len = bytes[..end].iter().rev().take_while(|byte| is(**byte)).count();
     (len >= LINE).then_some(end - len..end)
 }
 
@@ -179,17 +186,10 @@ pub(super) fn decode64(digits: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The run of hexadecimal digits around `at`.
-pub(super) fn run16(bytes: &[u8], at: usize) -> Range<usize> {
-    let start = at - bytes[..at].iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    start..at + bytes[at..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count()
-}
-
-/// What hexadecimal digits write, and their map.
-pub(super) fn decode16(bytes: &[u8], digits: Range<usize>) -> (Vec<u8>, Map) {
+/// What hexadecimal digits write.
+pub(super) fn decode16(digits: &[u8]) -> Vec<u8> {
     let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0) as u8;
-    let text = bytes[digits.clone()].chunks_exact(2).map(|two| value(two[0]) << 4 | value(two[1])).collect();
-    (text, Map::Digits { digits: 2, bytes: 1, stretches: vec![(0, digits.start)] })
+    digits.chunks_exact(2).map(|two| value(two[0]) << 4 | value(two[1])).collect()
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub(super) fn backslash(text: &[u8]) -> Option<Undone> {
 
 /// Numbers, and the names of what is ASCII.
 pub(super) fn html(text: &[u8]) -> Option<Undone> {
-    let end = text.iter().take(10).position(|byte| *byte == b';')?;
+    let end = 1 + text.get(1..)?.iter().take(9).position(|byte| *byte == b';')?;
     let name = std::str::from_utf8(&text[1..end]).ok()?;
     let byte = match name.strip_prefix('#') {
         Some(number) => match number.strip_prefix(['x', 'X']) {

@@ -195,6 +195,43 @@ struct Decoded {
     line: bool,
 }
 
+/// A way to write bytes in digits.
+struct Base {
+    layer: Layer,
+    around: fn(&[u8], usize) -> Run,
+    texts: fn(&[u8], &mut dyn FnMut(usize)),
+    decode: fn(&[u8]) -> Vec<u8>,
+    /// So many of them write so many bytes.
+    digits: usize,
+    bytes: usize,
+}
+
+impl Base {
+    const B64: Base = Base {
+        layer: Layer::Base64,
+        around: Run::around,
+        texts: |digits, each| digits::texts64(digits, each),
+        decode: digits::decode64,
+        digits: 4,
+        bytes: 3,
+    };
+    const HEX: Base = Base {
+        layer: Layer::Hex,
+        around: Run::around16,
+        texts: |digits, each| digits::texts16(digits, each),
+        decode: digits::decode16,
+        digits: 2,
+        bytes: 1,
+    };
+
+    fn decoded(&self, digits: &[u8], stretches: Vec<(usize, usize)>, all: Range<usize>) -> Decoded {
+        let value = (self.layer == Layer::Base64).then_some(all.start);
+        let map = Map::Digits { digits: self.digits, bytes: self.bytes, stretches };
+        let (layers, text) = (vec![self.layer], (self.decode)(digits));
+        Decoded { layers, text, map, all, cut: false, value, line: false }
+    }
+}
+
 impl<'d> Search<'d, '_, '_> {
     /// Candidates in what is encoded in `bytes`.
     fn inside(&mut self, bytes: &[u8], mut spots: Vec<Spot>, depth: u8, ends: bool) -> Inside<'d> {
@@ -242,30 +279,11 @@ impl<'d> Search<'d, '_, '_> {
                         tried.0 = self.packed(bytes, spot.at, ends, take);
                     }
                 }
-                Hint::Text(Layer::Base64) if spot.at >= done64 => {
-                    let run = Run::around(bytes, spot.at);
-                    done64 = run.end;
-                    let mut phases = [false; 4];
-                    digits::texts64(&run.digits(bytes, 0).0, |at| phases[at % 4] = true);
-                    for phase in (0..4).filter(|phase| phases[*phase]) {
-                        let (digits, stretches) = run.digits(bytes, run.start() + phase);
-                        let map = Map::Digits { digits: 4, bytes: 3, stretches };
-                        let (all, cut) = (run.start()..run.end, !ends && run.end == bytes.len());
-                        let (layers, text) = (vec![Layer::Base64], digits::decode64(&digits));
-                        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()), line: false });
-                    }
-                    let most = run.lines.len() - usize::from(!ends && run.end == bytes.len());
-                    self.each_line(bytes, &run.lines[..most], take);
-                }
-                Hint::Text(Layer::Hex) if spot.at >= done16 => {
-                    let run = digits::run16(bytes, spot.at);
-                    done16 = run.end;
-                    let mut phases = [false; 2];
-                    digits::texts16(&bytes[run.clone()], |at| phases[at % 2] = true);
-                    for phase in (0..2).filter(|phase| phases[*phase]) {
-                        let (text, map) = digits::decode16(bytes, run.start + phase..run.end);
-                        let (layers, all, cut) = (vec![Layer::Hex], run.clone(), !ends && run.end == bytes.len());
-                        take(self, Decoded { layers, text, map, all, cut, value: None, line: false });
+                Hint::Text(layer @ (Layer::Base64 | Layer::Hex)) => {
+                    let (base, done) =
+                        if layer == Layer::Hex { (Base::HEX, &mut done16) } else { (Base::B64, &mut done64) };
+                    if spot.at >= *done {
+                        *done = self.digits(&base, bytes, spot.at, ends, take);
                     }
                 }
                 Hint::Text(Layer::Utf16) => {
@@ -279,18 +297,34 @@ impl<'d> Search<'d, '_, '_> {
         }
     }
 
-    /// Each line of a run for itself: lines that were taken for one text may be one each.
-    fn each_line(&mut self, bytes: &[u8], lines: &[Range<usize>], take: &mut dyn FnMut(&mut Self, Decoded)) {
-        for all in lines.iter().filter(|_| lines.len() > 1).cloned() {
-            let digits = &bytes[all.clone()];
-            let mut is_text = false;
-            digits::texts64(digits, |at| is_text |= at % 4 == 0);
+    /// The run of digits around `at`, together and line by line: lines that were taken for one text may be one each. Returns where it ends.
+    fn digits(
+        &mut self,
+        base: &Base,
+        bytes: &[u8],
+        at: usize,
+        ends: bool,
+        take: &mut dyn FnMut(&mut Self, Decoded),
+    ) -> usize {
+        let run = (base.around)(bytes, at);
+        let cut = !ends && run.end == bytes.len();
+        let mut phases = [false; 4];
+        (base.texts)(&run.digits(bytes, 0).0, &mut |at| phases[at % base.digits] = true);
+        for phase in (0..4).filter(|phase| phases[*phase]) {
+            let (digits, stretches) = run.digits(bytes, run.start() + phase);
+            let all = run.start()..run.end;
+            take(self, Decoded { cut, ..base.decoded(&digits, stretches, all) });
+        }
+        // What the last one goes on with is not known.
+        let lines = if cut { run.lines.len() - 1 } else { run.lines.len() };
+        for all in run.lines[..lines].iter().filter(|_| run.lines.len() > 1).cloned() {
+            let (digits, mut is_text) = (&bytes[all.clone()], false);
+            (base.texts)(digits, &mut |at| is_text |= at % base.digits == 0);
             if is_text {
-                let (text, value) = (digits::decode64(digits), Some(all.start));
-                let map = Map::Digits { digits: 4, bytes: 3, stretches: vec![(0, all.start)] };
-                take(self, Decoded { layers: vec![Layer::Base64], text, map, all, cut: false, value, line: true });
+                take(self, Decoded { line: true, ..base.decoded(digits, vec![(0, all.start)], all) });
             }
         }
+        run.end
     }
 
     /// Base64 from `at` on of something compressed. Returns where the digits end.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memrchr3_iter;
 
 use super::digits::{is_base64, texts16, texts64};
-use super::escapes::{SEAM, Undone, backslash, html, percent, quoted_printable, seam};
+use super::escapes::{SEAM, Undone, backslash, decode, html, percent, quoted_printable, seam};
 use super::{Layer, wide};
 use crate::detect::prefilter::Found;
 use crate::shape::is_run_byte;
@@ -37,6 +37,9 @@ pub(super) enum Hint {
 
 /// Digits that follow the first bytes of something compressed, at least; it is worth nothing shorter.
 const PACKED: usize = 32;
+
+/// How often the sign of an escape may have been written by escapes.
+const AGAIN: usize = 3;
 
 /// So many escapes in a row hide what they write from every other search.
 const DENSE: usize = 3;
@@ -118,13 +121,24 @@ fn behind(bytes: &[u8], end: usize) -> Option<Spot> {
         ),
         b'&' => (html(rest)?, Layer::Html),
         b'\\' => match backslash(rest) {
-            Some(undone) => (Some(undone).filter(|undone| undone.len > 2).filter(writes_ascii)?, Layer::Escape),
+            Some(undone) if undone.len == 2 => return written_seam(rest).then_some(text(end, Layer::Escape)?),
+            Some(undone) => (Some(undone).filter(writes_ascii)?, Layer::Escape),
             None => (seam(rest)?, Layer::Concatenation),
         },
         b'"' | b'\'' | b'`' => (seam(rest)?, Layer::Concatenation),
         _ => return None,
     };
     rest.get(undone.len).is_some_and(|next| is_run_byte(*next)).then_some(text(end, layer)?)
+}
+
+/// Whether it is the seam of two strings, of which one ends in a run, in a string itself: `\" + \"`.
+fn written_seam(rest: &[u8]) -> bool {
+    if !matches!(rest, [_, b'"' | b'\'' | b'`', b' ' | b'\\' | b'+' | b'.' | b'&' | b'|' | b'~', ..]) {
+        return false;
+    }
+    let part = &rest[..rest.len().min(SEAM)];
+    let plain = decode(Layer::Escape, part, &(0..part.len())).map(|(plain, _)| plain).unwrap_or_default();
+    seam(&plain).is_some_and(|seam| plain.get(seam.len).is_some_and(|next| is_run_byte(*next)))
 }
 
 fn writes_ascii(undone: &Undone) -> bool {
@@ -136,20 +150,31 @@ fn writes_mark(undone: &Undone) -> bool {
     undone.byte.is_some_and(|byte| b"_-=.+/:~@".contains(&byte))
 }
 
+/// What an escape writes whose sign was written by escapes again and again: `\\\\u0041`, `%252541`, `&amp;amp;#65;`.
+fn deep(text: &[u8], again: &[u8], undo: fn(&[u8]) -> Option<Undone>) -> Option<Undone> {
+    let times =
+        (0..AGAIN).take_while(|times| text.get(1 + times * again.len()..).is_some_and(|it| it.starts_with(again)));
+    let mores = (0..=times.count()).rev().map(|times| times * again.len());
+    // Any byte may stand for the sign.
+    let undone = |more: usize| undo(text.get(more..)?).map(|undone| Undone { len: more + undone.len, ..undone });
+    mores.into_iter().find_map(undone)
+}
+
 fn sign_at(bytes: &[u8], at: usize) -> Option<Spot> {
     let rest = &bytes[at..];
     let dense = |undo: fn(&[u8]) -> Option<Undone>, layer| {
         let mut done = 0;
         for _ in 0..DENSE {
-            done += undo(&rest[done..]).filter(writes_ascii)?.len;
+            done += undo(rest.get(done..)?).filter(writes_ascii)?.len;
             (done < rest.len() && rest[done] == rest[0] || done == rest.len()).then_some(())?;
         }
         text(at, layer)
     };
     match rest[0] {
-        b'\\' => dense(backslash, Layer::Escape),
-        b'&' => dense(html, Layer::Html),
-        b'%' => dense(percent, Layer::Percent),
+        b'\\' => dense(|text| deep(text, b"\\", backslash), Layer::Escape),
+        b'&' => dense(|text| deep(text, b"amp;", html), Layer::Html),
+        b'%' => dense(|text| deep(text, b"25", percent), Layer::Percent),
+        b'=' => dense(quoted_printable, Layer::QuotedPrintable),
         first => {
             let digits = rest.iter().take(PACKED).take_while(|byte| is_base64(**byte)).count();
             let begins = first == b'H' || at == 0 || !is_base64(bytes[at - 1]);

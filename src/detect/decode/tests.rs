@@ -47,6 +47,51 @@ fn numbers_in_braces_are_escapes_too() {
     assert_eq!(one.span, 5..5 + written.len());
 }
 
+#[test]
+fn an_escape_whose_sign_is_written_by_escapes_is_undone_too() {
+    let token = format!("fix_{}", "x9".repeat(13));
+    let each = |write: &dyn Fn(u8) -> String| token.bytes().map(write).collect::<String>();
+    let detector = detector();
+    for written in [
+        each(&|byte| format!("\\\\u{byte:04x}")),
+        each(&|byte| format!("\\\\x{byte:02x}")),
+        each(&|byte| format!("%25{byte:02X}")),
+        each(&|byte| format!("%2525{byte:02X}")),
+        each(&|byte| format!("&amp;#{byte};")),
+        each(&|byte| format!("&amp;amp;#x{byte:x};")),
+        each(&|byte| format!("={byte:02X}")),
+        format!("{}\\\" + \\\"{}", &token[..19], &token[19..]),
+    ] {
+        let text = format!("a = \"{written}\";\n");
+        let found = unwrapped(&detector, text.as_bytes());
+        assert_eq!(found.iter().map(|one| &*one.token).collect::<Vec<_>>(), [token.as_bytes()], "{text}");
+    }
+}
+
+#[test]
+fn lines_of_digits_are_one_text_or_one_each() {
+    let detector = detector();
+    let token = |seed: usize| format!("fix_{:026}", 7_usize.pow(9) * seed);
+    for layer in [Layer::Base64, Layer::Hex] {
+        // None ends in padding, which would say that it is one.
+        let lines: Vec<String> = (1..6)
+            .map(|seed| {
+                String::from_utf8(encode(layer, format!("abc={} ab", token(seed)).trim_end_matches(" ab").as_bytes()))
+                    .unwrap()
+            })
+            .collect();
+        let lines: Vec<String> = lines.into_iter().map(|line| line.trim_end_matches('=').to_owned()).collect();
+        let found = unwrapped(&detector, lines.join("\n").as_bytes());
+        let tokens: Vec<String> = found.iter().map(|one| String::from_utf8(one.token.to_vec()).unwrap()).collect();
+        assert_eq!(tokens, (1..6).map(token).collect::<Vec<_>>(), "{layer:?}");
+        let text = format!("{:80}{}{:80}", "", token(1), "");
+        let digits = String::from_utf8(encode(layer, text.as_bytes())).unwrap();
+        let wrapped: Vec<&str> = digits.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let found = unwrapped(&detector, wrapped.join("\n  ").as_bytes());
+        assert_eq!(found.iter().map(|one| &*one.token).collect::<Vec<_>>(), [token(1).as_bytes()], "{layer:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
