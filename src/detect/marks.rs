@@ -10,9 +10,9 @@ use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use super::decode::Left;
 use super::index::Owner;
-use super::pattern::{Memory, Pattern};
+use super::pattern::{Hit, Memory, Pattern};
 use super::prefilter::Anchor;
-use super::{Candidate, Detector, Scratch, Where};
+use super::{Candidate, Detector, Scratch, Where, columns};
 use crate::shape::{Shape, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
@@ -101,7 +101,8 @@ impl Detector {
                 let Some(shape) = &self.patterns[rule].shape else { return false };
                 // What a manifest or a table holds stands anywhere around the match.
                 if self.rules.rules[rule].leads() && self.may_match(owner, now, anchor.at) {
-                    return self.patterns[rule].around(&mut scratch.memories[rule], now, anchor.at, len).is_some();
+                    let hit = self.patterns[rule].around(&mut scratch.memories[rule], now, anchor.at, len);
+                    return hit.is_some_and(|hit| self.may_lead(rule, now, &hit));
                 }
                 let reach = anchor.at.saturating_sub(shape.before)..anchor.at + shape.after;
                 if reach.start > changed.end || changed.start > reach.end || !self.may_match(owner, now, anchor.at) {
@@ -139,8 +140,15 @@ impl Detector {
                 || self.marker.short[rule].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
             let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
             is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[rule].requires_digit)
-                && short.around(&mut memories[rule], bytes, anchor.at, len).is_some()
+                && short
+                    .around(&mut memories[rule], bytes, anchor.at, len)
+                    .is_some_and(|hit| self.may_lead(rule, bytes, &hit))
         })
+    }
+
+    /// Whether a match is one of a header, if only these lead anywhere.
+    fn may_lead(&self, rule: usize, bytes: &[u8], hit: &Hit) -> bool {
+        !(columns::is_kind(&self.rules.rules[rule].kind) && columns::is_elsewhere(bytes, hit.matched.start))
     }
 }
 

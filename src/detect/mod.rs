@@ -221,8 +221,10 @@ impl Detector {
                 let kind = self.rules.rules[rule].kind.as_str();
                 if kind == manifest::KIND {
                     keys.extend(self.values(rule, bytes, &hit.matched, place, &mut found));
-                } else if matches!(kind, columns::KIND | columns::KEYS) {
-                    self.cells(rule, bytes, &hit.secret, place, &mut found);
+                } else if columns::is_kind(kind) {
+                    if !columns::is_elsewhere(bytes, hit.matched.start) {
+                        self.cells(rule, bytes, &hit.secret, place, &mut found);
+                    }
                 } else if let MapEntry::Vacant(new) = found.entry((hit.secret.start, hit.secret.end, rule))
                     && let Some(candidate) = self.judge(&self.rules.rules[rule], bytes, hit, place != Where::Passing)
                 {

@@ -20,6 +20,11 @@ pub(super) const KIND: &str = "column";
 /// The same, of columns of keys: hexadecimal digits are one, not the digest of one.
 pub(super) const KEYS: &str = "key-column";
 
+/// Whether it is one of these kinds.
+pub(super) fn is_kind(kind: &str) -> bool {
+    matches!(kind, KIND | KEYS)
+}
+
 /// How far before the name its line may begin, in bytes, and the lines before that, as far as they matter.
 const BEFORE: usize = 1 << 10;
 
@@ -40,6 +45,18 @@ pub(super) fn cells(bytes: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
     let mut found = text.head(name).and_then(|head| text.below(&head)).unwrap_or_default();
     found.retain(|cell| cell.start > 0 && LENGTHS.contains(&cell.len()) && may_be_value(&bytes[cell.clone()]));
     found
+}
+
+/// How far before a name its cell begins at most, in bytes: less than a mark looks.
+const LONGEST_NAME: usize = 60;
+
+/// Whether a match that begins at `at` is no name of a header, as what stands before it in its cell is none. The answer depends on
+/// [`LONGEST_NAME`] bytes before it alone.
+pub(super) fn is_elsewhere(bytes: &[u8], at: usize) -> bool {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_ .-\"*`'".contains(byte);
+    let before = &bytes[at.saturating_sub(LONGEST_NAME)..(at + 1).min(bytes.len())];
+    let last = before.iter().rev().find(|byte| !is_of_name(byte));
+    last.is_some_and(|last| !b",;\t|>\n".contains(last) && last.is_ascii())
 }
 
 /// Words with something between them are prose, and what is in brackets says what stands there.

@@ -1,7 +1,6 @@
 //! Names of columns.
 
-/// How long a name may be, in bytes.
-const LONGEST: usize = 60;
+use super::LONGEST_NAME;
 
 /// Names that say secret only beside an account.
 const VAGUE: &[&str] = &["pass", "pw", "mdp", "clave", "token", "parola", "psk"];
@@ -124,7 +123,7 @@ pub(super) fn may_be(cell: &[u8]) -> bool {
         _ => (cell, &b""[..]),
     };
     let remark = remark.strip_suffix(b")").or(remark.strip_suffix(b"]")).unwrap_or(remark);
-    cell.len() <= LONGEST
+    cell.len() <= LONGEST_NAME
         && own.iter().chain(remark).all(is_sign)
         && cell.first().is_none_or(|first| !first.is_ascii_digit() && !b"+&".contains(first))
         && !cell.starts_with(b"/")
