@@ -409,7 +409,7 @@ fn every_pattern_can_be_found_from_a_run() {
     // All are looked for in one pass, whose cost grows with how often one of them stands there. What the generic rules look for
     // is found anyway.
     everywhere.retain(|keyword| !generic.contains(keyword));
-    assert!(everywhere.len() <= 98, "{} of {everywhere:?}", everywhere.len());
+    assert!(everywhere.len() <= 117, "{} of {everywhere:?}", everywhere.len());
     assert!(everywhere.iter().all(|keyword| keyword.len() >= 3), "{everywhere:?}");
     // Passwords are short, and have no run: what they are found by is looked for everywhere, and is no more than this.
     let keys = ["access", "account", "api", "auth", "encryption", "master", "private", "shared", "signing"];
