@@ -22,6 +22,7 @@ mod pyc;
 mod runs;
 mod sevenz;
 mod sqlite;
+mod stray;
 
 pub use behind::packing_of;
 pub use contents::{Show, contents, streamed};

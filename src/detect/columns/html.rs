@@ -18,7 +18,8 @@ impl Text<'_> {
             return Some(vec![names[1].clone()]);
         }
         self.column(&names, &head.name)?;
-        let end = memmem::find(&self.bytes[row.end..self.all.end], b"</table").map_or(self.all.end, |len| row.end + len);
+        let end =
+            memmem::find(&self.bytes[row.end..self.all.end], b"</table").map_or(self.all.end, |len| row.end + len);
         let (mut found, mut at) = (Vec::new(), row.end);
         while let Some(start) = memmem::find(&self.bytes[at..end], b"<tr").map(|len| at + len) {
             at = self.end_of_row(start + 3, end);
@@ -47,7 +48,8 @@ impl Text<'_> {
     /// The first text in each cell of a row.
     fn texts(&self, row: &Range<usize>) -> Vec<Range<usize>> {
         let bytes = &self.bytes[row.clone()];
-        let is_cell = |at: &usize| matches!(&bytes[*at..], [b'<', b't', b'h' | b'd', b' ' | b'>' | b'\t' | b'\n' | b'\r', ..]);
+        let is_cell =
+            |at: &usize| matches!(&bytes[*at..], [b'<', b't', b'h' | b'd', b' ' | b'>' | b'\t' | b'\n' | b'\r', ..]);
         let starts: Vec<usize> = memchr::memchr_iter(b'<', bytes).filter(is_cell).collect();
         let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
         starts.iter().zip(ends).map(|(start, end)| self.text(row.start + start..row.start + end)).collect()

@@ -130,7 +130,8 @@ impl Text<'_> {
         let Some(end) = line.start.checked_sub(1).filter(|_| line.start > self.all.start) else {
             return (line.start == 0).then_some(0..0);
         };
-        let start = memrchr(b'\n', &self.bytes[self.all.start..end]).map_or(self.all.start, |at| self.all.start + at + 1);
+        let start =
+            memrchr(b'\n', &self.bytes[self.all.start..end]).map_or(self.all.start, |at| self.all.start + at + 1);
         (start > self.all.start || start == 0).then_some(start..end)
     }
 
@@ -154,7 +155,8 @@ impl Text<'_> {
     fn column(&self, names: &[Range<usize>], name: &Range<usize>) -> Option<usize> {
         let column = names.iter().position(|cell| cell.start <= name.start && name.end <= cell.end)?;
         let is_name = |cell: &Range<usize>| name::may_be(&self.bytes[cell.clone()]);
-        let others = || names.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, one)| &self.bytes[one.clone()]);
+        let others =
+            || names.iter().enumerate().filter(|(at, _)| *at != column).map(|(_, one)| &self.bytes[one.clone()]);
         let parts = [names[column].start..name.start, name.clone(), name.end..names[column].end];
         let [before, own, behind] = parts.map(|part| &self.bytes[part]);
         (names.len() <= MOST_COLUMNS && names.iter().all(is_name) && name::is_meant(before, own, behind, others))

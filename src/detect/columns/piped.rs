@@ -33,7 +33,8 @@ impl Text<'_> {
         }
         let below = self.next(&head.line);
         let has_rule = below.as_ref().is_some_and(|below| is_ruled(&self.bytes[below.clone()]));
-        if below.as_ref().is_some_and(|below| has_rule && self.is_between_rows(&head.line, &self.bytes[below.clone()])) {
+        if below.as_ref().is_some_and(|below| has_rule && self.is_between_rows(&head.line, &self.bytes[below.clone()]))
+        {
             return None;
         }
         let previous = self.previous(&head.line);

@@ -65,7 +65,8 @@ impl Text<'_> {
         loop {
             let rest = at..end;
             let lead = self.trimmed(rest.clone(), b" ").start;
-            let quoted = (self.bytes.get(lead) == Some(&b'"') && lead < end).then(|| self.quoted(lead, separator)).flatten();
+            let quoted =
+                (self.bytes.get(lead) == Some(&b'"') && lead < end).then(|| self.quoted(lead, separator)).flatten();
             let (cell, to) = match quoted {
                 Some(close) => {
                     end = end.max(self.end_of_line(close));
@@ -95,7 +96,10 @@ impl Text<'_> {
             let behind = self.bytes.get(quote + 1).copied();
             match behind {
                 Some(b'"') => at = quote + 2,
-                _ if self.bytes[quote - 1] == b'\\' && quote > open + 1 && behind.is_some_and(|byte| byte != separator) => {
+                _ if self.bytes[quote - 1] == b'\\'
+                    && quote > open + 1
+                    && behind.is_some_and(|byte| byte != separator) =>
+                {
                     at = quote + 1;
                 }
                 None | Some(b'\r' | b'\n' | b' ') => return Some(quote + 1),

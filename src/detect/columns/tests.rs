@@ -106,8 +106,14 @@ fn tables_of_every_kind_are_read() {
         (",name,password\n0,a,value\n1,b,other\n", &["value", "other"]),
         ("name,userpassword *\na,value\n", &["value"]),
         ("name;password (initial)\na;value\n", &["value"]),
-        ("+---+---+\n| n | password |\n+---+---+\n| a | value |\n| b | other |\n+---+---+\n2 rows\n", &["value", "other"]),
-        ("+---+---+\n| n | password |\n+===+===+\n| a | value |\n+---+---+\n| b | other |\n+---+---+\n", &["value", "other"]),
+        (
+            "+---+---+\n| n | password |\n+---+---+\n| a | value |\n| b | other |\n+---+---+\n2 rows\n",
+            &["value", "other"],
+        ),
+        (
+            "+---+---+\n| n | password |\n+===+===+\n| a | value |\n+---+---+\n| b | other |\n+---+---+\n",
+            &["value", "other"],
+        ),
         ("> | n | password |\n> |---|---|\n> | a | value |\n> | b | other (old) |\n\n", &["value", "other"]),
         ("| n | password |\n|-|-|\n| a\\|b | value |\n| c | `other` |\n|---|---|\n| d | third |", &["value"]),
         ("10:00:01 db | n | password |\n10:00:01 db |---|---|\n10:00:02 db | a | value |\n", &["value"]),
@@ -119,7 +125,10 @@ fn tables_of_every_kind_are_read() {
         ("-[ RECORD 1 ]--\nname     | a\npassword | value\n", &["value"]),
         ("| Field | Value |\n|---|---|\n| host | a |\n| password | value |\n", &["value"]),
         ("n  password\n-- --------\na  value\nb  other\n\nc  third", &["value", "other"]),
-        ("=== ========\nn   password\n=== ========\na   value\nb   other\n=== ========\nc   third", &["value", "other"]),
+        (
+            "=== ========\nn   password\n=== ========\na   value\nb   other\n=== ========\nc   third",
+            &["value", "other"],
+        ),
         (
             "<table><thead><tr><th>n</th><th class=x>password</th></tr></thead>\n<tr><td>a</td><td><b>value</b></td></tr>\
              <tr><td>b<td>other</table><tr><td>c</td><td>third</td></tr>",

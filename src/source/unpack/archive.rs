@@ -36,20 +36,20 @@ fn member(name: &[u8]) -> Member {
     Member { name: String::from_utf8_lossy(name).trim_start_matches("./").to_owned() }
 }
 
-/// Shows every file of a zip archive with its content, in the order of its directory. Returns where contents stand, and
-/// names that the directory has, too.
-pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Result<Vec<Range<u64>>> {
+/// Shows the files of a zip archive with their contents, in the order of its directory; of those with one name the last. Adds to
+/// `held` where contents stand, and names that the directory has, too.
+pub(super) fn zip<R: Read + Seek>(archive: R, held: &mut Vec<Range<u64>>, visit: &mut Visit<'_>) -> io::Result<()> {
     /// What stands before the name in a local header.
     const FIXED: u64 = 30;
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
-    let mut held = Vec::new();
     for index in 0..archive.len() {
         let (member, encrypted) = {
             let raw = archive.by_index_raw(index).map_err(zip_error)?;
             let name = raw.header_start() + FIXED;
             held.push(name..name + raw.name_raw().len() as u64);
             held.extend(raw.data_start().map(|start| start..start.saturating_add(raw.compressed_size())));
-            if raw.is_dir() {
+            // Nothing keeps a directory from having content.
+            if raw.is_dir() && raw.compressed_size() == 0 {
                 continue;
             }
             (member(raw.name_raw()), raw.encrypted())
@@ -63,7 +63,7 @@ pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Resu
             break;
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 fn zip_error(error: ZipError) -> io::Error {

@@ -1,7 +1,7 @@
 //! Everything that something packed holds, however deep, one stream after the other.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use zeroize::Zeroizing;
 
@@ -10,7 +10,7 @@ use super::beside::{self, Outside};
 use super::sqlite::{Database, Pages, View};
 use super::{
     Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs, sevenz,
-    stream,
+    stray, stream,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
@@ -172,9 +172,18 @@ impl Unpacker<'_, '_> {
 
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
-        let held = archive::zip(&mut *file, &mut |member, content| self.member(name, member, content, depth))?;
+        let mut held = Vec::new();
+        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+        let read = archive::zip(&mut *file, &mut held, &mut visit);
+        let strays = if self.stopped { Ok(()) } else { self.strays(file, &mut held, name, depth) };
         self.show(name, Ok(&mut Outside::new(file, held)?));
-        Ok(())
+        read.and(strays)
+    }
+
+    /// Shows members of a zip archive that its directory does not have.
+    fn strays(&mut self, file: &mut dyn Disk, held: &mut Vec<Range<u64>>, name: &str, depth: u8) -> io::Result<()> {
+        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+        stray::members(file, held, &mut visit)
     }
 
     fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
