@@ -10,7 +10,7 @@ use super::suspect::Suspect;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::finding::Fact;
 use crate::origin::Origin;
-use crate::source::unpack::{self, HEAD, Images, LIST, Packing};
+use crate::source::unpack::{self, HEAD, Images, LIST, Packing, Tail};
 
 /// What was found in a member of an archive in a git object, by the member's name.
 pub(super) type InMember = (String, Vec<Suspect>);
@@ -32,8 +32,7 @@ impl Searcher<'_> {
     ) {
         let depth = self.depth();
         let begun = self.buffer.begin(file, size, HEAD).and_then(|head| {
-            let packing =
-                if depth == 0 { None } else { unpack::packing_of(&head[..head.len().min(HEAD)], file, size)? };
+            let packing = if depth == 0 { None } else { unpack::packing_of(head, file, size)? };
             Ok((packing, head.len()))
         });
         if let Ok((None, len)) = begun {
@@ -66,9 +65,22 @@ impl Searcher<'_> {
         };
         let mut whole = head.as_slice().chain(input);
         match unpack::packing(&head).filter(|_| self.depth() > 0) {
+            None if self.depth() > 0 && unpack::may_hold_zip(&head) => {
+                let (name, depth) = (member_of(origin), self.depth());
+                let mut archive = Archive::new(ears);
+                let read = unpack::unknown(&head, &mut whole, depth, &mut |member, content| {
+                    self.member(&name, member, content, &mut archive)
+                });
+                archive.finish();
+                self.failed(origin, read, ears);
+            }
             None => {
+                let mut whole = Tail::new(whole);
                 let ended = self.read(origin, &mut whole, None, ears.emit);
                 self.account(origin, ended, None, ears.coverage);
+                if self.depth() > 0 {
+                    self.failed(origin, whole.told(), ears);
+                }
             }
             Some(packing) => self.unpacked(origin, &member_of(origin), packing, &mut whole, ears),
         }
@@ -123,12 +135,16 @@ impl Searcher<'_> {
         let (mut file, mut images) = (io::Cursor::new(object), Images::default());
         let read = unpack::contents(packing, &mut file, object.len() as u64, self.depth(), &mut |name, content| {
             let mut list = images.see(name).then(Vec::new);
-            let searched = content.and_then(|content| self.suspects(&mut Copied { content, copy: &mut list }, None));
+            let (suspects, ended) = match content {
+                Ok(content) => self.suspects_until(&mut Copied { content, copy: &mut list }, None),
+                Err(error) => (Vec::new(), Err(error)),
+            };
             list.iter().for_each(|list| images.read(name, list));
-            match searched {
-                Ok(suspects) if suspects.is_empty() => {}
-                Ok(suspects) => found.push((name.to_owned(), suspects)),
-                Err(error) => skips.push((name.to_owned(), super::object::unread(&nowhere, &error))),
+            if !suspects.is_empty() {
+                found.push((name.to_owned(), suspects));
+            }
+            if let Err(error) = ended {
+                skips.push((name.to_owned(), super::object::unread(&nowhere, &error)));
             }
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });

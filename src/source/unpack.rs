@@ -24,8 +24,8 @@ mod sevenz;
 mod sqlite;
 mod stray;
 
-pub use behind::packing_of;
-pub use contents::{Show, contents, streamed};
+pub use behind::{END, Tail, may_hold_zip, packing_of, packing_of_whole};
+pub use contents::{Show, contents, streamed, unknown};
 pub use image::{Images, LIST};
 
 use super::remote::Unread;

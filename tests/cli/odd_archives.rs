@@ -1,6 +1,6 @@
 //! Archives that no tool writes, or only one: whatever somebody can get out of them is searched, or named.
 
-use super::archives::{Files, zip};
+use super::archives::{Files, gzip, tar, zip};
 use super::*;
 
 fn line(number: u64) -> Vec<u8> {
@@ -79,4 +79,104 @@ fn a_member_that_no_directory_has_and_that_cannot_be_read_is_named() {
     let named = skips(&tree.json(&[]));
     let skip = |path: &str, why: &str| (path.to_owned(), why.to_owned());
     assert_eq!(named, [skip("broken!/a", "corrupt-archive"), skip("locked!/a", "encrypted")]);
+}
+
+/// A zip archive behind each of these, as it lies in a tree.
+fn behind(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let archive = zip(&[("a", content)]);
+    let noise: Vec<u8> = (1..3000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let befores: [(&str, &[u8]); 9] = [
+        ("program", b"MZ\x90\0 and so on"),
+        ("script", b"#!/bin/sh\nexec java -jar $0\n"),
+        ("noise", &noise),
+        ("text", b"hello\n"),
+        ("zeros", &[0; 512]),
+        ("spanned", b"PK00"),
+        ("divided", b"PK\x07\x08"),
+        ("extension", b"Cr24\x03\0\0\0\x04\0\0\0abcd"),
+        ("picture", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+    ];
+    befores.map(|(name, before)| (name, [before, &archive].concat())).to_vec()
+}
+
+#[test]
+fn an_archive_behind_something_else_is_read_wherever_it_is() {
+    let (tree, _) = Tree::git(&[]);
+    let all = behind(&line(42));
+    for (name, bytes) in &all {
+        tree.write(name, bytes);
+        tree.write(&format!("{name}.tar"), tar(&[("in", bytes)]));
+        tree.write(&format!("{name}.zip"), zip(&[("in", bytes)]));
+        tree.write(&format!("{name}.gz"), gzip(bytes));
+    }
+    for args in [&["add", "."][..], &["commit", "-qm", "add"], &["repack", "-adfq"]] {
+        tree.run_git(args);
+    }
+    for report in [tree.json(&[]), tree.json(&["--history"])] {
+        for (name, _) in &all {
+            for place in ["!/a", ".tar!/in!/a", ".zip!/in!/a", ".gz!/a"].map(|inside| format!("{name}{inside}")) {
+                assert_eq!(
+                    by_path(&report).get(&place),
+                    Some(&1),
+                    "{place}: {:?} {:?}",
+                    found(&report),
+                    skips(&report)
+                );
+            }
+        }
+        assert_eq!(skips(&report), []);
+    }
+    for (name, bytes) in &all {
+        let report = tree.with_stdin(&["scan", "--format", "json", "-"], bytes).exits(1).json();
+        assert_eq!(by_path(&report).get("<stdin>!/a"), Some(&1), "{name}: {:?}", found(&report));
+        tree.with_stdin(&["scan", "--archive-depth", "0", "-"], bytes).exits(0);
+    }
+}
+
+/// What begins as text is read as it comes: nobody can go back in it, and its end is never clean.
+#[test]
+fn an_archive_behind_a_text_in_a_stream_is_named() {
+    let bytes = ["lines of text\n".repeat(100).as_bytes(), &zip(&[("a", &line(43))])].concat();
+    let tree = Tree::new();
+    tree.write("x", &bytes);
+    tree.write("x.tar", tar(&[("in", &bytes)]));
+    let named = skips(&tree.json(&[]));
+    assert_eq!(named, [("x.tar!/in".to_owned(), "unknown-packing".to_owned())]);
+    tree.with_stdin(&["scan", "-"], &bytes).exits(3).prints("a zip archive stands behind");
+}
+
+#[test]
+fn what_is_found_before_the_break_is_reported_of_a_history_too() {
+    let mut sum = gzip(&line(44));
+    let at = sum.len() - 8;
+    sum[at] ^= 0xFF;
+    let cut = gzip(&line(44).repeat(300));
+    let mut member = zip(&[("a", &line(44))]);
+    for mark in [b"PK\x03\x04", b"PK\x01\x02"] {
+        let at = last(&member, mark) + if mark[2] == 3 { 14 } else { 16 };
+        member[at] ^= 0xFF;
+    }
+    let (tree, _) = Tree::git(&[]);
+    let mut packed = gzip(&zip(&[("a", &line(44))]));
+    let at = packed.len() - 8;
+    packed[at] ^= 0xFF;
+    let all = [
+        ("sum.gz", &sum[..], ""),
+        ("cut.gz", &cut[..cut.len() - 9], ""),
+        ("sum.zip", &member, "!/a"),
+        ("packed.gz", &packed, "!/a"),
+    ];
+    for (name, bytes, _) in all {
+        tree.write(name, bytes);
+    }
+    for args in [&["add", "."][..], &["commit", "-qm", "add"]] {
+        tree.run_git(args);
+    }
+    for report in [tree.json(&[]), tree.json(&["--history"])] {
+        for (name, _, inside) in all {
+            let place = format!("{name}{inside}");
+            assert!(by_path(&report).contains_key(&place), "{place}: {:?}", by_path(&report));
+        }
+        assert_eq!(skips(&report).len(), all.len(), "{:?}", skips(&report));
+    }
 }

@@ -6,6 +6,7 @@ use std::ops::{ControlFlow, Range};
 use zeroize::Zeroizing;
 
 use super::archive::{self, Member};
+use super::behind::{self, Tail};
 use super::beside::{self, Outside};
 use super::sqlite::{Database, Pages, View};
 use super::{
@@ -74,6 +75,17 @@ pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Sh
     })
 }
 
+/// As [`streamed`] of what begins in no way that is known, and may have a zip archive behind it.
+pub fn unknown(head: &[u8], input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
+    let meter = Meter::default();
+    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let read = unpacker.unknown(head, &mut Counted { input: Patient(input), meter }, "", depth);
+    read.or_else(|error| {
+        unpacker.show("", Err(named(error)));
+        Ok(())
+    })
+}
+
 pub(super) struct Unpacker<'u, 's> {
     meter: Meter,
     show: &'u mut Show<'s>,
@@ -90,17 +102,31 @@ impl Unpacker<'_, '_> {
     /// Shows a stream, or what is packed in it. What is wrong inside is shown, too.
     fn stream(&mut self, input: &mut dyn Read, name: &str, depth: u8) {
         let mut head = Vec::with_capacity(HEAD);
-        let read = (&mut *input).take(HEAD as u64).read_to_end(&mut head);
-        let mut whole = head.as_slice().chain(input);
-        let unpacked = match (read, packing(&head)) {
-            (Err(error), _) => Err(error),
-            (Ok(_), None) if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
-            (Ok(_), None) => return self.show(name, Ok(&mut whole)),
-            (Ok(_), Some(packing)) => self.packed(packing, &mut whole, name, depth),
+        let broken = Broken((&mut *input).take(HEAD as u64).read_to_end(&mut head).err());
+        let mut whole = head.as_slice().chain(broken).chain(input);
+        let unpacked = match packing(&head) {
+            None if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
+            None => self.unknown(&head, &mut whole, name, depth),
+            Some(packing) => self.packed(packing, &mut whole, name, depth),
         };
         if let Err(error) = unpacked {
             self.show(name, Err(named(error)));
         }
+    }
+
+    /// Shows what is packed in no way that its first bytes tell: as it is, or as a zip archive if it ends as one.
+    fn unknown(&mut self, head: &[u8], input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let (mut bytes, mut broken) = (Vec::new(), None);
+        if behind::may_hold_zip(head) {
+            broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
+            if bytes.len() <= KEPT && behind::ends_as_zip(&bytes) {
+                self.zip(&mut Cursor::new(bytes), name, depth)?;
+                return broken.map_or(Ok(()), Err);
+            }
+        }
+        let mut whole = Tail::new(bytes.as_slice().chain(Broken(broken)).chain(input));
+        self.show(name, Ok(&mut whole));
+        whole.told()
     }
 
     fn packed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
@@ -117,15 +143,12 @@ impl Unpacker<'_, '_> {
                 }
                 Ok(())
             }
-            Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
-            Packing::SevenZip => self.sevenz(&mut Cursor::new(kept(input)?), name, depth + 1),
-            Packing::Pdf => self.pdf(&kept(input)?, name),
-            Packing::Keys => self.keys(input, name),
-            Packing::Pyc => {
-                self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
-                Ok(())
+            Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
+                let (bytes, ended) = kept(input)?;
+                let read = self.held(packing, bytes, name, depth + 1);
+                ended.and(read)
             }
-            Packing::Sqlite => self.sqlite(&mut Cursor::new(kept(input)?), name),
+            Packing::Keys => self.keys(input, name),
             Packing::Foreign(advice) => Err(io::Error::other(Error::Unsupported(advice.to_owned()))),
             Packing::Gzip => {
                 let (head, says_something) = beside::gzip(input)?;
@@ -135,6 +158,20 @@ impl Unpacker<'_, '_> {
                 self.compressed(packing, &mut head.as_slice().chain(input), name, depth)
             }
             _ => self.compressed(packing, input, name, depth),
+        }
+    }
+
+    /// Shows what is in something that is read from any place in it.
+    fn held(&mut self, packing: Packing, bytes: Vec<u8>, name: &str, depth: u8) -> io::Result<()> {
+        match packing {
+            Packing::Zip => self.zip(&mut Cursor::new(bytes), name, depth),
+            Packing::SevenZip => self.sevenz(&mut Cursor::new(bytes), name, depth),
+            Packing::Pdf => self.pdf(&bytes, name),
+            Packing::Sqlite => self.sqlite(&mut Cursor::new(bytes), name),
+            _ => {
+                self.show(name, Ok(&mut &*pyc::blotted(bytes)));
+                Ok(())
+            }
         }
     }
 
@@ -274,11 +311,20 @@ impl Unpacker<'_, '_> {
     }
 }
 
-/// All that a stream gives.
-fn kept(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+/// All that a stream gives, and whether it came to its end.
+fn kept(input: &mut dyn Read) -> io::Result<(Vec<u8>, io::Result<()>)> {
     let mut bytes = Vec::new();
-    (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok(bytes) }
+    let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
+    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok((bytes, ended)) }
+}
+
+/// Where a reader failed: whoever reads on hears of it, after what came before.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 #[cfg(test)]
