@@ -1,6 +1,6 @@
 //! Archives that no tool writes, or only one: whatever somebody can get out of them is searched, or named.
 
-use super::archives::{Files, gzip, tar, zip};
+use super::archives::{Files, gzip, lz4, lzma, tar, zip, zlib, zstd};
 use super::*;
 
 fn line(number: u64) -> Vec<u8> {
@@ -178,5 +178,54 @@ fn what_is_found_before_the_break_is_reported_of_a_history_too() {
             assert!(by_path(&report).contains_key(&place), "{place}: {:?}", by_path(&report));
         }
         assert_eq!(skips(&report).len(), all.len(), "{:?}", skips(&report));
+    }
+}
+
+#[test]
+fn odd_streams_are_read() {
+    let skippable = |kind: u8| [&[kind, 0x2a, 0x4d, 0x18, 4, 0, 0, 0][..], b"abcd"].concat();
+    let content = line(45);
+    let mut large = lzma(&content);
+    large[1..5].copy_from_slice(&[0xFF; 4]);
+    let tree = Tree::new();
+    for (name, bytes) in [
+        ("pz.zst", [skippable(0x50), zstd(&content)].concat()),
+        ("two.zst", [skippable(0x5f), skippable(0x57), zstd(b"x"), skippable(0x50), zstd(&content)].concat()),
+        ("pz.lz4", [skippable(0x51), lz4(b"x"), skippable(0x50), lz4(&content)].concat()),
+        ("large.lzma", large),
+        ("tape.gz", [gzip(&content), vec![0; 1000]].concat()),
+        ("text.gz", [gzip(b"x"), content.clone()].concat()),
+        ("text.tgz", [gzip(&tar(&[("a", b"x")])), content.clone()].concat()),
+    ] {
+        tree.write(name, bytes);
+    }
+    let report = tree.json(&[]);
+    assert_eq!(skips(&report), []);
+    let mut places: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
+    places.sort();
+    let behind = ["text.gz!/(behind the end)", "text.tgz!/(behind the end)"];
+    assert_eq!(places, [&["large.lzma", "pz.lz4", "pz.zst", "tape.gz"][..], &behind, &["two.zst"]].concat());
+}
+
+/// All that can be read is searched, and the rest is named.
+#[test]
+fn what_is_wrong_with_a_stream_is_named() {
+    let content = line(46);
+    let sum = zlib(&content);
+    let longer = zlib(&content.repeat(1000));
+    let tree = Tree::new();
+    for (name, bytes) in [
+        ("sum.zlib", [&sum[..sum.len() - 4], b"abcd"].concat()),
+        ("sums.zlib", [&longer[..longer.len() - 4], b"abcd"].concat()),
+        ("two.lzma", [lzma(&content), lzma(b"more")].concat()),
+        ("more.lzma", [&lzma(&content)[..], b"x"].concat()),
+    ] {
+        tree.write(name, bytes);
+    }
+    let report = tree.json(&[]);
+    let names = ["more.lzma", "sum.zlib", "sums.zlib", "two.lzma"];
+    assert_eq!(skips(&report), names.map(|name| (name.to_owned(), "corrupt-archive".to_owned())));
+    for name in names {
+        assert!(by_path(&report).contains_key(name), "{name}: {:?}", by_path(&report));
     }
 }

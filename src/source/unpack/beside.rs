@@ -55,7 +55,7 @@ impl Headers {
 }
 
 /// Shows the rest of the input from the first byte on that does not fill a block up.
-fn behind(input: &mut dyn Read, show: &mut dyn FnMut(&mut dyn Read) -> ControlFlow<()>) -> io::Result<()> {
+pub(super) fn behind(input: &mut dyn Read, show: &mut dyn FnMut(&mut dyn Read) -> ControlFlow<()>) -> io::Result<()> {
     let mut block = vec![0; 64 << 10];
     loop {
         let len = match input.read(&mut block) {

@@ -1,13 +1,14 @@
 //! Everything that something packed holds, however deep, one stream after the other.
 
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::{ControlFlow, Range};
 
 use zeroize::Zeroizing;
 
 use super::archive::{self, Member};
 use super::behind::{self, Tail};
-use super::beside::{self, Outside};
+use super::beside::{self, BEHIND, Outside};
+use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
     Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs, sevenz,
@@ -155,7 +156,7 @@ impl Unpacker<'_, '_> {
                 if says_something {
                     self.show(name, Ok(&mut head.as_slice()));
                 }
-                self.compressed(packing, &mut head.as_slice().chain(input), name, depth)
+                self.gzip(&mut head.as_slice().chain(input), name, depth)
             }
             _ => self.compressed(packing, input, name, depth),
         }
@@ -179,6 +180,18 @@ impl Unpacker<'_, '_> {
         let mut content = self.guarded(decoder(packing, input)?);
         self.stream(&mut content, name, depth);
         Ok(())
+    }
+
+    /// Shows what gzip packed, and what stands behind it. Tapes are filled up with zeros.
+    fn gzip(&mut self, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let mut stream = Summed::gzip(BufReader::with_capacity(64 << 10, input));
+        let mut content = self.guarded(Box::new(&mut stream));
+        self.stream(&mut content, name, depth);
+        drop(content);
+        match stream.rest() {
+            Some(rest) => beside::behind(rest, &mut |rest| self.member(name, &Member::named(BEHIND), Ok(rest), depth)),
+            None => Ok(()),
+        }
     }
 
     fn guarded<'r>(&self, output: Box<dyn Read + 'r>) -> Guarded<'r> {
