@@ -140,6 +140,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         None if is_zipapp(head) => Some(Packing::Zip),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
         None if keys::is_keys(head) => Some(Packing::Keys),
+        None if pdf::is_pdf(head) => Some(Packing::Pdf),
         None if is_skippable(head) => Some(Packing::Zstd),
         None if is_zlib(head) => Some(Packing::Zlib),
         None if is_lzma(head) => Some(Packing::Lzma),

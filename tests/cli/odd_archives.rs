@@ -229,3 +229,96 @@ fn what_is_wrong_with_a_stream_is_named() {
         assert!(by_path(&report).contains_key(name), "{name}: {:?}", by_path(&report));
     }
 }
+
+/// A document of one stream.
+fn document(dictionary: &str, stream: &[u8]) -> Vec<u8> {
+    let head = format!("%PDF-1.7\n1 0 obj\n<< {dictionary} /Length {} >>\nstream\n", stream.len());
+    [head.as_bytes(), stream, b"\nendstream\nendobj\ntrailer\n<< /Root 1 0 R >>\n"].concat()
+}
+
+fn base85(bytes: &[u8]) -> Vec<u8> {
+    let group = |bytes: &[u8]| {
+        let number = (0..4).fold(0u32, |sum, at| sum << 8 | u32::from(bytes.get(at).copied().unwrap_or(0)));
+        let digits = (0..5).rev().map(|power| (number / 85u32.pow(power) % 85) as u8 + b'!');
+        digits.take(bytes.len() + 1).collect::<Vec<_>>()
+    };
+    [bytes.chunks(4).flat_map(group).collect(), b"~>".to_vec()].concat()
+}
+
+/// Rows of 8 bytes, each less the one above.
+fn rows(bytes: &[u8]) -> Vec<u8> {
+    let mut above = vec![0; 8];
+    let row = |row: &[u8]| {
+        let less = row.iter().zip(&above).map(|(byte, above)| byte.wrapping_sub(*above));
+        let packed: Vec<u8> = [2].into_iter().chain(less).collect();
+        above = row.to_vec();
+        packed
+    };
+    bytes.chunks(8).flat_map(row).collect()
+}
+
+#[test]
+fn streams_of_documents_are_decoded() {
+    let content = line(47);
+    let flate = zlib(&content);
+    let hex = |bytes: &[u8]| data_encoding::HEXUPPER.encode(bytes).into_bytes();
+    let plain = document("/Filter /FlateDecode", &flate);
+    let mut small_window = flate.clone();
+    (small_window[0], small_window[1]) = (0x48, 0x89);
+    let tree = Tree::new();
+    for (name, bytes) in [
+        ("late.pdf", [b"\xEF\xBB\xBF", &plain[..]].concat()),
+        ("later.pdf", [b"X-Header: 1\r\n\r\n", &plain[..]].concat()),
+        ("85.pdf", document("/Filter [/ASCII85Decode/FlateDecode]", &base85(&flate))),
+        ("hex.pdf", document("/Filter [ /AHx /Fl ]", &hex(&flate))),
+        ("twice.pdf", document("/Filter[/FlateDecode /FlateDecode]", &zlib(&flate))),
+        ("window.pdf", document("/Filter /FlateDecode", &small_window)),
+        ("sum.pdf", document("/Filter /FlateDecode", &[&flate[..flate.len() - 4], b"abcd"].concat())),
+        (
+            "rows.pdf",
+            document("/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 8 >>", &zlib(&rows(&content))),
+        ),
+        ("zip.pdf", document("/Type /EmbeddedFile /Filter /FlateDecode", &zlib(&zip(&[("a", &content)])))),
+        ("stored.pdf", document("/Type /EmbeddedFile", &zip(&[("a", &content)]))),
+        ("both.pdf", [document("", b""), zip(&[("a", &content)])].concat()),
+    ] {
+        tree.write(name, bytes);
+    }
+    // A picture is none of them.
+    tree.write("picture.pdf", document("/Subtype /Image /Filter /DCTDecode", b"\xFF\xD8\xFF\xE0 and so on"));
+    tree.write("scan.pdf", document("/Subtype /Image /Filter [/FlateDecode /DCTDecode]", &zlib(b"\xFF\xD8\xFF\xE0")));
+    let report = tree.json(&[]);
+    assert_eq!(skips(&report), []);
+    let mut places: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
+    places.sort();
+    let inside =
+        ["85", "both", "hex", "late", "later", "rows", "stored", "sum", "twice", "window", "zip"].map(|name| {
+            let member = match name {
+                "both" | "stored" => "a",
+                "zip" => "stream 1!/a",
+                _ => "stream 1",
+            };
+            format!("{name}.pdf!/{member}")
+        });
+    assert_eq!(places, inside);
+}
+
+#[test]
+fn streams_of_documents_that_are_not_decoded_are_named() {
+    let mut locked = document("/Filter /FlateDecode", b"no zlib at all");
+    let at = last(&locked, b"/Root");
+    locked.splice(at..at, *b"/Encrypt 7 0 R ");
+    let tree = Tree::new();
+    tree.write("locked.pdf", locked);
+    tree.write("broken.pdf", document("/Filter /FlateDecode", b"no zlib at all"));
+    tree.write("lzw.pdf", document("/Filter /LZWDecode", b"\x80\x0b\x60\x50"));
+    let skip = |path: &str, why: &str| (path.to_owned(), why.to_owned());
+    assert_eq!(
+        skips(&tree.json(&[])),
+        [
+            skip("broken.pdf!/stream 1", "corrupt-archive"),
+            skip("locked.pdf", "encrypted"),
+            skip("lzw.pdf!/stream 1", "unknown-packing"),
+        ]
+    );
+}

@@ -1,5 +1,6 @@
 //! Everything that something packed holds, however deep, one stream after the other.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::{ControlFlow, Range};
 
@@ -11,12 +12,15 @@ use super::beside::{self, BEHIND, Outside};
 use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs, sevenz,
-    stray, stream,
+    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs,
+    sevenz, stray, stream,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
+
+/// How many times its size the streams of a document may expand to, beyond what anything may.
+const DOCUMENT_RATIO: u64 = 200;
 
 /// Is shown the name of what stands in an archive, `inner.zip!/file` if in an archive inside of it, and empty for what was
 /// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
@@ -167,7 +171,7 @@ impl Unpacker<'_, '_> {
         match packing {
             Packing::Zip => self.zip(&mut Cursor::new(bytes), name, depth),
             Packing::SevenZip => self.sevenz(&mut Cursor::new(bytes), name, depth),
-            Packing::Pdf => self.pdf(&bytes, name),
+            Packing::Pdf => self.pdf(&bytes, name, depth),
             Packing::Sqlite => self.sqlite(&mut Cursor::new(bytes), name),
             _ => {
                 self.show(name, Ok(&mut &*pyc::blotted(bytes)));
@@ -288,21 +292,46 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
-    /// A document as it is, and each of its compressed streams.
-    fn pdf(&mut self, document: &[u8], name: &str) -> io::Result<()> {
-        self.show(name, Ok(&mut &*document));
-        for (number, stream) in (1..).zip(pdf::streams(document)) {
+    /// A document as it is, and each of its streams that has to be decoded, or is packed itself.
+    fn pdf(&mut self, document: &[u8], name: &str, depth: u8) -> io::Result<()> {
+        let is_zip = behind::ends_as_zip(document);
+        let packed = match is_zip {
+            true => self.zip(&mut Cursor::new(document), name, depth),
+            false => {
+                self.show(name, Ok(&mut &*document));
+                Ok(())
+            }
+        };
+        let is_encrypted = pdf::is_encrypted(document);
+        let left = Cell::new(FREE.max(DOCUMENT_RATIO * document.len() as u64));
+        // What is stored in it was read with the archive.
+        let streams = pdf::streams(document).filter(|stream| !is_zip || !stream.is_stored_zip());
+        for (number, stream) in (1..).zip(streams) {
             if self.stopped {
                 return Ok(());
             }
-            let mut content = self.guarded(Box::new(pdf::Lenient::new(stream)));
-            let stream = format!("stream {number}");
-            let name = if name.is_empty() { stream } else { format!("{name}!/{stream}") };
-            if let Err(error) = self.joined(&mut content, &name, runs::pdf) {
-                self.show(&name, Err(named(error)));
+            let stream_name = format!("stream {number}");
+            let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
+            let content = stream.content().map(|input| Limited { input, left: &left });
+            match content.and_then(|content| self.pdf_stream(content, &name, depth.saturating_sub(1))) {
+                // Of these it is told once.
+                Err(_) if is_encrypted => {}
+                Err(error) => self.show(&name, Err(named(error))),
+                Ok(()) => {}
             }
         }
-        Ok(())
+        if is_encrypted { Err(io::Error::other(Error::Encrypted)) } else { packed }
+    }
+
+    fn pdf_stream(&mut self, content: impl Read, name: &str, depth: u8) -> io::Result<()> {
+        let mut content = self.guarded(Box::new(content));
+        let mut head = Vec::with_capacity(HEAD);
+        let broken = Broken((&mut content).take(HEAD as u64).read_to_end(&mut head).err());
+        let mut whole = head.as_slice().chain(broken).chain(content);
+        match packing(&head) {
+            Some(packing) => self.packed(packing, &mut whole, name, depth),
+            None => self.joined(&mut whole, name, runs::pdf),
+        }
     }
 }
 
@@ -329,6 +358,23 @@ fn kept(input: &mut dyn Read) -> io::Result<(Vec<u8>, io::Result<()>)> {
     let mut bytes = Vec::new();
     let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
     if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok((bytes, ended)) }
+}
+
+/// Reads while something is left of what all of a document's streams may give.
+struct Limited<'l, R> {
+    input: R,
+    left: &'l Cell<u64>,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = self.input.read(space)?;
+        match self.left.get().checked_sub(len as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::other(Error::Bomb)),
+        }
+        Ok(len)
+    }
 }
 
 /// Where a reader failed: whoever reads on hears of it, after what came before.
@@ -414,6 +460,14 @@ pub(super) mod tests {
         many[end + 12..end + 16].copy_from_slice(&((entry.len() * usize::from(count)) as u32).to_le_bytes());
         let (read, _) = shown(&many, 8);
         assert!(read <= FREE + (2 << 20) + RATIO * many.len() as u64, "{read}");
+    }
+
+    #[test]
+    fn all_streams_of_a_document_share_what_they_may_give() {
+        let left = Cell::new(250);
+        let ended =
+            [(); 3].map(|()| Limited { input: &[0; 100][..], left: &left }.read_to_end(&mut Vec::new()).is_ok());
+        assert_eq!(ended, [true, true, false]);
     }
 
     #[test]

@@ -19,6 +19,16 @@ impl<R: BufRead> Inflater<R> {
     pub(super) fn new(input: R) -> Self {
         Inflater { input, inflate: Decompress::new(false), ended: false, broken: false }
     }
+
+    /// What was not read yet.
+    pub(super) fn input(&mut self) -> &mut R {
+        &mut self.input
+    }
+
+    /// Whether what was read is no deflate.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
 }
 
 impl<R: BufRead> Read for Inflater<R> {
