@@ -23,6 +23,7 @@ mod runs;
 mod sevenz;
 mod sqlite;
 mod stray;
+mod tar;
 
 pub use behind::{END, Tail, may_hold_zip, packing_of, packing_of_whole};
 pub use contents::{Show, contents, streamed, unknown};
@@ -144,7 +145,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         None if is_skippable(head) => Some(Packing::Zstd),
         None if is_zlib(head) => Some(Packing::Zlib),
         None if is_lzma(head) => Some(Packing::Lzma),
-        None => archive::is_tar(head).then_some(Packing::Tar),
+        None => tar::is_tar(head).then_some(Packing::Tar),
         found => found,
     }
 }

@@ -322,3 +322,66 @@ fn streams_of_documents_that_are_not_decoded_are_named() {
         ]
     );
 }
+
+/// An entry of a tar archive.
+fn entry(kind: u8, name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = ::tar::Header::new_ustar();
+    header.set_path(name).unwrap();
+    header.set_entry_type(::tar::EntryType::new(kind));
+    header.set_size(content.len() as u64);
+    header.set_cksum();
+    let mut all = [header.as_bytes(), content].concat();
+    all.resize(all.len().next_multiple_of(512), 0);
+    all
+}
+
+/// A pax header.
+fn pax(records: &[(&str, &str)]) -> Vec<u8> {
+    let text: String = records.iter().map(|(key, value)| record(key, value)).collect();
+    entry(b'x', "PaxHeaders/x", text.as_bytes())
+}
+
+fn record(key: &str, value: &str) -> String {
+    let rest = format!(" {key}={value}\n");
+    let len = (rest.len()..).find(|len| len - len.to_string().len() == rest.len()).unwrap();
+    format!("{len}{rest}")
+}
+
+#[test]
+fn extensions_of_tar_are_read() {
+    let content = [&b"first\n"[..], &line(48)].concat();
+    // GNU tar writes no size of a label.
+    let mut label = entry(b'V', "label", b"");
+    label[124..136].fill(0);
+    label[148..156].fill(b' ');
+    let sum: u32 = label[..512].iter().map(|byte| u32::from(*byte)).sum();
+    label[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let map = format!("1\n0\n{}\n", content.len());
+    let mut sparse = map.into_bytes();
+    sparse.resize(512, 0);
+    sparse.extend_from_slice(&content);
+    let said = [("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "q/sp")];
+    let older = [("GNU.sparse.name", "q/sp"), ("GNU.sparse.map", "0,99")];
+    let mut long = entry(b'0', "long", b"");
+    long.extend_from_slice(&entry(b'0', "x", &content)[512..]);
+    let file = |name: &str| entry(b'0', name, &content);
+    let tree = Tree::new();
+    for (name, entries) in [
+        ("label.tar", vec![label.clone(), file("a")]),
+        ("sparse.tar", vec![pax(&said), entry(b'0', "q/GNUSparseFile.7/sp", &sparse), file("a")]),
+        ("older.tar", vec![pax(&older), file("q/GNUSparseFile.7/sp"), file("a")]),
+        ("size.tar", vec![pax(&[("size", &content.len().to_string())]), long, file("a")]),
+        ("directory.tar", vec![entry(b'5', "d/", &content), file("a")]),
+    ] {
+        tree.write(name, [entries.concat(), vec![0; 1024]].concat());
+    }
+    tree.write("label.tgz", gzip(&[label, file("a"), vec![0; 1024]].concat()));
+    let report = tree.json(&[]);
+    assert_eq!(skips(&report), []);
+    let mut places: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
+    places.sort();
+    let wanted =
+        ["directory.tar!/a", "directory.tar!/d/", "label.tar!/a", "label.tgz!/a", "older.tar!/a", "older.tar!/q/sp"];
+    assert_eq!(places, [&wanted[..], &["size.tar!/a", "size.tar!/long", "sparse.tar!/a", "sparse.tar!/q/sp"]].concat());
+    assert!(findings(&report).iter().all(|finding| finding["line"] == 2));
+}

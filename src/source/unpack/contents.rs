@@ -13,7 +13,7 @@ use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
     Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs,
-    sevenz, stray, stream,
+    sevenz, stray, stream, tar,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
@@ -137,7 +137,7 @@ impl Unpacker<'_, '_> {
     fn packed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
         match packing {
-            Packing::Tar => archive::tar(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Tar => tar::members(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Ar => archive::ar(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Cpio => archive::cpio(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Rpm => {

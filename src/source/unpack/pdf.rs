@@ -101,7 +101,22 @@ fn names<'d>(dictionary: &'d [u8], key: &[u8]) -> Vec<Cow<'d, str>> {
     };
     let names = list.split(|byte| *byte == b'/').skip(1).take(most);
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b"<>[]()%".contains(byte);
-    names.map(|name| String::from_utf8_lossy(name.split(ends).next().unwrap_or_default())).collect()
+    names.map(|name| unescaped(name.split(ends).next().unwrap_or_default())).collect()
+}
+
+/// A name without its escapes, `#` and two digits (7.3.5).
+fn unescaped(name: &[u8]) -> Cow<'_, str> {
+    if !name.contains(&b'#') {
+        return String::from_utf8_lossy(name);
+    }
+    let mut parts = name.split(|byte| *byte == b'#');
+    let mut plain = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at(part.len().min(2));
+        plain.extend(str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok()));
+        plain.extend_from_slice(rest);
+    }
+    String::from_utf8_lossy(&plain).into_owned().into()
 }
 
 fn is_zlib(data: &[u8]) -> bool {
@@ -209,6 +224,7 @@ mod tests {
         let dictionary = b"1 0 obj\n<</Length 12/LengthX 3 /Filter[/ASCII85Decode /FlateDecode]/Subtype/Image>>";
         assert_eq!(names(dictionary, b"/Filter"), ["ASCII85Decode", "FlateDecode"]);
         assert_eq!(names(dictionary, b"/Subtype"), ["Image"]);
+        assert_eq!(names(b"/Filter /Fl#61te#44ecode", b"/Filter"), ["FlateDecode"]);
         assert_eq!(names(b"<< /Filter 5 0 R /Type /X >>", b"/Filter"), Vec::<String>::new());
         assert_eq!((number(dictionary, b"/Length"), number(dictionary, b"/Predictor")), (Some(12), None));
     }
