@@ -1,5 +1,6 @@
 //! Searches what is compressed or archived as what is in it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,6 +12,9 @@ use crate::coverage::{Coverage, Skip, Why};
 use crate::finding::Fact;
 use crate::origin::Origin;
 use crate::source::unpack::{self, HEAD, Images, LIST, Packing, Tail};
+
+/// So many members of an archive are named that were not read for one reason.
+const NAMED: usize = 100;
 
 /// What was found in a member of an archive in a git object, by the member's name.
 pub(super) type InMember = (String, Vec<Suspect>);
@@ -47,7 +51,7 @@ impl Searcher<'_> {
                     let unpacked = unpack::contents(packing, file, size, depth, &mut |member, content| {
                         self.member(&name, member, content, &mut archive)
                     });
-                    archive.finish();
+                    archive.finish(origin);
                     return self.failed(origin, unpacked, ears);
                 }
                 Err(error) => (Err(error), None),
@@ -71,7 +75,7 @@ impl Searcher<'_> {
                 let read = unpack::unknown(&head, &mut whole, depth, &mut |member, content| {
                     self.member(&name, member, content, &mut archive)
                 });
-                archive.finish();
+                archive.finish(origin);
                 self.failed(origin, read, ears);
             }
             None => {
@@ -100,7 +104,7 @@ impl Searcher<'_> {
         let unpacked = unpack::streamed(packing, input, depth, &mut |member, content| {
             self.member(name, member, content, &mut archive)
         });
-        archive.finish();
+        archive.finish(origin);
         self.failed(origin, unpacked, ears);
     }
 
@@ -153,20 +157,24 @@ impl Searcher<'_> {
             suspects.iter_mut().for_each(|suspect| suspect.facts.extend(facts.iter().cloned()));
         }
         skips.extend(read.err().map(|error| (String::new(), super::object::unread(&nowhere, &error))));
-        (found, skips)
+        let more = |why, detail| (String::new(), Skip { origin: nowhere.clone(), why, detail });
+        (found, summarised(skips, |(_, skip)| skip.why, more))
     }
 }
 
 /// Keeps what was found in layers of images until it is known what they are.
 struct Archive<'a, 'e> {
     ears: &'a mut Ears<'e>,
+    /// Skips that have nothing to do with the archive.
+    before: usize,
     images: Images,
     held: Vec<(String, Outcome)>,
 }
 
 impl<'a, 'e> Archive<'a, 'e> {
     fn new(ears: &'a mut Ears<'e>) -> Self {
-        Archive { ears, images: Images::default(), held: Vec::new() }
+        let before = ears.coverage.skips.len();
+        Archive { ears, before, images: Images::default(), held: Vec::new() }
     }
 
     fn take(&mut self, member: &str, outcome: Outcome) {
@@ -176,13 +184,32 @@ impl<'a, 'e> Archive<'a, 'e> {
         }
     }
 
-    fn finish(self) {
+    fn finish(self, origin: &Origin) {
+        let skips = &mut self.ears.coverage.skips;
+        let own = skips.split_off(self.before);
+        skips.extend(summarised(own, |skip| skip.why, |why, detail| Skip { origin: origin.clone(), why, detail }));
         for (member, mut outcome) in self.held {
             let facts = facts(&self.images, &member);
             outcome.findings.iter_mut().for_each(|finding| finding.facts.extend(facts.iter().cloned()));
             (self.ears.emit)(outcome);
         }
     }
+}
+
+/// The first members that were not read for each reason, and how many more there are.
+fn summarised<T>(skips: Vec<T>, why: impl Fn(&T) -> Why, more: impl Fn(Why, String) -> T) -> Vec<T> {
+    let mut counts: BTreeMap<Why, usize> = BTreeMap::new();
+    let mut named = Vec::new();
+    for skip in skips {
+        let count = counts.entry(why(&skip)).or_default();
+        *count += 1;
+        if *count <= NAMED {
+            named.push(skip);
+        }
+    }
+    let beyond = counts.into_iter().filter(|(_, count)| *count > NAMED);
+    named.extend(beyond.map(|(why, count)| more(why, format!("and {} more of its members", count - NAMED))));
+    named
 }
 
 /// What a place in an image tells.

@@ -385,3 +385,18 @@ fn extensions_of_tar_are_read() {
     assert_eq!(places, [&wanted[..], &["size.tar!/a", "size.tar!/long", "sparse.tar!/a", "sparse.tar!/q/sp"]].concat());
     assert!(findings(&report).iter().all(|finding| finding["line"] == 2));
 }
+
+#[test]
+fn many_members_that_cannot_be_read_are_counted() {
+    let names: Vec<String> = (0..250).map(|number| format!("{number:03}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"Rar!\x1a\x07\x01\0"[..])).collect();
+    let (tree, _) = Tree::git(&[]);
+    tree.write("a.zip", zip(&files));
+    for args in [&["add", "."][..], &["commit", "-qm", "add"]] {
+        tree.run_git(args);
+    }
+    for args in [&["scan", "--format", "json"][..], &["scan", "--format", "json", "--history"]] {
+        let ran = tree.run(args).exits(3).prints("and 150 more of its members");
+        assert_eq!(skips(&ran.json()).len(), 101);
+    }
+}
