@@ -400,9 +400,9 @@ pub(super) mod tests {
     }
 
     fn tar(count: usize, content: &[u8]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
+        let mut archive = ::tar::Builder::new(Vec::new());
         for number in 0..count {
-            let mut header = tar::Header::new_gnu();
+            let mut header = ::tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             archive.append_data(&mut header, format!("{number}"), content).unwrap();
         }
