@@ -2,7 +2,7 @@
 //!
 //! What it is, its first bytes say; its name does not matter.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
@@ -39,6 +39,9 @@ const ZSTD_WINDOW: u64 = 32 << 20;
 
 /// Most memory an xz block may ask for, in KiB; `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 96 << 10;
+
+/// Most bytes of frames that hold none of the content.
+const PASSED: u64 = 8 << 20;
 
 /// What anything may expand to, in bytes, with all that is in it, and how many times its size beyond that. Deflate cannot
 /// exceed 1032; a log of one repeated line comes near it.
@@ -245,25 +248,28 @@ pub enum Error {
 pub fn unpacked<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
     let meter = Meter::default();
     let input = Counted { input: Patient(input), meter: meter.clone() };
-    Ok(Box::new(Guarded { output: decoder(packing, input)?, meter }))
+    Ok(Box::new(Guarded { output: decoder(packing, input, &Passed::default())?, meter }))
 }
 
-/// What decompresses.
-fn decoder<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+/// What stands between frames of zstd or lz4.
+type Passed = Rc<RefCell<Vec<u8>>>;
+
+/// What decompresses, and leaves in `passed` what is none of the content.
+fn decoder<'r>(packing: Packing, input: impl Read + 'r, passed: &Passed) -> io::Result<Box<dyn Read + 'r>> {
     let mut input = BufReader::with_capacity(64 << 10, input);
     Ok(match packing {
         Packing::Gzip => Box::new(Summed::gzip(input)),
-        Packing::Zstd if pass_skippable(&mut input)? == Some(0x04) => lz4(input),
+        Packing::Zstd if pass_skippable(&mut input, passed)? == Some(0x04) => lz4(input, passed),
         Packing::Zstd => {
             let mut decoder = FrameDecoder::new();
             decoder.set_max_window_size(ZSTD_WINDOW);
-            Box::new(Frames { input, decoder, in_frame: false })
+            Box::new(Frames { input, decoder, in_frame: false, passed: passed.clone() })
         }
         Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY)),
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
         Packing::Zlib => Box::new(Alone(Summed::zlib(input))),
         Packing::Lzma => Box::new(Lzma(Some(lzma(input)?))),
-        Packing::Lz4 => lz4(input),
+        Packing::Lz4 => lz4(input, passed),
         other => {
             let detail = format!("{other:?} archives are more than one stream");
             return Err(io::Error::other(Error::Unsupported(detail)));
@@ -391,8 +397,8 @@ fn named(error: io::Error) -> io::Error {
     }
 }
 
-/// Reads past frames that hold none of the content; gives the first byte behind them.
-fn pass_skippable(input: &mut impl BufRead) -> io::Result<Option<u8>> {
+/// Reads past frames that hold none of the content; gives the first byte behind them. What they hold is text of whoever packed it.
+fn pass_skippable(input: &mut impl BufRead, passed: &Passed) -> io::Result<Option<u8>> {
     loop {
         match input.fill_buf()?.first() {
             Some(0x50..=0x5f) => {}
@@ -403,25 +409,31 @@ fn pass_skippable(input: &mut impl BufRead) -> io::Result<Option<u8>> {
         if !is_skippable(&header) {
             return Err(archive::corrupt("no frame where one should begin"));
         }
-        let len = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-        if io::copy(&mut (&mut *input).take(len.into()), &mut io::sink())? < len.into() {
+        let len = u64::from(u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
+        let mut passed = passed.borrow_mut();
+        passed.push(b'\n');
+        if passed.len() as u64 + len > PASSED {
+            let detail = format!("more than {} MiB in skippable frames", PASSED >> 20);
+            return Err(io::Error::other(Error::Unsupported(detail)));
+        }
+        if ((&mut *input).take(len).read_to_end(&mut passed)? as u64) < len {
             return Err(archive::corrupt("it is cut off"));
         }
     }
 }
 
-fn lz4<'r>(input: impl BufRead + 'r) -> Box<dyn Read + 'r> {
-    Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input)))
+fn lz4<'r>(input: impl BufRead + 'r, passed: &Passed) -> Box<dyn Read + 'r> {
+    Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input), passed.clone()))
 }
 
 /// All frames of an lz4 stream, one after the other.
-struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>, Passed);
 
 impl<R: BufRead> Read for Lz4<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         loop {
             let len = self.0.read(space)?;
-            if len > 0 || space.is_empty() || pass_skippable(self.0.get_mut())?.is_none() {
+            if len > 0 || space.is_empty() || pass_skippable(self.0.get_mut(), &self.1)?.is_none() {
                 return Ok(len);
             }
         }
@@ -433,12 +445,13 @@ struct Frames<R> {
     input: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    passed: Passed,
 }
 
 impl<R: BufRead> Frames<R> {
     /// Begins the next frame; `false` at the end of the stream.
     fn begin(&mut self) -> io::Result<bool> {
-        if pass_skippable(&mut self.input)?.is_none() {
+        if pass_skippable(&mut self.input, &self.passed)?.is_none() {
             return Ok(false);
         }
         self.decoder.init(&mut self.input).map(|()| true).map_err(|error| invalid(&error))

@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 
 use super::archive::{self, Member};
 use super::behind::{self, Tail};
-use super::beside::{self, BEHIND, Outside};
+use super::beside::{self, BEHIND, HEADERS, Outside};
 use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs,
-    sevenz, stray, stream, tar,
+    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Passed, Patient, decoder, keys, named, packing, pdf, pyc,
+    runs, sevenz, stray, stream, tar,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
@@ -181,8 +181,16 @@ impl Unpacker<'_, '_> {
     }
 
     fn compressed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
-        let mut content = self.guarded(decoder(packing, input)?);
+        /// What pzstd says in a frame of its own: a size.
+        const SIZE: usize = 1 + 4;
+        let passed = Passed::default();
+        let mut content = self.guarded(decoder(packing, input, &passed)?);
         self.stream(&mut content, name, depth);
+        let passed = passed.take();
+        if passed.len() > SIZE && !self.stopped {
+            let flow = self.member(name, &Member::named(HEADERS), Ok(&mut passed.as_slice()), depth);
+            self.stopped |= flow.is_break();
+        }
         Ok(())
     }
 

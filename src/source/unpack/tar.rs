@@ -77,7 +77,8 @@ pub(super) fn members(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result
         if !has_sum(&block) {
             return Err(corrupt("the checksum of a header is wrong"));
         }
-        if beside.add(&block, headers(visit)).is_break() || entry(input, &block, &mut said, visit)?.is_break() {
+        let begun = beside.add(&block, headers(visit));
+        if begun.is_break() || entry(input, &block, &mut said, &mut beside, visit)?.is_break() {
             return Ok(());
         }
     }
@@ -89,13 +90,14 @@ fn entry(
     input: &mut dyn Read,
     block: &[u8; BLOCK],
     said: &mut Said,
+    beside: &mut Headers,
     visit: &mut Visit<'_>,
 ) -> io::Result<ControlFlow<()>> {
     let header = Header::from_byte_slice(block);
     let kind = header.entry_type();
     let is_name = kind.is_gnu_longname() || kind.is_pax_local_extensions();
     if is_name || kind.is_gnu_longlink() || kind.is_pax_global_extensions() {
-        return extension(input, header, said, visit);
+        return extension(input, header, said, beside, visit);
     }
     let Said { name, size, has_map } = std::mem::take(said);
     let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
@@ -109,7 +111,11 @@ fn entry(
     if !is_file && size == 0 {
         return Ok(ControlFlow::Continue(()));
     }
-    show(input, &name, size - map, padding(size), visit)
+    let flow = show(input, &name, size - map, 0, visit)?;
+    if flow.is_continue() {
+        fill_up(input, size, beside)?;
+    }
+    Ok(flow)
 }
 
 /// The size that a header says; nothing is none: so GNU's volumes say it.
@@ -118,8 +124,12 @@ fn size_of(header: &Header) -> io::Result<u64> {
     if field.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(0) } else { header.entry_size() }
 }
 
-fn padding(size: u64) -> u64 {
-    size.wrapping_neg() % BLOCK as u64
+/// Reads what fills up the last block of so many bytes, which the last entry may go without. It should be zeros.
+fn fill_up(input: &mut dyn Read, size: u64, beside: &mut Headers) -> io::Result<()> {
+    let mut filler = Vec::new();
+    (&mut *input).take(size.wrapping_neg() % BLOCK as u64).read_to_end(&mut filler)?;
+    beside.keep(&filler);
+    Ok(())
 }
 
 /// Shows an entry that speaks of others: what stands in it may be a secret, too.
@@ -127,6 +137,7 @@ fn extension(
     input: &mut dyn Read,
     header: &Header,
     said: &mut Said,
+    beside: &mut Headers,
     visit: &mut Visit<'_>,
 ) -> io::Result<ControlFlow<()>> {
     let (kind, size) = (header.entry_type(), size_of(header)?);
@@ -143,7 +154,7 @@ fn extension(
     let left = rest.limit();
     if flow.is_continue() {
         pass(input, left)?;
-        pass(input, padding(size))?;
+        fill_up(input, size, beside)?;
     }
     Ok(flow)
 }
