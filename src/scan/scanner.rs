@@ -5,8 +5,6 @@ use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use memchr::memmem;
-
 use super::compose::Kinship;
 use super::lfs;
 use super::object::{Searcher, left_out, unread};
@@ -231,9 +229,9 @@ impl Lens for Scanner<'_> {
             self.blind = true;
         }
         // A zip archive behind something else is told by its end alone.
-        let (known, ends) = (out.len(), memmem::find_iter(bytes, unpack::END).map(|at| at as u32));
+        let known = out.len();
         if kind == ObjectKind::Blob {
-            out.extend(ends);
+            out.extend(unpack::ends_of_zip(bytes).map(|at| at as u32));
         }
         if out.len() > known {
             out.sort_unstable();

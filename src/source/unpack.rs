@@ -25,7 +25,7 @@ mod sqlite;
 mod stray;
 mod tar;
 
-pub use behind::{END, Tail, may_hold_zip, packing_of, packing_of_whole};
+pub use behind::{Tail, ends_of_zip, may_hold_zip, packing_of, packing_of_whole};
 pub use contents::{Show, contents, streamed, unknown};
 pub use image::{Images, LIST};
 

@@ -2,6 +2,7 @@
 //! stands at the end, and nothing at the start tells of it.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
@@ -10,7 +11,7 @@ use crate::chunk::Encoding;
 use crate::source::encoding::sniff;
 
 /// How the end of a zip archive begins, and its bytes without a comment (APPNOTE.TXT 4.3.16).
-pub const END: &[u8] = b"PK\x05\x06";
+const END: &[u8] = b"PK\x05\x06";
 const FIXED: usize = 22;
 const LONGEST: usize = FIXED + u16::MAX as usize;
 
@@ -20,6 +21,14 @@ const LOCATOR_LEN: usize = 20;
 
 /// An entry of the directory.
 const CENTRAL: &[u8] = b"PK\x01\x02";
+
+/// Looks for ends of archives; to make it takes longer than to search a few bytes.
+static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
+
+/// Where ends of zip archives may stand.
+pub fn ends_of_zip(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    FINDER.find_iter(bytes)
+}
 
 /// The packing of a file of so many bytes that begins with `begun`, as [`packing`]; also where a zip archive stands behind
 /// something else. It is read on behind what was begun.
@@ -81,7 +90,7 @@ struct End {
 
 /// Whether the end of an archive stands in `tail`, which begins at `from`, with a directory that `is_there`.
 fn ends(tail: &[u8], from: u64, is_there: &mut dyn FnMut(&End) -> io::Result<bool>) -> io::Result<bool> {
-    for at in memmem::find_iter(tail, END) {
+    for at in ends_of_zip(tail) {
         let Some(end) = tail[at..].first_chunk::<FIXED>() else { continue };
         if at >= LOCATOR_LEN && tail[at - LOCATOR_LEN..].starts_with(LOCATOR_64) {
             return Ok(true);
