@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn records_say_what_headers_cannot() {
         let mut said = Said::default();
-        said.take(b"12 path=a/b\n22 GNU.sparse.major=1\n23 GNU.sparse.name=q/sp\n14 size=10000\n11 path=no\n99 x");
+        said.take(b"12 path=a/b\n22 GNU.sparse.major=1\n24 GNU.sparse.name=q/sp\n14 size=10000\n11 path=no\n99 x");
         assert_eq!(said, Said { name: Some(b"q/sp".to_vec()), size: Some(10_000), has_map: true });
     }
 
