@@ -96,6 +96,11 @@ impl<'p> Searcher<'p> {
         packing(&bytes[..bytes.len().min(unpack::HEAD)]).filter(|_| self.depth() > 0)
     }
 
+    /// How an object is packed, if that is undone; also where only its end tells.
+    pub(super) fn packing_of(&self, bytes: &[u8]) -> Option<Packing> {
+        if self.depth() > 0 { unpack::packing_of_whole(bytes) } else { None }
+    }
+
     /// Whether an object that is not packed is searched at once, as it is, by anchors alone.
     pub(super) fn is_plain(&self, bytes: &[u8]) -> bool {
         !self.detector.needs_whole_objects() && bytes.len() <= self.plan.chunk && sniff(bytes).0 == Encoding::Bytes
@@ -104,7 +109,7 @@ impl<'p> Searcher<'p> {
     /// Whether [`Searcher::content`] may find something in `now` that it does not find in `before`, which differs from it
     /// only where `now` has `changed`.
     pub(super) fn may_hold_more(&mut self, before: &[u8], now: &[u8], changed: &Range<usize>) -> bool {
-        let plain = [before, now].iter().all(|bytes| self.packing(bytes).is_none() && self.is_plain(bytes));
+        let plain = [before, now].iter().all(|bytes| self.packing_of(bytes).is_none() && self.is_plain(bytes));
         !plain || self.detector.may_hold_more(&mut self.scratch, before, now, changed)
     }
 
@@ -337,6 +342,16 @@ impl<'p> Searcher<'p> {
 
     /// Everything suspicious in an object of git, whose paths are not known yet.
     pub(super) fn suspects(&mut self, content: &mut dyn Read, size: Option<u64>) -> io::Result<Vec<Suspect>> {
+        let (suspects, ended) = self.suspects_until(content, size);
+        ended.map(|()| suspects)
+    }
+
+    /// The same up to where reading fails, and whether it does.
+    pub(super) fn suspects_until(
+        &mut self,
+        content: &mut dyn Read,
+        size: Option<u64>,
+    ) -> (Vec<Suspect>, io::Result<()>) {
         let mut buffer = std::mem::take(&mut self.buffer);
         self.collector = Collector::default();
         let mut suspects = Vec::new();
@@ -346,7 +361,7 @@ impl<'p> Searcher<'p> {
         });
         self.buffer = buffer;
         self.kinship.prune(&mut suspects);
-        ended.map(|_| suspects)
+        (suspects, ended.map(drop))
     }
 
     /// The same of one that is plain ([`Searcher::is_plain`]), and whose marks are known.

@@ -1,5 +1,6 @@
 //! Searches what is compressed or archived as what is in it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,7 +11,10 @@ use super::suspect::Suspect;
 use crate::coverage::{Coverage, Skip, Why};
 use crate::finding::Fact;
 use crate::origin::Origin;
-use crate::source::unpack::{self, HEAD, Images, LIST, Packing};
+use crate::source::unpack::{self, HEAD, Images, LIST, Packing, Tail};
+
+/// So many members of an archive are named that were not read for one reason.
+const NAMED: usize = 100;
 
 /// What was found in a member of an archive in a git object, by the member's name.
 pub(super) type InMember = (String, Vec<Suspect>);
@@ -32,8 +36,7 @@ impl Searcher<'_> {
     ) {
         let depth = self.depth();
         let begun = self.buffer.begin(file, size, HEAD).and_then(|head| {
-            let packing =
-                if depth == 0 { None } else { unpack::packing_of(&head[..head.len().min(HEAD)], file, size)? };
+            let packing = if depth == 0 { None } else { unpack::packing_of(head, file, size)? };
             Ok((packing, head.len()))
         });
         if let Ok((None, len)) = begun {
@@ -48,7 +51,7 @@ impl Searcher<'_> {
                     let unpacked = unpack::contents(packing, file, size, depth, &mut |member, content| {
                         self.member(&name, member, content, &mut archive)
                     });
-                    archive.finish();
+                    archive.finish(origin);
                     return self.failed(origin, unpacked, ears);
                 }
                 Err(error) => (Err(error), None),
@@ -66,9 +69,22 @@ impl Searcher<'_> {
         };
         let mut whole = head.as_slice().chain(input);
         match unpack::packing(&head).filter(|_| self.depth() > 0) {
+            None if self.depth() > 0 && unpack::may_hold_zip(&head) => {
+                let (name, depth) = (member_of(origin), self.depth());
+                let mut archive = Archive::new(ears);
+                let read = unpack::unknown(&head, &mut whole, depth, &mut |member, content| {
+                    self.member(&name, member, content, &mut archive)
+                });
+                archive.finish(origin);
+                self.failed(origin, read, ears);
+            }
             None => {
+                let mut whole = Tail::new(whole);
                 let ended = self.read(origin, &mut whole, None, ears.emit);
                 self.account(origin, ended, None, ears.coverage);
+                if self.depth() > 0 {
+                    self.failed(origin, whole.told(), ears);
+                }
             }
             Some(packing) => self.unpacked(origin, &member_of(origin), packing, &mut whole, ears),
         }
@@ -88,7 +104,7 @@ impl Searcher<'_> {
         let unpacked = unpack::streamed(packing, input, depth, &mut |member, content| {
             self.member(name, member, content, &mut archive)
         });
-        archive.finish();
+        archive.finish(origin);
         self.failed(origin, unpacked, ears);
     }
 
@@ -123,12 +139,16 @@ impl Searcher<'_> {
         let (mut file, mut images) = (io::Cursor::new(object), Images::default());
         let read = unpack::contents(packing, &mut file, object.len() as u64, self.depth(), &mut |name, content| {
             let mut list = images.see(name).then(Vec::new);
-            let searched = content.and_then(|content| self.suspects(&mut Copied { content, copy: &mut list }, None));
+            let (suspects, ended) = match content {
+                Ok(content) => self.suspects_until(&mut Copied { content, copy: &mut list }, None),
+                Err(error) => (Vec::new(), Err(error)),
+            };
             list.iter().for_each(|list| images.read(name, list));
-            match searched {
-                Ok(suspects) if suspects.is_empty() => {}
-                Ok(suspects) => found.push((name.to_owned(), suspects)),
-                Err(error) => skips.push((name.to_owned(), super::object::unread(&nowhere, &error))),
+            if !suspects.is_empty() {
+                found.push((name.to_owned(), suspects));
+            }
+            if let Err(error) = ended {
+                skips.push((name.to_owned(), super::object::unread(&nowhere, &error)));
             }
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -137,20 +157,24 @@ impl Searcher<'_> {
             suspects.iter_mut().for_each(|suspect| suspect.facts.extend(facts.iter().cloned()));
         }
         skips.extend(read.err().map(|error| (String::new(), super::object::unread(&nowhere, &error))));
-        (found, skips)
+        let more = |why, detail| (String::new(), Skip { origin: nowhere.clone(), why, detail });
+        (found, summarised(skips, |(_, skip)| skip.why, more))
     }
 }
 
 /// Keeps what was found in layers of images until it is known what they are.
 struct Archive<'a, 'e> {
     ears: &'a mut Ears<'e>,
+    /// Skips that have nothing to do with the archive.
+    before: usize,
     images: Images,
     held: Vec<(String, Outcome)>,
 }
 
 impl<'a, 'e> Archive<'a, 'e> {
     fn new(ears: &'a mut Ears<'e>) -> Self {
-        Archive { ears, images: Images::default(), held: Vec::new() }
+        let before = ears.coverage.skips.len();
+        Archive { ears, before, images: Images::default(), held: Vec::new() }
     }
 
     fn take(&mut self, member: &str, outcome: Outcome) {
@@ -160,13 +184,32 @@ impl<'a, 'e> Archive<'a, 'e> {
         }
     }
 
-    fn finish(self) {
+    fn finish(self, origin: &Origin) {
+        let skips = &mut self.ears.coverage.skips;
+        let own = skips.split_off(self.before);
+        skips.extend(summarised(own, |skip| skip.why, |why, detail| Skip { origin: origin.clone(), why, detail }));
         for (member, mut outcome) in self.held {
             let facts = facts(&self.images, &member);
             outcome.findings.iter_mut().for_each(|finding| finding.facts.extend(facts.iter().cloned()));
             (self.ears.emit)(outcome);
         }
     }
+}
+
+/// The first members that were not read for each reason, and how many more there are.
+fn summarised<T>(skips: Vec<T>, why: impl Fn(&T) -> Why, more: impl Fn(Why, String) -> T) -> Vec<T> {
+    let mut counts: BTreeMap<Why, usize> = BTreeMap::new();
+    let mut named = Vec::new();
+    for skip in skips {
+        let count = counts.entry(why(&skip)).or_default();
+        *count += 1;
+        if *count <= NAMED {
+            named.push(skip);
+        }
+    }
+    let beyond = counts.into_iter().filter(|(_, count)| *count > NAMED);
+    named.extend(beyond.map(|(why, count)| more(why, format!("and {} more of its members", count - NAMED))));
+    named
 }
 
 /// What a place in an image tells.

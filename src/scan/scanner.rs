@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::compose::Kinship;
 use super::lfs;
-use super::object::{Searcher, left_out};
+use super::object::{Searcher, left_out, unread};
 use super::suspect::{Mask, Place, Suspect};
 use super::{Plan, Watch};
 use crate::chunk::Encoding;
@@ -19,7 +19,7 @@ use crate::finding::Finding;
 use crate::origin::{ObjectKind, Origin};
 use crate::source::encoding::sniff;
 use crate::source::git::{Entries, Entry, Lens, Note, Object, Reach};
-use crate::source::unpack::{self, Packing};
+use crate::source::unpack::{self, Packing, Tail};
 
 /// Larger archives in a history are not unpacked, in bytes: they would have to be held whole.
 const LARGEST_ARCHIVE: u64 = 256 << 20;
@@ -224,9 +224,18 @@ impl Lens for Scanner<'_> {
         !is_sound || notes.iter().any(|note| note[0] != 0)
     }
 
-    fn marks(&mut self, _: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
+    fn marks(&mut self, kind: ObjectKind, bytes: &[u8], out: &mut Vec<u32>) {
         if guarded(|| self.detector.marks(&mut self.scratch, bytes, out)).is_none() {
             self.blind = true;
+        }
+        // A zip archive behind something else is told by its end alone.
+        let known = out.len();
+        if kind == ObjectKind::Blob {
+            out.extend(unpack::ends_of_zip(bytes).map(|at| at as u32));
+        }
+        if out.len() > known {
+            out.sort_unstable();
+            out.dedup();
         }
     }
 
@@ -243,7 +252,7 @@ impl Lens for Scanner<'_> {
             let names = names_of(bytes, object.id.as_bytes().len());
             return self.search(object, &mut &names[..]).expect("reading from memory does not fail");
         }
-        if let Some(packing) = self.searcher.packing(bytes) {
+        if let Some(packing) = self.searcher.packing_of(bytes) {
             return self.unpack(object, packing, bytes);
         }
         if self.searcher.is_plain(bytes) {
@@ -286,7 +295,14 @@ impl Scanner<'_> {
         let mut head = Vec::with_capacity(unpack::HEAD);
         (&mut *content).take(unpack::HEAD as u64).read_to_end(&mut head)?;
         match self.searcher.packing(&head) {
-            None => self.search(object, &mut head.as_slice().chain(content)),
+            None => {
+                let mut whole = Tail::new(head.as_slice().chain(content));
+                self.search(object, &mut whole)?;
+                let told = if self.searcher.depth() > 0 { whole.told() } else { Ok(()) };
+                let skip = told.err().map(|error| unread(&Origin::Stream { name: String::new() }, &error));
+                self.unread.extend(skip.map(|skip| (*object, String::new(), skip)));
+                Ok(())
+            }
             Some(packing) if object.size <= LARGEST_ARCHIVE => {
                 content.read_to_end(&mut head)?;
                 self.unpack(object, packing, &head);

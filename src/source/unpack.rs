@@ -2,13 +2,12 @@
 //!
 //! What it is, its first bytes say; its name does not matter.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use lzma_rust2::{LzmaReader, XzReader};
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 mod archive;
@@ -16,18 +15,22 @@ mod behind;
 mod beside;
 mod contents;
 mod image;
+mod inflate;
 mod keys;
 mod pdf;
 mod pyc;
 mod runs;
 mod sevenz;
 mod sqlite;
+mod stray;
+mod tar;
 
-pub use behind::packing_of;
-pub use contents::{Show, contents, streamed};
+pub use behind::{Tail, ends_of_zip, may_hold_zip, packing_of, packing_of_whole};
+pub use contents::{Show, contents, streamed, unknown};
 pub use image::{Images, LIST};
 
 use super::remote::Unread;
+use inflate::Summed;
 
 pub mod stream;
 
@@ -36,6 +39,9 @@ const ZSTD_WINDOW: u64 = 32 << 20;
 
 /// Most memory an xz block may ask for, in KiB; `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 96 << 10;
+
+/// Most bytes of frames that hold none of the content.
+const PASSED: u64 = 8 << 20;
 
 /// What anything may expand to, in bytes, with all that is in it, and how many times its size beyond that. Deflate cannot
 /// exceed 1032; a log of one repeated line comes near it.
@@ -138,9 +144,11 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         None if is_zipapp(head) => Some(Packing::Zip),
         None if pyc::is_pyc(head) => Some(Packing::Pyc),
         None if keys::is_keys(head) => Some(Packing::Keys),
+        None if pdf::is_pdf(head) => Some(Packing::Pdf),
+        None if is_skippable(head) => Some(Packing::Zstd),
         None if is_zlib(head) => Some(Packing::Zlib),
         None if is_lzma(head) => Some(Packing::Lzma),
-        None => archive::is_tar(head).then_some(Packing::Tar),
+        None => tar::is_tar(head).then_some(Packing::Tar),
         found => found,
     }
 }
@@ -155,24 +163,32 @@ fn after_shebang(head: &[u8]) -> Option<&[u8]> {
     head.starts_with(b"#!").then(|| head.splitn(2, |&byte| byte == b'\n').nth(1)).flatten()
 }
 
+/// A frame of zstd or lz4 that holds none of the content (RFC 8878, 3.1.2); the first one of what pzstd writes.
+fn is_skippable(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
 /// Two bytes that are divisible by 31, and behind them what can be inflated: text may begin with the two.
 fn is_zlib(head: &[u8]) -> bool {
     let begins =
         matches!(head, [0x78, flags, ..] if (0x7800 + u16::from(*flags)).is_multiple_of(31) && flags & 0x20 == 0);
     let inflated = || {
-        let (mut zlib, mut space) = (flate2::Decompress::new(true), [0; 8 << 10]);
-        let sound = zlib.decompress(head, &mut space, flate2::FlushDecompress::None).is_ok();
-        sound && zlib.total_out() >= 8
+        // Without the sum at the end, which may be wrong.
+        let (mut deflate, mut space) = (flate2::Decompress::new(false), [0; 8 << 10]);
+        let sound = deflate.decompress(&head[2..], &mut space, flate2::FlushDecompress::None).is_ok();
+        sound && deflate.total_out() >= 8
     };
     begins && inflated()
 }
 
-/// The usual properties, a dictionary of a power of two, or of one and its half, and a size that is not known or no nonsense.
+/// The usual properties, a dictionary of a power of two, of one and its half, or of any size, and a size that is not known or no nonsense.
 fn is_lzma(head: &[u8]) -> bool {
     let Some([0x5d, dictionary @ .., _]) = head.first_chunk::<14>() else { return false };
     let size = u64::from_le_bytes(dictionary[4..].first_chunk().copied().unwrap_or_default());
     let dictionary = u32::from_le_bytes(dictionary.first_chunk().copied().unwrap_or_default());
-    let even = dictionary.is_power_of_two() || (dictionary / 3 * 3 == dictionary && (dictionary / 3).is_power_of_two());
+    let even = dictionary.is_power_of_two()
+        || dictionary == u32::MAX
+        || (dictionary / 3 * 3 == dictionary && (dictionary / 3).is_power_of_two());
     dictionary >= 4096 && even && (size == u64::MAX || size < 1 << 38)
 }
 
@@ -232,26 +248,28 @@ pub enum Error {
 pub fn unpacked<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
     let meter = Meter::default();
     let input = Counted { input: Patient(input), meter: meter.clone() };
-    Ok(Box::new(Guarded { output: decoder(packing, input)?, meter }))
+    Ok(Box::new(Guarded { output: decoder(packing, input, &Passed::default())?, meter }))
 }
 
-/// What decompresses.
-fn decoder<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
-    let input = BufReader::with_capacity(64 << 10, input);
+/// What stands between frames of zstd or lz4.
+type Passed = Rc<RefCell<Vec<u8>>>;
+
+/// What decompresses, and leaves in `passed` what is none of the content.
+fn decoder<'r>(packing: Packing, input: impl Read + 'r, passed: &Passed) -> io::Result<Box<dyn Read + 'r>> {
+    let mut input = BufReader::with_capacity(64 << 10, input);
     Ok(match packing {
-        Packing::Gzip => Box::new(MultiGzDecoder::new(input)),
+        Packing::Gzip => Box::new(Summed::gzip(input)),
+        Packing::Zstd if pass_skippable(&mut input, passed)? == Some(0x04) => lz4(input, passed),
         Packing::Zstd => {
             let mut decoder = FrameDecoder::new();
             decoder.set_max_window_size(ZSTD_WINDOW);
-            Box::new(Frames { input, decoder, in_frame: false })
+            Box::new(Frames { input, decoder, in_frame: false, passed: passed.clone() })
         }
         Packing::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY)),
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
-        Packing::Zlib => Box::new(Alone { output: ZlibDecoder::new(input), ended: false }),
-        Packing::Lzma => Box::new(
-            LzmaReader::new_mem_limit(input, XZ_MEMORY, None).map_err(|error| archive::corrupt(&error.to_string()))?,
-        ),
-        Packing::Lz4 => Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input))),
+        Packing::Zlib => Box::new(Alone(Summed::zlib(input))),
+        Packing::Lzma => Box::new(Lzma(Some(lzma(input)?))),
+        Packing::Lz4 => lz4(input, passed),
         other => {
             let detail = format!("{other:?} archives are more than one stream");
             return Err(io::Error::other(Error::Unsupported(detail)));
@@ -260,23 +278,49 @@ fn decoder<'r>(packing: Packing, input: impl Read + 'r) -> io::Result<Box<dyn Re
 }
 
 /// A stream of zlib with nothing behind it.
-struct Alone<R: io::BufRead> {
-    output: ZlibDecoder<R>,
-    ended: bool,
+struct Alone<R>(Summed<R>);
+
+impl<R: BufRead> Read for Alone<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = self.0.read(space)?;
+        let at_end = len == 0 && !space.is_empty();
+        match self.0.rest().filter(|_| at_end).map(BufRead::fill_buf).transpose()? {
+            Some([_, ..]) => Err(archive::corrupt("something stands behind its zlib stream")),
+            _ => Ok(len),
+        }
+    }
 }
 
-impl<R: io::BufRead> Read for Alone<R> {
+/// What unpacks a .lzma file. A dictionary is no larger than what it is made of; of one that claims to be larger than what is kept
+/// all is sound that does not look back further.
+fn lzma<R: Read>(mut input: R) -> io::Result<LzmaReader<R>> {
+    const MOST: u32 = (XZ_MEMORY << 10) / 3 * 2;
+    let mut header = [0; 13];
+    input.read_exact(&mut header)?;
+    let size = header[5..].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+    let claimed = u32::from_le_bytes([header[1], header[2], header[3], header[4]]);
+    let dictionary = u64::from(claimed.min(MOST)).min(size) as u32;
+    let mut reader = LzmaReader::new_with_props(input, size, header[0], dictionary, None)
+        .map_err(|error| archive::corrupt(&error.to_string()))?;
+    reader.set_relaxed_end_condition(false);
+    reader.set_defer_errors(true);
+    Ok(reader)
+}
+
+/// A stream of LZMA with nothing behind it.
+struct Lzma<R>(Option<LzmaReader<R>>);
+
+impl<R: Read> Read for Lzma<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let len = if self.ended { 0 } else { self.output.read(space)? };
-        if len == 0 && !space.is_empty() && !std::mem::replace(&mut self.ended, true) {
-            let rest = self.output.get_mut().fill_buf()?;
-            return if rest.is_empty() {
-                Ok(0)
-            } else {
-                Err(archive::corrupt("something stands behind its zlib stream"))
-            };
+        let Some(reader) = &mut self.0 else { return Ok(0) };
+        let len = reader.read(space)?;
+        if len > 0 || space.is_empty() {
+            return Ok(len);
         }
-        Ok(len)
+        let rest = self.0.take().map(LzmaReader::into_parts);
+        let behind = rest
+            .map_or(Ok(false), |(mut input, kept)| Ok::<_, io::Error>(!kept.is_empty() || input.read(&mut [0])? > 0));
+        if behind? { Err(archive::corrupt("something stands behind its LZMA stream")) } else { Ok(0) }
     }
 }
 
@@ -353,14 +397,43 @@ fn named(error: io::Error) -> io::Error {
     }
 }
 
+/// Reads past frames that hold none of the content; gives the first byte behind them. What they hold is text of whoever packed it.
+fn pass_skippable(input: &mut impl BufRead, passed: &Passed) -> io::Result<Option<u8>> {
+    loop {
+        match input.fill_buf()?.first() {
+            Some(0x50..=0x5f) => {}
+            first => return Ok(first.copied()),
+        }
+        let mut header = [0; 8];
+        input.read_exact(&mut header)?;
+        if !is_skippable(&header) {
+            return Err(archive::corrupt("no frame where one should begin"));
+        }
+        let len = u64::from(u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
+        let mut passed = passed.borrow_mut();
+        passed.push(b'\n');
+        if passed.len() as u64 + len > PASSED {
+            let detail = format!("more than {} MiB in skippable frames", PASSED >> 20);
+            return Err(io::Error::other(Error::Unsupported(detail)));
+        }
+        if ((&mut *input).take(len).read_to_end(&mut passed)? as u64) < len {
+            return Err(archive::corrupt("it is cut off"));
+        }
+    }
+}
+
+fn lz4<'r>(input: impl BufRead + 'r, passed: &Passed) -> Box<dyn Read + 'r> {
+    Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input), passed.clone()))
+}
+
 /// All frames of an lz4 stream, one after the other.
-struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>);
+struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>, Passed);
 
 impl<R: BufRead> Read for Lz4<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         loop {
             let len = self.0.read(space)?;
-            if len > 0 || space.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+            if len > 0 || space.is_empty() || pass_skippable(self.0.get_mut(), &self.1)?.is_none() {
                 return Ok(len);
             }
         }
@@ -372,21 +445,16 @@ struct Frames<R> {
     input: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    passed: Passed,
 }
 
 impl<R: BufRead> Frames<R> {
     /// Begins the next frame; `false` at the end of the stream.
     fn begin(&mut self) -> io::Result<bool> {
-        while !self.input.fill_buf()?.is_empty() {
-            match self.decoder.init(&mut self.input) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    io::copy(&mut (&mut self.input).take(length.into()), &mut io::sink())?;
-                }
-                Err(error) => return Err(invalid(&error)),
-            }
+        if pass_skippable(&mut self.input, &self.passed)?.is_none() {
+            return Ok(false);
         }
-        Ok(false)
+        self.decoder.init(&mut self.input).map(|()| true).map_err(|error| invalid(&error))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{Cursor, Write as _};
 
 use super::*;
 
-type Files<'f> = &'f [(&'f str, &'f [u8])];
+pub(super) type Files<'f> = &'f [(&'f str, &'f [u8])];
 
 pub(super) fn zip(files: Files<'_>) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -17,7 +17,7 @@ pub(super) fn zip(files: Files<'_>) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-fn tar(files: Files<'_>) -> Vec<u8> {
+pub(super) fn tar(files: Files<'_>) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -80,7 +80,7 @@ fn rpm(payload: &[u8]) -> Vec<u8> {
     package
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
@@ -98,26 +98,26 @@ pub(super) fn xz(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-fn lz4(content: &[u8]) -> Vec<u8> {
+pub(super) fn lz4(content: &[u8]) -> Vec<u8> {
     let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
 }
 
-fn zlib(content: &[u8]) -> Vec<u8> {
+pub(super) fn zlib(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
 }
 
-fn lzma(content: &[u8]) -> Vec<u8> {
+pub(super) fn lzma(content: &[u8]) -> Vec<u8> {
     let options = lzma_rust2::LzmaOptions::default();
     let mut packed = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
     packed.write_all(content).unwrap();
     packed.finish().unwrap()
 }
 
-fn zstd(content: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(content: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
@@ -133,7 +133,7 @@ fn sevenz(files: Files<'_>) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-fn pdf(content: &[u8]) -> Vec<u8> {
+pub(super) fn pdf(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(content).unwrap();
     let stream = packed.finish().unwrap();

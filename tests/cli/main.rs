@@ -10,6 +10,7 @@ mod cutting;
 mod docs;
 mod finds;
 mod keys;
+mod odd_archives;
 mod outputs;
 mod places;
 mod prefilter;

@@ -10,7 +10,7 @@ use super::Error;
 use super::beside::{HEADERS, Headers};
 
 /// Longest name that is read, in bytes. Systems have paths of 4,096.
-const NAME: u64 = 64 << 10;
+pub(super) const NAME: u64 = 64 << 10;
 
 /// A member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,24 +32,24 @@ pub(super) fn corrupt(what: &str) -> io::Error {
     io::Error::other(Error::Corrupt(what.to_owned()))
 }
 
-fn member(name: &[u8]) -> Member {
+pub(super) fn member(name: &[u8]) -> Member {
     Member { name: String::from_utf8_lossy(name).trim_start_matches("./").to_owned() }
 }
 
-/// Shows every file of a zip archive with its content, in the order of its directory. Returns where contents stand, and
-/// names that the directory has, too.
-pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Result<Vec<Range<u64>>> {
+/// Shows the files of a zip archive with their contents, in the order of its directory; of those with one name the last. Adds to
+/// `held` where contents stand, and names that the directory has, too.
+pub(super) fn zip<R: Read + Seek>(archive: R, held: &mut Vec<Range<u64>>, visit: &mut Visit<'_>) -> io::Result<()> {
     /// What stands before the name in a local header.
     const FIXED: u64 = 30;
     let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
-    let mut held = Vec::new();
     for index in 0..archive.len() {
         let (member, encrypted) = {
             let raw = archive.by_index_raw(index).map_err(zip_error)?;
             let name = raw.header_start() + FIXED;
             held.push(name..name + raw.name_raw().len() as u64);
             held.extend(raw.data_start().map(|start| start..start.saturating_add(raw.compressed_size())));
-            if raw.is_dir() {
+            // Nothing keeps a directory from having content.
+            if raw.is_dir() && raw.compressed_size() == 0 {
                 continue;
             }
             (member(raw.name_raw()), raw.encrypted())
@@ -63,7 +63,7 @@ pub(super) fn zip<R: Read + Seek>(archive: R, visit: &mut Visit<'_>) -> io::Resu
             break;
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 fn zip_error(error: ZipError) -> io::Error {
@@ -76,80 +76,18 @@ fn zip_error(error: ZipError) -> io::Error {
     })
 }
 
-/// Whether the header's checksum is right: the sum of its bytes, with its own field taken for blanks, in octal digits.
-pub(super) fn is_tar(head: &[u8]) -> bool {
-    let Some(header) = head.get(..512) else { return false };
-    let digits = header[148..156].iter().copied().skip_while(|byte| *byte == b' ');
-    let digits: Vec<u8> = digits.take_while(|byte| (b'0'..=b'7').contains(byte)).collect();
-    let sum = |field: Vec<u8>| u32::from_str_radix(std::str::from_utf8(&field).ok()?, 8).ok();
-    let blanks = 8 * u32::from(b' ');
-    let bytes = |range: &[u8]| range.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-    header[0] != 0 && sum(digits) == Some(bytes(&header[..148]) + blanks + bytes(&header[156..]))
-}
-
 /// Shows what the headers of an archive said.
-fn headers(visit: &mut Visit<'_>) -> impl FnOnce(&mut dyn Read) -> ControlFlow<()> {
+pub(super) fn headers(visit: &mut Visit<'_>) -> impl FnOnce(&mut dyn Read) -> ControlFlow<()> {
     |text| visit(&Member::named(HEADERS), Ok(text))
 }
 
 /// Shows what the last headers said, and what stands behind the end.
-fn finish(beside: Headers, input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
+pub(super) fn finish(beside: Headers, input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
     beside.finish(input, &mut |name, text| visit(&Member::named(name), Ok(text)))
 }
 
-/// Shows every file of a tar archive with its content, then what headers say, and what stands behind the end. Names that do not fit a header come in entries before it; of a sparse
-/// file, what is there is shown without its holes.
-pub(super) fn tar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
-    let mut archive = tar::Archive::new(input);
-    let (mut long_name, mut beside): (Option<Vec<u8>>, _) = (None, Headers::default());
-    // As it stands there: what the crate would make of an entry is kept in memory whole.
-    for entry in archive.entries()?.raw(true) {
-        let mut entry = entry?;
-        let kind = entry.header().entry_type();
-        if beside.add(entry.header().as_bytes(), headers(visit)).is_break() {
-            return Ok(());
-        }
-        let is_name = kind.is_gnu_longname() || kind.is_pax_local_extensions();
-        if is_name || kind.is_gnu_longlink() || kind.is_pax_global_extensions() {
-            let mut text = Vec::new();
-            entry.by_ref().take(NAME).read_to_end(&mut text)?;
-            long_name = match kind.is_gnu_longname() {
-                true => Some(text.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
-                false if is_name => pax_path(&text).or(long_name),
-                false => long_name,
-            };
-            // What stands in such an entry may be a secret, too.
-            let about = Member { name: format!("{} (header)", member(&entry.path_bytes()).name) };
-            if visit(&about, Ok(&mut text.as_slice())).is_break() {
-                return Ok(());
-            }
-            continue;
-        }
-        let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
-        // Links and devices have no content.
-        let is_file = kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse();
-        if is_file && visit(&member(&name), Ok(&mut entry)).is_break() {
-            return Ok(());
-        }
-    }
-    finish(beside, archive.into_inner(), visit)
-}
-
-/// The path in a pax header, whose records are `<length> <key>=<value>\n`.
-fn pax_path(mut text: &[u8]) -> Option<Vec<u8>> {
-    while let Some(blank) = text.iter().position(|byte| *byte == b' ') {
-        let len: usize = std::str::from_utf8(&text[..blank]).ok()?.parse().ok()?;
-        let record = text.get(blank + 1..len.checked_sub(1)?)?;
-        if let Some(path) = record.strip_prefix(b"path=") {
-            return Some(path.to_vec());
-        }
-        text = text.get(len..)?;
-    }
-    None
-}
-
 /// Fills `space`; `false` at the end of the input.
-fn fill(input: &mut dyn Read, space: &mut [u8]) -> io::Result<bool> {
+pub(super) fn fill(input: &mut dyn Read, space: &mut [u8]) -> io::Result<bool> {
     let mut filled = 0;
     while filled < space.len() {
         match input.read(&mut space[filled..]) {
@@ -164,7 +102,7 @@ fn fill(input: &mut dyn Read, space: &mut [u8]) -> io::Result<bool> {
 }
 
 /// Reads past `len` bytes, all of which must be there.
-fn pass(input: &mut dyn Read, len: u64) -> io::Result<()> {
+pub(super) fn pass(input: &mut dyn Read, len: u64) -> io::Result<()> {
     match io::copy(&mut (&mut *input).take(len), &mut io::sink())? {
         passed if passed == len => Ok(()),
         _ => Err(corrupt("cut off in a member")),
@@ -172,7 +110,13 @@ fn pass(input: &mut dyn Read, len: u64) -> io::Result<()> {
 }
 
 /// Shows the next `size` bytes as a member, then goes on behind them and behind what fills them up.
-fn show(input: &mut dyn Read, name: &[u8], size: u64, fill: u64, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
+pub(super) fn show(
+    input: &mut dyn Read,
+    name: &[u8],
+    size: u64,
+    fill: u64,
+    visit: &mut Visit<'_>,
+) -> io::Result<ControlFlow<()>> {
     let mut content = (&mut *input).take(size);
     let flow = visit(&member(name), Ok(&mut content));
     let left = content.limit();

@@ -55,7 +55,7 @@ impl Headers {
 }
 
 /// Shows the rest of the input from the first byte on that does not fill a block up.
-fn behind(input: &mut dyn Read, show: &mut dyn FnMut(&mut dyn Read) -> ControlFlow<()>) -> io::Result<()> {
+pub(super) fn behind(input: &mut dyn Read, show: &mut dyn FnMut(&mut dyn Read) -> ControlFlow<()>) -> io::Result<()> {
     let mut block = vec![0; 64 << 10];
     loop {
         let len = match input.read(&mut block) {
@@ -92,6 +92,30 @@ impl<'d> Outside<'d> {
             touch
         });
         Ok(Outside { disk, held, at: 0, size })
+    }
+
+    /// Where the next byte stands.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes on behind what is read elsewhere, if that is next.
+    pub fn pass_held(&mut self) {
+        let next = self.held.get(self.held.partition_point(|range| range.end <= self.at));
+        self.at = next.filter(|range| range.start <= self.at).map_or(self.at, |range| range.end);
+    }
+
+    /// Goes on from there.
+    pub fn go_to(&mut self, at: u64) {
+        self.at = at;
+    }
+
+    /// What stands from there up to what is read elsewhere.
+    pub fn from(&mut self, at: u64) -> io::Result<io::Take<&mut (dyn Disk + 'd)>> {
+        let next = self.held.get(self.held.partition_point(|range| range.end <= at));
+        let end = next.map_or(self.size, |range| range.start.max(at));
+        self.disk.seek(SeekFrom::Start(at))?;
+        Ok((&mut *self.disk).take(end.saturating_sub(at)))
     }
 }
 

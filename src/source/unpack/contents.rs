@@ -1,20 +1,26 @@
 //! Everything that something packed holds, however deep, one stream after the other.
 
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
-use std::ops::ControlFlow;
+use std::cell::Cell;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::ops::{ControlFlow, Range};
 
 use zeroize::Zeroizing;
 
 use super::archive::{self, Member};
-use super::beside::{self, Outside};
+use super::behind::{self, Tail};
+use super::beside::{self, BEHIND, HEADERS, Outside};
+use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, Guarded, HEAD, Meter, Packing, Patient, decoder, keys, named, packing, pdf, pyc, runs, sevenz,
-    stream,
+    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Passed, Patient, decoder, keys, named, packing, pdf, pyc,
+    runs, sevenz, stray, stream, tar,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
+
+/// How many times its size the streams of a document may expand to, beyond what anything may.
+const DOCUMENT_RATIO: u64 = 200;
 
 /// Is shown the name of what stands in an archive, `inner.zip!/file` if in an archive inside of it, and empty for what was
 /// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
@@ -74,6 +80,17 @@ pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Sh
     })
 }
 
+/// As [`streamed`] of what begins in no way that is known, and may have a zip archive behind it.
+pub fn unknown(head: &[u8], input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
+    let meter = Meter::default();
+    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let read = unpacker.unknown(head, &mut Counted { input: Patient(input), meter }, "", depth);
+    read.or_else(|error| {
+        unpacker.show("", Err(named(error)));
+        Ok(())
+    })
+}
+
 pub(super) struct Unpacker<'u, 's> {
     meter: Meter,
     show: &'u mut Show<'s>,
@@ -90,23 +107,37 @@ impl Unpacker<'_, '_> {
     /// Shows a stream, or what is packed in it. What is wrong inside is shown, too.
     fn stream(&mut self, input: &mut dyn Read, name: &str, depth: u8) {
         let mut head = Vec::with_capacity(HEAD);
-        let read = (&mut *input).take(HEAD as u64).read_to_end(&mut head);
-        let mut whole = head.as_slice().chain(input);
-        let unpacked = match (read, packing(&head)) {
-            (Err(error), _) => Err(error),
-            (Ok(_), None) if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
-            (Ok(_), None) => return self.show(name, Ok(&mut whole)),
-            (Ok(_), Some(packing)) => self.packed(packing, &mut whole, name, depth),
+        let broken = Broken((&mut *input).take(HEAD as u64).read_to_end(&mut head).err());
+        let mut whole = head.as_slice().chain(broken).chain(input);
+        let unpacked = match packing(&head) {
+            None if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
+            None => self.unknown(&head, &mut whole, name, depth),
+            Some(packing) => self.packed(packing, &mut whole, name, depth),
         };
         if let Err(error) = unpacked {
             self.show(name, Err(named(error)));
         }
     }
 
+    /// Shows what is packed in no way that its first bytes tell: as it is, or as a zip archive if it ends as one.
+    fn unknown(&mut self, head: &[u8], input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let (mut bytes, mut broken) = (Vec::new(), None);
+        if behind::may_hold_zip(head) {
+            broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
+            if bytes.len() <= KEPT && behind::ends_as_zip(&bytes) {
+                self.zip(&mut Cursor::new(bytes), name, depth)?;
+                return broken.map_or(Ok(()), Err);
+            }
+        }
+        let mut whole = Tail::new(bytes.as_slice().chain(Broken(broken)).chain(input));
+        self.show(name, Ok(&mut whole));
+        whole.told()
+    }
+
     fn packed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
         match packing {
-            Packing::Tar => archive::tar(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Tar => tar::members(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Ar => archive::ar(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Cpio => archive::cpio(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Rpm => {
@@ -117,31 +148,62 @@ impl Unpacker<'_, '_> {
                 }
                 Ok(())
             }
-            Packing::Zip => self.zip(&mut Cursor::new(kept(input)?), name, depth + 1),
-            Packing::SevenZip => self.sevenz(&mut Cursor::new(kept(input)?), name, depth + 1),
-            Packing::Pdf => self.pdf(&kept(input)?, name),
-            Packing::Keys => self.keys(input, name),
-            Packing::Pyc => {
-                self.show(name, Ok(&mut &*pyc::blotted(kept(input)?)));
-                Ok(())
+            Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
+                let (bytes, ended) = kept(input)?;
+                let read = self.held(packing, bytes, name, depth + 1);
+                ended.and(read)
             }
-            Packing::Sqlite => self.sqlite(&mut Cursor::new(kept(input)?), name),
+            Packing::Keys => self.keys(input, name),
             Packing::Foreign(advice) => Err(io::Error::other(Error::Unsupported(advice.to_owned()))),
             Packing::Gzip => {
                 let (head, says_something) = beside::gzip(input)?;
                 if says_something {
                     self.show(name, Ok(&mut head.as_slice()));
                 }
-                self.compressed(packing, &mut head.as_slice().chain(input), name, depth)
+                self.gzip(&mut head.as_slice().chain(input), name, depth)
             }
             _ => self.compressed(packing, input, name, depth),
         }
     }
 
+    /// Shows what is in something that is read from any place in it.
+    fn held(&mut self, packing: Packing, bytes: Vec<u8>, name: &str, depth: u8) -> io::Result<()> {
+        match packing {
+            Packing::Zip => self.zip(&mut Cursor::new(bytes), name, depth),
+            Packing::SevenZip => self.sevenz(&mut Cursor::new(bytes), name, depth),
+            Packing::Pdf => self.pdf(&bytes, name, depth),
+            Packing::Sqlite => self.sqlite(&mut Cursor::new(bytes), name),
+            _ => {
+                self.show(name, Ok(&mut &*pyc::blotted(bytes)));
+                Ok(())
+            }
+        }
+    }
+
     fn compressed(&mut self, packing: Packing, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
-        let mut content = self.guarded(decoder(packing, input)?);
+        /// What pzstd says in a frame of its own: a size.
+        const SIZE: usize = 1 + 4;
+        let passed = Passed::default();
+        let mut content = self.guarded(decoder(packing, input, &passed)?);
         self.stream(&mut content, name, depth);
+        let passed = passed.take();
+        if passed.len() > SIZE && !self.stopped {
+            let flow = self.member(name, &Member::named(HEADERS), Ok(&mut passed.as_slice()), depth);
+            self.stopped |= flow.is_break();
+        }
         Ok(())
+    }
+
+    /// Shows what gzip packed, and what stands behind it. Tapes are filled up with zeros.
+    fn gzip(&mut self, input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        let mut stream = Summed::gzip(BufReader::with_capacity(64 << 10, input));
+        let mut content = self.guarded(Box::new(&mut stream));
+        self.stream(&mut content, name, depth);
+        drop(content);
+        match stream.rest() {
+            Some(rest) => beside::behind(rest, &mut |rest| self.member(name, &Member::named(BEHIND), Ok(rest), depth)),
+            None => Ok(()),
+        }
     }
 
     fn guarded<'r>(&self, output: Box<dyn Read + 'r>) -> Guarded<'r> {
@@ -172,9 +234,18 @@ impl Unpacker<'_, '_> {
 
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
-        let held = archive::zip(&mut *file, &mut |member, content| self.member(name, member, content, depth))?;
+        let mut held = Vec::new();
+        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+        let read = archive::zip(&mut *file, &mut held, &mut visit);
+        let strays = if self.stopped { Ok(()) } else { self.strays(file, &mut held, name, depth) };
         self.show(name, Ok(&mut Outside::new(file, held)?));
-        Ok(())
+        read.and(strays)
+    }
+
+    /// Shows members of a zip archive that its directory does not have.
+    fn strays(&mut self, file: &mut dyn Disk, held: &mut Vec<Range<u64>>, name: &str, depth: u8) -> io::Result<()> {
+        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+        stray::members(file, held, &mut visit)
     }
 
     fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
@@ -229,21 +300,46 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
-    /// A document as it is, and each of its compressed streams.
-    fn pdf(&mut self, document: &[u8], name: &str) -> io::Result<()> {
-        self.show(name, Ok(&mut &*document));
-        for (number, stream) in (1..).zip(pdf::streams(document)) {
+    /// A document as it is, and each of its streams that has to be decoded, or is packed itself.
+    fn pdf(&mut self, document: &[u8], name: &str, depth: u8) -> io::Result<()> {
+        let is_zip = behind::ends_as_zip(document);
+        let packed = match is_zip {
+            true => self.zip(&mut Cursor::new(document), name, depth),
+            false => {
+                self.show(name, Ok(&mut &*document));
+                Ok(())
+            }
+        };
+        let is_encrypted = pdf::is_encrypted(document);
+        let left = Cell::new(FREE.max(DOCUMENT_RATIO * document.len() as u64));
+        // What is stored in it was read with the archive.
+        let streams = pdf::streams(document).filter(|stream| !is_zip || !stream.is_stored_zip());
+        for (number, stream) in (1..).zip(streams) {
             if self.stopped {
                 return Ok(());
             }
-            let mut content = self.guarded(Box::new(pdf::Lenient::new(stream)));
-            let stream = format!("stream {number}");
-            let name = if name.is_empty() { stream } else { format!("{name}!/{stream}") };
-            if let Err(error) = self.joined(&mut content, &name, runs::pdf) {
-                self.show(&name, Err(named(error)));
+            let stream_name = format!("stream {number}");
+            let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
+            let content = stream.content().map(|input| Limited { input, left: &left });
+            match content.and_then(|content| self.pdf_stream(content, &name, depth.saturating_sub(1))) {
+                // Of these it is told once.
+                Err(_) if is_encrypted => {}
+                Err(error) => self.show(&name, Err(named(error))),
+                Ok(()) => {}
             }
         }
-        Ok(())
+        if is_encrypted { Err(io::Error::other(Error::Encrypted)) } else { packed }
+    }
+
+    fn pdf_stream(&mut self, content: impl Read, name: &str, depth: u8) -> io::Result<()> {
+        let mut content = self.guarded(Box::new(content));
+        let mut head = Vec::with_capacity(HEAD);
+        let broken = Broken((&mut content).take(HEAD as u64).read_to_end(&mut head).err());
+        let mut whole = head.as_slice().chain(broken).chain(content);
+        match packing(&head) {
+            Some(packing) => self.packed(packing, &mut whole, name, depth),
+            None => self.joined(&mut whole, name, runs::pdf),
+        }
     }
 }
 
@@ -265,11 +361,37 @@ impl Unpacker<'_, '_> {
     }
 }
 
-/// All that a stream gives.
-fn kept(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+/// All that a stream gives, and whether it came to its end.
+fn kept(input: &mut dyn Read) -> io::Result<(Vec<u8>, io::Result<()>)> {
     let mut bytes = Vec::new();
-    (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok(bytes) }
+    let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
+    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok((bytes, ended)) }
+}
+
+/// Reads while something is left of what all of a document's streams may give.
+struct Limited<'l, R> {
+    input: R,
+    left: &'l Cell<u64>,
+}
+
+impl<R: Read> Read for Limited<'_, R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = self.input.read(space)?;
+        match self.left.get().checked_sub(len as u64) {
+            Some(left) => self.left.set(left),
+            None => return Err(io::Error::other(Error::Bomb)),
+        }
+        Ok(len)
+    }
+}
+
+/// Where a reader failed: whoever reads on hears of it, after what came before.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 #[cfg(test)]
@@ -286,9 +408,9 @@ pub(super) mod tests {
     }
 
     fn tar(count: usize, content: &[u8]) -> Vec<u8> {
-        let mut archive = tar::Builder::new(Vec::new());
+        let mut archive = ::tar::Builder::new(Vec::new());
         for number in 0..count {
-            let mut header = tar::Header::new_gnu();
+            let mut header = ::tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             archive.append_data(&mut header, format!("{number}"), content).unwrap();
         }
@@ -346,6 +468,14 @@ pub(super) mod tests {
         many[end + 12..end + 16].copy_from_slice(&((entry.len() * usize::from(count)) as u32).to_le_bytes());
         let (read, _) = shown(&many, 8);
         assert!(read <= FREE + (2 << 20) + RATIO * many.len() as u64, "{read}");
+    }
+
+    #[test]
+    fn all_streams_of_a_document_share_what_they_may_give() {
+        let left = Cell::new(250);
+        let ended =
+            [(); 3].map(|()| Limited { input: &[0; 100][..], left: &left }.read_to_end(&mut Vec::new()).is_ok());
+        assert_eq!(ended, [true, true, false]);
     }
 
     #[test]

@@ -1,34 +1,248 @@
-//! The compressed streams of a PDF document.
+//! The streams of a PDF document that are compressed or hold something that is.
 
-use std::io::{self, Read};
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::ZlibDecoder;
 use memchr::memmem;
 
-/// What stands between `stream` and `endstream` and begins as zlib does (ISO 32000, 7.3.8 and 7.4.4), in its order. Streams
-/// with other filters are in the document as they are.
-pub(super) fn streams(document: &[u8]) -> impl Iterator<Item = &[u8]> {
-    memmem::find_iter(document, b"stream").filter_map(move |at| {
-        let is_end = at >= 3 && &document[at - 3..at] == b"end";
-        let rest = &document[at + 6..];
-        let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
-        let is_zlib = rest.len() > 2 && rest[0] == 0x78 && (0x7800 + u16::from(rest[1])).is_multiple_of(31);
-        let len = memmem::find(rest, b"endstream").unwrap_or(rest.len());
-        (!is_end && is_zlib).then_some(&rest[..len])
+use super::archive::corrupt;
+use super::inflate::Inflater;
+use super::{Error, HEAD, packing};
+
+mod filters;
+
+use filters::{Digits, Rows};
+
+/// The dictionary before a stream is looked for in so many bytes.
+const DICTIONARY: usize = 4 << 10;
+
+/// Filters of pictures, whose data is in the document as it is.
+const PICTURES: [&str; 6] = ["DCTDecode", "DCT", "JPXDecode", "CCITTFaxDecode", "CCF", "JBIG2Decode"];
+
+/// Longest row of what a predictor made, in bytes.
+const ROW: usize = 1 << 20;
+
+/// Whether a document begins there, or behind something that readers pass over: a line, a byte order mark, binary.
+pub(super) fn is_pdf(head: &[u8]) -> bool {
+    memmem::find_iter(head, b"%PDF-").any(|at| {
+        let version = matches!(head[at + 5..], [b'0'..=b'9', b'.', b'0'..=b'9', ..]);
+        at == 0 || (version && matches!(head[at - 1], b'\n' | b'\r' | 0 | 0x80..))
     })
 }
 
-/// Reads as much as is sound: writers of PDF leave off checksums and ends.
-pub(super) struct Lenient<'d>(ZlibDecoder<&'d [u8]>);
+/// Whether the document's streams and strings have a password, which may be empty: its trailer says so.
+pub(super) fn is_encrypted(document: &[u8]) -> bool {
+    memmem::find_iter(document, b"/Encrypt").any(|at| {
+        let value = document[at + 8..].trim_ascii_start();
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let reference =
+            |rest: &[u8]| rest.starts_with(b" ") && rest.trim_ascii_start().first().is_some_and(u8::is_ascii_digit);
+        value.starts_with(b"<<") || (digits > 0 && reference(&value[digits..]))
+    })
+}
 
-impl<'d> Lenient<'d> {
-    pub(super) fn new(stream: &'d [u8]) -> Self {
-        Lenient(ZlibDecoder::new(stream))
+/// A stream with what its dictionary says of it (ISO 32000, 7.3.8).
+pub(super) struct Stream<'d> {
+    dictionary: &'d [u8],
+    data: &'d [u8],
+    filters: Vec<Cow<'d, str>>,
+    /// No filter is named, but it begins as zlib does.
+    guessed: bool,
+}
+
+/// The streams that have to be decoded, in their order. All others are in the document as they are.
+pub(super) fn streams(document: &[u8]) -> impl Iterator<Item = Stream<'_>> {
+    memmem::find_iter(document, b"stream").filter_map(move |at| {
+        let rest = &document[at + 6..];
+        let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
+        if document[..at].ends_with(b"end") {
+            return None;
+        }
+        let before = &document[at.saturating_sub(DICTIONARY)..at];
+        let dictionary = &before[memmem::rfind(before, b"obj").unwrap_or(before.len())..];
+        let data = &rest[..length(dictionary, rest)];
+        let mut filters = names(dictionary, b"/Filter");
+        let guessed = filters.is_empty() && is_zlib(data);
+        if guessed {
+            filters.push("FlateDecode".into());
+        }
+        let is_packed = filters.is_empty() && packing(&data[..data.len().min(HEAD)]).is_some();
+        let is_coded = filters.first().is_some_and(|first| !PICTURES.contains(&&**first));
+        (is_packed || is_coded).then_some(Stream { dictionary, data, filters, guessed })
+    })
+}
+
+/// How long a stream is: as its dictionary says if it ends there, or up to the word that ends it.
+fn length(dictionary: &[u8], rest: &[u8]) -> usize {
+    const END: &[u8] = b"endstream";
+    let ends = |len: &usize| rest.get(*len..).is_some_and(|rest| rest.trim_ascii_start().starts_with(END));
+    let said = number(dictionary, b"/Length").filter(ends);
+    said.unwrap_or_else(|| memmem::find(rest, END).unwrap_or(rest.len()))
+}
+
+/// What stands behind a key in a dictionary.
+fn value<'d>(dictionary: &'d [u8], key: &[u8]) -> Option<&'d [u8]> {
+    let mut values = memmem::find_iter(dictionary, key).map(|at| &dictionary[at + key.len()..]);
+    values.find(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric)).map(<[u8]>::trim_ascii_start)
+}
+
+fn number(dictionary: &[u8], key: &[u8]) -> Option<usize> {
+    let value = value(dictionary, key)?;
+    let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    str::from_utf8(&value[..digits]).ok()?.parse().ok()
+}
+
+/// The names behind a key: one, or a list.
+fn names<'d>(dictionary: &'d [u8], key: &[u8]) -> Vec<Cow<'d, str>> {
+    let Some(value) = value(dictionary, key) else { return Vec::new() };
+    let (list, most) = match value.strip_prefix(b"[") {
+        Some(list) => (&list[..memchr::memchr(b']', list).unwrap_or(list.len())], usize::MAX),
+        None => (value, usize::from(value.starts_with(b"/"))),
+    };
+    let names = list.split(|byte| *byte == b'/').skip(1).take(most);
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"<>[]()%".contains(byte);
+    names.map(|name| unescaped(name.split(ends).next().unwrap_or_default())).collect()
+}
+
+/// A name without its escapes, `#` and two digits (7.3.5).
+fn unescaped(name: &[u8]) -> Cow<'_, str> {
+    if !name.contains(&b'#') {
+        return String::from_utf8_lossy(name);
+    }
+    let mut parts = name.split(|byte| *byte == b'#');
+    let mut plain = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at(part.len().min(2));
+        plain.extend(str::from_utf8(digits).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok()));
+        plain.extend_from_slice(rest);
+    }
+    String::from_utf8_lossy(&plain).into_owned().into()
+}
+
+fn is_zlib(data: &[u8]) -> bool {
+    matches!(data, [first, second, ..] if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)).is_multiple_of(31))
+}
+
+impl<'d> Stream<'d> {
+    /// What the stream holds. Of a picture it is what its own format makes of it: such data is in the document as it is.
+    pub(super) fn content(&self) -> io::Result<Box<dyn BufRead + 'd>> {
+        let mut content: Box<dyn BufRead> = Box::new(self.data);
+        for filter in &self.filters {
+            content = match &**filter {
+                "FlateDecode" | "Fl" => self.predicted(Zlib::new(content, self.guessed))?,
+                "ASCII85Decode" | "A85" => Box::new(BufReader::new(Digits::base85(content))),
+                "ASCIIHexDecode" | "AHx" => Box::new(BufReader::new(Digits::hex(content))),
+                // Of what is encrypted the document tells.
+                "Crypt" => content,
+                other if self.is_image() || PICTURES.contains(&other) => return Ok(content),
+                other => return Err(unread(&format!("the filter {other} of PDF"))),
+            }
+        }
+        Ok(content)
+    }
+
+    /// Whether it is a zip archive as it stands there.
+    pub(super) fn is_stored_zip(&self) -> bool {
+        self.filters.is_empty() && self.data.starts_with(b"PK")
+    }
+
+    fn is_image(&self) -> bool {
+        names(self.dictionary, b"/Subtype").iter().any(|name| name == "Image")
+    }
+
+    /// What was inflated, without what made it easier to deflate (7.4.4.4).
+    fn predicted(&self, content: impl Read + 'd) -> io::Result<Box<dyn BufRead + 'd>> {
+        let said = |key: &[u8], otherwise| number(self.dictionary, key).unwrap_or(otherwise);
+        match said(b"/Predictor", 1) {
+            10.. if !self.is_image() => {
+                let samples = said(b"/Columns", 1).saturating_mul(said(b"/Colors", 1));
+                let (bits, sample) =
+                    (said(b"/BitsPerComponent", 8), said(b"/Colors", 1).saturating_mul(said(b"/BitsPerComponent", 8)));
+                let row = samples.saturating_mul(bits).div_ceil(8);
+                match row {
+                    1..=ROW => Ok(Box::new(BufReader::new(Rows::new(content, row, sample.div_ceil(8))))),
+                    _ => Err(unread("rows of that length in PDF")),
+                }
+            }
+            2 if !self.is_image() => Err(unread("the predictor of TIFF in PDF")),
+            _ => Ok(Box::new(BufReader::new(content))),
+        }
     }
 }
 
-impl Read for Lenient<'_> {
+fn unread(what: &str) -> io::Error {
+    io::Error::other(Error::Unsupported(format!("{what} is not read")))
+}
+
+/// What zlib packed, without its sum, and also without an end: some writers of PDF leave them off.
+struct Zlib<R> {
+    content: Inflater<R>,
+    begun: bool,
+    gave: bool,
+    /// Whatever is wrong is no error.
+    lenient: bool,
+}
+
+impl<R: BufRead> Zlib<R> {
+    fn new(input: R, lenient: bool) -> Self {
+        Zlib { content: Inflater::new(input), begun: false, gave: false, lenient }
+    }
+
+    /// Reads past the header; `false` if there is nothing.
+    fn begin(&mut self) -> io::Result<bool> {
+        let mut header = Vec::new();
+        self.content.input().take(2).read_to_end(&mut header)?;
+        if header.is_empty() || is_zlib(&[&header[..], &[0]].concat()[..2]) {
+            return Ok(!header.is_empty());
+        }
+        Err(corrupt("what should be deflated is not"))
+    }
+}
+
+impl<R: BufRead> Read for Zlib<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        self.0.read(space).or(Ok(0))
+        if !std::mem::replace(&mut self.begun, true) && !self.begin()? {
+            return Ok(0);
+        }
+        match self.content.read(space) {
+            Ok(len) => {
+                self.gave |= len > 0;
+                Ok(len)
+            }
+            Err(_) if self.lenient || (self.gave && !self.content.is_broken()) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_are_read() {
+        let dictionary = b"1 0 obj\n<</Length 12/LengthX 3 /Filter[/ASCII85Decode /FlateDecode]/Subtype/Image>>";
+        assert_eq!(names(dictionary, b"/Filter"), ["ASCII85Decode", "FlateDecode"]);
+        assert_eq!(names(dictionary, b"/Subtype"), ["Image"]);
+        assert_eq!(names(b"/Filter /Fl#61te#44ecode", b"/Filter"), ["FlateDecode"]);
+        assert_eq!(names(b"<< /Filter 5 0 R /Type /X >>", b"/Filter"), Vec::<String>::new());
+        assert_eq!((number(dictionary, b"/Length"), number(dictionary, b"/Predictor")), (Some(12), None));
+    }
+
+    #[test]
+    fn a_document_may_begin_late() {
+        for head in [&b"%PDF-1.4"[..], b"\xEF\xBB\xBF%PDF-1.4", b"HTTP\r\n\r\n%PDF-2.0", b"\0\0%PDF-1.7"] {
+            assert!(is_pdf(head));
+        }
+        for head in [&b"print('%PDF-1.4')"[..], b"# what begins with\n%PDF- is one"] {
+            assert!(!is_pdf(head));
+        }
+    }
+
+    #[test]
+    fn only_a_trailer_says_that_it_is_encrypted() {
+        assert!(is_encrypted(b"trailer << /Root 1 0 R /Encrypt 12 0 R >>"));
+        assert!(is_encrypted(b"trailer <</Encrypt<</Filter/Standard>>>>"));
+        assert!(!is_encrypted(b"<< /EncryptMetadata false >> the key /Encrypt says it"));
     }
 }

@@ -97,17 +97,10 @@ fn skip_shebang(input: &mut Input<'_>, beside: &mut Headers) -> io::Result<()> {
 
 fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
     let about = Member { name: header.name.clone(), size: header.size };
-    let is_file = !header.name.ends_with('/');
     let follows = header.flags & SIZES_FOLLOW != 0;
-    let obstacle = match header.method {
-        _ if header.flags & ENCRYPTED != 0 => Some(Error::Encrypted),
-        STORED if follows && is_file => {
-            Some(Error::Unsupported("a stored member of unknown length; save the archive to a file".to_owned()))
-        }
-        STORED | DEFLATED => None,
-        other => Some(Error::Unsupported(format!("compression method {other}"))),
-    };
-    if let Some(obstacle) = obstacle {
+    // Nothing keeps a directory from having content.
+    let is_file = !header.name.ends_with('/') || header.packed > 0 || (follows && header.method != STORED);
+    if let Some(obstacle) = header.obstacle(is_file) {
         let stays = follows.then(|| Error::Unsupported(format!("what follows {} cannot be found", header.name)));
         let flow = if is_file { visit(&about, Err(obstacle)) } else { ControlFlow::Continue(()) };
         return match stays {
@@ -127,6 +120,36 @@ fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Vis
         rest.or_else(|error| if content.whole { Ok(0) } else { Err(error) })?;
     }
     Ok(flow)
+}
+
+/// Shows the member whose header stands right behind the signature there, without what follows it. Returns how many bytes it
+/// takes with its descriptor, `None` if it was not read to its end.
+pub(super) fn alone(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<(ControlFlow<()>, Option<u64>)> {
+    let meter = Meter::default();
+    let mut input = BufReader::with_capacity(8 << 10, Counted { input: Patient(archive), meter: meter.clone() });
+    let header = Header::read(&mut input)?;
+    let about = Member { name: header.name.clone(), size: header.size };
+    let is_file = !header.name.ends_with('/') || header.packed > 0;
+    if let Some(obstacle) = header.obstacle(is_file) {
+        return Ok((visit(&about, Err(obstacle)), None));
+    }
+    let mut content = Content::new(&mut input, &header);
+    let flow = visit(&about, Ok(&mut content));
+    let whole = content.whole;
+    Ok((flow, whole.then(|| meter.read.get() - input.buffer().len() as u64)))
+}
+
+/// Longest name of a member that a directory does not have, in bytes.
+pub(super) const NAME: usize = 4096;
+
+/// Whether the fields behind a signature are those of a member (4.4): where else the signature stands they hardly are.
+pub(super) fn is_member(header: &[u8; 30]) -> bool {
+    /// Bits that are not used (4.4.4).
+    const UNUSED: u16 = 0xD780;
+    let short = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let known_method = matches!(short(8), 0..=20 | 93..=99);
+    let sane_version = header[4] <= 63 && header[5] <= 20;
+    sane_version && short(6) & UNUSED == 0 && known_method && (1..=NAME).contains(&short(26).into())
 }
 
 impl Header {
@@ -151,6 +174,18 @@ impl Header {
         };
         header.widen(&extra);
         Ok(header)
+    }
+
+    /// Why the content cannot be read.
+    fn obstacle(&self, is_file: bool) -> Option<Error> {
+        match self.method {
+            _ if self.flags & ENCRYPTED != 0 => Some(Error::Encrypted),
+            STORED if self.flags & SIZES_FOLLOW != 0 && is_file => {
+                Some(Error::Unsupported("a stored member of unknown length; save the archive to a file".to_owned()))
+            }
+            STORED | DEFLATED => None,
+            other => Some(Error::Unsupported(format!("compression method {other}"))),
+        }
     }
 
     /// Takes sizes of 64 bits from the extra field (4.5.3).

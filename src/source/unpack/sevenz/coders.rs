@@ -14,7 +14,7 @@ use lzma_rust2::{Lzma2Reader, LzmaReader};
 
 use super::super::archive::corrupt;
 use super::super::contents::Disk;
-use super::super::{Error, Packing, XZ_MEMORY, decoder};
+use super::super::{Error, Packing, Passed, XZ_MEMORY, decoder};
 use super::streams::{Block, Coder, unread};
 
 /// An archive from which several streams are read in turns.
@@ -134,9 +134,9 @@ fn decoded<'d>(coder: &Coder, mut inputs: Vec<Box<dyn Read + 'd>>) -> io::Result
         11 => Box::new(BcjReader::new_riscv(input, start(coder))),
         0x04_0108 => Box::new(DeflateDecoder::new(BufReader::new(input))),
         0x04_0109 => Box::new(Deflate64Decoder::new(input)),
-        0x04_0202 => decoder(Packing::Bzip2, input)?,
-        0x04F7_1101 => decoder(Packing::Zstd, input)?,
-        0x04F7_1104 => decoder(Packing::Lz4, input)?,
+        0x04_0202 => decoder(Packing::Bzip2, input, &Passed::default())?,
+        0x04F7_1101 => decoder(Packing::Zstd, input, &Passed::default())?,
+        0x04F7_1104 => decoder(Packing::Lz4, input, &Passed::default())?,
         other => return Err(unread(&format!("7z archives with {}", name(other)))),
     })
 }

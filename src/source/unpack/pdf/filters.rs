@@ -1,0 +1,174 @@
+//! Filters of PDF that no library has on its own (ISO 32000, 7.4).
+
+use std::io::{self, BufRead, Read};
+
+use crate::source::unpack::archive::corrupt;
+
+/// What digits of base 16 or 85 write (7.4.2, 7.4.3).
+pub(super) struct Digits<R> {
+    input: R,
+    is_hex: bool,
+    /// What was written and not given yet.
+    ready: Vec<u8>,
+    given: usize,
+}
+
+impl<R: BufRead> Digits<R> {
+    pub(super) fn hex(input: R) -> Self {
+        Digits { input, is_hex: true, ready: Vec::new(), given: 0 }
+    }
+
+    pub(super) fn base85(input: R) -> Self {
+        Digits { input, is_hex: false, ready: Vec::new(), given: 0 }
+    }
+
+    /// Reads the digits of one group: fewer at the end.
+    fn group(&mut self) -> io::Result<Vec<u32>> {
+        let (len, mut digits) = (if self.is_hex { 2 } else { 5 }, Vec::with_capacity(5));
+        while digits.len() < len {
+            let Some(&byte) = self.input.fill_buf()?.first() else { break };
+            let digit = match byte {
+                b'>' if self.is_hex => break,
+                b'~' => break,
+                0 => None,
+                _ if byte.is_ascii_whitespace() => None,
+                _ if self.is_hex => Some(char::from(byte).to_digit(16).ok_or_else(|| corrupt("a digit is none"))?),
+                b'z' if digits.is_empty() => {
+                    digits.extend([0; 4]);
+                    Some(0)
+                }
+                b'!'..=b'u' => Some(u32::from(byte - b'!')),
+                _ => return Err(corrupt("a digit is none")),
+            };
+            digits.extend(digit);
+            self.input.consume(1);
+        }
+        Ok(digits)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let mut digits = self.group()?;
+        let bytes = match (self.is_hex, digits.len()) {
+            (true, len) => len.div_ceil(2),
+            (false, len) => len.saturating_sub(1),
+        };
+        digits.resize(if self.is_hex { 2 } else { 5 }, if self.is_hex { 0 } else { 84 });
+        let (base, width) = if self.is_hex { (16, 1) } else { (85, 4) };
+        let number = digits.iter().fold(0u32, |sum, digit| sum.wrapping_mul(base).wrapping_add(*digit));
+        self.ready = number.to_be_bytes()[4 - width..][..bytes].to_vec();
+        self.given = 0;
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Digits<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        for (count, byte) in space.iter_mut().enumerate() {
+            if self.given == self.ready.len() {
+                match self.write() {
+                    Err(_) if count > 0 => return Ok(count),
+                    wrote => wrote?,
+                }
+            }
+            let Some(next) = self.ready.get(self.given) else { return Ok(count) };
+            *byte = *next;
+            self.given += 1;
+        }
+        Ok(space.len())
+    }
+}
+
+/// Rows as they were before PNG's filters (PNG, 9.2), each of which has the number of its filter before it.
+pub(super) struct Rows<R> {
+    input: R,
+    row: Vec<u8>,
+    above: Vec<u8>,
+    given: usize,
+    /// Bytes of a pixel.
+    pixel: usize,
+}
+
+impl<R: Read> Rows<R> {
+    /// Rows of so many bytes.
+    pub(super) fn new(input: R, row: usize, pixel: usize) -> Self {
+        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1) }
+    }
+
+    /// Reads the next row; the last may be short.
+    fn next(&mut self) -> io::Result<()> {
+        let len = self.above.len();
+        if self.row.len() == len {
+            std::mem::swap(&mut self.row, &mut self.above);
+        }
+        self.row.clear();
+        self.given = 0;
+        let mut filter = Vec::new();
+        (&mut self.input).take(1).read_to_end(&mut filter)?;
+        (&mut self.input).take(len as u64).read_to_end(&mut self.row)?;
+        for at in 0..self.row.len() {
+            let left = at.checked_sub(self.pixel);
+            let (a, b, c) = (left.map_or(0, |at| self.row[at]), self.above[at], left.map_or(0, |at| self.above[at]));
+            let predicted = match filter.first() {
+                Some(1) => a,
+                Some(2) => b,
+                Some(3) => ((u16::from(a) + u16::from(b)) / 2) as u8,
+                Some(4) => paeth(a, b, c),
+                _ => 0,
+            };
+            self.row[at] = self.row[at].wrapping_add(predicted);
+        }
+        Ok(())
+    }
+}
+
+/// Whichever of three neighbours is nearest to their gradient (PNG, 9.4).
+fn paeth(a: u8, b: u8, c: u8) -> u8 {
+    let gradient = i16::from(a) + i16::from(b) - i16::from(c);
+    let distance = |neighbour: u8| (gradient - i16::from(neighbour)).abs();
+    [a, b, c].into_iter().min_by_key(|neighbour| distance(*neighbour)).unwrap_or(0)
+}
+
+impl<R: Read> Read for Rows<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        if self.given == self.row.len() {
+            self.next()?;
+        }
+        let len = space.len().min(self.row.len() - self.given);
+        space[..len].copy_from_slice(&self.row[self.given..self.given + len]);
+        self.given += len;
+        Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(mut reader: impl Read) -> Option<Vec<u8>> {
+        let mut all = Vec::new();
+        reader.read_to_end(&mut all).is_ok().then_some(all)
+    }
+
+    #[test]
+    fn digits_are_what_they_write() {
+        assert_eq!(read(Digits::hex(&b"48 65\n6C6c6F2>and"[..])), Some(b"Hello ".to_vec()));
+        assert_eq!(read(Digits::hex(&b"4x"[..])), None);
+        assert_eq!(read(Digits::base85(&b"87cURD_*#\n4DfTZ)~>"[..])), Some(b"Hello, World".to_vec()));
+        assert_eq!(read(Digits::base85(&b"zz87cUR~>"[..])), Some(b"\0\0\0\0\0\0\0\0Hell".to_vec()));
+        assert_eq!(read(Digits::base85(&b"87cUR\x7f"[..])), None);
+    }
+
+    #[test]
+    fn every_filter_of_a_row_is_undone() {
+        let plain = b"abcdefghi\x01\x02\x03xyz";
+        let packed =
+            [&b"\x00abc\x02"[..], &[3, 3, 3], &[1, b'g', 1, 1], &[4, 1u8.wrapping_sub(b'g'), 1, 1], &[3]].concat();
+        let third = |at: usize| {
+            let left = if at == 0 { 0 } else { u16::from(plain[11 + at]) };
+            plain[12 + at].wrapping_sub(((left + u16::from(plain[9 + at])) / 2) as u8)
+        };
+        let packed = [packed, (0..3).map(third).collect()].concat();
+        assert_eq!(read(Rows::new(&packed[..], 3, 1)), Some(plain.to_vec()));
+        assert_eq!(read(Rows::new(&packed[..6], 3, 1)), Some(b"abcd".to_vec()));
+    }
+}
