@@ -88,15 +88,19 @@ impl Annals {
         quiet.least.is_none_or(|least| self.volume.least == Some(least))
     }
 
-    /// The histories of all that was found, or nothing.
-    pub(super) fn recall(&self, found: &[Found], mut describe: impl FnMut(ObjectId) -> Commit) -> Option<Histories> {
+    /// The histories of all that was found, or nothing: a commit that cannot be read any more has another history.
+    pub(super) fn recall(
+        &self,
+        found: &[Found],
+        mut describe: impl FnMut(ObjectId) -> Option<Commit>,
+    ) -> Option<Histories> {
         let mut commits = BTreeMap::new();
         let mut histories = Histories::new();
         for id in found.iter().map(|found| found.object.id) {
             let record = self.volume.objects.get(&id.to_string())?;
             let mut commit = |number: &usize| {
                 let id = ObjectId::from_hex(self.volume.names.get(*number)?.as_bytes())?;
-                Some(commits.entry(id).or_insert_with(|| describe(id)).clone())
+                commits.entry(id).or_insert_with(|| describe(id)).clone()
             };
             let introduced = record.introduced.iter().map(&mut commit).collect::<Option<_>>()?;
             histories.insert(id, record.history(introduced, &self.volume.names)?);

@@ -1,5 +1,6 @@
 //! Where the objects with findings were, who brought them and what still leads to them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -79,7 +80,11 @@ impl<'s> Chronicle<'s> {
         let mut commits = BTreeMap::new();
         let mut scratch = detector.scratch();
         for id in ids.chain(itself) {
-            commits.entry(id).or_insert_with(|| describe(&mut reader, id, request.authors, detector, &mut scratch));
+            if let Entry::Vacant(new) = commits.entry(id)
+                && let Some(commit) = describe(&mut reader, id, request.authors, detector, &mut scratch)
+            {
+                new.insert(commit);
+            }
         }
         let named = request.scope.iter().flat_map(|scope| &scope.revisions);
         let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
@@ -255,15 +260,15 @@ fn to_path(bytes: &[u8]) -> PathBuf {
     return Path::new(&*String::from_utf8_lossy(bytes)).to_owned();
 }
 
-/// What a commit says of itself, with secrets masked.
+/// What a commit says of itself, with secrets masked; `None` if it cannot be read.
 pub(super) fn describe(
     reader: &mut Reader<'_>,
     id: ObjectId,
     authors: bool,
     detector: &Detector,
     scratch: &mut Scratch,
-) -> Commit {
-    let text = reader.read(&id).ok().flatten().map(|(_, text)| text).unwrap_or_default();
+) -> Option<Commit> {
+    let text = reader.read(&id).ok().flatten().filter(|(kind, _)| *kind == ObjectKind::Commit)?.1;
     let author = field(&text, b"author ").unwrap_or_default();
     let mail = memchr::memchr(b'<', author).zip(memchr::memrchr(b'>', author)).filter(|(open, close)| open < close);
     let (name, address, time) = match mail {
@@ -274,11 +279,6 @@ pub(super) fn describe(
     let message = memchr::memmem::find(&text, b"\n\n").map_or(&b""[..], |at| &text[at + 2..]);
     let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let mut shown = |bytes: &[u8]| masked(detector, scratch, bytes).trim().to_owned();
-    Commit {
-        id,
-        author: authors.then(|| shown(name)),
-        email: authors.then(|| shown(address)),
-        time,
-        subject: shown(subject),
-    }
+    let (author, email) = (authors.then(|| shown(name)), authors.then(|| shown(address)));
+    Some(Commit { id, author, email, time, subject: shown(subject) })
 }

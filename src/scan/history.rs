@@ -181,6 +181,9 @@ fn scan_objects(
     recalled.settle(annals.iter().flat_map(|annals| annals.quiet(least_anywhere(plan))));
     let scanner = || Scanner::new(plan, detector, watch);
     let mut walked = walk_unknown(&stores, &recalled.known, scanner, options)?;
+    // What is damaged or gone since then changes where things were.
+    let is_whole = |skip: &Skip| matches!(skip.why, Why::PartialClone | Why::ShallowClone);
+    let annals = annals.filter(|_| walked.skips.iter().all(is_whole));
     let mut coverage = Coverage {
         objects: recalled.objects + walked.counts.total(),
         bytes: recalled.bytes + walked.counts.bytes,

@@ -447,3 +447,22 @@ fn runs_at_the_same_time_do_not_disturb_each_other() {
         }
     }
 }
+
+/// What was remembered of a commit that is damaged now is not told, nor made up.
+#[test]
+fn what_is_damaged_since_then_is_looked_up_anew() {
+    let repository = Repository::new();
+    let first = repository.put("s", format!("key = {}\n", token(1)), "one");
+    repository.put("f", "nothing\n", "two");
+    let options = ["--cache", "auto"];
+    assert_eq!(repository.scan(&options).exit, 1);
+    let file = repository.top().join(".git/objects").join(&first[..2]).join(&first[2..]);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[20..24].copy_from_slice(b"XXXX");
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    let (with, without) = (repository.scan(&options), repository.scan(&[]));
+    same(&with.report, &without.report);
+    assert_eq!(with.skips(), ["corrupt-object"]);
+    assert!(!with.text.contains("1970"), "{}", with.text);
+}

@@ -91,7 +91,8 @@ fn a_format_that_git_would_refuse_is_not_clean() {
 
 #[test]
 fn links_to_nowhere_and_lines_that_say_nothing_are_named() {
-    let broken: [(&str, fn(&Path)); 4] = [
+    type Harm = fn(&Path);
+    let broken: [(&str, Harm); 4] = [
         ("broken-symlink", |git| std::os::unix::fs::symlink("/nowhere", git.join("objects/7f")).unwrap()),
         ("broken-symlink", |git| {
             fs::remove_dir(git.join("objects/pack")).unwrap();
