@@ -1,4 +1,4 @@
-//! Tables of HTML.
+//! Tables of HTML, and of the XML of spreadsheets.
 
 use std::ops::Range;
 
@@ -6,11 +6,25 @@ use memchr::{memchr, memmem};
 
 use super::{Head, Text};
 
+/// How rows and cells are called, with the sign before it.
+struct Tags {
+    row: &'static [u8],
+    cells: &'static [&'static [u8]],
+    table: &'static [u8],
+}
+
+/// HTML, Excel's XML of 2003, and OpenDocument's.
+const KINDS: [Tags; 3] = [
+    Tags { row: b"<tr", cells: &[b"<td", b"<th"], table: b"</table" },
+    Tags { row: b"<Row", cells: &[b"<Cell"], table: b"</Table" },
+    Tags { row: b"<table:table-row", cells: &[b"<table:table-cell"], table: b"</table:table>" },
+];
+
 impl Text<'_> {
     /// The cells below a header, or the one beside a name.
     pub(super) fn tagged(&self, head: &Head) -> Option<Vec<Range<usize>>> {
-        let row = self.row_around(&head.name)?;
-        let names = self.texts(&row);
+        let (tags, row) = KINDS.iter().find_map(|tags| Some((tags, self.row_around(&head.name, tags)?)))?;
+        let names = self.texts(&row, tags);
         let is_named = |cell: &Range<usize>| cell.start <= head.name.start && head.name.end <= cell.end;
         let column = names.iter().position(is_named)?;
         if names.len() == 2 && column == 0 && memmem::rfind(&self.bytes[row.start..row.end], b"<td").is_some() {
@@ -19,11 +33,11 @@ impl Text<'_> {
         }
         self.column(&names, &head.name)?;
         let end =
-            memmem::find(&self.bytes[row.end..self.all.end], b"</table").map_or(self.all.end, |len| row.end + len);
+            memmem::find(&self.bytes[row.end..self.all.end], tags.table).map_or(self.all.end, |len| row.end + len);
         let (mut found, mut at) = (Vec::new(), row.end);
-        while let Some(start) = memmem::find(&self.bytes[at..end], b"<tr").map(|len| at + len) {
-            at = self.end_of_row(start + 3, end);
-            let cells = self.texts(&(start..at));
+        while let Some(start) = memmem::find(&self.bytes[at..end], tags.row).map(|len| at + len) {
+            at = self.end_of_row(start + tags.row.len(), end, tags);
+            let cells = self.texts(&(start..at), tags);
             if cells.len() == names.len() {
                 found.push(cells[column].clone());
             }
@@ -32,24 +46,26 @@ impl Text<'_> {
     }
 
     /// The row that a name stands in.
-    fn row_around(&self, name: &Range<usize>) -> Option<Range<usize>> {
+    fn row_around(&self, name: &Range<usize>, tags: &Tags) -> Option<Range<usize>> {
         let before = &self.bytes[self.all.start..name.start];
-        let start = memmem::rfind(before, b"<tr")?;
-        let is_closed = memmem::find(&before[start..], b"</tr").is_some();
-        (!is_closed).then(|| self.all.start + start..self.end_of_row(name.end, self.all.end))
+        let start = memmem::rfind(before, tags.row)?;
+        let is_closed = has_end(&before[start..], tags.row);
+        (!is_closed).then(|| self.all.start + start..self.end_of_row(name.end, self.all.end, tags))
     }
 
-    fn end_of_row(&self, from: usize, end: usize) -> usize {
+    fn end_of_row(&self, from: usize, end: usize, tags: &Tags) -> usize {
         let rest = &self.bytes[from..end];
-        let ends = [memmem::find(rest, b"</tr"), memmem::find(rest, b"<tr")];
+        let ends = [end_at(rest, tags.row), memmem::find(rest, tags.row)];
         ends.into_iter().flatten().min().map_or(end, |len| from + len)
     }
 
     /// The first text in each cell of a row.
-    fn texts(&self, row: &Range<usize>) -> Vec<Range<usize>> {
+    fn texts(&self, row: &Range<usize>, tags: &Tags) -> Vec<Range<usize>> {
         let bytes = &self.bytes[row.clone()];
-        let is_cell =
-            |at: &usize| matches!(&bytes[*at..], [b'<', b't', b'h' | b'd', b' ' | b'>' | b'\t' | b'\n' | b'\r', ..]);
+        let is_cell = |at: &usize| {
+            let opens = |tag: &&[u8]| bytes[*at..].strip_prefix(*tag).and_then(<[u8]>::first);
+            tags.cells.iter().filter_map(|tag| opens(tag)).any(|behind| b" >\t\r\n".contains(behind))
+        };
         let starts: Vec<usize> = memchr::memchr_iter(b'<', bytes).filter(is_cell).collect();
         let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
         starts.iter().zip(ends).map(|(start, end)| self.text(row.start + start..row.start + end)).collect()
@@ -68,4 +84,13 @@ impl Text<'_> {
         }
         cell.end..cell.end
     }
+}
+
+/// Where the tag stands that ends a row; its sign is not that of the one that begins it.
+fn end_at(bytes: &[u8], row: &[u8]) -> Option<usize> {
+    memmem::find_iter(bytes, b"</").find(|at| bytes[at + 2..].starts_with(&row[1..]))
+}
+
+fn has_end(bytes: &[u8], row: &[u8]) -> bool {
+    end_at(bytes, row).is_some()
 }

@@ -63,7 +63,12 @@ pub(super) fn is_elsewhere(bytes: &[u8], at: usize) -> bool {
 fn may_be_value(cell: &[u8]) -> bool {
     let is_in = |brackets: &[u8; 2]| cell.starts_with(&brackets[..1]) && cell.ends_with(&brackets[1..]);
     let is_call = || cell.windows(2).any(|two| matches!(two, b"['" | b"[\"" | b"('" | b"(\""));
-    !cell.iter().any(|byte| b" \t\r\n".contains(byte)) && !is_in(b"()") && !is_in(b"<>") && !is_in(b"[]") && !is_call()
+    // `HISTORY_5` names something, and databases keep what they check passwords against.
+    let is_name = cell.contains(&b'_')
+        && cell.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
+    let is_check = cell.starts_with(b"SCRAM-SHA") || (cell.starts_with(b"md5") && cell.len() == 35);
+    let is_apart = cell.iter().any(|byte| b" \t\r\n".contains(byte));
+    !is_apart && !is_in(b"()") && !is_in(b"<>") && !is_in(b"[]") && !is_call() && !is_name && !is_check
 }
 
 /// As much of a text as matters.

@@ -3,7 +3,7 @@
 use super::LONGEST_NAME;
 
 /// Names that say secret only beside an account.
-const VAGUE: &[&str] = &["pass", "pw", "mdp", "clave", "token", "parola", "psk"];
+const VAGUE: &[&str] = &["pass", "pw", "mdp", "clave", "senha", "token", "parola", "psk", "암호", "geheimnis"];
 
 /// What says of a token that it is one to log in with.
 const QUALIFIERS: &[&str] = &[

@@ -7,6 +7,9 @@ use super::{Head, Text, bar};
 /// What stands around a cell, and marks it in Markdown.
 const MARKS: &[u8] = b" \t`*_";
 
+/// How far above a row its header is looked for, in lines.
+const MOST_ROWS: usize = 40;
+
 /// What a table of bars looks like below its header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -23,7 +26,7 @@ impl Text<'_> {
     pub(super) fn piped(&self, head: &Head) -> Option<Vec<Range<usize>>> {
         let line = &self.bytes[head.line.clone()];
         // `||Host||Password||`: Jira's, whose rows have single bars.
-        let is_doubled = line.trim_ascii().starts_with(b"||");
+        let is_doubled = line.trim_ascii().starts_with(b"||") && line.windows(2).filter(|two| two == b"||").count() > 1;
         let mut names = self.cells(head.line.clone(), if is_doubled { 2 } else { 1 });
         let first = names[0].clone();
         let is_closed = names.last()?.is_empty() && names.len() > 2;
@@ -90,13 +93,28 @@ impl Text<'_> {
         previous: &[u8],
         below: Option<Range<usize>>,
     ) -> Option<Vec<Range<usize>>> {
-        let mut filled = names.iter().filter(|cell| !cell.is_empty()).cloned();
-        let (own, value, None) = (filled.next()?, filled.next()?, filled.next()) else { return None };
-        self.column(&[own], &head.name)?;
+        let filled: Vec<Range<usize>> = names.iter().filter(|cell| !cell.is_empty()).cloned().collect();
+        self.column(&filled[..1.min(filled.len())], &head.name)?;
+        let value = match &filled[..] {
+            [_, value] => value.clone(),
+            _ => return self.named_value(head, names).map(|value| vec![value]),
+        };
         let bars = |line: &[u8]| (0..line.len()).filter(|at| bar(&line[*at..]) > 0).count();
         let is_row = |line: &[u8]| is_ruled(line) || bars(line) == names.len() - 1;
         let is_table = is_row(previous) || below.is_some_and(|below| is_row(&self.bytes[below]));
         is_table.then(|| vec![self.without_remark(value)])
+    }
+
+    /// What stands below `Value` in the row of a name, in a table whose header is near.
+    fn named_value(&self, head: &Head, cells: &[Range<usize>]) -> Option<Range<usize>> {
+        const VALUES: [&[u8]; 6] = [b"value", b"wert", b"valeur", b"valor", b"valore", b"current value"];
+        let above = std::iter::successors(self.before(&head.line), |line| self.before(line).filter(|_| line.start > 0));
+        let rule = above.take(MOST_ROWS).find(|line| is_ruled(&self.bytes[line.clone()]))?;
+        let header = self.cells(self.before(&rule)?, 1);
+        let is_value =
+            |cell: &Range<usize>| VALUES.iter().any(|value| self.bytes[cell.clone()].eq_ignore_ascii_case(value));
+        let column = header.iter().position(is_value).filter(|_| header.len() == cells.len())?;
+        Some(self.without_remark(cells[column].clone()))
     }
 
     /// `hunter2 (since May)`: the remark is none of it.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::{Head, Text};
+use super::{Head, Text, name};
 
 /// How long a cell with line breaks in it may be, in bytes.
 const LONGEST_CELL: usize = 4 << 10;
@@ -12,8 +12,14 @@ const LONGEST_CELL: usize = 4 << 10;
 impl Text<'_> {
     /// The cells below a header.
     pub(super) fn separated(&self, head: &Head, separator: u8) -> Option<Vec<Range<usize>>> {
+        if let Some(names) = self.copied(&head.line).filter(|_| separator == b',') {
+            return self.rows_of_dump(head, &names);
+        }
         let names = self.cut(head.line.clone(), separator);
-        let column = self.column(&names, &head.name).filter(|_| self.may_begin(&head.line, separator))?;
+        if !self.may_begin(&head.line, separator) {
+            return self.value(head, &names, separator);
+        }
+        let column = self.column(&names, &head.name)?;
         if names.iter().filter(|name| !name.is_empty()).count() < 2 {
             return None;
         }
@@ -34,6 +40,40 @@ impl Text<'_> {
         Some(found)
     }
 
+    /// What stands beside a name, in a row of these two below another.
+    fn value(&self, head: &Head, names: &[Range<usize>], separator: u8) -> Option<Vec<Range<usize>>> {
+        let [own, value] = names else { return None };
+        self.column(&[own.clone()], &head.name)?;
+        let above = self.cut(self.before(&head.line)?, separator);
+        let is_row = above.len() == 2
+            && above.iter().all(|cell| !cell.is_empty())
+            && name::may_be(&self.bytes[above[0].clone()]);
+        is_row.then(|| vec![value.clone()])
+    }
+
+    /// The columns of `COPY table (one, other) FROM stdin;`, as pg_dump writes it.
+    fn copied(&self, line: &Range<usize>) -> Option<Vec<Range<usize>>> {
+        let text = &self.bytes[line.clone()];
+        let is_copy = text.starts_with(b"COPY ") && text.ends_with(b") FROM stdin;");
+        let open = memchr(b'(', text).filter(|_| is_copy)?;
+        Some(self.cut(line.start + open + 1..line.end - ") FROM stdin;".len(), b','))
+    }
+
+    fn rows_of_dump(&self, head: &Head, names: &[Range<usize>]) -> Option<Vec<Range<usize>>> {
+        let column = self.column(names, &head.name)?;
+        let rows = self.lines(&head.line).map(|line| {
+            self.bytes[line.clone()]
+                .split(|byte| *byte == b'\t')
+                .scan(line.start, |at, cell| {
+                    let start = *at;
+                    *at += cell.len() + 1;
+                    Some(start..start + cell.len())
+                })
+                .collect::<Vec<_>>()
+        });
+        Some(rows.take_while(|cells| cells.len() == names.len()).map(|cells| cells[column].clone()).collect())
+    }
+
     /// Where the line ends that goes on at `at`.
     fn end_of_line(&self, at: usize) -> usize {
         let end = memchr(b'\n', &self.bytes[at..self.all.end]).map_or(self.all.end, |len| at + len);
@@ -47,8 +87,20 @@ impl Text<'_> {
         let ends = [&b"\"\"\""[..], b"'''", b"`", b":"];
         let is_of_prose = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b" .-_!?'/,".contains(byte);
         let is_prose = || last.iter().all(is_of_prose) && memchr(separator, last).is_none() && last.contains(&b' ');
+        // `Servers;;;`: a title.
+        let mut cells = last.split(|byte| *byte == separator);
+        let is_title = cells.next().is_some_and(|first| !first.is_empty())
+            && last.ends_with(&[separator, separator])
+            && cells.all(<[u8]>::is_empty);
+        let is_query = || separator == b'|' && last.ends_with(b";");
         let is_here = || last.windows(2).any(|two| two == b"<<");
-        last.is_empty() || self.opens(last) || ends.iter().any(|end| last.ends_with(end)) || is_here() || is_prose()
+        last.is_empty()
+            || self.opens(last)
+            || ends.iter().any(|end| last.ends_with(end))
+            || is_here()
+            || is_prose()
+            || is_title
+            || is_query()
     }
 
     /// Whether a table may begin behind a line like that, and so none goes on over it.

@@ -86,6 +86,8 @@ fn what_is_no_table_has_no_cells() {
         "x\n| password | value | other |\ny",
         "password  hint\nvalue     other\n",
         "<p>password</p><p>value</p>",
+        "| Option | Default | Note |\n|---|---|---|\n| password | value | c |\n",
+        "name,password\na,HISTORY_5\nb,SCRAM-SHA-256$4096:x\n",
     ] {
         let expected: &[&str] = if text.starts_with("name,password\n\n") { &["value"] } else { &[] };
         assert_eq!(read(text), expected, "{text}");
@@ -132,6 +134,16 @@ fn tables_of_every_kind_are_read() {
             "<table><thead><tr><th>n</th><th class=x>password</th></tr></thead>\n<tr><td>a</td><td><b>value</b></td></tr>\
              <tr><td>b<td>other</table><tr><td>c</td><td>third</td></tr>",
             &["value", "other"],
+        ),
+        ("Setting,Value\nhost,db1\npassword,value\n", &["value"]),
+        ("Servers;;;\nname;ip;user;password\na;b;c;value\n", &["value"]),
+        ("COPY public.users (id, email, password, role) FROM stdin;\n1\ta@b.test\tvalue\tx\n2\tc\tother\ty\n\\.\n", &["value", "other"]),
+        ("| Setting | Value | Note |\n|---|---|---|\n| host | a | b |\n| password | value | c |\n", &["value"]),
+        ("|| host || a ||\n||host|a|\n||password|value|\n", &["value"]),
+        (
+            "<Row><Cell><Data ss:Type=\"String\">n</Data></Cell><Cell><Data>password</Data></Cell></Row>\n<Row><Cell><Data>a</Data></Cell>\
+             <Cell><Data>value</Data></Cell></Row></Table>",
+            &["value"],
         ),
         ("<tr><td>password</td><td> value </td></tr><tr><td>other</td><td>third</td></tr>", &["value"]),
     ] {

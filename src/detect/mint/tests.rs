@@ -73,7 +73,7 @@ fn the_evidence_believes_what_is_drawn() {
             () if is(&["url-", "netrc-", "pgpass-", "command-line-", "django-", "http-auth-", "password-hash-"]) => {
                 drawn.len() / 5
             }
-            () if is(&["adyen-api-key", "salesforce-session-id"]) => drawn.len() / 50,
+            () if is(&["adyen-api-key", "salesforce-session-id", "salesforce-sfdx-auth-url"]) => drawn.len() / 50,
             () if is(&["salesforce-consumer-secret"]) => drawn.len() / 2,
             () => 0,
         };
