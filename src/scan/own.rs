@@ -16,16 +16,22 @@ use crate::source::git::{Layout, Names, Stores, hidden, logs_in_tables};
 pub(super) const REFLOGS: &str = "reflogs";
 
 /// What is read in another way, or is no part of the repository: objects, submodules, tables of references, our cache, the contents that
-/// git-annex keeps for its work tree, and the socket of `git fsmonitor--daemon`.
-const ELSEWHERE: &[&str] = &["objects", "modules", "reftable", "stanch", "annex", "fsmonitor--daemon.ipc"];
+/// git-annex keeps for its work tree, and the socket of `git fsmonitor--daemon`. The work trees' own are gone through one by one.
+const ELSEWHERE: &[&str] = &["objects", "modules", "reftable", "stanch", "annex", "fsmonitor--daemon.ipc", "worktrees"];
+
+/// What git reads through a link, too.
+const LINKED: &[&str] =
+    &["config", "config.worktree", "packed-refs", "logs", "refs", "info", "hooks", "HEAD", "index", "rr-cache", "lfs"];
 
 /// The files and directories of a git directory that are searched as they are: configuration, reflogs, messages, hooks, and whatever else
 /// git or somebody left there. What is neither a file nor a directory nobody asked to be read.
 pub(super) fn files(layout: &Layout, given: &Path, skips: &mut Vec<Skip>) -> Vec<Target> {
-    let mut directories = vec![&layout.common_dir];
+    let mut directories = vec![layout.common_dir.clone()];
+    let trees = layout.common_dir.join("worktrees").read_dir().into_iter().flatten().flatten();
+    directories.extend(trees.map(|tree| tree.path()).filter(|tree| tree.is_dir() && !tree.is_symlink()));
     // That of a linked work tree is in `worktrees`, unless somebody moved it.
     if !layout.git_dir.starts_with(&layout.common_dir) {
-        directories.push(&layout.git_dir);
+        directories.push(layout.git_dir.clone());
     }
     let skip = |path: &Path, why, detail: &str| {
         let origin = Origin::File { path: as_given(path.to_owned(), given), tracking: None };
@@ -35,10 +41,14 @@ pub(super) fn files(layout: &Layout, given: &Path, skips: &mut Vec<Skip>) -> Vec
     for directory in directories {
         match directory.read_dir().and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => {
+                // Links lead anywhere, but for those of names that git reads.
+                let is_foreign = |entry: &std::fs::DirEntry| {
+                    entry.path().is_symlink() && LINKED.iter().all(|name| entry.file_name() != *name)
+                };
                 let is_own = |entry: &std::fs::DirEntry| ELSEWHERE.iter().all(|name| entry.file_name() != *name);
-                own.extend(entries.into_iter().filter(is_own).map(|entry| entry.path()));
+                own.extend(entries.into_iter().filter(|it| is_own(it) && !is_foreign(it)).map(|entry| entry.path()));
             }
-            Err(error) => skips.push(skip(directory, Why::ReadError, &error.to_string())),
+            Err(error) => skips.push(skip(&directory, Why::ReadError, &error.to_string())),
         }
     }
     own.sort_unstable();

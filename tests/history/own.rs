@@ -74,6 +74,7 @@ fn what_symbolic_references_stand_for_is_searched_in_tables_too() {
 fn a_format_that_git_would_refuse_is_not_clean() {
     for (config, is_clean) in [
         ("[core]\nrepositoryformatversion = 1\n[extensions]\nnoop = 1\nworktreeConfig = true\n", true),
+        ("[core]\nrepositoryformatversion = 0x1\n", true),
         ("[core]\nrepositoryformatversion = 0\n[extensions]\nfoo = 1\n", true),
         ("[core]\nrepositoryformatversion = 7\n", false),
         ("[core]\nrepositoryformatversion = 1\n[extensions]\nfoo = 1\n", false),
@@ -138,5 +139,58 @@ fn a_root_is_read_whole_though_a_later_commit_has_its_tree_again() {
             let scanned = repository.scan(scope);
             assert_eq!((scanned.exit, scanned.of(&token(1)).len()), (1, 1), "{scope:?}: {}", scanned.text);
         }
+    }
+}
+
+/// What is left out of a clone by design is named as that, not once more for each name in the index.
+#[test]
+fn a_sparse_partial_clone_lacks_what_it_lacks_by_design() {
+    let r = Repository::new();
+    r.write("in", "one\n");
+    r.put("d/out", "two\n", "first");
+    r.git(&["config", "uploadpack.allowFilter", "true"]);
+    let to = r.dir.path().join("clone");
+    let from = format!("file://{}", r.top().display());
+    git(r.dir.path(), &["clone", "-q", "--filter=blob:none", "--sparse", &from, &to.to_string_lossy()]);
+    let scanned = scan(&to, &["--accept-skip", "partial-clone"]);
+    assert_eq!((scanned.exit, scanned.skips()), (0, vec!["partial-clone"]), "{}", scanned.text);
+}
+
+#[test]
+fn a_linked_work_tree_has_files_a_socket_and_submodules_of_its_own() {
+    let r = Repository::new();
+    r.put("f", "nothing\n", "one");
+    let tree = r.dir.path().join("tree");
+    r.git(&["worktree", "add", "-q", "-b", "side", &tree.to_string_lossy()]);
+    let own = r.top().join(".git/worktrees/tree");
+    fs::write(own.join("ADD_EDIT.patch"), token(1)).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(own.join("fsmonitor--daemon.ipc")).unwrap();
+    let inner = Repository::new();
+    inner.put("s", token(2), "one");
+    fs::create_dir_all(own.join("modules")).unwrap();
+    fs::rename(inner.top().join(".git"), own.join("modules/sub")).unwrap();
+    let scanned = r.scan(&[]);
+    assert_eq!((scanned.exit, scanned.skips(), scanned.of(&token(1)).len()), (1, vec![], 1), "{}", scanned.text);
+    assert_eq!(scanned.of(&token(2)).len(), 0);
+    assert_eq!(r.scan(&["--submodules"]).of(&token(2)).len(), 1);
+}
+
+#[test]
+fn an_index_takes_neither_the_stack_nor_all_memory() {
+    let repository = Repository::new();
+    repository.put("f", "nothing\n", "first");
+    let sum = |bytes: Vec<u8>| [bytes, vec![0; 20]].concat();
+    let mut deep = b"DIRC\0\0\0\x02\0\0\0\0TREE".to_vec();
+    let trees = [b"\0-1 1\n".to_vec(), b"a\0-1 1\n".repeat(1 << 20)].concat();
+    deep.extend((trees.len() as u32).to_be_bytes());
+    deep.extend(trees);
+    let entry = |kept: &[u8], name: &[u8]| [&[0; 40][..], &[7; 20], &[0, 0], kept, name, b"\0"].concat();
+    let mut long = b"DIRC\0\0\0\x04\0\0\x4e\x20".to_vec();
+    long.extend(entry(b"\0", &vec![b'a'; 1 << 20]));
+    (1..20_000).for_each(|_| long.extend(entry(b"\0", b"b")));
+    for (index, wanted) in [(sum(deep), 0), (sum(long), 3)] {
+        repository.write(".git/index", index);
+        let scanned = repository.scan(&[]);
+        assert_eq!(scanned.exit, wanted, "{}", scanned.text);
     }
 }

@@ -39,6 +39,10 @@ impl Text<'_> {
             at = self.end_of_row(start + tags.row.len(), end, tags);
             let cells = self.texts(&(start..at), tags);
             if cells.len() == names.len() {
+                // Where there is another header, its own match leads on.
+                if self.is_same(&cells[column], &names[column]) {
+                    break;
+                }
                 found.push(cells[column].clone());
             }
         }
@@ -55,8 +59,8 @@ impl Text<'_> {
 
     fn end_of_row(&self, from: usize, end: usize, tags: &Tags) -> usize {
         let rest = &self.bytes[from..end];
-        let ends = [end_at(rest, tags.row), memmem::find(rest, tags.row)];
-        ends.into_iter().flatten().min().map_or(end, |len| from + len)
+        let rest = memmem::find(rest, tags.row).map_or(rest, |next| &rest[..next]);
+        from + end_at(rest, tags.row).unwrap_or(rest.len())
     }
 
     /// The first text in each cell of a row.

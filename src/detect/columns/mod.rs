@@ -43,7 +43,11 @@ pub(super) fn cells(bytes: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
     let all = name.start.saturating_sub(BEFORE)..bytes.len().min(name.end + REACH);
     let text = Text { bytes, all };
     let mut found = text.head(name).and_then(|head| text.below(&head)).unwrap_or_default();
-    found.retain(|cell| cell.start > 0 && LENGTHS.contains(&cell.len()) && may_be_value(&bytes[cell.clone()]));
+    // One that ends with what is known may go on.
+    let is_whole = |cell: &Range<usize>| cell.end < text.all.end || text.all.end == bytes.len();
+    found.retain(|cell| {
+        cell.start > 0 && is_whole(cell) && LENGTHS.contains(&cell.len()) && may_be_value(&bytes[cell.clone()])
+    });
     found
 }
 
@@ -160,6 +164,11 @@ impl Text<'_> {
     /// The same, as text without blanks around it.
     fn previous(&self, line: &Range<usize>) -> Option<&[u8]> {
         Some(self.bytes[self.before(line)?].trim_ascii())
+    }
+
+    /// Whether two cells say the same.
+    fn is_same(&self, one: &Range<usize>, other: &Range<usize>) -> bool {
+        self.bytes[one.clone()].eq_ignore_ascii_case(&self.bytes[other.clone()])
     }
 
     /// Without blanks and marks around it.

@@ -56,7 +56,7 @@ impl Text<'_> {
             let text = &self.bytes[line.clone()];
             if is_ruled(text) {
                 // A box has lines between its rows; below the last, another may begin.
-                if was_ruled || form != Form::Ruled || !is_of_box(text) {
+                if was_ruled || form != Form::Ruled || !is_of_box(text) || text.contains(&b'=') {
                     break;
                 }
                 was_ruled = true;
@@ -68,6 +68,9 @@ impl Text<'_> {
             }
             let cells = self.cells(line, 1);
             if cells.len() != names.len() {
+                break;
+            }
+            if self.is_same(&cells[column], &names[column]) {
                 break;
             }
             found.push(self.without_remark(cells[column].clone()));

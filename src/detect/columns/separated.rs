@@ -30,10 +30,11 @@ impl Text<'_> {
             let cells = self.cut(line.clone(), separator);
             last = line.start..cells.last().map_or(line.end, |cell| self.end_of_line(cell.end));
             match cells.len() {
-                _ if self.opens(&self.bytes[line.clone()]) && !is_all => break,
+                _ if self.opens(&self.bytes[line.clone()], separator) && !is_all => break,
                 1 if !is_all => break,
                 // What is wrong with one row is so with that one.
                 count if count < 2 || count <= column || count > names.len() + 1 => {}
+                _ if self.is_same(&cells[column], &names[column]) => break,
                 _ => found.push(cells[column].clone()),
             }
         }
@@ -84,28 +85,28 @@ impl Text<'_> {
     /// or a sentence.
     pub(super) fn may_begin(&self, line: &Range<usize>, separator: u8) -> bool {
         let Some(last) = self.previous(line) else { return false };
-        let ends = [&b"\"\"\""[..], b"'''", b"`", b":"];
         let is_of_prose = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b" .-_!?'/,".contains(byte);
         let is_prose = || last.iter().all(is_of_prose) && memchr(separator, last).is_none() && last.contains(&b' ');
+        last.is_empty() || self.opens(last, separator) || is_prose()
+    }
+
+    /// Whether a table may begin behind a line like that, and so none goes on over it.
+    fn opens(&self, line: &[u8], separator: u8) -> bool {
+        let begins = [&b"#"[..], b"```", b"sep=", b"//", b"--"];
+        let ends = [&b"\"\"\""[..], b"'''", b"`", b":"];
+        let last = line.trim_ascii();
         // `Servers;;;`: a title.
         let mut cells = last.split(|byte| *byte == separator);
         let is_title = cells.next().is_some_and(|first| !first.is_empty())
             && last.ends_with(&[separator, separator])
             && cells.all(<[u8]>::is_empty);
-        let is_query = || separator == b'|' && last.ends_with(b";");
+        let is_query = separator == b'|' && last.ends_with(b";");
         let is_here = || last.windows(2).any(|two| two == b"<<");
-        last.is_empty()
-            || self.opens(last)
+        begins.iter().any(|begin| last.starts_with(begin))
             || ends.iter().any(|end| last.ends_with(end))
-            || is_here()
-            || is_prose()
             || is_title
-            || is_query()
-    }
-
-    /// Whether a table may begin behind a line like that, and so none goes on over it.
-    fn opens(&self, line: &[u8]) -> bool {
-        [&b"#"[..], b"```", b"sep=", b"//", b"--"].iter().any(|opens| line.trim_ascii_start().starts_with(opens))
+            || is_query
+            || is_here()
     }
 
     /// The cells of the row that begins with a line, without quotes and blanks around them. The last may end in a later line.

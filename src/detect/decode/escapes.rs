@@ -115,7 +115,7 @@ pub(super) fn html(text: &[u8]) -> Option<Undone> {
 
 /// RFC 2045: `=41`, and a `=` at the end of a line that goes on.
 pub(super) fn quoted_printable(text: &[u8]) -> Option<Undone> {
-    let rest = &text[1..];
+    let rest = text.get(1..)?;
     if rest.starts_with(b"\r\n") || rest.starts_with(b"\n") {
         return Some(Undone { len: if rest[0] == b'\r' { 3 } else { 2 }, byte: None });
     }

@@ -34,11 +34,12 @@ pub(super) struct Inflated {
 
 /// The content of what looks compressed, as far as it is sound; at most `room` bytes. What is compressed in that is undone, too.
 pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
-    nested(packed, room, NESTED)
+    let mut room = room;
+    nested(packed, &mut room, NESTED)
 }
 
-/// The same with so many layers in it at most.
-fn nested(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
+/// The same with so many layers in it at most. What is made on the way takes of the room, too.
+fn nested(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
     let mut outer = outermost(packed, room, depth)?;
     // The members of a zip archive were seen to.
     if depth == 0 || outer.layer == Layer::Zip {
@@ -54,9 +55,9 @@ fn nested(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
 }
 
 /// What is outermost is undone. What follows its end is none of it.
-fn outermost(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
+fn outermost(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
     let layer = layer(packed)?;
-    let most = room.min(FREE.max(RATIO * packed.len() as u64));
+    let most = (*room).min(FREE.max(RATIO * packed.len() as u64));
     let (mut bytes, mut left) = (Vec::new(), Left::Nothing);
     let mut rest = packed;
     let ended = match layer {
@@ -70,11 +71,12 @@ fn outermost(packed: &[u8], room: u64, depth: u8) -> Option<Inflated> {
         Layer::Xz => XzReader::new_mem_limit(packed, false, XZ_MEMORY).take(most).read_to_end(&mut bytes),
         Layer::Zstd => unframed(packed).and_then(|mut stream| (&mut stream).take(most).read_to_end(&mut bytes)),
         Layer::Zip => {
-            left = unzip(packed, most, depth, &mut bytes);
+            left = unzip(packed, most, (room, depth), &mut bytes);
             Ok(bytes.len())
         }
         _ => ZlibDecoder::new(&mut rest).take(most).read_to_end(&mut bytes),
     };
+    *room -= (*room).min(bytes.len() as u64);
     // Broken or cut off: what was sound so far counts.
     let sound = ended.is_ok() || layer != Layer::Zlib || bytes.len() >= LUCK;
     let left = match () {
@@ -118,7 +120,7 @@ fn is_tar(bytes: &[u8]) -> bool {
 }
 
 /// Appends what is compressed in the members of an archive of tar's; everything else stands in it as it is.
-fn untar(archive: &mut Inflated, room: u64, depth: u8) {
+fn untar(archive: &mut Inflated, room: &mut u64, depth: u8) {
     const BLOCK: usize = 512;
     let (mut at, mut more) = (0, Vec::new());
     while let Some(header) = archive.bytes.get(at..at + BLOCK).filter(|header| header[257..262] == *b"ustar") {
@@ -126,7 +128,6 @@ fn untar(archive: &mut Inflated, room: u64, depth: u8) {
         let size = digits.fold(0_usize, |size, digit| size.saturating_mul(8).saturating_add(usize::from(digit - b'0')));
         let start = at + BLOCK;
         let content = archive.bytes.get(start..start.saturating_add(size)).unwrap_or_default();
-        let room = room.saturating_sub((archive.bytes.len() + more.len()) as u64);
         if let Some(inner) = nested(content, room, depth) {
             more.push(b'\n');
             more.extend(inner.bytes);
@@ -145,7 +146,7 @@ fn unframed(packed: &[u8]) -> io::Result<impl Read> {
 
 /// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own, as far as they are
 /// sound. Says whether there are some that have a password or are compressed otherwise than is usual: these are passed over.
-fn unzip(mut rest: &[u8], most: u64, depth: u8, out: &mut Vec<u8>) -> Left {
+fn unzip(mut rest: &[u8], most: u64, (all, depth): (&mut u64, u8), out: &mut Vec<u8>) -> Left {
     const LOCAL: &[u8] = b"PK\x03\x04";
     const HEADER: usize = 30;
     let number = |at: &[u8]| usize::from(u16::from_le_bytes([at[0], at[1]]));
@@ -174,8 +175,7 @@ fn unzip(mut rest: &[u8], most: u64, depth: u8, out: &mut Vec<u8>) -> Left {
                 packed
             }
         };
-        let room = most.saturating_sub(out.len() as u64);
-        if let Some(inner) = depth.checked_sub(1).and_then(|depth| nested(&out[start..], room, depth)) {
+        if let Some(inner) = depth.checked_sub(1).and_then(|depth| nested(&out[start..], all, depth)) {
             left = left.max(inner.left);
             out.truncate(start);
             out.extend(inner.bytes);

@@ -176,8 +176,8 @@ struct Search<'d, 's, 'w> {
 struct Inside<'d> {
     candidates: Vec<Candidate<'d>>,
     cut: Vec<Range<usize>>,
-    /// Where the candidates of the last text begin, which those of its lines are compared with.
-    fresh: usize,
+    /// Where candidates of the last run of digits are, which those of its lines are compared with; none meets another.
+    told: Vec<Range<usize>>,
 }
 
 /// A decoded text and where it stood.
@@ -191,8 +191,17 @@ struct Decoded {
     cut: bool,
     /// Where the value begins that a manifest may have a key for.
     value: Option<usize>,
-    /// It is a line of what may be one text over several lines, or one on each: what is known of it from all of them is not told again.
-    line: bool,
+    /// Which part it is of what may be one text over several lines, or one on each.
+    lines_of: Option<Part>,
+}
+
+/// A part of a run of digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// All lines together.
+    Whole,
+    /// One: what is known of it from all together is not told again.
+    Line,
 }
 
 /// A way to write bytes in digits.
@@ -228,7 +237,7 @@ impl Base {
         let value = (self.layer == Layer::Base64).then_some(all.start);
         let map = Map::Digits { digits: self.digits, bytes: self.bytes, stretches };
         let (layers, text) = (vec![self.layer], (self.decode)(digits));
-        Decoded { layers, text, map, all, cut: false, value, line: false }
+        Decoded { layers, text, map, all, cut: false, value, lines_of: None }
     }
 }
 
@@ -243,24 +252,43 @@ impl<'d> Search<'d, '_, '_> {
             if outermost {
                 search.room = ROOM;
             }
-            if !decoded.line {
-                found.fresh = found.candidates.len();
-                return search.decoded(decoded, bytes, depth, &mut found);
-            }
             let before = found.candidates.len();
+            let (lines_of, all) = (decoded.lines_of, decoded.all.clone());
             search.decoded(decoded, bytes, depth, &mut found);
-            let (known, new) = found.candidates[found.fresh..].split_at(before - found.fresh);
-            let is_new = |one: &Candidate<'_>| !known.iter().any(|other| meet(&other.span, &one.span));
-            let keep: Vec<bool> = new.iter().map(is_new).collect();
-            let mut keep = std::iter::repeat_n(true, before).chain(keep);
-            found.candidates.retain(|_| keep.next().unwrap_or(true));
+            match lines_of {
+                None => found.told.retain(|_| false),
+                Some(Part::Whole) => {
+                    // Its other readings, and those of its lines, are compared with it.
+                    found.told.retain(|told| meet(told, &all));
+                    found.told.extend(found.candidates[before..].iter().map(|one| one.span.clone()));
+                    found.told.sort_by_key(|told| told.start);
+                    found.told.dedup_by(|next, last| {
+                        meet(last, next) && {
+                            last.end = last.end.max(next.end);
+                            true
+                        }
+                    });
+                }
+                Some(Part::Line) => {
+                    let told = &found.told;
+                    let is_new = |one: &Candidate<'_>| {
+                        let at = told.partition_point(|told| told.end <= one.span.start);
+                        told.get(at).is_none_or(|told| !meet(told, &one.span))
+                    };
+                    let new: Vec<_> = found.candidates.drain(before..).filter(is_new).collect();
+                    found.candidates.extend(new);
+                }
+            }
         };
         self.runs(bytes, &spots, ends, &mut take);
         for layer in [Layer::Percent, Layer::Escape, Layer::Html, Layer::QuotedPrintable, Layer::Concatenation] {
             for range in stretches(bytes, &spots, layer) {
                 if let Some((text, map)) = escapes::decode(layer, bytes, &range) {
                     let cut = !ends && range.end == bytes.len();
-                    take(self, Decoded { layers: vec![layer], text, map, all: range, cut, value: None, line: false });
+                    take(
+                        self,
+                        Decoded { layers: vec![layer], text, map, all: range, cut, value: None, lines_of: None },
+                    );
                 }
             }
         }
@@ -290,7 +318,7 @@ impl<'d> Search<'d, '_, '_> {
                     let stretch = wide::around(bytes, spot.at);
                     let (text, map) = wide::decode(bytes, &stretch);
                     let (layers, cut) = (vec![Layer::Utf16], !ends && stretch.end + 2 >= bytes.len());
-                    take(self, Decoded { layers, text, map, all: stretch, cut, value: None, line: false });
+                    take(self, Decoded { layers, text, map, all: stretch, cut, value: None, lines_of: None });
                 }
                 Hint::Text(_) => {}
             }
@@ -313,7 +341,7 @@ impl<'d> Search<'d, '_, '_> {
         for phase in (0..4).filter(|phase| phases[*phase]) {
             let (digits, stretches) = run.digits(bytes, run.start() + phase);
             let all = run.start()..run.end;
-            take(self, Decoded { cut, ..base.decoded(&digits, stretches, all) });
+            take(self, Decoded { cut, lines_of: Some(Part::Whole), ..base.decoded(&digits, stretches, all) });
         }
         // What the last one goes on with is not known.
         let lines = if cut { run.lines.len() - 1 } else { run.lines.len() };
@@ -321,7 +349,7 @@ impl<'d> Search<'d, '_, '_> {
             let (digits, mut is_text) = (&bytes[all.clone()], false);
             (base.texts)(digits, &mut |at| is_text |= at % base.digits == 0);
             if is_text {
-                take(self, Decoded { line: true, ..base.decoded(digits, vec![(0, all.start)], all) });
+                take(self, Decoded { lines_of: Some(Part::Line), ..base.decoded(digits, vec![(0, all.start)], all) });
             }
         }
         run.end
@@ -333,19 +361,23 @@ impl<'d> Search<'d, '_, '_> {
         let (digits, _) = run.digits(bytes, at);
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
+        let whole = bytes;
         let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), ROOM) else {
             return run.end;
         };
         let (layers, text, map) =
             (vec![Layer::Base64, layer], if cut { Vec::new() } else { bytes }, Map::Whole(all.clone()));
-        self.left = self.left.max(if cut { Left::Nothing } else { left });
-        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()), line: false });
+        // Without padding it may go on in another string or line; two bytes are no sure sign of zlib.
+        let is_whole = is_padded(whole, &run) && layer != Layer::Zlib;
+        let left = if cut || (left == Left::Broken && !is_whole) { Left::Nothing } else { left };
+        self.left = self.left.max(left);
+        take(self, Decoded { layers, text, map, all, cut, value: Some(run.start()), lines_of: None });
         run.end
     }
 
     /// Searches a decoded text and what is encoded in it.
     fn decoded(&mut self, decoded: Decoded, whole: &[u8], depth: u8, found: &mut Inside<'d>) {
-        let Decoded { layers, text, map, all, cut, value, line: _ } = decoded;
+        let Decoded { layers, text, map, all, cut, value, lines_of: _ } = decoded;
         if let (Map::Whole(place), true) = (&map, cut) {
             return found.cut.push(place.clone());
         }
@@ -417,6 +449,11 @@ impl Detector {
             wrapping,
         })
     }
+}
+
+/// Whether padding says that a run of base64 ends where it does.
+fn is_padded(bytes: &[u8], run: &Run) -> bool {
+    run.end > run.start() && bytes[run.end - 1] == b'='
 }
 
 /// Encodings whose texts end by themselves.

@@ -69,6 +69,32 @@ fn an_escape_whose_sign_is_written_by_escapes_is_undone_too() {
 }
 
 #[test]
+fn an_escape_at_the_very_end_is_one() {
+    for text in ["a =41=42", "a %41%42", "a \\\\x41\\\\x42", "a &#65;&#66;", "=3D=3D", "&amp;#", "%25", "\\u00"] {
+        for end in 0..=text.len() {
+            assert_eq!(unwrapped(&detector(), &text.as_bytes()[..end]).len(), 0);
+        }
+    }
+}
+
+#[test]
+fn what_goes_on_elsewhere_is_not_called_broken() {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, &(0..2000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    let mut digits = data_encoding::BASE64.encode(&packed.finish().unwrap());
+    digits.truncate(digits.len() / 4 * 4 - 4);
+    let (detector, half) = (detector(), digits.len() / 2);
+    let left = |text: &str| {
+        let mut scratch = detector.scratch();
+        detector.candidates(&mut scratch, text.as_bytes(), &(0..text.len()), Where::Nowhere);
+        detector.unwrapped(&mut scratch, text.as_bytes(), Where::Nowhere, true).left
+    };
+    assert_eq!(left(&format!("a = \"{}\"\n  \"{}\"", &digits[..half], &digits[half..])), Left::Nothing);
+    assert_eq!(left(&format!("a = {}...\n", &digits[..half])), Left::Nothing);
+    assert_eq!(left(&format!("a = {}==\n", &digits[..digits.len() - 2])), Left::Broken);
+}
+
+#[test]
 fn lines_of_digits_are_one_text_or_one_each() {
     let detector = detector();
     let token = |seed: usize| format!("fix_{:026}", 7_usize.pow(9) * seed);

@@ -176,7 +176,10 @@ impl Layout {
 
     /// The git directories of submodules, below this one's `modules`, recursively; sorted.
     pub fn submodules(&self) -> Result<Vec<PathBuf>, LayoutError> {
-        let (mut found, mut left) = (Vec::new(), vec![self.common_dir.join("modules")]);
+        let trees = std::fs::read_dir(self.common_dir.join("worktrees")).into_iter().flatten().flatten();
+        let mut left: Vec<PathBuf> = trees.map(|tree| tree.path().join("modules")).collect();
+        left.push(self.common_dir.join("modules"));
+        let mut found = Vec::new();
         while let Some(dir) = left.pop() {
             let entries = match std::fs::read_dir(&dir) {
                 Ok(entries) => entries,
@@ -327,7 +330,10 @@ fn format(config: &Path, unclear: &mut Vec<Skip>) -> Result<ObjectFormat, Layout
         Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
         Err(error) => Err(bad(error)),
     };
-    let version = text("core.repositoryformatversion")?.unwrap_or_default();
+    let version = match file.get_i64("core.repositoryformatversion") {
+        Err(error) if error.code() == git2::ErrorCode::NotFound => 0,
+        version => version.map_err(bad)?,
+    };
     let mut names = Vec::new();
     let extensions = file.entries(Some("^extensions\\.")).map_err(bad)?;
     extensions.for_each(|entry| names.extend(entry.name().ok().map(str::to_owned))).map_err(bad)?;
@@ -335,14 +341,14 @@ fn format(config: &Path, unclear: &mut Vec<Skip>) -> Result<ObjectFormat, Layout
     // git refuses these in version 0, too, and overlooks all others there.
     let is_later =
         |name: &str| matches!(name, "objectformat" | "compatobjectformat" | "refstorage" | "relativeworktrees");
-    let is_unknown = |name: &&str| if version == "1" { !EXTENSIONS.contains(name) } else { is_later(name) };
+    let is_unknown = |name: &&str| if version == 1 { !EXTENSIONS.contains(name) } else { is_later(name) };
     let unknown = unknown.filter(is_unknown).map(|name| format!("the extension {name} in this version"));
     let stored = text("extensions.refstorage")?.filter(|how| {
         let how = how.split("://").next().unwrap_or_default();
         !matches!(how, "files" | "reftable")
     });
     let stored = stored.map(|how| format!("references stored as {how}"));
-    let version = (!matches!(version.as_str(), "" | "0" | "1")).then(|| format!("the format version {version}"));
+    let version = (!matches!(version, 0 | 1)).then(|| format!("the format version {version}"));
     unclear.extend(unknown.chain(stored).chain(version).map(|what| {
         skip(config, Why::Unsupported, format!("{what} is not understood: what depends on it is not read"))
     }));

@@ -159,7 +159,8 @@ impl Hidden {
                 What::Tree => ObjectKind::Tree,
                 What::Submodule | What::Intent => continue,
             };
-            if !stores.contains(&entry.id) {
+            // What a server holds back is named by whoever follows trees.
+            if stores.promisors.is_empty() && !stores.contains(&entry.id) {
                 let path = Some(to_path(&entry.path));
                 let origin = Origin::Object { path, id: entry.id, kind: Some(kind) };
                 let detail = "the index names it".to_owned();
@@ -255,7 +256,9 @@ fn entry<'b>(rest: &mut Rest<'b>, version: u32, last: &[u8], format: ObjectForma
     let more = if version >= 3 && flags & 1 << 14 != 0 { rest.u16()? } else { 0 };
     let path = if version == 4 {
         let kept = last.len().checked_sub(rest.offset()?)?;
-        Cow::Owned([&last[..kept], rest.until(0)?].concat())
+        let more = rest.until(0)?;
+        // Each may keep all of the one before: long ones would take any memory.
+        Cow::Owned((kept + more.len() <= MAX_PATH).then(|| [&last[..kept], more].concat())?)
     } else {
         let path = rest.until(0)?;
         // Filled up with zeros to eight bytes, of which at least one was there.
@@ -281,6 +284,10 @@ fn cached(rest: &mut Rest<'_>, format: ObjectFormat) -> Option<(Vec<u8>, Cached)
         let is_valid = number(rest.until(b' ')?)? >= 0;
         let below = number(rest.until(b'\n')?)?;
         let tree = if is_valid { Some(rest.id(format)?) } else { None };
+        // Directories are no deeper than paths are long; what is deeper would be dropped by recursion.
+        if open.len() > MAX_PATH / 2 {
+            return None;
+        }
         open.push((name, Cached { tree, below: BTreeMap::new() }, below));
         // Without recursion: how deep it goes is up to whoever wrote the file.
         while let Some((_, _, 0)) = open.last() {
