@@ -34,7 +34,8 @@ pub(super) fn web_token(token: &[u8], now: i64) -> Proven {
 }
 
 /// How sure a token that decodes makes us at most, and why. The example of <https://jwt.io> is in every tutorial, its
-/// names are nobody's; without a signature (RFC 7519 section 6) nobody made it; an expired one opens nothing.
+/// names are nobody's; without a signature (RFC 7519 section 6) nobody made it; an expired one opens nothing. Supabase's key of the role
+/// `anon` is made for browsers (<https://supabase.com/docs/guides/api/api-keys>).
 fn worth(header: &Claims, payload: &Claims, now: i64) -> (Confidence, &'static str) {
     let says = |claims: &Claims, claim: &str, values: &[&str]| {
         claims.get(claim).and_then(Value::as_str).is_some_and(|text| values.contains(&text))
@@ -44,6 +45,9 @@ fn worth(header: &Claims, payload: &Claims, now: i64) -> (Confidence, &'static s
     }
     if header.get("alg").and_then(Value::as_str).is_some_and(|name| name.eq_ignore_ascii_case("none")) {
         return (Confidence::Low, "it decodes as a JSON Web Token, which says that it has no signature");
+    }
+    if says(payload, "iss", &["supabase", "supabase-demo"]) && says(payload, "role", &["anon"]) {
+        return (Confidence::Low, "it decodes as a JSON Web Token, of the role that Supabase gives everybody");
     }
     if payload.get("exp").and_then(Value::as_f64).is_some_and(|exp| exp <= now as f64) {
         return (Confidence::Medium, "it decodes as a JSON Web Token, which has expired");
@@ -135,6 +139,8 @@ mod tests {
         assert_eq!(most(json!({ "sub": "1234567890", "name": "Ada L." }), 0), Confidence::High);
         assert_eq!(most(json!({ "exp": 7 }), 6), Confidence::High);
         assert_eq!(most(json!({ "exp": 7 }), 7), Confidence::Medium);
+        assert_eq!(most(json!({ "iss": "supabase", "role": "anon" }), 0), Confidence::Low);
+        assert_eq!(most(json!({ "iss": "supabase", "role": "service_role" }), 0), Confidence::High);
         let unsigned = format!("{}.e30.c2ln", BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#));
         assert_eq!(web_token(unsigned.as_bytes(), 0).most, Confidence::Low);
     }
