@@ -105,7 +105,7 @@ fn line_goes_on(bytes: &[u8], start: usize) -> Option<Spot> {
     match mark {
         _ if !line.last().is_some_and(|last| is_run_byte(*last)) => None,
         b'\\' => text(at, Layer::Concatenation),
-        b'=' if indent == 0 => text(at, Layer::QuotedPrintable),
+        b'=' if indent == 0 && is_soft_end(&bytes[start..]) => text(at, Layer::QuotedPrintable),
         _ => None,
     }
 }
@@ -116,7 +116,10 @@ fn behind(bytes: &[u8], end: usize) -> Option<Spot> {
     let (undone, layer) = match rest.first()? {
         b'%' => (percent(rest).filter(writes_ascii)?, Layer::Percent),
         b'=' => (
-            quoted_printable(rest).filter(|undone| undone.byte.is_none() || writes_mark(undone))?,
+            quoted_printable(rest).filter(|undone| match undone.byte {
+                None => is_soft_end(&rest[undone.len..]),
+                Some(_) => writes_mark(undone),
+            })?,
             Layer::QuotedPrintable,
         ),
         b'&' => (html(rest)?, Layer::Html),
@@ -129,6 +132,17 @@ fn behind(bytes: &[u8], end: usize) -> Option<Spot> {
         _ => return None,
     };
     rest.get(undone.len).is_some_and(|next| is_run_byte(*next)).then_some(text(end, layer)?)
+}
+
+/// Whether the line behind may go on with what a `=` ended: in quoted-printable every other `=` writes something, and so does none in
+/// `name = value` below a key in base64.
+fn is_soft_end(behind: &[u8]) -> bool {
+    let line = &behind[..behind.len().min(SEAM)];
+    let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+    memchr::memchr_iter(b'=', line).all(|at| match &line[at + 1..] {
+        [high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        _ => true,
+    })
 }
 
 /// Whether it is the seam of two strings, of which one ends in a run, in a string itself: `\" + \"`.
