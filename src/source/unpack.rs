@@ -181,6 +181,14 @@ fn is_zlib(head: &[u8]) -> bool {
     begins && inflated()
 }
 
+/// Whether something may be the start of a text: UTF-8 without what controls nothing that shows text.
+fn is_text(head: &[u8]) -> bool {
+    let controls = |byte: &u8| matches!(byte, 0..=6 | 14..=26 | 28..=31);
+    // The last character may be cut.
+    let is_utf8 = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && !head.iter().any(controls)
+}
+
 /// The usual properties, a dictionary of a power of two, of one and its half, or of any size, and a size that is not known or no nonsense.
 fn is_lzma(head: &[u8]) -> bool {
     let Some([0x5d, dictionary @ .., _]) = head.first_chunk::<14>() else { return false };

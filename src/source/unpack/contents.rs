@@ -22,6 +22,9 @@ pub(super) const KEPT: usize = 128 << 20;
 /// How many times its size the streams of a document may expand to, beyond what anything may.
 const DOCUMENT_RATIO: u64 = 200;
 
+/// How many times its size of a document is decoded: of what has no end, streams share their bytes.
+const DOCUMENT_READS: usize = 8;
+
 /// Is shown the name of what stands in an archive, `inner.zip!/file` if in an archive inside of it, and empty for what was
 /// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
 pub type Show<'s> = dyn FnMut(&str, io::Result<&mut dyn Read>) -> ControlFlow<()> + 's;
@@ -124,8 +127,11 @@ impl Unpacker<'_, '_> {
         let (mut bytes, mut broken) = (Vec::new(), None);
         if behind::may_hold_zip(head) {
             broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
-            if bytes.len() <= KEPT && behind::ends_as_zip(&bytes) {
-                self.zip(&mut Cursor::new(bytes), name, depth)?;
+            if bytes.len() <= KEPT {
+                match behind::ends_as_zip(&bytes) {
+                    true => self.zip(&mut Cursor::new(bytes), name, depth)?,
+                    false => self.show(name, Ok(&mut bytes.as_slice())),
+                }
                 return broken.map_or(Ok(()), Err);
             }
         }
@@ -149,7 +155,14 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
-                let (bytes, ended) = kept(input)?;
+                let (bytes, ended) = kept(input);
+                if bytes.len() > KEPT {
+                    // A text may begin as these do.
+                    if matches!(packing, Packing::Pdf | Packing::Pyc | Packing::Sqlite) {
+                        self.show(name, Ok(&mut bytes.as_slice().chain(input)));
+                    }
+                    return Err(io::Error::other(Error::Large));
+                }
                 let read = self.held(packing, bytes, name, depth + 1);
                 ended.and(read)
             }
@@ -218,10 +231,7 @@ impl Unpacker<'_, '_> {
         content: io::Result<&mut dyn Read>,
         depth: u8,
     ) -> ControlFlow<()> {
-        let name = match archive {
-            "" => member.name.clone(),
-            archive => format!("{archive}!/{}", member.name),
-        };
+        let name = inside(archive, member);
         match content {
             Ok(content) => {
                 let mut content = self.guarded(Box::new(content));
@@ -229,6 +239,10 @@ impl Unpacker<'_, '_> {
             }
             Err(error) => self.show(&name, Err(error)),
         }
+        self.flow()
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
         if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -242,10 +256,17 @@ impl Unpacker<'_, '_> {
         read.and(strays)
     }
 
-    /// Shows members of a zip archive that its directory does not have.
+    /// Shows members of a zip archive that its directory does not have. What is not whole is not opened.
     fn strays(&mut self, file: &mut dyn Disk, held: &mut Vec<Range<u64>>, name: &str, depth: u8) -> io::Result<()> {
-        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
-        stray::members(file, held, &mut visit)
+        let meter = self.meter.clone();
+        stray::members(file, held, &meter, &mut |member, content, is_whole| match content {
+            Ok(content) if !is_whole => {
+                let mut content = self.guarded(Box::new(content));
+                self.show(&inside(name, member), Ok(&mut content));
+                self.flow()
+            }
+            content => self.member(name, member, content, depth),
+        })
     }
 
     fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
@@ -312,12 +333,17 @@ impl Unpacker<'_, '_> {
         };
         let is_encrypted = pdf::is_encrypted(document);
         let left = Cell::new(FREE.max(DOCUMENT_RATIO * document.len() as u64));
+        let mut unread = DOCUMENT_READS * document.len();
         // What is stored in it was read with the archive.
         let streams = pdf::streams(document).filter(|stream| !is_zip || !stream.is_stored_zip());
         for (number, stream) in (1..).zip(streams) {
             if self.stopped {
                 return Ok(());
             }
+            unread = match unread.checked_sub(stream.len()) {
+                Some(unread) => unread,
+                None => return Err(io::Error::other(Error::Bomb)),
+            };
             let stream_name = format!("stream {number}");
             let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
             let content = stream.content().map(|input| Limited { input, left: &left });
@@ -361,11 +387,19 @@ impl Unpacker<'_, '_> {
     }
 }
 
-/// All that a stream gives, and whether it came to its end.
-fn kept(input: &mut dyn Read) -> io::Result<(Vec<u8>, io::Result<()>)> {
+/// What a member of an archive is called.
+fn inside(archive: &str, member: &Member) -> String {
+    match archive {
+        "" => member.name.clone(),
+        archive => format!("{archive}!/{}", member.name),
+    }
+}
+
+/// All that a stream gives, or more than is kept, and whether it broke.
+fn kept(input: &mut dyn Read) -> (Vec<u8>, io::Result<()>) {
     let mut bytes = Vec::new();
     let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
-    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok((bytes, ended)) }
+    (bytes, ended)
 }
 
 /// Reads while something is left of what all of a document's streams may give.

@@ -86,12 +86,14 @@ pub(super) struct Rows<R> {
     given: usize,
     /// Bytes of a pixel.
     pixel: usize,
+    /// What ended the last row.
+    broken: Option<io::Error>,
 }
 
 impl<R: Read> Rows<R> {
     /// Rows of so many bytes.
     pub(super) fn new(input: R, row: usize, pixel: usize) -> Self {
-        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1) }
+        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1), broken: None }
     }
 
     /// Reads the next row; the last may be short.
@@ -104,7 +106,7 @@ impl<R: Read> Rows<R> {
         self.given = 0;
         let mut filter = Vec::new();
         (&mut self.input).take(1).read_to_end(&mut filter)?;
-        (&mut self.input).take(len as u64).read_to_end(&mut self.row)?;
+        self.broken = (&mut self.input).take(len as u64).read_to_end(&mut self.row).err();
         for at in 0..self.row.len() {
             let left = at.checked_sub(self.pixel);
             let (a, b, c) = (left.map_or(0, |at| self.row[at]), self.above[at], left.map_or(0, |at| self.above[at]));
@@ -131,7 +133,10 @@ fn paeth(a: u8, b: u8, c: u8) -> u8 {
 impl<R: Read> Read for Rows<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if self.given == self.row.len() {
-            self.next()?;
+            match self.broken.take() {
+                Some(error) => return Err(error),
+                None => self.next()?,
+            }
         }
         let len = space.len().min(self.row.len() - self.given);
         space[..len].copy_from_slice(&self.row[self.given..self.given + len]);
