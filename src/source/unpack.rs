@@ -215,8 +215,8 @@ pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
         let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head))
             || (head.starts_with(b"BZh") && head.len() < 10)
             || after_shebang(&head).is_some_and(|rest| rest.len() < 4 && b"PK\x03\x04".starts_with(rest))
-            // The name at the start of a tar archive is filled up with zeros; no text has any.
-            || (head.len() < HEAD && head.contains(&0) && !head.contains(&b'\n'));
+            // No line of a text. It is not to depend on how it comes what it is.
+            || (head.len() < HEAD && !(head.contains(&b'\n') && is_text(&head)) && packing(&head).is_none());
         if !undecided {
             return Ok(head);
         }
@@ -573,5 +573,13 @@ mod tests {
             }
         }
         assert_eq!(head(&mut b"hi\n".as_slice().chain(Never)).unwrap(), b"hi\n");
+    }
+
+    #[test]
+    fn binary_is_waited_on_until_it_is_known() {
+        for begun in [&b"MZ\x90"[..], b"GIF8", b"\x89PNG\r\n", b"\xC3"] {
+            let rest = [0xA5; HEAD];
+            assert!(head(&mut begun.chain(&rest[..])).unwrap().len() >= HEAD);
+        }
     }
 }

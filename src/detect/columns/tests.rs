@@ -137,7 +137,10 @@ fn tables_of_every_kind_are_read() {
         ),
         ("Setting,Value\nhost,db1\npassword,value\n", &["value"]),
         ("Servers;;;\nname;ip;user;password\na;b;c;value\n", &["value"]),
-        ("COPY public.users (id, email, password, role) FROM stdin;\n1\ta@b.test\tvalue\tx\n2\tc\tother\ty\n\\.\n", &["value", "other"]),
+        (
+            "COPY public.users (id, email, password, role) FROM stdin;\n1\ta@b.test\tvalue\tx\n2\tc\tother\ty\n\\.\n",
+            &["value", "other"],
+        ),
         ("| Setting | Value | Note |\n|---|---|---|\n| host | a | b |\n| password | value | c |\n", &["value"]),
         ("|| host || a ||\n||host|a|\n||password|value|\n", &["value"]),
         (

@@ -19,6 +19,9 @@ use super::{
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
 pub(super) const KEPT: usize = 128 << 20;
 
+/// So much space is used for the next one again, in bytes.
+const SPACE: usize = 4 << 20;
+
 /// How many times its size the streams of a document may expand to, beyond what anything may.
 const DOCUMENT_RATIO: u64 = 200;
 
@@ -44,7 +47,7 @@ pub fn contents(
     show: &mut Show<'_>,
 ) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let flow = match packing {
         Packing::Zip => {
             // Members may share their bytes: none counts twice.
@@ -68,7 +71,7 @@ pub fn contents(
 /// read from its end inside of it is kept.
 pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let mut input = Counted { input: Patient(input), meter };
     let unpacked = match (packing, depth.checked_sub(1)) {
         (Packing::Zip, Some(depth)) => stream::members(&mut input, &mut |member, content| {
@@ -86,7 +89,7 @@ pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Sh
 /// As [`streamed`] of what begins in no way that is known, and may have a zip archive behind it.
 pub fn unknown(head: &[u8], input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let read = unpacker.unknown(head, &mut Counted { input: Patient(input), meter }, "", depth);
     read.or_else(|error| {
         unpacker.show("", Err(named(error)));
@@ -98,6 +101,14 @@ pub(super) struct Unpacker<'u, 's> {
     meter: Meter,
     show: &'u mut Show<'s>,
     stopped: bool,
+    /// What held the last member that was looked at from its end.
+    space: Vec<u8>,
+}
+
+impl<'u, 's> Unpacker<'u, 's> {
+    fn new(meter: &Meter, show: &'u mut Show<'s>) -> Self {
+        Unpacker { meter: meter.clone(), show, stopped: false, space: Vec::new() }
+    }
 }
 
 impl Unpacker<'_, '_> {
@@ -124,18 +135,33 @@ impl Unpacker<'_, '_> {
 
     /// Shows what is packed in no way that its first bytes tell: as it is, or as a zip archive if it ends as one.
     fn unknown(&mut self, head: &[u8], input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
-        let (mut bytes, mut broken) = (Vec::new(), None);
-        if behind::may_hold_zip(head) {
-            broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
-            if bytes.len() <= KEPT {
-                match behind::ends_as_zip(&bytes) {
-                    true => self.zip(&mut Cursor::new(bytes), name, depth)?,
-                    false => self.show(name, Ok(&mut bytes.as_slice())),
-                }
-                return broken.map_or(Ok(()), Err);
-            }
+        if !behind::may_hold_zip(head) {
+            return self.unheld(input, name);
         }
-        let mut whole = Tail::new(bytes.as_slice().chain(Broken(broken)).chain(input));
+        let mut bytes = std::mem::take(&mut self.space);
+        bytes.clear();
+        let broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
+        if bytes.len() > KEPT {
+            return self.unheld(&mut bytes.as_slice().chain(input), name);
+        }
+        // The end of a zip archive that is read as it comes, behind what stands where its directory should.
+        let is_rest = name.ends_with(BEHIND) && behind::ends_earlier_zip(&bytes);
+        let read = match behind::ends_as_zip(&bytes) && !is_rest {
+            true => self.zip(&mut Cursor::new(&bytes), name, depth),
+            false => {
+                self.show(name, Ok(&mut bytes.as_slice()));
+                Ok(())
+            }
+        };
+        if bytes.capacity() <= SPACE {
+            self.space = bytes;
+        }
+        read.and(broken.map_or(Ok(()), Err))
+    }
+
+    /// Shows something as it is; where its end tells of a zip archive, it is too late for that.
+    fn unheld(&mut self, input: &mut dyn Read, name: &str) -> io::Result<()> {
+        let mut whole = Tail::new(input);
         self.show(name, Ok(&mut whole));
         whole.told()
     }
@@ -342,7 +368,7 @@ impl Unpacker<'_, '_> {
             }
             unread = match unread.checked_sub(stream.len()) {
                 Some(unread) => unread,
-                None => return Err(io::Error::other(Error::Bomb)),
+                None => return Err(archive::corrupt("too many of its streams stand in each other")),
             };
             let stream_name = format!("stream {number}");
             let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };

@@ -269,6 +269,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_deflated_is_nothing() {
+        for data in [&b""[..], b"\n", b"\r\n \0"] {
+            let mut zlib = Zlib::new(data, false);
+            assert!((0..3).all(|_| matches!(zlib.read(&mut [0; 8]), Ok(0))));
+        }
+        assert!(Zlib::new(&b"\nno"[..], false).read(&mut [0; 8]).is_err());
+    }
+
+    #[test]
+    fn streams_end_at_the_next_word_or_with_the_document() {
+        let text = b"obj /Filter/Fl stream\na stream\nb\nendstream obj /Filter/Fl /Length 2 stream\ncd\nendstream obj /Filter/Fl stream\ne";
+        let data: Vec<_> = streams(text).map(|stream| stream.data).collect();
+        assert_eq!(data, [&b"a stream\nb\n"[..], b"b\n", b"cd", b"e"]);
+    }
+
+    #[test]
     fn only_a_trailer_says_that_it_is_encrypted() {
         assert!(is_encrypted(b"trailer << /Root 1 0 R /Encrypt 12 0 R >>"));
         assert!(is_encrypted(b"trailer <</Encrypt<</Filter/Standard>>>>"));

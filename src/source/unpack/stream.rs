@@ -268,9 +268,7 @@ impl<'i, 'r> Content<'i, 'r> {
     fn new(input: &'i mut Input<'r>, header: &Header) -> Self {
         let follows = header.flags & SIZES_FOLLOW != 0;
         let packed = match header.method {
-            DEFLATED => {
-                Packed::Deflated(DeflateDecoder::new(input.take(header.most())))
-            }
+            DEFLATED => Packed::Deflated(DeflateDecoder::new(input.take(header.most()))),
             _ => Packed::Stored(input.take(header.packed)),
         };
         let (sum, wide) = (crc32fast::Hasher::new(), header.wide);

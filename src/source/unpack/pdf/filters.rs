@@ -164,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_given_up_to_where_it_breaks() {
+        struct Breaks;
+        impl Read for Breaks {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(corrupt("broken"))
+            }
+        }
+        let (mut rows, mut all) = (Rows::new(b"\x00abc\x02\x03\x03".chain(Breaks), 3, 1), Vec::new());
+        assert!(rows.read_to_end(&mut all).is_err());
+        assert_eq!(all, b"abcde");
+    }
+
+    #[test]
     fn every_filter_of_a_row_is_undone() {
         let plain = b"abcdefghi\x01\x02\x03xyz";
         let packed =
