@@ -239,7 +239,7 @@ pub enum Error {
     #[error("packed in more layers than --archive-depth")]
     Deep,
     /// An archive inside of another one that is larger than what is kept of one.
-    #[error("an archive of more than {} MiB inside of another one", contents::KEPT >> 20)]
+    #[error("archives of more than {} MiB inside of another one", contents::KEPT >> 20)]
     Large,
     /// A member has a password.
     #[error("encrypted")]

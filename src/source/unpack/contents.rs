@@ -16,7 +16,7 @@ use super::{
     runs, sevenz, stray, stream, tar,
 };
 
-/// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
+/// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes, with those around it.
 pub(super) const KEPT: usize = 128 << 20;
 
 /// So much space is used for the next one again, in bytes.
@@ -101,13 +101,15 @@ pub(super) struct Unpacker<'u, 's> {
     meter: Meter,
     show: &'u mut Show<'s>,
     stopped: bool,
+    /// Bytes that are kept of what the present one is in.
+    kept: usize,
     /// What held the last member that was looked at from its end.
     space: Vec<u8>,
 }
 
 impl<'u, 's> Unpacker<'u, 's> {
     fn new(meter: &Meter, show: &'u mut Show<'s>) -> Self {
-        Unpacker { meter: meter.clone(), show, stopped: false, space: Vec::new() }
+        Unpacker { meter: meter.clone(), show, stopped: false, kept: 0, space: Vec::new() }
     }
 }
 
@@ -140,14 +142,20 @@ impl Unpacker<'_, '_> {
         }
         let mut bytes = std::mem::take(&mut self.space);
         bytes.clear();
-        let broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
-        if bytes.len() > KEPT {
+        let room = KEPT.saturating_sub(self.kept);
+        let broken = (&mut *input).take(room as u64 + 1).read_to_end(&mut bytes).err();
+        if bytes.len() > room {
             return self.unheld(&mut bytes.as_slice().chain(input), name);
         }
         // The end of a zip archive that is read as it comes, behind what stands where its directory should.
         let is_rest = name.ends_with(BEHIND) && behind::ends_earlier_zip(&bytes);
         let read = match behind::ends_as_zip(&bytes) && !is_rest {
-            true => self.zip(&mut Cursor::new(&bytes), name, depth),
+            true => {
+                self.kept += bytes.len();
+                let read = self.zip(&mut Cursor::new(&bytes), name, depth);
+                self.kept -= bytes.len();
+                read
+            }
             false => {
                 self.show(name, Ok(&mut bytes.as_slice()));
                 Ok(())
@@ -181,15 +189,19 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
-                let (bytes, ended) = kept(input);
-                if bytes.len() > KEPT {
+                let room = KEPT.saturating_sub(self.kept);
+                let (bytes, ended) = kept(input, room);
+                if bytes.len() > room {
                     // A text may begin as these do.
                     if matches!(packing, Packing::Pdf | Packing::Pyc | Packing::Sqlite) {
                         self.show(name, Ok(&mut bytes.as_slice().chain(input)));
                     }
                     return Err(io::Error::other(Error::Large));
                 }
+                let len = bytes.len();
+                self.kept += len;
                 let read = self.held(packing, bytes, name, depth + 1);
+                self.kept -= len;
                 ended.and(read)
             }
             Packing::Keys => self.keys(input, name),
@@ -421,10 +433,10 @@ fn inside(archive: &str, member: &Member) -> String {
     }
 }
 
-/// All that a stream gives, or more than is kept, and whether it broke.
-fn kept(input: &mut dyn Read) -> (Vec<u8>, io::Result<()>) {
+/// All that a stream gives, or more than there is room for, and whether it broke.
+fn kept(input: &mut dyn Read, room: usize) -> (Vec<u8>, io::Result<()>) {
     let mut bytes = Vec::new();
-    let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
+    let ended = (&mut *input).take(room as u64 + 1).read_to_end(&mut bytes).map(drop);
     (bytes, ended)
 }
 
