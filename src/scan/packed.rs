@@ -123,6 +123,7 @@ impl Searcher<'_> {
         });
         list.iter().for_each(|list| archive.images.read(member, list));
         self.account(&origin, ended, None, archive.ears.coverage);
+        archive.count();
         if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -134,7 +135,7 @@ impl Searcher<'_> {
 
     /// Everything suspicious in a git object that is packed, with why some of it was not read.
     pub(super) fn packed_suspects(&mut self, packing: Packing, object: &[u8]) -> (Vec<InMember>, Vec<(String, Skip)>) {
-        let (mut found, mut skips) = (Vec::new(), Vec::new());
+        let (mut found, mut skips, mut counts) = (Vec::new(), Vec::new(), Counts::default());
         let nowhere = Origin::Stream { name: String::new() };
         let (mut file, mut images) = (io::Cursor::new(object), Images::default());
         let read = unpack::contents(packing, &mut file, object.len() as u64, self.depth(), &mut |name, content| {
@@ -148,7 +149,8 @@ impl Searcher<'_> {
                 found.push((name.to_owned(), suspects));
             }
             if let Err(error) = ended {
-                skips.push((name.to_owned(), super::object::unread(&nowhere, &error)));
+                let skip = super::object::unread(&nowhere, &error);
+                skips.extend(counts.is_named(skip.why).then(|| (name.to_owned(), skip)));
             }
             if self.interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -157,24 +159,25 @@ impl Searcher<'_> {
             suspects.iter_mut().for_each(|suspect| suspect.facts.extend(facts.iter().cloned()));
         }
         skips.extend(read.err().map(|error| (String::new(), super::object::unread(&nowhere, &error))));
-        let more = |why, detail| (String::new(), Skip { origin: nowhere.clone(), why, detail });
-        (found, summarised(skips, |(_, skip)| skip.why, more))
+        skips.extend(counts.more(&nowhere).map(|skip| (String::new(), skip)));
+        (found, skips)
     }
 }
 
 /// Keeps what was found in layers of images until it is known what they are.
 struct Archive<'a, 'e> {
     ears: &'a mut Ears<'e>,
-    /// Skips that have nothing to do with the archive.
-    before: usize,
+    /// Skips that are counted, or have nothing to do with the archive.
+    counted: usize,
+    counts: Counts,
     images: Images,
     held: Vec<(String, Outcome)>,
 }
 
 impl<'a, 'e> Archive<'a, 'e> {
     fn new(ears: &'a mut Ears<'e>) -> Self {
-        let before = ears.coverage.skips.len();
-        Archive { ears, before, images: Images::default(), held: Vec::new() }
+        let counted = ears.coverage.skips.len();
+        Archive { ears, counted, counts: Counts::default(), images: Images::default(), held: Vec::new() }
     }
 
     fn take(&mut self, member: &str, outcome: Outcome) {
@@ -184,10 +187,16 @@ impl<'a, 'e> Archive<'a, 'e> {
         }
     }
 
-    fn finish(self, origin: &Origin) {
+    /// Keeps what was not read since the last call, as long as it is to be named.
+    fn count(&mut self) {
         let skips = &mut self.ears.coverage.skips;
-        let own = skips.split_off(self.before);
-        skips.extend(summarised(own, |skip| skip.why, |why, detail| Skip { origin: origin.clone(), why, detail }));
+        let new = skips.split_off(self.counted);
+        skips.extend(new.into_iter().filter(|skip| self.counts.is_named(skip.why)));
+        self.counted = skips.len();
+    }
+
+    fn finish(self, origin: &Origin) {
+        self.ears.coverage.skips.extend(self.counts.more(origin));
         for (member, mut outcome) in self.held {
             let facts = facts(&self.images, &member);
             outcome.findings.iter_mut().for_each(|finding| finding.facts.extend(facts.iter().cloned()));
@@ -196,20 +205,26 @@ impl<'a, 'e> Archive<'a, 'e> {
     }
 }
 
-/// The first members that were not read for each reason, and how many more there are.
-fn summarised<T>(skips: Vec<T>, why: impl Fn(&T) -> Why, more: impl Fn(Why, String) -> T) -> Vec<T> {
-    let mut counts: BTreeMap<Why, usize> = BTreeMap::new();
-    let mut named = Vec::new();
-    for skip in skips {
-        let count = counts.entry(why(&skip)).or_default();
+/// How many members were not read for each reason.
+#[derive(Default)]
+struct Counts(BTreeMap<Why, usize>);
+
+impl Counts {
+    /// Counts one; whether it is one of the first, which are named.
+    fn is_named(&mut self, why: Why) -> bool {
+        let count = self.0.entry(why).or_default();
         *count += 1;
-        if *count <= NAMED {
-            named.push(skip);
-        }
+        *count <= NAMED
     }
-    let beyond = counts.into_iter().filter(|(_, count)| *count > NAMED);
-    named.extend(beyond.map(|(why, count)| more(why, format!("and {} more of its members", count - NAMED))));
-    named
+
+    /// What tells of those that are not named.
+    fn more(self, origin: &Origin) -> impl Iterator<Item = Skip> {
+        let beyond = self.0.into_iter().filter(|(_, count)| *count > NAMED);
+        beyond.map(move |(why, count)| {
+            let detail = format!("and {} more of its members", count - NAMED);
+            Skip { origin: origin.clone(), why, detail }
+        })
+    }
 }
 
 /// What a place in an image tells.

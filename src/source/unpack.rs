@@ -181,6 +181,14 @@ fn is_zlib(head: &[u8]) -> bool {
     begins && inflated()
 }
 
+/// Whether something may be the start of a text: UTF-8 without what controls nothing that shows text.
+fn is_text(head: &[u8]) -> bool {
+    let controls = |byte: &u8| matches!(byte, 0..=6 | 14..=26 | 28..=31);
+    // The last character may be cut.
+    let is_utf8 = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    is_utf8 && !head.iter().any(controls)
+}
+
 /// The usual properties, a dictionary of a power of two, of one and its half, or of any size, and a size that is not known or no nonsense.
 fn is_lzma(head: &[u8]) -> bool {
     let Some([0x5d, dictionary @ .., _]) = head.first_chunk::<14>() else { return false };
@@ -207,8 +215,8 @@ pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
         let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head))
             || (head.starts_with(b"BZh") && head.len() < 10)
             || after_shebang(&head).is_some_and(|rest| rest.len() < 4 && b"PK\x03\x04".starts_with(rest))
-            // The name at the start of a tar archive is filled up with zeros; no text has any.
-            || (head.len() < HEAD && head.contains(&0) && !head.contains(&b'\n'));
+            // No line of a text. It is not to depend on how it comes what it is.
+            || (head.len() < HEAD && !(head.contains(&b'\n') && is_text(&head)) && packing(&head).is_none());
         if !undecided {
             return Ok(head);
         }
@@ -231,7 +239,7 @@ pub enum Error {
     #[error("packed in more layers than --archive-depth")]
     Deep,
     /// An archive inside of another one that is larger than what is kept of one.
-    #[error("an archive of more than {} MiB inside of another one", contents::KEPT >> 20)]
+    #[error("archives of more than {} MiB inside of another one", contents::KEPT >> 20)]
     Large,
     /// A member has a password.
     #[error("encrypted")]
@@ -565,5 +573,13 @@ mod tests {
             }
         }
         assert_eq!(head(&mut b"hi\n".as_slice().chain(Never)).unwrap(), b"hi\n");
+    }
+
+    #[test]
+    fn binary_is_waited_on_until_it_is_known() {
+        for begun in [&b"MZ\x90"[..], b"GIF8", b"\x89PNG\r\n", b"\xC3"] {
+            let rest = [0xA5; HEAD];
+            assert!(head(&mut begun.chain(&rest[..])).unwrap().len() >= HEAD);
+        }
     }
 }

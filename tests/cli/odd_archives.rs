@@ -416,3 +416,73 @@ fn many_members_that_cannot_be_read_are_counted() {
         assert_eq!(skips(&ran.json()).len(), 101);
     }
 }
+
+/// The header of a member called `a` without its content, which claims to be so long.
+fn header(method: u8, len: u32) -> Vec<u8> {
+    let len = len.to_le_bytes();
+    [&b"PK\x03\x04\x14\0\0\0"[..], &[method, 0], &[0; 8], &len, &len, b"\x01\0\0\0a"].concat()
+}
+
+/// Each byte is unpacked as the content of one member, however many claim it.
+#[test]
+fn members_that_claim_the_same_bytes_end_soon() {
+    let tree = Tree::new();
+    tree.write("stored", header(0, 0x7fff_ffff).repeat(300));
+    // Blocks of deflate with nothing in them, and one that holds the next header.
+    let len = header(8, 0).len() as u16;
+    let block = [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes()].concat();
+    let inside = [block, header(8, 0x7fff_ffff)].concat();
+    tree.write("deflated", [header(8, 0x7fff_ffff), inside.repeat(300), vec![0xFF; 9]].concat());
+    let report = tree.json(&[]);
+    let count = |name: &str| skips(&report).iter().filter(|(path, _)| path.starts_with(name)).count();
+    // The archive, and its members: alike ones once.
+    assert_eq!((count("stored"), count("deflated")), (2, 2), "{:?}", skips(&report));
+}
+
+/// What is found in a jar that is cut off in a jar in it is found once, where it stands.
+#[test]
+fn a_member_that_is_cut_off_is_not_opened() {
+    let noise: Vec<u8> = (1..5000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let inner = zip(&[("a", &line(49)), ("b", &noise)]);
+    let jar = zip(&[("x", b"clean"), ("in.jar", &inner)]);
+    let tree = Tree::new();
+    tree.write("cut.jar", &jar[..jar.len() - 700]);
+    let report = tree.json(&[]);
+    assert_eq!(findings(&report).len(), 1, "{:?}", found(&report));
+    assert!(!skips(&report).is_empty());
+}
+
+#[test]
+fn documents_that_would_not_end_are_named() {
+    let tree = Tree::new();
+    tree.write("filters.pdf", document(&format!("/Filter [{}]", "/Fl".repeat(9)), b"x"));
+    tree.write("open.pdf", [&b"%PDF-1.4\n"[..], &b"obj/Filter/A85 stream\n".repeat(300)].concat());
+    let report = tree.json(&[]);
+    let of = |name: &str| skips(&report).into_iter().filter(|(path, _)| path.starts_with(name)).collect::<Vec<_>>();
+    assert_eq!(of("filters"), [("filters.pdf!/stream 1".to_owned(), "unknown-packing".to_owned())]);
+    assert!(of("open").contains(&("open.pdf".to_owned(), "corrupt-archive".to_owned())) && of("open").len() < 20);
+}
+
+#[test]
+fn empty_streams_and_texts_about_documents_are_clean() {
+    let tree = Tree::new();
+    tree.write("empty.pdf", document("/Filter /FlateDecode", b""));
+    tree.write("blank.pdf", b"%PDF-1.4\n1 0 obj<</Filter/FlateDecode>>\nstream\n\nendstream\n");
+    tree.write("digits.pdf", document("/Filter [/ASCII85Decode /FlateDecode]", b"~>"));
+    // Nothing in it is decoded, whatever follows.
+    tree.write("text", [&b"a session\n%PDF-1.4\n"[..], &document("/Filter /LZWDecode", b"x"), &line(50)].concat());
+    let report = tree.json(&[]);
+    assert_eq!(skips(&report), []);
+    assert_eq!(by_path(&report).into_iter().collect::<Vec<_>>(), [("text".to_owned(), 1)]);
+}
+
+/// Its directory would be out of sight of who sees only its last bytes: but it is there to see, and none.
+#[test]
+fn what_only_seems_to_end_as_a_zip_is_clean_where_it_is_held() {
+    let end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\0\0\x02\0\x10\0\0\0\0\0";
+    let bytes = [&[0, 0xA5, 0xA5].repeat(100_000)[..], end].concat();
+    let tree = Tree::new();
+    tree.write("x.tar", tar(&[("in", &bytes)]));
+    assert_eq!(skips(&tree.json(&[])), []);
+    tree.with_stdin(&["scan", "-"], &bytes).exits(0);
+}

@@ -51,9 +51,15 @@ pub fn packing_of_whole(bytes: &[u8]) -> Option<Packing> {
     packing(&bytes[..bytes.len().min(HEAD)]).or_else(|| ends_as_zip(bytes).then_some(Packing::Zip))
 }
 
-/// Whether a stream that begins so may have a zip archive behind it: no text, or a script.
+/// Whether a stream that begins so may have a zip archive behind it: no text, or a script. Nothing stands behind a class of
+/// Java's, of which archives are full.
 pub fn may_hold_zip(head: &[u8]) -> bool {
-    head.starts_with(b"#!") || (head.contains(&0) && sniff(head).0 == Encoding::Bytes)
+    head.starts_with(b"#!") || (head.contains(&0) && sniff(head).0 == Encoding::Bytes && !is_class(head))
+}
+
+/// A class of Java's: Apple's programs with this mark have fewer parts than its oldest version's number.
+fn is_class(head: &[u8]) -> bool {
+    matches!(head, [0xCA, 0xFE, 0xBA, 0xBE, _, _, _, 45..=u8::MAX, ..])
 }
 
 /// Whether something ends as a zip archive does, with its directory right before.
@@ -61,6 +67,13 @@ pub(super) fn ends_as_zip(bytes: &[u8]) -> bool {
     let from = bytes.len().saturating_sub(LONGEST);
     let is_entry = |at: u64| usize::try_from(at).ok().and_then(|at| bytes.get(at..)).is_some_and(begins_entry);
     ends(&bytes[from..], from as u64, &mut |end| Ok(is_entry(end.directory))).unwrap_or(false)
+}
+
+/// Whether it ends as a zip archive that begins before it.
+pub(super) fn ends_earlier_zip(bytes: &[u8]) -> bool {
+    let from = bytes.len().saturating_sub(LONGEST);
+    let begins_earlier = |end: &End| end.claimed > end.directory && end.claimed < u32::MAX.into();
+    ends(&bytes[from..], from as u64, &mut |end| Ok(begins_earlier(end))).unwrap_or(false)
 }
 
 fn begins_entry(bytes: &[u8]) -> bool {
@@ -86,18 +99,39 @@ struct End {
     directory: u64,
     /// Where the archive says that it begins, from its own start on.
     claimed: u64,
+    /// What it says fits together, and it reaches to the end of everything, zeros aside.
+    is_sound: bool,
+}
+
+impl End {
+    /// What the record at the start of `rest` says, which stands `at` there.
+    fn read(rest: &[u8], at: u64) -> Option<Self> {
+        const ENTRY: u64 = 46;
+        let end = rest.first_chunk::<FIXED>()?;
+        let short = |at: usize| u64::from(u16::from_le_bytes([end[at], end[at + 1]]));
+        let long = |at: usize| short(at) | short(at + 2) << 16;
+        let directory = at.checked_sub(long(12)).filter(|_| long(12) > 0)?;
+        let behind = rest.get(FIXED + short(20) as usize..);
+        let reaches = behind.is_some_and(|behind| behind.iter().all(|byte| *byte == 0));
+        let is_sound = reaches && end[4..8] == [0; 4] && short(8) == short(10) && long(12) >= ENTRY * short(8);
+        Some(End { directory, claimed: long(16), is_sound })
+    }
+}
+
+/// Whether a locator stands right before `at`: of one disk, and of something before it.
+fn is_located(tail: &[u8], from: u64, at: usize) -> bool {
+    let Some(locator) = at.checked_sub(LOCATOR_LEN).map(|start| &tail[start..at]) else { return false };
+    let place = locator[8..16].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte));
+    let is_one = locator[4..8] == [0; 4] && matches!(locator[16..], [0 | 1, 0, 0, 0]);
+    locator.starts_with(LOCATOR_64) && is_one && place < from + at as u64
 }
 
 /// Whether the end of an archive stands in `tail`, which begins at `from`, with a directory that `is_there`.
 fn ends(tail: &[u8], from: u64, is_there: &mut dyn FnMut(&End) -> io::Result<bool>) -> io::Result<bool> {
     for at in ends_of_zip(tail) {
-        let Some(end) = tail[at..].first_chunk::<FIXED>() else { continue };
-        if at >= LOCATOR_LEN && tail[at - LOCATOR_LEN..].starts_with(LOCATOR_64) {
-            return Ok(true);
-        }
-        let long = |at: usize| u64::from(u32::from_le_bytes([end[at], end[at + 1], end[at + 2], end[at + 3]]));
-        let Some(directory) = (from + at as u64).checked_sub(long(12)).filter(|_| long(12) > 0) else { continue };
-        if is_there(&End { directory, claimed: long(16) })? {
+        let located = is_located(tail, from, at) && tail.len() - at >= FIXED;
+        let end = End::read(&tail[at..], from + at as u64);
+        if located || end.map_or(Ok(false), |end| is_there(&end))? {
             return Ok(true);
         }
     }
@@ -123,7 +157,7 @@ impl<R: Read> Tail<R> {
         let is_there = |end: &End| match end.directory.checked_sub(from) {
             Some(at) => self.last.get(at as usize..).is_some_and(begins_entry),
             // It is gone; at least its place is a possible one.
-            None => end.claimed <= end.directory,
+            None => end.is_sound && end.claimed <= end.directory,
         };
         match ends(&self.last, from, &mut |end| Ok(is_there(end)))? {
             true => Err(io::Error::other(Error::Unsupported(
@@ -180,6 +214,29 @@ mod tests {
                 assert_eq!(told(&[before, &zip(&comment)].concat()), [true; 4]);
             }
         }
+    }
+
+    #[test]
+    fn the_marks_in_compiled_code_are_none() {
+        // As a module has them that reads zip archives: what follows says nothing that fits together.
+        let marks = b"PK\x06\x07t\x04\0\0\0<4sLs\0\0\0\x1ft\x06";
+        let end = b"PK\x05\x06i\x01\0\0\0i\x02\0\x10\0\0\0\0\0\0\0\0\0";
+        for before in [200, 100_000] {
+            let code = [&vec![0xA5; before][..], &marks[..20], end, b"more code"].concat();
+            assert_eq!(told(&code), [false; 4]);
+        }
+        // A directory that is gone when its end is seen tells only if nothing follows.
+        let far = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\0\0\x02\0\x10\0\0\0\0\0";
+        let noise = [&[0xA5; 300_000][..], far].concat();
+        assert_eq!(told(&noise), [false, false, true, true]);
+        assert_eq!(told(&[&noise[..], b"more"].concat()), [false; 4]);
+    }
+
+    #[test]
+    fn a_class_holds_no_archive_and_a_program_may() {
+        assert!(!may_hold_zip(b"\xCA\xFE\xBA\xBE\0\0\0\x34\0\x10"));
+        assert!(may_hold_zip(b"\xCA\xFE\xBA\xBE\0\0\0\x02\x01\0"));
+        assert!(may_hold_zip(b"#!/bin/sh") && !may_hold_zip(b"text"));
     }
 
     #[test]

@@ -16,11 +16,17 @@ use super::{
     runs, sevenz, stray, stream, tar,
 };
 
-/// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes of it.
+/// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes, with those around it.
 pub(super) const KEPT: usize = 128 << 20;
+
+/// So much space is used for the next one again, in bytes.
+const SPACE: usize = 4 << 20;
 
 /// How many times its size the streams of a document may expand to, beyond what anything may.
 const DOCUMENT_RATIO: u64 = 200;
+
+/// How many times its size of a document is decoded: of what has no end, streams share their bytes.
+const DOCUMENT_READS: usize = 8;
 
 /// Is shown the name of what stands in an archive, `inner.zip!/file` if in an archive inside of it, and empty for what was
 /// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
@@ -41,7 +47,7 @@ pub fn contents(
     show: &mut Show<'_>,
 ) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let flow = match packing {
         Packing::Zip => {
             // Members may share their bytes: none counts twice.
@@ -65,7 +71,7 @@ pub fn contents(
 /// read from its end inside of it is kept.
 pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let mut input = Counted { input: Patient(input), meter };
     let unpacked = match (packing, depth.checked_sub(1)) {
         (Packing::Zip, Some(depth)) => stream::members(&mut input, &mut |member, content| {
@@ -83,7 +89,7 @@ pub fn streamed(packing: Packing, input: &mut dyn Read, depth: u8, show: &mut Sh
 /// As [`streamed`] of what begins in no way that is known, and may have a zip archive behind it.
 pub fn unknown(head: &[u8], input: &mut dyn Read, depth: u8, show: &mut Show<'_>) -> io::Result<()> {
     let meter = Meter::default();
-    let mut unpacker = Unpacker { meter: meter.clone(), show, stopped: false };
+    let mut unpacker = Unpacker::new(&meter, show);
     let read = unpacker.unknown(head, &mut Counted { input: Patient(input), meter }, "", depth);
     read.or_else(|error| {
         unpacker.show("", Err(named(error)));
@@ -95,6 +101,16 @@ pub(super) struct Unpacker<'u, 's> {
     meter: Meter,
     show: &'u mut Show<'s>,
     stopped: bool,
+    /// Bytes that are kept of what the present one is in.
+    kept: usize,
+    /// What held the last member that was looked at from its end.
+    space: Vec<u8>,
+}
+
+impl<'u, 's> Unpacker<'u, 's> {
+    fn new(meter: &Meter, show: &'u mut Show<'s>) -> Self {
+        Unpacker { meter: meter.clone(), show, stopped: false, kept: 0, space: Vec::new() }
+    }
 }
 
 impl Unpacker<'_, '_> {
@@ -121,15 +137,39 @@ impl Unpacker<'_, '_> {
 
     /// Shows what is packed in no way that its first bytes tell: as it is, or as a zip archive if it ends as one.
     fn unknown(&mut self, head: &[u8], input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
-        let (mut bytes, mut broken) = (Vec::new(), None);
-        if behind::may_hold_zip(head) {
-            broken = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).err();
-            if bytes.len() <= KEPT && behind::ends_as_zip(&bytes) {
-                self.zip(&mut Cursor::new(bytes), name, depth)?;
-                return broken.map_or(Ok(()), Err);
-            }
+        if !behind::may_hold_zip(head) {
+            return self.unheld(input, name);
         }
-        let mut whole = Tail::new(bytes.as_slice().chain(Broken(broken)).chain(input));
+        let mut bytes = std::mem::take(&mut self.space);
+        bytes.clear();
+        let room = KEPT.saturating_sub(self.kept);
+        let broken = (&mut *input).take(room as u64 + 1).read_to_end(&mut bytes).err();
+        if bytes.len() > room {
+            return self.unheld(&mut bytes.as_slice().chain(input), name);
+        }
+        // The end of a zip archive that is read as it comes, behind what stands where its directory should.
+        let is_rest = name.ends_with(BEHIND) && behind::ends_earlier_zip(&bytes);
+        let read = match behind::ends_as_zip(&bytes) && !is_rest {
+            true => {
+                self.kept += bytes.len();
+                let read = self.zip(&mut Cursor::new(&bytes), name, depth);
+                self.kept -= bytes.len();
+                read
+            }
+            false => {
+                self.show(name, Ok(&mut bytes.as_slice()));
+                Ok(())
+            }
+        };
+        if bytes.capacity() <= SPACE {
+            self.space = bytes;
+        }
+        read.and(broken.map_or(Ok(()), Err))
+    }
+
+    /// Shows something as it is; where its end tells of a zip archive, it is too late for that.
+    fn unheld(&mut self, input: &mut dyn Read, name: &str) -> io::Result<()> {
+        let mut whole = Tail::new(input);
         self.show(name, Ok(&mut whole));
         whole.told()
     }
@@ -149,8 +189,19 @@ impl Unpacker<'_, '_> {
                 Ok(())
             }
             Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
-                let (bytes, ended) = kept(input)?;
+                let room = KEPT.saturating_sub(self.kept);
+                let (bytes, ended) = kept(input, room);
+                if bytes.len() > room {
+                    // A text may begin as these do.
+                    if matches!(packing, Packing::Pdf | Packing::Pyc | Packing::Sqlite) {
+                        self.show(name, Ok(&mut bytes.as_slice().chain(input)));
+                    }
+                    return Err(io::Error::other(Error::Large));
+                }
+                let len = bytes.len();
+                self.kept += len;
                 let read = self.held(packing, bytes, name, depth + 1);
+                self.kept -= len;
                 ended.and(read)
             }
             Packing::Keys => self.keys(input, name),
@@ -218,10 +269,7 @@ impl Unpacker<'_, '_> {
         content: io::Result<&mut dyn Read>,
         depth: u8,
     ) -> ControlFlow<()> {
-        let name = match archive {
-            "" => member.name.clone(),
-            archive => format!("{archive}!/{}", member.name),
-        };
+        let name = inside(archive, member);
         match content {
             Ok(content) => {
                 let mut content = self.guarded(Box::new(content));
@@ -229,6 +277,10 @@ impl Unpacker<'_, '_> {
             }
             Err(error) => self.show(&name, Err(error)),
         }
+        self.flow()
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
         if self.stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -242,10 +294,17 @@ impl Unpacker<'_, '_> {
         read.and(strays)
     }
 
-    /// Shows members of a zip archive that its directory does not have.
+    /// Shows members of a zip archive that its directory does not have. What is not whole is not opened.
     fn strays(&mut self, file: &mut dyn Disk, held: &mut Vec<Range<u64>>, name: &str, depth: u8) -> io::Result<()> {
-        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
-        stray::members(file, held, &mut visit)
+        let meter = self.meter.clone();
+        stray::members(file, held, &meter, &mut |member, content, is_whole| match content {
+            Ok(content) if !is_whole => {
+                let mut content = self.guarded(Box::new(content));
+                self.show(&inside(name, member), Ok(&mut content));
+                self.flow()
+            }
+            content => self.member(name, member, content, depth),
+        })
     }
 
     fn sevenz(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
@@ -312,12 +371,17 @@ impl Unpacker<'_, '_> {
         };
         let is_encrypted = pdf::is_encrypted(document);
         let left = Cell::new(FREE.max(DOCUMENT_RATIO * document.len() as u64));
+        let mut unread = DOCUMENT_READS * document.len();
         // What is stored in it was read with the archive.
         let streams = pdf::streams(document).filter(|stream| !is_zip || !stream.is_stored_zip());
         for (number, stream) in (1..).zip(streams) {
             if self.stopped {
                 return Ok(());
             }
+            unread = match unread.checked_sub(stream.len()) {
+                Some(unread) => unread,
+                None => return Err(archive::corrupt("too many of its streams stand in each other")),
+            };
             let stream_name = format!("stream {number}");
             let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
             let content = stream.content().map(|input| Limited { input, left: &left });
@@ -361,11 +425,19 @@ impl Unpacker<'_, '_> {
     }
 }
 
-/// All that a stream gives, and whether it came to its end.
-fn kept(input: &mut dyn Read) -> io::Result<(Vec<u8>, io::Result<()>)> {
+/// What a member of an archive is called.
+fn inside(archive: &str, member: &Member) -> String {
+    match archive {
+        "" => member.name.clone(),
+        archive => format!("{archive}!/{}", member.name),
+    }
+}
+
+/// All that a stream gives, or more than there is room for, and whether it broke.
+fn kept(input: &mut dyn Read, room: usize) -> (Vec<u8>, io::Result<()>) {
     let mut bytes = Vec::new();
-    let ended = (&mut *input).take(KEPT as u64 + 1).read_to_end(&mut bytes).map(drop);
-    if bytes.len() > KEPT { Err(io::Error::other(Error::Large)) } else { Ok((bytes, ended)) }
+    let ended = (&mut *input).take(room as u64 + 1).read_to_end(&mut bytes).map(drop);
+    (bytes, ended)
 }
 
 /// Reads while something is left of what all of a document's streams may give.

@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::archive::corrupt;
 use super::inflate::Inflater;
-use super::{Error, HEAD, packing};
+use super::{Error, HEAD, is_text, packing};
 
 mod filters;
 
@@ -19,15 +19,20 @@ const DICTIONARY: usize = 4 << 10;
 /// Filters of pictures, whose data is in the document as it is.
 const PICTURES: [&str; 6] = ["DCTDecode", "DCT", "JPXDecode", "CCITTFaxDecode", "CCF", "JBIG2Decode"];
 
+/// Most filters of a stream.
+const FILTERS: usize = 8;
+
 /// Longest row of what a predictor made, in bytes.
 const ROW: usize = 1 << 20;
 
-/// Whether a document begins there, or behind something that readers pass over: a line, a byte order mark, binary.
+/// Whether a document begins there, or behind something that readers pass over: a byte order mark, blanks; in binary, also a line.
 pub(super) fn is_pdf(head: &[u8]) -> bool {
-    memmem::find_iter(head, b"%PDF-").any(|at| {
+    let begun = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+    let begins = |at: usize| {
         let version = matches!(head[at + 5..], [b'0'..=b'9', b'.', b'0'..=b'9', ..]);
-        at == 0 || (version && matches!(head[at - 1], b'\n' | b'\r' | 0 | 0x80..))
-    })
+        at > 0 && version && matches!(head[at - 1], b'\n' | b'\r' | 0 | 0x80..)
+    };
+    begun.starts_with(b"%PDF-") || (!is_text(head) && memmem::find_iter(head, b"%PDF-").any(begins))
 }
 
 /// Whether the document's streams and strings have a password, which may be empty: its trailer says so.
@@ -52,6 +57,7 @@ pub(super) struct Stream<'d> {
 
 /// The streams that have to be decoded, in their order. All others are in the document as they are.
 pub(super) fn streams(document: &[u8]) -> impl Iterator<Item = Stream<'_>> {
+    let mut end = 0;
     memmem::find_iter(document, b"stream").filter_map(move |at| {
         let rest = &document[at + 6..];
         let rest = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
@@ -60,7 +66,11 @@ pub(super) fn streams(document: &[u8]) -> impl Iterator<Item = Stream<'_>> {
         }
         let before = &document[at.saturating_sub(DICTIONARY)..at];
         let dictionary = &before[memmem::rfind(before, b"obj").unwrap_or(before.len())..];
-        let data = &rest[..length(dictionary, rest)];
+        let start = document.len() - rest.len();
+        if end < start {
+            end = memmem::find(rest, END).map_or(document.len(), |len| start + len);
+        }
+        let data = &rest[..length(dictionary, rest).unwrap_or(end - start)];
         let mut filters = names(dictionary, b"/Filter");
         let guessed = filters.is_empty() && is_zlib(data);
         if guessed {
@@ -72,12 +82,15 @@ pub(super) fn streams(document: &[u8]) -> impl Iterator<Item = Stream<'_>> {
     })
 }
 
-/// How long a stream is: as its dictionary says if it ends there, or up to the word that ends it.
-fn length(dictionary: &[u8], rest: &[u8]) -> usize {
-    const END: &[u8] = b"endstream";
-    let ends = |len: &usize| rest.get(*len..).is_some_and(|rest| rest.trim_ascii_start().starts_with(END));
-    let said = number(dictionary, b"/Length").filter(ends);
-    said.unwrap_or_else(|| memmem::find(rest, END).unwrap_or(rest.len()))
+/// The word that ends a stream.
+const END: &[u8] = b"endstream";
+
+/// How long a stream is as its dictionary says, if it ends there.
+fn length(dictionary: &[u8], rest: &[u8]) -> Option<usize> {
+    /// So many blanks may stand before the word.
+    const BLANKS: usize = 64;
+    let ends = |rest: &[u8]| rest[..rest.len().min(BLANKS + END.len())].trim_ascii_start().starts_with(END);
+    number(dictionary, b"/Length").filter(|len| rest.get(*len..).is_some_and(ends))
 }
 
 /// What stands behind a key in a dictionary.
@@ -126,6 +139,9 @@ fn is_zlib(data: &[u8]) -> bool {
 impl<'d> Stream<'d> {
     /// What the stream holds. Of a picture it is what its own format makes of it: such data is in the document as it is.
     pub(super) fn content(&self) -> io::Result<Box<dyn BufRead + 'd>> {
+        if self.filters.len() > FILTERS {
+            return Err(unread(&format!("a stream of PDF with more than {FILTERS} filters")));
+        }
         let mut content: Box<dyn BufRead> = Box::new(self.data);
         for filter in &self.filters {
             content = match &**filter {
@@ -139,6 +155,11 @@ impl<'d> Stream<'d> {
             }
         }
         Ok(content)
+    }
+
+    /// Bytes before anything is undone.
+    pub(super) fn len(&self) -> usize {
+        self.data.len()
     }
 
     /// Whether it is a zip archive as it stands there.
@@ -178,6 +199,8 @@ fn unread(what: &str) -> io::Error {
 struct Zlib<R> {
     content: Inflater<R>,
     begun: bool,
+    /// There is nothing to inflate.
+    empty: bool,
     gave: bool,
     /// Whatever is wrong is no error.
     lenient: bool,
@@ -185,11 +208,14 @@ struct Zlib<R> {
 
 impl<R: BufRead> Zlib<R> {
     fn new(input: R, lenient: bool) -> Self {
-        Zlib { content: Inflater::new(input), begun: false, gave: false, lenient }
+        Zlib { content: Inflater::new(input), begun: false, empty: false, gave: false, lenient }
     }
 
-    /// Reads past the header; `false` if there is nothing.
+    /// Reads past blanks and the header; `false` if there is nothing.
     fn begin(&mut self) -> io::Result<bool> {
+        while let Some(b'\t' | b'\n' | b'\r' | b' ' | 0) = self.content.input().fill_buf()?.first() {
+            self.content.input().consume(1);
+        }
         let mut header = Vec::new();
         self.content.input().take(2).read_to_end(&mut header)?;
         if header.is_empty() || is_zlib(&[&header[..], &[0]].concat()[..2]) {
@@ -201,7 +227,10 @@ impl<R: BufRead> Zlib<R> {
 
 impl<R: BufRead> Read for Zlib<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        if !std::mem::replace(&mut self.begun, true) && !self.begin()? {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.empty = !self.begin()?;
+        }
+        if self.empty {
             return Ok(0);
         }
         match self.content.read(space) {
@@ -231,12 +260,28 @@ mod tests {
 
     #[test]
     fn a_document_may_begin_late() {
-        for head in [&b"%PDF-1.4"[..], b"\xEF\xBB\xBF%PDF-1.4", b"HTTP\r\n\r\n%PDF-2.0", b"\0\0%PDF-1.7"] {
+        for head in [&b"%PDF-1.4"[..], b"\xEF\xBB\xBF%PDF-1.4", b"HTTP\r\n\r\n%PDF-2.0\n%\xE2\xE3", b"\0\0%PDF-1.7"] {
             assert!(is_pdf(head));
         }
-        for head in [&b"print('%PDF-1.4')"[..], b"# what begins with\n%PDF- is one"] {
+        for head in [&b"print('%PDF-1.4')"[..], b"# what begins with\n%PDF-1.4 is one", b"\0\n%PDF- is none"] {
             assert!(!is_pdf(head));
         }
+    }
+
+    #[test]
+    fn nothing_deflated_is_nothing() {
+        for data in [&b""[..], b"\n", b"\r\n \0"] {
+            let mut zlib = Zlib::new(data, false);
+            assert!((0..3).all(|_| matches!(zlib.read(&mut [0; 8]), Ok(0))));
+        }
+        assert!(Zlib::new(&b"\nno"[..], false).read(&mut [0; 8]).is_err());
+    }
+
+    #[test]
+    fn streams_end_at_the_next_word_or_with_the_document() {
+        let text = b"obj /Filter/Fl stream\na stream\nb\nendstream obj /Filter/Fl /Length 2 stream\ncd\nendstream obj /Filter/Fl stream\ne";
+        let data: Vec<_> = streams(text).map(|stream| stream.data).collect();
+        assert_eq!(data, [&b"a stream\nb\n"[..], b"b\n", b"cd", b"e"]);
     }
 
     #[test]

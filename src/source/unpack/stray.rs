@@ -6,10 +6,11 @@ use std::ops::{ControlFlow, Range};
 
 use memchr::memmem;
 
-use super::archive::{Member, Visit, corrupt};
+use super::archive::{Member, corrupt};
 use super::beside::Outside;
 use super::contents::Disk;
-use super::stream;
+use super::stream::{self, Extent};
+use super::{Error, Meter};
 
 /// So many of them that cannot be read are tried: whatever is made of headers alone ends soon.
 const MOST_BROKEN: usize = 1000;
@@ -22,24 +23,37 @@ const BLOCK: usize = 8 << 10;
 /// Bytes of a header before the name.
 const FIXED: usize = 30;
 
-/// Shows every member whose header stands outside of what is `held`, and adds where those stand that were read.
-pub(super) fn members(disk: &mut dyn Disk, held: &mut Vec<Range<u64>>, visit: &mut Visit<'_>) -> io::Result<()> {
+/// Is shown a member, its content, and whether that is whole.
+pub(super) type Visit<'v> = dyn FnMut(&Member, io::Result<&mut dyn Read>, bool) -> ControlFlow<()> + 'v;
+
+/// Shows every member whose header stands outside of what is `held`, and adds where those contents stand that were shown.
+/// No byte is read as the content of two: behind what was unpacked it goes on.
+pub(super) fn members(
+    disk: &mut dyn Disk,
+    held: &mut Vec<Range<u64>>,
+    meter: &Meter,
+    visit: &mut Visit<'_>,
+) -> io::Result<()> {
     let mut outside = Outside::new(disk, held.clone())?;
     let mut broken = 0;
     while let Some(at) = next(&mut outside)? {
-        match member(&mut outside, at, visit)? {
-            (ControlFlow::Break(()), _) => break,
-            (_, Some(end)) => {
-                held.push(at..end);
-                outside.go_to(end);
-            }
-            (_, None) if broken == MOST_BROKEN => {
-                return Err(corrupt(&format!("more than {MOST_BROKEN} members that its directory does not have")));
-            }
-            (_, None) => {
-                broken += 1;
-                outside.go_to(at + SIGNATURE.len() as u64);
-            }
+        let start = at + SIGNATURE.len() as u64;
+        outside.go_to(start);
+        let Some(extent) = extent(&mut outside, start, meter)? else { continue };
+        if meter.is_spent() {
+            return Err(io::Error::other(Error::Bomb));
+        }
+        broken += usize::from(!extent.whole);
+        if broken > MOST_BROKEN {
+            return Err(corrupt(&format!("more than {MOST_BROKEN} members that its directory does not have")));
+        }
+        if member(&mut outside, start, &extent, visit)?.is_break() {
+            break;
+        }
+        let content = start + extent.content.start..start + extent.content.end;
+        if !content.is_empty() {
+            outside.go_to(content.end);
+            held.push(content);
         }
     }
     Ok(())
@@ -79,12 +93,22 @@ fn has_name(outside: &mut Outside<'_>, at: u64) -> io::Result<bool> {
     Ok(name.is_some_and(|name| !name.iter().any(u8::is_ascii_control)))
 }
 
-/// Shows the member at a signature, up to what is read elsewhere. Returns where it ends if it was read.
-fn member(outside: &mut Outside<'_>, at: u64, visit: &mut Visit<'_>) -> io::Result<(ControlFlow<()>, Option<u64>)> {
-    let start = at + SIGNATURE.len() as u64;
+/// Where the member behind a signature stands, up to what is read elsewhere.
+fn extent(outside: &mut Outside<'_>, start: u64, meter: &Meter) -> io::Result<Option<Extent>> {
     let mut rest = outside.from(start)?;
-    let (flow, len) = stream::alone(&mut rest, &mut |about, content| {
-        visit(&Member { name: about.name.clone() }, content.map_err(io::Error::other))
-    })?;
-    Ok((flow, len.map(|len| start + len)))
+    let left = rest.limit();
+    Ok(stream::extent(&mut rest, left, meter))
+}
+
+/// Shows the member behind a signature.
+fn member(
+    outside: &mut Outside<'_>,
+    start: u64,
+    extent: &Extent,
+    visit: &mut Visit<'_>,
+) -> io::Result<ControlFlow<()>> {
+    let mut rest = outside.from(start)?;
+    stream::alone(&mut rest, extent, &mut |about, content| {
+        visit(&Member { name: about.name.clone() }, content.map_err(io::Error::other), extent.whole)
+    })
 }

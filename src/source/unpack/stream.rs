@@ -4,7 +4,7 @@
 //! is not taken for a whole one.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use flate2::bufread::DeflateDecoder;
 
@@ -122,21 +122,54 @@ fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Vis
     Ok(flow)
 }
 
-/// Shows the member whose header stands right behind the signature there, without what follows it. Returns how many bytes it
-/// takes with its descriptor, `None` if it was not read to its end.
-pub(super) fn alone(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<(ControlFlow<()>, Option<u64>)> {
+/// Where a member stands that was looked at, from behind its signature on.
+pub(super) struct Extent {
+    /// Its content, as far as it can be unpacked.
+    pub content: Range<u64>,
+    /// Nothing of it is missing.
+    pub whole: bool,
+}
+
+/// Looks at the member whose header stands right behind the signature there, with `left` bytes from there on; `None` if its
+/// header is none. What it expands to counts, and what is stored is not read.
+pub(super) fn extent(archive: &mut dyn Read, left: u64, spent: &Meter) -> Option<Extent> {
     let meter = Meter::default();
     let mut input = BufReader::with_capacity(8 << 10, Counted { input: Patient(archive), meter: meter.clone() });
-    let header = Header::read(&mut input)?;
+    let header = Header::read(&mut input).ok()?;
+    let start = meter.read.get() - input.buffer().len() as u64;
+    let (end, whole) = match header.method {
+        _ if header.obstacle(true).is_some() => (start, false),
+        STORED if header.packed <= left.saturating_sub(start) => (start + header.packed, true),
+        STORED => (start, false),
+        _ => {
+            let mut decoder = DeflateDecoder::new((&mut input).take(header.most()));
+            let mut guarded = Guarded { output: Box::new(&mut decoder), meter: spent.clone() };
+            let whole = io::copy(&mut guarded, &mut io::sink()).is_ok();
+            drop(guarded);
+            (start + decoder.total_in(), whole)
+        }
+    };
+    Some(Extent { content: start..end, whole })
+}
+
+/// Shows the member whose header stands right behind the signature there, without what follows it.
+pub(super) fn alone(archive: &mut dyn Read, extent: &Extent, visit: &mut Visit<'_>) -> io::Result<ControlFlow<()>> {
+    let most = if extent.whole { u64::MAX } else { extent.content.end };
+    let mut archive = archive.take(most);
+    let meter = Meter::default();
+    let mut input = BufReader::with_capacity(8 << 10, Counted { input: Patient(&mut archive as &mut dyn Read), meter });
+    let mut header = Header::read(&mut input)?;
     let about = Member { name: header.name.clone(), size: header.size };
     let is_file = !header.name.ends_with('/') || header.packed > 0;
     if let Some(obstacle) = header.obstacle(is_file) {
-        return Ok((visit(&about, Err(obstacle)), None));
+        return Ok(visit(&about, Err(obstacle)));
     }
-    let mut content = Content::new(&mut input, &header);
-    let flow = visit(&about, Ok(&mut content));
-    let whole = content.whole;
-    Ok((flow, whole.then(|| meter.read.get() - input.buffer().len() as u64)))
+    if header.method == STORED && !extent.whole {
+        return Ok(visit(&about, Err(Error::Corrupt("it is cut off".to_owned()))));
+    }
+    // Where deflate ends, whatever its header says.
+    header.packed = header.packed.min(extent.content.end - extent.content.start);
+    Ok(visit(&about, Ok(&mut Content::new(&mut input, &header))))
 }
 
 /// Longest name of a member that a directory does not have, in bytes.
@@ -174,6 +207,11 @@ impl Header {
         };
         header.widen(&extra);
         Ok(header)
+    }
+
+    /// Bytes of what is deflated, at most.
+    fn most(&self) -> u64 {
+        if self.flags & SIZES_FOLLOW != 0 { u64::MAX } else { self.packed }
     }
 
     /// Why the content cannot be read.
@@ -230,9 +268,7 @@ impl<'i, 'r> Content<'i, 'r> {
     fn new(input: &'i mut Input<'r>, header: &Header) -> Self {
         let follows = header.flags & SIZES_FOLLOW != 0;
         let packed = match header.method {
-            DEFLATED => {
-                Packed::Deflated(DeflateDecoder::new(input.take(if follows { u64::MAX } else { header.packed })))
-            }
+            DEFLATED => Packed::Deflated(DeflateDecoder::new(input.take(header.most()))),
             _ => Packed::Stored(input.take(header.packed)),
         };
         let (sum, wide) = (crc32fast::Hasher::new(), header.wide);

@@ -86,12 +86,14 @@ pub(super) struct Rows<R> {
     given: usize,
     /// Bytes of a pixel.
     pixel: usize,
+    /// What ended the last row.
+    broken: Option<io::Error>,
 }
 
 impl<R: Read> Rows<R> {
     /// Rows of so many bytes.
     pub(super) fn new(input: R, row: usize, pixel: usize) -> Self {
-        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1) }
+        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1), broken: None }
     }
 
     /// Reads the next row; the last may be short.
@@ -104,7 +106,7 @@ impl<R: Read> Rows<R> {
         self.given = 0;
         let mut filter = Vec::new();
         (&mut self.input).take(1).read_to_end(&mut filter)?;
-        (&mut self.input).take(len as u64).read_to_end(&mut self.row)?;
+        self.broken = (&mut self.input).take(len as u64).read_to_end(&mut self.row).err();
         for at in 0..self.row.len() {
             let left = at.checked_sub(self.pixel);
             let (a, b, c) = (left.map_or(0, |at| self.row[at]), self.above[at], left.map_or(0, |at| self.above[at]));
@@ -131,7 +133,10 @@ fn paeth(a: u8, b: u8, c: u8) -> u8 {
 impl<R: Read> Read for Rows<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if self.given == self.row.len() {
-            self.next()?;
+            match self.broken.take() {
+                Some(error) => return Err(error),
+                None => self.next()?,
+            }
         }
         let len = space.len().min(self.row.len() - self.given);
         space[..len].copy_from_slice(&self.row[self.given..self.given + len]);
@@ -156,6 +161,19 @@ mod tests {
         assert_eq!(read(Digits::base85(&b"87cURD_*#\n4DfTZ)~>"[..])), Some(b"Hello, World".to_vec()));
         assert_eq!(read(Digits::base85(&b"zz87cUR~>"[..])), Some(b"\0\0\0\0\0\0\0\0Hell".to_vec()));
         assert_eq!(read(Digits::base85(&b"87cUR\x7f"[..])), None);
+    }
+
+    #[test]
+    fn a_row_is_given_up_to_where_it_breaks() {
+        struct Breaks;
+        impl Read for Breaks {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(corrupt("broken"))
+            }
+        }
+        let (mut rows, mut all) = (Rows::new(b"\x00abc\x02\x03\x03".chain(Breaks), 3, 1), Vec::new());
+        assert!(rows.read_to_end(&mut all).is_err());
+        assert_eq!(all, b"abcde");
     }
 
     #[test]
