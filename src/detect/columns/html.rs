@@ -68,7 +68,7 @@ impl Text<'_> {
         let bytes = &self.bytes[row.clone()];
         let is_cell = |at: &usize| {
             let opens = |tag: &&[u8]| bytes[*at..].strip_prefix(*tag).and_then(<[u8]>::first);
-            tags.cells.iter().filter_map(|tag| opens(tag)).any(|behind| b" >\t\r\n".contains(behind))
+            tags.cells.iter().filter_map(opens).any(|behind| b" >\t\r\n".contains(behind))
         };
         let starts: Vec<usize> = memchr::memchr_iter(b'<', bytes).filter(is_cell).collect();
         let ends = starts.iter().skip(1).copied().chain([bytes.len()]);

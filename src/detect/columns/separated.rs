@@ -44,7 +44,7 @@ impl Text<'_> {
     /// What stands beside a name, in a row of these two below another.
     fn value(&self, head: &Head, names: &[Range<usize>], separator: u8) -> Option<Vec<Range<usize>>> {
         let [own, value] = names else { return None };
-        self.column(&[own.clone()], &head.name)?;
+        self.column(std::slice::from_ref(own), &head.name)?;
         let above = self.cut(self.before(&head.line)?, separator);
         let is_row = above.len() == 2
             && above.iter().all(|cell| !cell.is_empty())
