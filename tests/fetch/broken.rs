@@ -54,9 +54,11 @@ fn an_archive_that_breaks_off_anywhere_is_never_whole() {
                 let (places, skips, exit) = scan(&server);
                 assert!(!skips.is_empty(), "{end} of {}", archive.len());
                 assert!(skips.iter().all(|(why, _)| matches!(why, Why::NotFetched | Why::CorruptArchive)), "{skips:?}");
-                // What came is searched, be it the start of a member.
-                assert!(end < first || places.len() == 1, "{end}, {first}");
-                assert_eq!(exit, if places.is_empty() { Exit::Unread } else { Exit::Found });
+                // What came is searched, be it the start of a member; a token that is cut looks like one at most.
+                let reported = places.iter().filter(|place| !place.ends_with(" hidden")).count();
+                assert!(end < first || reported == 1, "{end}, {first}");
+                let wanted = if reported == 0 { Exit::Unread } else { Exit::Found };
+                assert_eq!(exit, wanted, "{end} of {}: {places:?}", archive.len());
             }
         }
     }

@@ -20,15 +20,20 @@ impl Text<'_> {
             return self.value(head, &names, separator);
         }
         let column = self.column(&names, &head.name)?;
-        if names.iter().filter(|name| !name.is_empty()).count() < 2 {
+        // `passwd:⇥files`: what is set to something, in a list of such.
+        let is_set = self.bytes[names[column].clone()].ends_with(b":");
+        if names.iter().filter(|name| !name.is_empty()).count() < 2 || is_set || self.is_code(&head.line) {
             return None;
         }
         // A file of nothing else goes on to its end.
         let is_all = head.line.start == 0;
-        let (mut found, mut last) = (Vec::new(), head.line.clone());
+        let (mut found, mut last, mut is_table) = (Vec::new(), head.line.clone(), false);
         while let Some(line) = self.next(&last) {
             let cells = self.cut(line.clone(), separator);
             last = line.start..cells.last().map_or(line.end, |cell| self.end_of_line(cell.end));
+            // A row may end with a separator.
+            let more = cells.len() - usize::from(cells.len() > names.len() && cells[names.len()].is_empty());
+            is_table |= more == names.len();
             match cells.len() {
                 _ if self.opens(&self.bytes[line.clone()], separator) && !is_all => break,
                 1 if !is_all => break,
@@ -38,7 +43,18 @@ impl Text<'_> {
                 _ => found.push(cells[column].clone()),
             }
         }
-        Some(found)
+        // Lines of prose have commas, too, each its own number of them.
+        is_table.then_some(found)
+    }
+
+    /// `for password, salt in vectors:`, `return user, password`.
+    fn is_code(&self, line: &Range<usize>) -> bool {
+        const WORDS: [&[u8]; 16] = [
+            b"for", b"return", b"yield", b"def", b"del", b"print", b"raise", b"import", b"from", b"with", b"let",
+            b"var", b"const", b"global", b"assert", b"and",
+        ];
+        let text = self.bytes[line.clone()].trim_ascii_start();
+        WORDS.iter().any(|word| text.strip_prefix(*word).is_some_and(|rest| rest.starts_with(b" ")))
     }
 
     /// What stands beside a name, in a row of these two below another.
