@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
-use lzma_rust2::{LzmaReader, XzReader};
+use lzma_rust2::{LzipReader, LzmaReader, XzReader};
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -71,6 +71,8 @@ pub enum Packing {
     Zlib,
     /// The .lzma format of LZMA SDK.
     Lzma,
+    /// The .lz format of lzip, any number of members.
+    Lzip,
     /// An archive of members that are each stored or compressed.
     Zip,
     /// POSIX, GNU, or older.
@@ -100,7 +102,14 @@ impl Packing {
     pub fn is_stream(self) -> bool {
         matches!(
             self,
-            Packing::Gzip | Packing::Zstd | Packing::Xz | Packing::Bzip2 | Packing::Lz4 | Packing::Zlib | Packing::Lzma
+            Packing::Gzip
+                | Packing::Zstd
+                | Packing::Xz
+                | Packing::Bzip2
+                | Packing::Lz4
+                | Packing::Zlib
+                | Packing::Lzma
+                | Packing::Lzip
         )
     }
 }
@@ -127,12 +136,61 @@ const MAGIC: [(&[u8], Packing); 20] = [
     (b"%PDF-", Packing::Pdf),
     (b"SQLite format 3\0", Packing::Sqlite),
     (b"7z\xbc\xaf\x27\x1c", Packing::SevenZip),
-    (b"Rar!\x1a\x07", Packing::Foreign("rar archives are not read; unpack it and scan what is in it")),
+    (b"LZIP\x01", Packing::Lzip),
     (b"PACK\0\0\0\x02", PACK),
     (b"PACK\0\0\0\x03", PACK),
     (b"# v2 git bundle\n", BUNDLE),
     (b"# v3 git bundle\n", BUNDLE),
 ];
+
+/// What compresses and is not read.
+macro_rules! foreign {
+    ($what:literal) => {
+        Packing::Foreign(concat!($what, " are not read; unpack it and scan what is in it"))
+    };
+}
+
+/// Marks of formats that are not read, and where they stand. None of them begins a text.
+const FOREIGN: [(usize, &[u8], Packing); 21] = [
+    (0, b"Rar!\x1a\x07", foreign!("rar archives")),
+    (0, b"MSCF\0\0\0\0", foreign!("cab archives")),
+    (0, b"ISc(", foreign!("cab archives of InstallShield")),
+    (0, b"hsqs", foreign!("images of squashfs")),
+    (0, b"sqsh", foreign!("images of squashfs")),
+    (0, b"\x45\x3d\xcd\x28", foreign!("images of cramfs")),
+    (0, b"xar!\0\x1c\0\x01", foreign!("xar archives")),
+    (0, b"MSWIM\0\0\0", foreign!("wim images")),
+    (0, b"ITSF\x03\0\0\0", foreign!("chm documents")),
+    (0, b"\x89LZO\0\r\n\x1a\n", foreign!("files of lzop")),
+    (0, b"\xff\x06\0\0sNaPpY", foreign!("streams of snappy")),
+    (0, b"\x02\x21\x4c\x18", foreign!("streams of lz4's old format")),
+    (0, b"LRZI\0", foreign!("files of lrzip")),
+    (0, b"zPQ", foreign!("zpaq archives")),
+    (0, b"7kSt", foreign!("zpaq archives")),
+    (0, b"bvx2", foreign!("streams of LZFSE")),
+    (0, b"PAR1", foreign!("files of Parquet")),
+    (0, b"Obj\x01", foreign!("files of Avro")),
+    (0, b"ORC", foreign!("files of ORC")),
+    (7, b"**ACE**", foreign!("ace archives")),
+    (20, b"\xdc\xa7\xc4\xfd", foreign!("zoo archives")),
+];
+
+/// What begins as nothing that is read does, but compresses.
+fn foreign(head: &[u8]) -> Option<Packing> {
+    /// Bits of the largest code of `compress`.
+    const CODES: std::ops::RangeInclusive<u8> = 9..=16;
+    let marked = |(at, mark, _): &(usize, &[u8], Packing)| head.get(*at..).is_some_and(|rest| rest.starts_with(mark));
+    let found = match head {
+        [0x1f, 0x9d, flags, ..] if flags & 0x60 == 0 && CODES.contains(&(flags & 0x1f)) => {
+            Some(foreign!("files of compress (.Z)"))
+        }
+        // The header of the archive itself, its size first.
+        [0x60, 0xea, _, 0..=10, 0x1e..=0x30, _, _, _, _, _, 2, ..] => Some(foreign!("arj archives")),
+        [_, _, b'-', b'l', b'h' | b'z', b'0'..=b'9' | b'd' | b's' | b'x', b'-', ..] => Some(foreign!("lha archives")),
+        _ => FOREIGN.into_iter().find(marked).map(|(.., packing)| packing),
+    };
+    found.filter(|_| !is_text(head))
+}
 
 /// The packing of something that begins with `head`, its first [`HEAD`] bytes or all there are.
 pub fn packing(head: &[u8]) -> Option<Packing> {
@@ -148,7 +206,7 @@ pub fn packing(head: &[u8]) -> Option<Packing> {
         None if is_skippable(head) => Some(Packing::Zstd),
         None if is_zlib(head) => Some(Packing::Zlib),
         None if is_lzma(head) => Some(Packing::Lzma),
-        None => tar::is_tar(head).then_some(Packing::Tar),
+        None => tar::is_tar(head).then_some(Packing::Tar).or_else(|| foreign(head)),
         found => found,
     }
 }
@@ -277,6 +335,7 @@ fn decoder<'r>(packing: Packing, input: impl Read + 'r, passed: &Passed) -> io::
         Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
         Packing::Zlib => Box::new(Alone(Summed::zlib(input))),
         Packing::Lzma => Box::new(Lzma(Some(lzma(input)?))),
+        Packing::Lzip => Box::new(LzipReader::new(input)),
         Packing::Lz4 => lz4(input, passed),
         other => {
             let detail = format!("{other:?} archives are more than one stream");

@@ -117,6 +117,12 @@ pub(super) fn lzma(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+fn lzip(content: &[u8]) -> Vec<u8> {
+    let mut packed = lzma_rust2::LzipWriter::new(Vec::new(), lzma_rust2::LzipOptions::default());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
 pub(super) fn zstd(content: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
@@ -158,6 +164,7 @@ fn packed(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("zst", zstd(content), ""),
         ("lz4", lz4(content), ""),
         ("lzma", lzma(content), ""),
+        ("lzip", [lzip(b"nothing"), lzip(content)].concat(), ""),
         ("zlib", zlib(content), ""),
         ("tar of objects of git", tar(&[(".git/objects/ab/cd", &zlib(content))]), "!/.git/objects/ab/cd"),
         ("ar", ar(files), "!/etc/app.conf"),
@@ -490,6 +497,37 @@ fn what_is_in_a_rar_is_not_read_and_never_clean() {
     assert_eq!(named(tree.with_stdin(&[&args[..], &["-"]].concat(), rar).exits(3)), 1);
     tree.scan(&["a.rar"]).exits(3).prints("rar archives are not read");
     tree.scan(&["--accept-skip", "unknown-packing"]).exits(0);
+}
+
+#[test]
+fn what_compresses_and_is_not_read_is_named_and_searched_as_it_stands() {
+    let token = pat(20);
+    let marks: &[(&str, &[u8])] = &[
+        ("cab", b"MSCF\0\0\0\0"),
+        ("squashfs", b"hsqs"),
+        ("xar", b"xar!\0\x1c\0\x01"),
+        ("compress", b"\x1f\x9d\x90"),
+        ("lzop", b"\x89LZO\0\r\n\x1a\n"),
+        ("lz4", b"\x02\x21\x4c\x18"),
+        ("arj", b"\x60\xea\x2b\0\x22\x0b\x01\x0b\x10\0\x02"),
+        ("lha", b"\x20\x10-lh5-"),
+        ("ace", b"1234567**ACE**"),
+        ("Parquet", b"PAR1\x15\0"),
+    ];
+    let tree = Tree::new();
+    for (name, mark) in marks {
+        tree.write(name, [mark, &b"\0\0\x01"[..], token.as_bytes(), b"\0"].concat());
+        // A text that begins so is one.
+        tree.write(&format!("{name}.txt"), [&mark[..mark.len().min(3)], b" is how it begins\n"].concat());
+    }
+    let report = tree.run(&["scan", "--format", "json"]).exits(1).json();
+    assert_eq!(findings(&report).len(), marks.len());
+    let skips = skips(&report);
+    for (name, _) in marks {
+        assert!(skips.contains(&((*name).to_owned(), "unknown-packing".to_owned())), "{name}: {skips:?}");
+    }
+    let binary = |name: &str| matches!(name, "compress.txt" | "lzop.txt" | "lz4.txt" | "arj.txt");
+    assert!(skips.iter().all(|(path, _)| !path.ends_with(".txt") || binary(path)), "{skips:?}");
 }
 
 #[test]

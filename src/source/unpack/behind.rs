@@ -51,14 +51,13 @@ pub fn packing_of_whole(bytes: &[u8]) -> Option<Packing> {
     packing(&bytes[..bytes.len().min(HEAD)]).or_else(|| ends_as_zip(bytes).then_some(Packing::Zip))
 }
 
-/// Whether a stream that begins so may have a zip archive behind it: no text, or a script. Nothing stands behind a class of
-/// Java's, of which archives are full.
+/// Whether a stream that begins so may have a zip archive behind it: no text, or a script.
 pub fn may_hold_zip(head: &[u8]) -> bool {
     head.starts_with(b"#!") || (head.contains(&0) && sniff(head).0 == Encoding::Bytes && !is_class(head))
 }
 
 /// A class of Java's: Apple's programs with this mark have fewer parts than its oldest version's number.
-fn is_class(head: &[u8]) -> bool {
+pub(super) fn is_class(head: &[u8]) -> bool {
     matches!(head, [0xCA, 0xFE, 0xBA, 0xBE, _, _, _, 45..=u8::MAX, ..])
 }
 

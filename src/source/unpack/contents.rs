@@ -137,6 +137,11 @@ impl Unpacker<'_, '_> {
 
     /// Shows what is packed in no way that its first bytes tell: as it is, or as a zip archive if it ends as one.
     fn unknown(&mut self, head: &[u8], input: &mut dyn Read, name: &str, depth: u8) -> io::Result<()> {
+        // Nothing stands behind a class of Java's, of which archives are full.
+        if behind::is_class(head) {
+            self.show(name, Ok(input));
+            return Ok(());
+        }
         if !behind::may_hold_zip(head) {
             return self.unheld(input, name);
         }
@@ -205,7 +210,11 @@ impl Unpacker<'_, '_> {
                 ended.and(read)
             }
             Packing::Keys => self.keys(input, name),
-            Packing::Foreign(advice) => Err(io::Error::other(Error::Unsupported(advice.to_owned()))),
+            Packing::Foreign(advice) => {
+                // Some of it may stand there as it is.
+                self.show(name, Ok(input));
+                Err(io::Error::other(Error::Unsupported(advice.to_owned())))
+            }
             Packing::Gzip => {
                 let (head, says_something) = beside::gzip(input)?;
                 if says_something {
