@@ -318,6 +318,7 @@ const COMMANDS: &[&str] = &[
     "gh secret set ",
     "http ",
     "https ",
+    "create table ",
     "insert into ",
     "mc alias set ",
     "neighbor ",

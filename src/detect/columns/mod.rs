@@ -1,7 +1,7 @@
 //! The cells of a column that a table's header says holds secrets: CSV and its like, tables of Markdown, AsciiDoc, Jira, MySQL, psql,
-//! SQLite, reStructuredText and HTML.
+//! SQLite, reStructuredText and HTML; rows of SQL.
 //!
-//! The match of a rule of [`KIND`] is the name in a cell of the header; the secrets stand in the lines below, or beside it where a row is
+//! The match of a rule of [`KIND`] is the name in a cell of the header, or the words that rows of SQL begin with; the secrets stand in the lines below, or beside it where a row is
 //! a name and a value. Which cells these are is a function of [`BEFORE`] bytes before the name and [`REACH`] bytes behind it, so it does
 //! not matter how an object was cut.
 
@@ -9,6 +9,7 @@ mod html;
 mod name;
 mod piped;
 mod separated;
+mod tuples;
 
 use std::ops::Range;
 
@@ -38,11 +39,14 @@ const LONGEST_HEADER: usize = 3 << 10;
 /// Lengths of cells that are looked at, in bytes.
 const LENGTHS: Range<usize> = 5..200;
 
-/// The cells of the column that `name` is the header of. Before each stands at least one byte.
-pub(super) fn cells(bytes: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
+/// The cells of the column that `name` is the header of, by a rule of this kind. Before each stands at least one byte.
+pub(super) fn cells(kind: &str, bytes: &[u8], name: &Range<usize>) -> Vec<Range<usize>> {
     let all = name.start.saturating_sub(BEFORE)..bytes.len().min(name.end + REACH);
     let text = Text { bytes, all };
-    let mut found = text.head(name).and_then(|head| text.below(&head)).unwrap_or_default();
+    let mut found = match tuples::may_begin(bytes, name.start) {
+        true => tuples::values(kind, bytes, name.start),
+        false => text.head(name).and_then(|head| text.below(&head)).unwrap_or_default(),
+    };
     // One that ends with what is known may go on.
     let is_whole = |cell: &Range<usize>| cell.end < text.all.end || text.all.end == bytes.len();
     found.retain(|cell| {
@@ -60,7 +64,7 @@ pub(super) fn is_elsewhere(bytes: &[u8], at: usize) -> bool {
     let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_ .-\"*`'".contains(byte);
     let before = &bytes[at.saturating_sub(LONGEST_NAME)..(at + 1).min(bytes.len())];
     let last = before.iter().rev().find(|byte| !is_of_name(byte));
-    last.is_some_and(|last| !b",;\t|>\n".contains(last) && last.is_ascii())
+    last.is_some_and(|last| !b",;\t|>\n".contains(last) && last.is_ascii()) && !tuples::may_begin(bytes, at)
 }
 
 /// Words with something between them are prose, and what is in brackets says what stands there.

@@ -5,7 +5,7 @@ use super::*;
 /// The cells below the first `password` of a text.
 fn read(text: &str) -> Vec<&str> {
     let at = text.find("password").unwrap();
-    cells(text.as_bytes(), &(at..at + "password".len())).into_iter().map(|cell| &text[cell]).collect()
+    cells(KIND, text.as_bytes(), &(at..at + "password".len())).into_iter().map(|cell| &text[cell]).collect()
 }
 
 fn written(cell: &str, separator: &str, form: u8) -> String {
@@ -60,7 +60,7 @@ proptest! {
     ) {
         let text = parts.concat();
         let start = start.index(text.len() + 1);
-        for cell in cells(text.as_bytes(), &(start..text.len().min(start + len))) {
+        for cell in cells(KIND, text.as_bytes(), &(start..text.len().min(start + len))) {
             prop_assert!(cell.start > 0 && LENGTHS.contains(&cell.len()) && cell.end <= text.len());
         }
     }
@@ -161,7 +161,7 @@ fn tables_of_every_kind_are_read() {
 fn a_name_that_may_be_another_needs_an_account_beside_it() {
     let read = |text: &str, name: &str| {
         let at = text.find(name).unwrap();
-        cells(text.as_bytes(), &(at..at + name.len())).len()
+        cells(KIND, text.as_bytes(), &(at..at + name.len())).len()
     };
     assert_eq!(read("user,pass\nbob,value\n", "pass"), 1);
     assert_eq!(read("test,pass\nbob,value\n", "pass"), 0);
@@ -186,4 +186,63 @@ fn a_cell_that_may_go_on_is_not_told() {
 fn a_table_is_read_as_far_as_all_that_a_search_of_a_part_is_sure_to_have() {
     let long = format!("name,password\n{}", "some,value\n".repeat(2 * REACH / 11));
     assert_eq!(read(&long).len(), REACH / 11);
+}
+
+/// The values of passwords, and of keys, in rows of SQL.
+fn rows(text: &str) -> [Vec<&str>; 2] {
+    [KIND, KEYS].map(|kind| {
+        let lower = text.to_ascii_lowercase();
+        let starts = lower.match_indices("insert into ").chain(lower.match_indices("create table "));
+        let mut found: Vec<_> = starts.flat_map(|(at, word)| cells(kind, text.as_bytes(), &(at..at + word.len()))).collect();
+        // Where a file begins, nothing stands before.
+        found.sort_by_key(|cell| cell.start);
+        found.dedup();
+        found.into_iter().map(|cell| &text[cell]).collect()
+    })
+}
+
+#[test]
+fn every_row_of_sql_is_read() {
+    let (none, one, two) = (Vec::new(), vec!["J7xk2Lm9"], vec!["J7xk2Lm9", "it''s,(x)"]);
+    let insert = "INSERT INTO users (id, login, password) VALUES (1, 'bob', 'J7xk2Lm9'), (2, 'al, (x)', 'it''s,(x)');";
+    let values = "(1,'a\\'b',NULL,'J7xk2Lm9'),(2,'c',now(),'it''s,(x)')";
+    let dump = format!(
+        "CREATE TABLE `app`.`users` (\n  `id` int(11) NOT NULL,\n  `login` varchar(20) DEFAULT 'a,b',\n  `made` date,\n  \
+         `passwd` varchar(60),\n  PRIMARY KEY (`id`),\n  KEY `x` (`login`)\n) ENGINE=InnoDB;\n--\nLOCK TABLES `users` WRITE;\n\
+         INSERT INTO `other` VALUES {values};\nINSERT INTO `users` VALUES {values};\n"
+    );
+    for (text, passwords, keys) in [
+        (insert, &two, &none),
+        (&insert.replace("), (", "),\n  -- the second\n  (").replace(" VALUES ", "\nvalues\n  "), &two, &none),
+        (&insert.replace("users", "[dbo].[users]").replace("password", "[userPassword]").replace("'J", "N'J"), &two, &none),
+        (&insert.replace("password", "api_key"), &none, &two),
+        (&insert.replace("password", "password_hash"), &none, &none),
+        (&insert.replace("password", "reset_password"), &none, &none),
+        (&insert.replace("'J7xk2Lm9'", "crypt('J7xk2Lm9', gen_salt('bf'))"), &vec!["it''s,(x)"], &none),
+        (&insert.replace("'J7xk2Lm9'", "'J7xk2Lm9' || 'x'"), &vec!["it''s,(x)"], &none),
+        (&insert.replace("'J7xk2Lm9'", "'J7xk2Lm9'::text"), &two, &none),
+        (&insert.replace("VALUES", "SELECT"), &none, &none),
+        (&insert.replace("(2, 'al", "2, ('al"), &one, &none),
+        (&dump, &two, &none),
+        (&dump.replace('\n', " "), &two, &none),
+        (&dump.replace("--\n", "CREATE TABLE users (id int);"), &none, &none),
+        ("create table if not exists k (name text, auth_token text); insert into k values ('a', 'J7xk2Lm9');", &none, &one),
+    ] {
+        assert_eq!(rows(text), [passwords.clone(), keys.clone()], "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_sql_is_too_strange(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "insert into ", "create table ", "t", "(", ")", "password", ",", "'", "''", "\\", "values", " ", "\n", "--", ";", "N'",
+            "\"", "`", "a12345", "::", "\u{e9}", "primary key",
+        ]), 0..80),
+    ) {
+        let text = parts.concat();
+        for cell in rows(&text).concat() {
+            prop_assert!(LENGTHS.contains(&cell.len()));
+        }
+    }
 }
