@@ -7,6 +7,7 @@ use memchr::{memchr, memrchr};
 use super::language;
 use super::name::{is_digest, is_of_password, is_reader};
 use super::sign::{self, Class, Sign};
+use super::syntax::{is_between_strings, is_signature};
 use super::value::{begins_with_place, has, is_in};
 use super::words::{DIGESTS, EXAMPLES};
 
@@ -165,10 +166,14 @@ fn assigned(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'static Sig
         "default" if is_default(setting) => give(&sign::SETTING, String::new()),
         "default" => give(&sign::REFERENCE, String::new()),
         // `{"credentials": {"host": {…`: the name of something else.
+        // `"Tokens: "+f(x)+"…"`: what stands between two strings.
+        _ if is_between_strings(setting) => give(&sign::REFERENCE, String::new()),
         _ if setting.is_quoted() && is_key(setting) => give(&sign::REFERENCE, String::new()),
         _ if is_loose(setting) => give(&sign::PROSE, "no more than blanks between the name and the value".to_owned()),
         _ if setting.is_quoted() => give(&sign::QUOTED, String::new()),
-        _ if is_reference(setting) && !may_be_chosen(setting) => give(&sign::REFERENCE, String::new()),
+        _ if is_signature(setting) || (is_reference(setting) && !may_be_chosen(setting)) => {
+            give(&sign::REFERENCE, String::new())
+        }
         _ if is_setting(setting) || is_pair(setting) || is_line(setting) => give(&sign::SETTING, String::new()),
         _ => {}
     }
@@ -267,9 +272,11 @@ fn is_variable(setting: &Setting<'_>) -> bool {
 fn is_prefix(setting: &Setting<'_>) -> bool {
     let behind = setting.bytes.get(setting.span.end + 1..).unwrap_or_default().trim_ascii_start();
     let name = behind.strip_prefix(b"+").unwrap_or_default().trim_ascii_start();
+    // PHP and Lua have other signs.
+    let is_joined = || matches!(behind, [b'.' | b'~' | b'&', b' ' | b'.', ..]) && setting.value().ends_with(b"=");
     setting.is_quoted()
         && matches!(setting.value().last(), Some(b':' | b'/' | b'-' | b'_' | b'=' | b'.'))
-        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && (name.first().is_some_and(u8::is_ascii_alphabetic) || is_joined())
 }
 
 /// Whether a comma follows the quote behind the value.
@@ -350,6 +357,9 @@ fn is_local(setting: &Setting<'_>) -> bool {
 /// A value without quotes that is a name of something else, or the beginning of an expression.
 fn is_reference(setting: &Setting<'_>) -> bool {
     let value = setting.value();
+    // What ends a statement is no part of it: `tokenValue = extent.Text;`
+    let end = value.iter().rposition(|byte| !b";,)}".contains(byte)).map_or(value.len(), |at| at + 1);
+    let value = &value[..end];
     let next = setting.bytes.get(setting.span.end);
     // `Summer2019.`, `Tiger.10`: no name goes on so.
     let odd = |(at, part): (usize, &[u8])| at > 0 && part.first().is_none_or(u8::is_ascii_digit);

@@ -2,6 +2,7 @@
 
 use super::language;
 use super::pattern::is_account;
+use super::syntax;
 use super::value::has;
 
 /// How names of files and hosts end.
@@ -55,6 +56,7 @@ pub(super) fn is_location(value: &[u8]) -> bool {
         || is_account(value)
         || is_package(value)
         || is_coordinate(value)
+        || syntax::is_registered(value)
         || (value.starts_with(b"@/") && is_absolute(&value[1..]))
 }
 

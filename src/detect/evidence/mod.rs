@@ -17,6 +17,7 @@ mod name;
 mod path;
 mod pattern;
 pub mod sign;
+mod syntax;
 mod value;
 mod words;
 
@@ -131,7 +132,7 @@ fn of_value(
     // Where a password must stand, a short one is one.
     let placed = matches!(form, "url" | "authorization");
     // What stands behind an id, in a URL or a command, below a header or behind a name that says password is a secret, in a list of many, too.
-    let is_hash = || read.iter().all(u8::is_ascii_hexdigit);
+    let is_hash = || read.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
     let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
     let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
     let beside = matches!(rule.kind.as_str(), "beside-id" | "column" | "key-column") || commanded || is_password();

@@ -2,10 +2,11 @@
 
 use super::context::{NAME, Setting, is_called};
 use super::language;
+use super::pattern::is_uuid;
 use super::sign::{self, Sign};
 use super::value::{has, is_in, is_joined, is_slug};
 use super::words::{
-    COMMONLY_KNOWN, DIGESTS, EXAMPLES, FOREIGN, MAYBES, OTHERS, PASSES, PASSWORDS, PLACES, PUBLICS, SECRET_KEYS,
+    COMMONLY_KNOWN, DIGESTS, EXAMPLES, FOREIGN, MAYBES, ONCE, OTHERS, PASSES, PASSWORDS, PLACES, PUBLICS, SECRET_KEYS,
     SECRETS,
 };
 
@@ -91,6 +92,19 @@ fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnM
     if (is_print && of(&["gpg", "pgp"])) || is_in(&["x-amz-credential", "x-goog-credential"], name) {
         give(&sign::PUBLIC_NAME, String::new());
     }
+    // What tells requests apart (AWS' ClientToken), which says that it does.
+    let is_drawn_once = side_by_side(words, ONCE) || of(&["idempotency", "idempotent"]);
+    if is_drawn_once && (is_uuid(value) || language::read(value).words >= 0.4 || has(value, "TOKEN")) {
+        give(&sign::PUBLIC_NAME, String::new());
+    }
+    // `secret_uuid`, `GUID_CHANGE_PASSWORD`, libvirt's `<encryption secret=…/>`
+    let says_uuid = words.first().into_iter().chain(words.last()).any(|word| is_in(&["uuid", "guid"], word));
+    if is_uuid(value) && (says_uuid || setting.before_name().ends_with(b"<encryption ")) {
+        give(&sign::OTHER_NAME, String::new());
+    }
+    if name.starts_with(b"--no-") || name.starts_with(b"--disable") {
+        give(&sign::OTHER_NAME, String::new());
+    }
     // The shell's working directory.
     if name == b"PWD" && value.starts_with(b"/") {
         give(&sign::LOCATION, String::new());
@@ -164,9 +178,20 @@ pub(super) fn slugs(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign, S
             && value.iter().all(u8::is_ascii_alphabetic)
             && (value.iter().all(u8::is_ascii_uppercase) || humped())
     };
+    // `login1`, `INFO_21`
+    let counted = || {
+        let len = value.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+        let word = value[..len].strip_suffix(b"_").unwrap_or(&value[..len]);
+        value.len() < 12 && (1..=3).contains(&(value.len() - len)) && word.iter().all(u8::is_ascii_alphabetic)
+    };
     let words = language::pieces(setting.name());
     let grammar = || matches!(words[..], [word] if is_in(&["token", "tokens"], word));
-    let named = || is_slug(value) || is_joined(value) || (letters() && (grammar() || is_called(setting)));
+    let named = || {
+        is_slug(value)
+            || is_joined(value)
+            || (letters() && (grammar() || is_called(setting)))
+            || (is_called(setting) && counted())
+    };
     if !is_of_password(setting) && named() {
         give(&sign::SLUG, String::new());
     }
@@ -196,9 +221,32 @@ pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign
     let wordy = || language::read(setting.value()).words >= 0.7;
     // `pass = "dbpass"`: another name of the same kind.
     let named = is_in(PASSWORDS, &value) || is_in(SECRETS, &value);
-    if named || is_told_again(setting) || (!digits && (within(&name, &value) || (within(&value, &name) && wordy()))) {
+    if named
+        || is_of_kind(setting)
+        || is_told_again(setting)
+        || (!digits && (within(&name, &value) || (within(&value, &name) && wordy())))
+    {
         give(&sign::SAME_AS_NAME, String::new());
     }
+}
+
+/// `client_token: "IdempotencyToken"`, `"unicodePwd", "ntPwdHistory"`, `b.pass: a.pass`, `{token: tokenOfThis}`: another name of the same kind.
+fn is_of_kind(setting: &Setting<'_>) -> bool {
+    let (name, value) = (setting.name(), setting.value());
+    let (words, parts) = (language::pieces(name), language::pieces(value));
+    let humped = parts.len() >= 2 && value.iter().all(u8::is_ascii_alphabetic);
+    let same_end = || words.last().zip(parts.last()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other));
+    let of_password = || parts.iter().any(|part| is_in(&["pwd", "password", "passwd"], part));
+    let last = |text: &[u8]| text.iter().rposition(|byte| *byte == b'.').map(|at| text[at..].to_vec());
+    let begins = || {
+        let long = name.len() >= 4 && value.len() > name.len();
+        long && !setting.is_quoted()
+            && value[..name.len()].eq_ignore_ascii_case(name)
+            && value.iter().all(|byte| byte.is_ascii_alphabetic() || b",;".contains(byte))
+    };
+    (humped && (of_password() || (same_end() && language::read(value).words >= 0.6)))
+        || (!setting.is_quoted() && last(value).is_some_and(|end| end.len() >= 4 && last(name) == Some(end)))
+        || begins()
 }
 
 /// `PrivateKeyRegeneration = "pm-12241-private-key-regeneration"`: all words of the name, and no more than words and numbers beside them.
@@ -215,8 +263,10 @@ fn is_told_again(setting: &Setting<'_>) -> bool {
 
 /// Whether a call of that name reads what its argument names: `getPassword("tomcat")`, `config.require_secret("key")`.
 pub(super) fn is_reader(name: &[u8]) -> bool {
-    const VERBS: &[&str] =
-        &["get", "require", "try", "has", "fetch", "read", "lookup", "find", "allow", "generate", "list", "load"];
+    const VERBS: &[&str] = &[
+        "get", "require", "try", "has", "fetch", "read", "lookup", "find", "allow", "generate", "list", "load",
+        "retrieve", "delete", "refresh", "revoke", "copy", "scan", "parse", "resolve",
+    ];
     let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
     language::pieces(own).first().is_some_and(|verb| is_in(VERBS, verb))
 }

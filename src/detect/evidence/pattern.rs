@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::language;
 use super::location::is_location;
 use super::sign::{self, Sign};
+use super::syntax;
 use super::value::{has, is_in};
 
 /// Whether a value has a sign.
@@ -67,6 +68,8 @@ fn is_template(value: &[u8]) -> bool {
         })
         || is_substituted(value)
         || is_reference(value)
+        || syntax::is_place(value)
+        || syntax::is_mask(value)
 }
 
 /// `$$NAME` of Compose, `\(name)` of Swift, `{name}:`, `%name`, `$name:path`: no more than what says where a value comes from.
@@ -180,10 +183,18 @@ pub(super) fn is_span(value: &[u8]) -> bool {
 fn is_public(value: &[u8]) -> bool {
     const KINDS: &[&[u8]] =
         &[b"AAAAB3NzaC1", b"AAAAC3NzaC1lZDI1", b"AAAAE2VjZHNhLXNo", b"AAAAGnNrLXNz", b"AAAAInNrLWVj"];
+    // A SubjectPublicKeyInfo (RFC 5280) of RSA, of an elliptic curve or of Ed25519.
+    const INFOS: &[&[u8]] = &[
+        b"MIGfMA0GCSqGSIb3DQEBAQUAA4GN",
+        b"MIIBIjANBgkqhkiG9w0BAQEFAAOC",
+        b"MIICIjANBgkqhkiG9w0BAQEFAAOC",
+        b"MFkwEwYHKoZIzj0CAQYIKoZIzj0D",
+        b"MCowBQYDK2VwAyEA",
+    ];
     // What NATS calls users, accounts, operators, servers, clusters and curves by; a seed begins with S.
     let base32 = |byte: &u8| byte.is_ascii_uppercase() || (b'2'..=b'7').contains(byte);
     let named = value.len() == 56 && b"UAONCX".contains(&value[0]) && value.iter().all(base32);
-    named || KINDS.iter().any(|kind| value.starts_with(kind))
+    named || KINDS.iter().chain(INFOS).any(|kind| value.starts_with(kind))
 }
 
 fn is_keyboard_walk(value: &[u8]) -> bool {
@@ -247,7 +258,7 @@ fn is_encrypted(value: &[u8]) -> bool {
         || data_encoding::BASE64.decode(value).is_ok_and(|text| begins(&text))
 }
 
-fn is_uuid(value: &[u8]) -> bool {
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     value.len() == 36
         && value.iter().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => *byte == b'-',
@@ -262,6 +273,9 @@ pub(super) fn is_account(value: &[u8]) -> bool {
 
 /// `$argon2id$…` and others of crypt(3), `{SSHA}…` of LDAP, `pbkdf2_sha256$…` of frameworks.
 fn is_hashed(value: &[u8]) -> bool {
+    if syntax::is_crypt(value) {
+        return true;
+    }
     let name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let named = |text: &[u8], end: u8| {
         let len = text.iter().take_while(|byte| name(byte)).count();
@@ -298,6 +312,7 @@ fn is_code(value: &[u8]) -> bool {
     parts.iter().any(|part| has(value, part))
         || call()
         || is_rest_of_call(value)
+        || syntax::is_notation(value)
         || is_type(value)
         || is_escaped(value)
         || ruled()
@@ -359,9 +374,41 @@ fn is_color(value: &[u8]) -> bool {
 
 /// Parts of the names of algorithms, none of which stands in a random value by chance.
 const ALGORITHMS: &[&str] = &[
-    "sha1", "sha2", "sha3", "sha-1", "sha-2", "sha-3", "sha-5", "sha5", "sha_", "hmac", "pbkdf2", "nistp", "x509",
-    "ecdsa", "ed25519", "x25519", "aes128", "aes192", "aes256", "aes-", "scram", "argon2", "bcrypt", "scrypt", "mlkem",
-    "mldsa", "chacha20", "-gcm", "-cbc", "rsa-", "_rsa", "md5",
+    "sha1",
+    "sha2",
+    "sha3",
+    "sha-1",
+    "sha-2",
+    "sha-3",
+    "sha-5",
+    "sha5",
+    "sha_",
+    "hmac",
+    "pbkdf2",
+    "nistp",
+    "x509",
+    "ecdsa",
+    "ed25519",
+    "x25519",
+    "aes128",
+    "aes192",
+    "aes256",
+    "aes-",
+    "scram",
+    "argon2",
+    "bcrypt",
+    "scrypt",
+    "mlkem",
+    "mldsa",
+    "chacha20",
+    "-gcm",
+    "-cbc",
+    "rsa-",
+    "_rsa",
+    "md5",
+    "iso-8859-",
+    "us-ascii",
+    "windows-125",
 ];
 
 /// `PBKDF2WithHmacSHA256`, `scram-sha-256`, `ecdsa-sha2-nistp256`: what an algorithm is called, with few digits and nothing else.
@@ -381,7 +428,7 @@ fn letters_left(lower: &[u8]) -> usize {
     const WITH: &[&str] = &[
         "hmac", "pbkdf2", "nistp", "with", "sha", "ecdsa", "scram", "bcrypt", "scrypt", "argon2id", "argon", "mlkem",
         "mldsa", "chacha", "poly", "aes", "rsa", "gcm", "cbc", "ctr", "pkix", "pkcs", "oaep", "pss", "mgf", "md5",
-        "key", "private", "public", "and",
+        "key", "private", "public", "and", "iso", "us-ascii", "windows",
     ];
     let mut text = String::from_utf8_lossy(lower).into_owned();
     WITH.iter().for_each(|word| text = text.replace(word, " "));

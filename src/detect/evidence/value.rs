@@ -4,6 +4,7 @@ use super::language::{self, Reading};
 use super::location::{is_file, is_media_type};
 use super::pattern::{self, is_account, is_algorithm, is_expression, is_object, is_sequence, is_span, is_time};
 use super::sign::{self, Sign};
+use super::syntax;
 
 /// Characters of a value, counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,7 +106,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if is_common(value, reading) {
         give(&sign::COMMON, String::new());
     }
-    if is_phrase(value, counts, reading) {
+    if syntax::is_sentence(value) || is_phrase(value, counts, reading) {
         // What its letters look like to who reads English says nothing more.
         return give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
@@ -121,7 +122,7 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         give(&sign::NUMBER, "a point or a span of time".to_owned());
         return;
     }
-    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.len() <= 4 && rest.iter().all(u8::is_ascii_hexdigit));
+    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.len() <= 16 && rest.iter().all(u8::is_ascii_hexdigit));
     if hex || (counts.letters() + counts.foreign == 0 && counts.other <= 2) {
         give(&sign::NUMBER, String::new());
     }
@@ -137,9 +138,10 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
         let start = word.iter().take(end).take_while(|byte| ends(byte)).count();
         word[start..end].iter().all(letter)
     };
+    let told = |part: &[u8]| word(part) || (counts.spaces >= 2 && syntax::is_filler(part));
     // `&Contraseña`: the letter behind it is underlined.
     let words = || value.strip_prefix(b"&").unwrap_or(value).split(|byte| *byte == b' ');
-    let worded = counts.letters() + counts.foreign > 0 && words().all(word);
+    let worded = counts.letters() + counts.foreign > 0 && words().all(told);
     let cased = |word: &[u8]| word.get(1..).is_none_or(|rest| !rest.iter().any(u8::is_ascii_uppercase));
     let spoken = || counts.spaces > 0 && (reading.bits < DRAWN || words().all(cased));
     worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || spoken())
@@ -311,6 +313,7 @@ fn is_placeholder(value: &[u8], reading: Reading) -> bool {
         || (made_of_words && language::pieces(value).iter().any(|piece| is_in(PLACEHOLDERS, piece)))
         || value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_filler)
         || is_stub(value)
+        || syntax::is_filled(value)
         || has(value, "...")
         || has(value, "***")
         || has(value, "\u{2022}\u{2022}")

@@ -196,6 +196,9 @@ pub(super) const PLACES: &[(&str, &str)] = &[
     ("type", "value"),
 ];
 
+/// What a request is told from another by, which nobody can use.
+pub(super) const ONCE: &[(&str, &str)] = &[("client", "token"), ("clientrequest", "token"), ("request", "token")];
+
 /// Words that stand side by side in names of what everybody may know: what is counted on, gone on from or done once, and keys by
 /// which something is found.
 pub(super) const COMMONLY_KNOWN: &[(&str, &str)] = &[
