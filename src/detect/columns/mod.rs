@@ -76,7 +76,20 @@ fn may_be_value(cell: &[u8]) -> bool {
         && cell.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
     let is_check = cell.starts_with(b"SCRAM-SHA") || (cell.starts_with(b"md5") && cell.len() == 35);
     let is_apart = cell.iter().any(|byte| b" \t\r\n".contains(byte));
-    !is_apart && !is_in(b"()") && !is_in(b"<>") && !is_in(b"[]") && !is_call() && !is_name && !is_check
+    // `octets[17]`, `Vendor.Corp.Tunnel-Password`: types, and names of others.
+    let is_typed = cell.ends_with(b"]") && cell[0].is_ascii_lowercase() && cell.contains(&b'[');
+    let is_of_name = |byte: &u8| byte.is_ascii_alphabetic() || b".-".contains(byte);
+    let ends = cell.to_ascii_lowercase().ends_with(b"password");
+    let is_other = ends && cell.contains(&b'.') && cell.iter().filter(|byte| !is_of_name(byte)).count() <= 4;
+    !is_typed
+        && !is_other
+        && !is_apart
+        && !is_in(b"()")
+        && !is_in(b"<>")
+        && !is_in(b"[]")
+        && !is_call()
+        && !is_name
+        && !is_check
 }
 
 /// As much of a text as matters.

@@ -113,8 +113,8 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
         give(&sign::LISTED, String::new());
     }
     let behind = setting.bytes[setting.span.end..].iter().find(|byte| !b"\\\"'`".contains(byte));
-    let alone = !between.contains(&b',') && behind == Some(&b')');
-    if kind == "assignment" && is_called(setting) && alone && is_reader(setting.name()) {
+    let is_read = || is_reader(setting.name(), behind == Some(&b')'));
+    if kind == "assignment" && is_called(setting) && !between.contains(&b',') && is_read() {
         give(&sign::OTHER_NAME, "what is read by that name".to_owned());
     }
     if kind == "assignment" && is_outcome(setting) {

@@ -234,7 +234,9 @@ pub(super) fn sameness(setting: &Setting<'_>, give: &mut dyn FnMut(&'static Sign
 fn is_of_kind(setting: &Setting<'_>) -> bool {
     let (name, value) = (setting.name(), setting.value());
     let (words, parts) = (language::pieces(name), language::pieces(value));
-    let humped = parts.len() >= 2 && value.iter().all(u8::is_ascii_alphabetic);
+    // `lb.backendCreds`: a member, without quotes.
+    let part = |byte: &u8| byte.is_ascii_alphabetic() || (*byte == b'.' && !setting.is_quoted());
+    let humped = parts.len() >= 2 && value.iter().all(part);
     let same_end = || words.last().zip(parts.last()).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other));
     let of_password = || parts.iter().any(|part| is_in(&["pwd", "password", "passwd"], part));
     let last = |text: &[u8]| text.iter().rposition(|byte| *byte == b'.').map(|at| text[at..].to_vec());
@@ -244,7 +246,7 @@ fn is_of_kind(setting: &Setting<'_>) -> bool {
             && value[..name.len()].eq_ignore_ascii_case(name)
             && value.iter().all(|byte| byte.is_ascii_alphabetic() || b",;".contains(byte))
     };
-    (humped && (of_password() || (same_end() && language::read(value).words >= 0.6)))
+    (humped && (of_password() || (same_end() && language::read(value).words >= 0.3)))
         || (!setting.is_quoted() && last(value).is_some_and(|end| end.len() >= 4 && last(name) == Some(end)))
         || begins()
 }
@@ -262,11 +264,15 @@ fn is_told_again(setting: &Setting<'_>) -> bool {
 }
 
 /// Whether a call of that name reads what its argument names: `getPassword("tomcat")`, `config.require_secret("key")`.
-pub(super) fn is_reader(name: &[u8]) -> bool {
+/// With one argument it may do more with it than read.
+pub(super) fn is_reader(name: &[u8], is_alone: bool) -> bool {
+    const READERS: &[&str] =
+        &["get", "fetch", "read", "lookup", "find", "retrieve", "delete", "refresh", "revoke", "copy", "scan", "parse"];
     const VERBS: &[&str] = &[
         "get", "require", "try", "has", "fetch", "read", "lookup", "find", "allow", "generate", "list", "load",
         "retrieve", "delete", "refresh", "revoke", "copy", "scan", "parse", "resolve",
     ];
     let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
-    language::pieces(own).first().is_some_and(|verb| is_in(VERBS, verb))
+    let verbs = if is_alone { VERBS } else { READERS };
+    language::pieces(own).first().is_some_and(|verb| is_in(verbs, verb))
 }

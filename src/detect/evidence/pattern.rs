@@ -409,6 +409,9 @@ const ALGORITHMS: &[&str] = &[
     "iso-8859-",
     "us-ascii",
     "windows-125",
+    "prime256",
+    "secp256",
+    "secp384",
 ];
 
 /// `PBKDF2WithHmacSHA256`, `scram-sha-256`, `ecdsa-sha2-nistp256`: what an algorithm is called, with few digits and nothing else.
@@ -428,7 +431,7 @@ fn letters_left(lower: &[u8]) -> usize {
     const WITH: &[&str] = &[
         "hmac", "pbkdf2", "nistp", "with", "sha", "ecdsa", "scram", "bcrypt", "scrypt", "argon2id", "argon", "mlkem",
         "mldsa", "chacha", "poly", "aes", "rsa", "gcm", "cbc", "ctr", "pkix", "pkcs", "oaep", "pss", "mgf", "md5",
-        "key", "private", "public", "and", "iso", "us-ascii", "windows",
+        "key", "private", "public", "and", "iso", "us-ascii", "windows", "prime", "secp",
     ];
     let mut text = String::from_utf8_lossy(lower).into_owned();
     WITH.iter().for_each(|word| text = text.replace(word, " "));

@@ -23,18 +23,23 @@ fn is_variable(value: &[u8]) -> bool {
     let (name, behind) = rest.split_at(len);
     let is_name = len >= 3 && (name[0].is_ascii_alphabetic() || name[0] == b'_');
     let worded = || language::read(name).words >= 0.6;
+    // `$newrelic-apiKey`
+    let is_of_secret = |last: &[u8]| {
+        let said = |word: &&[u8]| is_in(&["key", "token", "password", "secret"], word);
+        language::pieces(last).last().is_some_and(said) && last.iter().all(u8::is_ascii_alphabetic)
+    };
     let is_capital = || name.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
     is_name
         && match behind {
             [b'{', rest @ ..] => rest.contains(&b'}'),
             [b'[', rest @ ..] => rest.contains(&b']'),
             [b'(', rest @ ..] => rest.contains(&b')') && name.iter().all(u8::is_ascii_lowercase),
-            [b'/', rest @ ..] => worded() && language::read(rest).words >= 0.5,
+            [b'/', rest @ ..] => rest.iter().all(|byte| byte.is_ascii_lowercase() || b"/._-".contains(byte)),
             [b':', b'$', ..] | [b'@', b'$', ..] => true,
             // `$PWD:/srv:z`
             [b':', b'/', ..] => is_capital(),
             [b'"' | b'\'', ..] => is_put && (worded() || is_capital()),
-            [b'-', last @ ..] => worded() && language::read(last).words >= 0.6,
+            [b'-', last @ ..] => is_of_secret(last) || (worded() && language::read(last).words >= 0.6),
             _ => false,
         }
 }
@@ -121,7 +126,21 @@ pub(super) fn is_notation(value: &[u8]) -> bool {
         let digits = value.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
         digits > 0 && is_in(UNITS, &value[digits..])
     };
-    option() || secret() || sized() || parameters() || measure() || has(&lower, "?true")
+    // `remember=5`, `granted=true`
+    let set = || {
+        let name = value.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+        let to = value[name..].strip_prefix(b"=").unwrap_or_default();
+        let number = !to.is_empty() && to.len() <= 6 && to.iter().all(u8::is_ascii_digit);
+        name >= 3 && (number || is_in(&["true", "false", "yes", "no"], to))
+    };
+    // What stands between two strings: `"+name+"`.
+    let inner = |byte: &u8| is_word(byte) || b"._()".contains(byte);
+    let joined = || match value {
+        [first @ (b'+' | b'.'), rest @ .., last] if first == last => rest.len() >= 2 && rest.iter().all(inner),
+        _ => false,
+    };
+    let opens = || value.ends_with(b"='") || value.ends_with(b"=\"");
+    option() || secret() || sized() || parameters() || measure() || set() || joined() || opens() || has(&lower, "?true")
 }
 
 /// `quay.io/corp/app:1.2`, `workspace:^`, `cn=admin,dc=corp`: where something is in a registry or a directory.
@@ -134,7 +153,14 @@ pub(super) fn is_registered(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let entry = ["cn=", "ou=", "dc=", "uid=", "o="].iter().find_map(|name| lower.strip_prefix(name.as_bytes()));
     let named = |rest: &[u8]| rest.first().is_some_and(|first| first.is_ascii_alphabetic() || b"${%".contains(first));
+    // `@scope/name`
+    let scoped = || {
+        value.starts_with(b"@")
+            && value.contains(&b'/')
+            && value[1..].iter().all(|byte| byte.is_ascii_lowercase() || b"/-._".contains(byte))
+    };
     image
+        || scoped()
         || ["workspace:", "npm:", "link:", "portal:"].iter().any(|start| lower.starts_with(start.as_bytes()))
         || entry.is_some_and(|rest| named(rest) && (has(&lower, "dc=") || has(&lower, "ou=")))
 }

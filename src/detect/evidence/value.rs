@@ -110,6 +110,10 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         // What its letters look like to who reads English says nothing more.
         return give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
+    // `enable password authentication, then`
+    if value.split_last().is_some_and(|(last, rest)| *last == b',' && rest.iter().all(u8::is_ascii_alphabetic)) {
+        give(&sign::PROSE, "a word before a comma".to_owned());
+    }
     if counts.spaces > 0 && (reading.words >= 0.5 || (counts.spaces > 2 && reading.words >= 0.3)) {
         give(&sign::PROSE, format!("{} spaces", counts.spaces));
     }
@@ -152,6 +156,7 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let percent = (reading.words * 100.0).round();
     // What is irregular for another reason.
     let told = has(value, "://")
+        || syntax::is_registered(value)
         || value.starts_with(b"urn:")
         || is_file(value)
         || is_media_type(&value.to_ascii_lowercase())
