@@ -77,6 +77,9 @@ def stanch(program, data, folders, options):
         if finding["verdict"]["state"] == "reported":
             signs = " ".join(f"{sign['name']}{sign['weight']:+}" for sign in finding["evidence"])
             yield finding["path"], finding["line"], finding["end_line"], f"{finding['rule']}: {signs}"
+            # The ID beside a secret is told of with it.
+            for companion in finding.get("companions") or []:
+                yield finding["path"], companion["line"], companion["end_line"], f"companion {companion['rule']}"
 
 
 def kingfisher(program, data, folders, options):

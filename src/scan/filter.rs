@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::armour::Armour;
 use super::compose::Kinship;
-use super::snippet::redacted;
+use super::snippet::{LONG, redacted, whole_end};
 use crate::detect::open::{Open, Openings};
 use crate::detect::{Candidate, Detector, Scratch, Where, pattern, settle};
 use crate::rule::Confidence;
@@ -28,6 +28,8 @@ pub struct Filter<'d> {
     buffer: Vec<u8>,
     /// Up to here the buffer was passed on.
     passed: usize,
+    /// What comes next may be the rest of the last secret.
+    goes_on: bool,
     /// Before this no further byte changes what the rules find.
     decided: usize,
     /// Secrets replaced so far.
@@ -49,6 +51,7 @@ impl<'d> Filter<'d> {
             armour,
             buffer,
             passed: 0,
+            goes_on: false,
             decided: 0,
             replaced: 0,
         })
@@ -91,6 +94,9 @@ impl<'d> Filter<'d> {
 
     /// Passes on everything that need not be held, but no part of a secret that reaches over that.
     fn pass(&mut self, open: Open, out: &mut impl Write) -> io::Result<()> {
+        if self.goes_on {
+            self.pass_rest(self.passed - LONG.min(self.passed)..self.passed);
+        }
         let mut candidates =
             self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Passing);
         candidates.retain(|one| one.span.end > self.passed);
@@ -106,9 +112,13 @@ impl<'d> Filter<'d> {
                 limit = place.start.min(limit);
                 break;
             }
+            if place.end <= self.passed {
+                continue;
+            }
             self.armour.write(&self.buffer[self.passed..place.start.max(self.passed)], out)?;
             self.armour.write(mark.as_bytes(), out)?;
             self.passed = place.end;
+            self.pass_rest(place);
             self.replaced += 1;
         }
         if limit > self.passed {
@@ -116,6 +126,14 @@ impl<'d> Filter<'d> {
             self.passed = limit;
         }
         Ok(())
+    }
+}
+
+impl Filter<'_> {
+    /// Leaves out what may be the rest of a secret.
+    fn pass_rest(&mut self, place: Range<usize>) {
+        self.passed = whole_end(&self.buffer, &place);
+        self.goes_on = place.len() >= LONG && self.passed == self.buffer.len();
     }
 }
 
@@ -156,9 +174,12 @@ pub fn masked_from(detector: &Detector, scratch: &mut Scratch, text: &[u8], leas
     candidates.retain(|one| one.confidence >= least);
     let (mut shown, mut done) = (String::new(), 0);
     for (place, mark) in places(candidates, |one| redacted(one.rule, &one.token)) {
+        if place.start < done {
+            continue;
+        }
         shown.push_str(&String::from_utf8_lossy(&text[done..place.start]));
         shown.push_str(&mark);
-        done = place.end;
+        done = whole_end(text, &place);
     }
     shown.push_str(&String::from_utf8_lossy(&text[done..]));
     shown
@@ -205,9 +226,11 @@ mod tests {
         for (place, mark) in
             places(candidates, |one| format!("[stanch: {} {}]", one.rule.id, redacted(one.rule, &one.token)))
         {
-            out.extend_from_slice(&text[done..place.start]);
-            out.extend_from_slice(mark.as_bytes());
-            done = place.end;
+            if place.end > done {
+                out.extend_from_slice(&text[done..place.start.max(done)]);
+                out.extend_from_slice(mark.as_bytes());
+                done = whole_end(text, &place);
+            }
         }
         out.extend_from_slice(&text[done..]);
         String::from_utf8_lossy(&out).into_owned()
@@ -217,6 +240,15 @@ mod tests {
     fn a_secret_becomes_a_mark_and_the_rest_stays() {
         let text = format!("a fix_{} b\r\n\0tail", "x".repeat(26));
         assert_eq!(filtered(&detector(), &[text.as_bytes()]), "a [stanch: fixed fix_****…xxxx] b\r\n\0tail");
+    }
+
+    #[test]
+    fn the_rest_of_what_a_rule_finds_the_beginning_of_is_replaced_too() {
+        let text = format!("a fix_{}\"; next", "x".repeat(26));
+        assert_eq!(filtered(&detector(), &[text.as_bytes()]), "a [stanch: fixed fix_****…xxxx]\"; next");
+        let (bytes, rest) = (format!("a {}+/{} b", "y".repeat(LONG), "z".repeat(200)), LONG + 2);
+        assert_eq!(whole_end(bytes.as_bytes(), &(2..rest)), bytes.len() - 2);
+        assert_eq!(whole_end(bytes.as_bytes(), &(2..rest - 1)), rest - 1);
     }
 
     #[test]

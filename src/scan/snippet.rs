@@ -21,6 +21,9 @@ const NEIGHBOURS: usize = 64;
 /// Longest kind prefix that is shown unmasked, in bytes.
 const PREFIX: usize = 32;
 
+/// A secret of at least so many bytes may be longer than the rule that found it looks: most rules by name end with 100.
+pub(super) const LONG: usize = 60;
+
 /// Copies of secrets are looked for by so many of their first bytes: the most that a secret has.
 const HEADS: [usize; 3] = [16, 6, 1];
 
@@ -151,6 +154,13 @@ pub(super) fn alone(redacted: &str, line: u64) -> Snippet {
     Snippet { line, text: redacted.to_owned(), mark: 0..redacted.len(), cut_before: true, cut_after: true }
 }
 
+/// Where a secret ends of which a rule may have found no more than the beginning.
+pub(super) fn whole_end(bytes: &[u8], span: &Range<usize>) -> usize {
+    let goes_on = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`<>".contains(byte);
+    let rest = if span.len() < LONG { 0 } else { bytes[span.end..].iter().take_while(goes_on).count() };
+    span.end + rest
+}
+
 /// What has to be masked in the window and how it shows: disjoint, from the left.
 fn places<'m>(
     window: &Range<usize>,
@@ -166,6 +176,7 @@ fn places<'m>(
         places.extend(copies.map(|at| (window.start + at..window.start + at + own.len(), redacted)));
     }
     places.extend(masks.within(window));
+    places.iter_mut().for_each(|(place, _)| place.end = whole_end(masks.bytes, place));
     places.sort_by_key(|(place, _)| place.start);
     let mut merged: Vec<(Range<usize>, &str)> = Vec::new();
     for (place, shown) in places {

@@ -122,3 +122,41 @@ fn one_rule_alone_can_be_asked_for() {
     assert_eq!(by_path(&tree.json(&["--rule", "gitlab-pat"])).keys().collect::<Vec<_>>(), ["b"]);
     tree.scan(&["--rule", "gitlab-pta"]).exits(2).says("perhaps `gitlab-pat` is meant").says("stanch rules list");
 }
+
+#[test]
+fn no_part_of_a_secret_is_shown_that_is_longer_than_its_rule_looks() {
+    // Hexadecimal digits of a digest: nothing that begins as a token does.
+    let long: String = (0u8..10).map(|seed| fingerprint(&pat(u64::from(seed)))).collect();
+    let lines = [
+        format!("deploy --password {long} --now\n"),
+        format!("<add key=\"RefreshToken\" value=\"{long}\"/>\n"),
+        format!("docker login -u ci -p {long}\n"),
+        format!("db_pw = \"{long}\"\n"),
+    ];
+    let parts: Vec<&str> = (0..long.len() / 16).map(|at| &long[16 * at..16 * (at + 1)]).collect();
+    for line in &lines {
+        let tree = Tree::with(&[("a.txt", line)]);
+        for format in ["text", "json", "sarif", "csv"] {
+            let ran = tree.scan(&["--format", format]).exits(1);
+            hides_all(&ran.out, parts.iter().copied());
+        }
+        let filtered = tree.with_stdin(&["filter"], line.as_bytes());
+        hides_all(&filtered.out, parts.iter().copied());
+    }
+}
+
+#[test]
+fn a_secret_of_more_than_two_hundred_characters_is_found_whole() {
+    let long: String = (0u8..20).map(|seed| pat(u64::from(seed))[4..].to_owned()).collect();
+    for line in [
+        format!("AZURE_REFRESH_TOKEN=1.A{long}\n"),
+        format!("{{\"refresh_token\": \"1.A{long}\"}}\n"),
+        format!("const token = '1.A{long}';\n"),
+    ] {
+        let tree = Tree::with(&[("a.conf", &line)]);
+        let report = tree.json(&[]);
+        let found = findings(&report);
+        assert_eq!(found.len(), 1, "{line}");
+        assert_eq!(found[0]["byte_length"], long.len() + 3, "{line}");
+    }
+}

@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use super::language;
-use super::name::{is_digest, is_of_password, is_reader};
+use super::name::{is_digest, is_of_password, is_of_secret, is_reader};
 use super::sign::{self, Class, Sign};
 use super::syntax::{is_between_strings, is_signature};
 use super::value::{begins_with_place, has, is_in};
@@ -455,8 +455,8 @@ pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn F
     if is_embedded(setting) {
         give(&sign::EMBEDDED, String::new());
     }
-    // Where the rule knows whose it is, others behind the same name are secrets, too.
-    let count = neighbours(setting, class != Class::Generic);
+    // Where the rule knows whose it is, or the name says that it is a secret, others behind the same name are secrets, too.
+    let count = neighbours(setting, class != Class::Generic || is_list_of_secrets(setting));
     if count >= MANY {
         give(&sign::NEIGHBOURS, format!("at least {MANY} of them"));
     }
@@ -475,6 +475,11 @@ pub(super) fn surroundings(setting: &Setting<'_>, class: Class, give: &mut dyn F
     if class == Class::Context && DIGESTS.iter().any(|word| is_named(before, word)) {
         give(&sign::DIGEST_NAME, String::new());
     }
+}
+
+/// Whether others behind the same name are secrets, too: it says so, and hashes are no such.
+fn is_list_of_secrets(setting: &Setting<'_>) -> bool {
+    is_of_secret(setting) && !setting.value().iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether the last words before a value are of a digest: `sha256 = `, `"checksum": "`.

@@ -267,10 +267,10 @@ fn is_told_again(setting: &Setting<'_>) -> bool {
 /// With one argument it may do more with it than read.
 pub(super) fn is_reader(name: &[u8], is_alone: bool) -> bool {
     const READERS: &[&str] =
-        &["get", "fetch", "read", "lookup", "find", "retrieve", "delete", "refresh", "revoke", "copy", "scan", "parse"];
+        &["get", "fetch", "read", "lookup", "find", "retrieve", "delete", "refresh", "revoke", "copy", "scan"];
     const VERBS: &[&str] = &[
         "get", "require", "try", "has", "fetch", "read", "lookup", "find", "allow", "generate", "list", "load",
-        "retrieve", "delete", "refresh", "revoke", "copy", "scan", "parse", "resolve",
+        "retrieve", "delete", "refresh", "revoke", "copy", "scan", "resolve",
     ];
     let own = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
     let verbs = if is_alone { VERBS } else { READERS };

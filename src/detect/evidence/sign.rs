@@ -103,5 +103,5 @@ signs! {
     LOCALE_FILE "locale-file" [-45, 0, 0, 0] "in a file of translations, unless it was drawn at random"
     TEST_FILE "test-file" [-5, 0, 0, -10] "in a test, an example or a fixture"
     DOCUMENT "document" [-5, 0, 0, -10] "in documentation"
-    VENDORED "vendored" [-10, 0, 0, -10] "in code of others that was copied in"
+    VENDORED "vendored" [-5, 0, 0, -10] "in code of others that was copied in"
 }

@@ -126,7 +126,9 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
         give(&sign::NUMBER, "a point or a span of time".to_owned());
         return;
     }
-    let hex = value.strip_prefix(b"0x").is_some_and(|rest| rest.len() <= 16 && rest.iter().all(u8::is_ascii_hexdigit));
+    // `0x0010`, `0x00090037`: a constant.
+    let few = |rest: &[u8]| rest.len() <= 4 || (rest.len() <= 16 && rest[0] == b'0');
+    let hex = value.strip_prefix(b"0x").is_some_and(|rest| few(rest) && rest.iter().all(u8::is_ascii_hexdigit));
     if hex || (counts.letters() + counts.foreign == 0 && counts.other <= 2) {
         give(&sign::NUMBER, String::new());
     }
