@@ -8,6 +8,7 @@ use crate::rule::RuleSet;
 mod forms;
 mod languages;
 mod others;
+mod syntax;
 
 /// Everything that the generic rules find, with its points.
 fn found(text: &str) -> Vec<(String, Confidence, Judgement)> {
