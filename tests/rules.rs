@@ -435,10 +435,10 @@ fn every_pattern_can_be_found_from_a_run() {
             keywords.extend(rule.keywords.iter().cloned());
         }
     }
-    // All are looked for in one pass, whose cost grows with how often one of them stands there. What the generic rules look for
-    // is found anyway.
+    // All are looked for in one pass, whose cost grows with how often one of them stands there: hosts of which hardly anybody speaks
+    // cost next to nothing. What the generic rules look for is found anyway.
     everywhere.retain(|keyword| !generic.contains(keyword));
-    assert!(everywhere.len() <= 117, "{} of {everywhere:?}", everywhere.len());
+    assert!(everywhere.len() <= 121, "{} of {everywhere:?}", everywhere.len());
     assert!(everywhere.iter().all(|keyword| keyword.len() >= 3), "{everywhere:?}");
     // Passwords are short, and have no run: what they are found by is looked for everywhere, and is no more than this.
     let keys = ["access", "account", "api", "auth", "encryption", "master", "private", "shared", "signing"];

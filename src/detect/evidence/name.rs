@@ -74,7 +74,11 @@ fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnM
     if of(EXAMPLES) {
         give(&sign::EXAMPLE_NAME, String::new());
     }
-    if of(PUBLICS) || words.iter().any(|word| ends_with(word, "publickey")) || side_by_side(words, COMMONLY_KNOWN) {
+    let is_public = |at: usize| is_in(PUBLICS, words[at]) && !is_brand(words, at);
+    if (0..words.len()).any(is_public)
+        || words.iter().any(|word| ends_with(word, "publickey"))
+        || side_by_side(words, COMMONLY_KNOWN)
+    {
         give(&sign::PUBLIC_NAME, String::new());
     }
     if of(&["encrypted", "ciphertext", "sealed", "wrapped"]) {
@@ -144,6 +148,20 @@ fn is_number(value: &[u8]) -> bool {
 fn is_foreign(setting: &Setting<'_>) -> bool {
     let matched = setting.bytes[setting.matched.start..setting.span.start].to_ascii_lowercase();
     FOREIGN.iter().any(|word| has(&matched, word))
+}
+
+/// Whether a word that may stand for what everybody may know is somebody's name: `LABEL_STUDIO_API_KEY`, `CURSOR_API_KEY`. Of a cursor
+/// in pages there is a token, too, but no program's environment has it.
+fn is_brand(words: &[&[u8]], at: usize) -> bool {
+    const WHAT: &[&str] = &["api", "apikey", "access", "auth", "client", "secret", "password", "admin"];
+    let (word, behind) = (words[at], &words[at + 1..]);
+    if is_in(&["label"], word) {
+        return behind.first().is_some_and(|next| is_in(&["studio"], next));
+    }
+    let capitals = || words.iter().all(|word| !word.iter().any(u8::is_ascii_lowercase));
+    is_in(&["cursor", "shortcut"], word)
+        && (behind.iter().any(|next| is_in(WHAT, next))
+            || (capitals() && behind.iter().any(|next| is_in(&["token"], next))))
 }
 
 fn ends_with(word: &[u8], end: &str) -> bool {

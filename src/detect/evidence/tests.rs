@@ -205,6 +205,13 @@ fn names_say_what_is_public() {
         assert!(!leaks(&format!("\"{name}\": \"{random}\"")), "{name}");
     }
     assert!(leaks(&format!("\"apiToken\": \"{random}\"")));
+    // Whoever makes the tool has his name in it.
+    for name in ["LABEL_STUDIO_API_KEY", "CURSOR_API_KEY", "CURSOR_TOKEN", "SHORTCUT_SECRET_KEY", "cursorApiToken"] {
+        assert!(leaks(&format!("{name}={random}\n")), "{name}");
+    }
+    for name in ["cursorToken", "NEXT_CURSOR_KEY", "shortcutKey", "labelKey", "cursor_token"] {
+        assert!(!leaks(&format!("{name}={random}\n")), "{name}");
+    }
     // A test has passed; a password has not.
     assert!(!leaks("--- PASS: TestFoo2 (0.00s)\n") && leaks(&format!("PASS={}\n", chosen(2))));
     // What a tag is for is not what stands in it.
@@ -212,6 +219,18 @@ fn names_say_what_is_public() {
     assert!(leaks(&format!("<property name=\"password\">{}</property>", chosen(4))));
     // An option and its value in a list are an option and its value.
     assert!(leaks(&format!("[\"--password\", \"{}\"]", chosen(5))));
+}
+
+/// What stands between two strings, a place for a value as HTML writes it, and AWS's examples with other ends.
+#[test]
+fn places_and_examples_are_no_secrets() {
+    for text in [
+        "{passwordLabel:\"Password:\",rememberMeLabel:\"Remember me\"}",
+        "password=\"&lt;YOURPASSWROD&gt;\"",
+        "secret_key = \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYESAFAKEKEY\"",
+    ] {
+        assert!(!leaks(text), "{text}");
+    }
 }
 
 #[test]

@@ -172,11 +172,11 @@ const FORMS: &[Form] = &[
         url: false,
     },
     Form {
-        begins: &["sk_live_a2V5X", "sk_test_a2V5X"],
+        begins: &["sk_live_a2V5XzAx", "sk_test_a2V5XzAx"],
         skip: 8,
         part: Part::Rest,
         inner: Inner::Text,
-        pattern: "key_(?P<key>[0-9A-HJKMNP-TV-Z]{26}),[0-9A-Za-z]{25,40}",
+        pattern: "key_(?P<key>01[0-9A-HJKMNP-TV-Z]{24}),[0-9A-Za-z]{25,40}",
         facts: &[("key", "workos.key")],
         url: false,
     },
