@@ -66,7 +66,7 @@ impl Header {
     fn files(&mut self, reader: &mut Bytes<'_>) -> io::Result<()> {
         self.count = reader.count(reader.bytes.len())?;
         while let Some((kind, range)) = reader.property()? {
-            match kind {
+            match u8::try_from(kind).unwrap_or(u8::MAX) {
                 id::EMPTY_STREAMS => self.empty = range,
                 id::EMPTY_FILES => self.files = range,
                 id::NAMES if reader.bytes[range.clone()].first() == Some(&0) => self.names = range.start + 1..range.end,
