@@ -111,8 +111,11 @@ fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Vis
     let mut content = Content::new(input, header);
     let mut flow = ControlFlow::Continue(());
     if is_file {
+        let written = meter.written.get();
         let mut guarded = Guarded { output: Box::new(&mut content), meter: meter.clone() };
         flow = visit(&about, Ok(&mut guarded));
+        drop(guarded);
+        meter.forgive(written);
     }
     if flow.is_continue() {
         // What was not read, and what could not: the next header stands behind it.
@@ -353,10 +356,13 @@ fn directory(
                 let mut fixed = [0; 42];
                 exactly(input, &mut fixed)?;
                 let length = |at: usize| u64::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
-                let mut about = vec![0; (length(24) + length(26) + length(28)) as usize];
-                exactly(input, &mut about)?;
-                if beside.add(&about, headers(visit)).is_break() {
-                    return Ok(());
+                // Name, other fields, comment.
+                for part in [24, 26, 28] {
+                    let mut about = vec![0; length(part) as usize];
+                    exactly(input, &mut about)?;
+                    if beside.add(&about, headers(visit)).is_break() {
+                        return Ok(());
+                    }
                 }
                 named += 1;
             }
