@@ -194,3 +194,21 @@ fn what_a_program_has_behind_it_that_is_not_read_is_named() {
     assert_eq!(skips(&tree.json(&[])), [skip("a.dump"), skip("a.exe!/(payload)")]);
     tree.scan(&["a.dump"]).exits(3).prints("pg_restore -f - FILE | stanch scan -");
 }
+
+/// Archives that go on in other files: each of them says so.
+#[test]
+fn a_part_of_a_set_is_named() {
+    let mut last = zip(&[("a", b"x")]);
+    let end = last.windows(4).rposition(|window| window == b"PK\x05\x06").unwrap();
+    last[end + 4] = 1;
+    let mut first = [&b"PK\x07\x08"[..], &zip(&[("a", &line(57))])].concat();
+    first.truncate(first.windows(4).position(|window| window == b"PK\x01\x02").unwrap());
+    let tree = Tree::new();
+    tree.write("x.z01", &first);
+    tree.write("x.zip", last);
+    let report = tree.json(&[]);
+    assert_eq!(skips(&report), ["x.z01", "x.zip"].map(|name| (name.to_owned(), "corrupt-archive".to_owned())));
+    assert!(by_path(&report).contains_key("x.z01!/a"));
+    tree.scan(&["x.z01"]).exits(1).prints("the first part of a set");
+    tree.scan(&["x.zip"]).exits(3).prints("part of a set");
+}

@@ -1,7 +1,7 @@
 //! The members of each kind of archive. Names are for people alone: nothing is written anywhere.
 
 use std::collections::HashSet;
-use std::io::{self, Read};
+use std::io::{self, Read, SeekFrom};
 use std::ops::{ControlFlow, Range};
 
 use zip::ZipArchive;
@@ -62,7 +62,14 @@ fn zip_members(
     places: &mut Vec<Place>,
     visit: &mut Visit<'_>,
 ) -> io::Result<()> {
-    let mut archive = ZipArchive::new(disk).map_err(zip_error)?;
+    let is_first = begins_set(disk)?;
+    let mut archive = ZipArchive::new(disk).map_err(|error| match (is_first, error) {
+        (true, _) => corrupt("it is the first part of a set; put all of them together and scan that"),
+        (_, ZipError::InvalidArchive(text)) if text.contains("Multi-disk") => {
+            corrupt("it is part of a set; put all of them together and scan that")
+        }
+        (_, error) => zip_error(error),
+    })?;
     let (locked, manifest) = locked(&mut archive).unwrap_or_default();
     for index in 0..archive.len() {
         let (member, encrypted) = {
@@ -87,6 +94,14 @@ fn zip_members(
         }
     }
     Ok(())
+}
+
+/// Whether an archive begins with the mark of one that goes on in another file (APPNOTE.TXT 8.5.4).
+fn begins_set(disk: &mut dyn Disk) -> io::Result<bool> {
+    let mut mark = Vec::new();
+    disk.seek(SeekFrom::Start(0))?;
+    disk.take(4).read_to_end(&mut mark)?;
+    Ok(mark == b"PK\x07\x08")
 }
 
 /// The members of a document of OpenDocument that have a password, and its manifest without what says how they are encrypted.

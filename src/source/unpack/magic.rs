@@ -12,7 +12,7 @@ const PACK: Packing =
 const BUNDLE: Packing = Packing::Foreign("bundles of git are not read; clone it and scan the clone with --history");
 
 /// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 21] = [
+const MAGIC: [(&[u8], Packing); 22] = [
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
     (b"\xfd7zXZ\0", Packing::Xz),
@@ -20,6 +20,7 @@ const MAGIC: [(&[u8], Packing); 21] = [
     (b"\x04\x22\x4d\x18", Packing::Lz4),
     (b"PK\x03\x04", Packing::Zip),
     (b"PK\x05\x06", Packing::Zip),
+    (b"PK\x07\x08PK\x03\x04", Packing::Zip),
     (b"!<arch>\n", Packing::Ar),
     (b"070701", Packing::Cpio),
     (b"070702", Packing::Cpio),

@@ -64,6 +64,8 @@ pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
     skip_shebang(&mut input, &mut beside)?;
     loop {
         match number(&mut input)? {
+            // The mark of one that might have gone on in another file.
+            DESCRIPTOR if seen == 0 => continue,
             LOCAL => {}
             other => {
                 let ended = directory(&mut input, other, seen, &mut beside, visit);
@@ -222,7 +224,7 @@ impl Header {
         match self.method {
             _ if self.flags & ENCRYPTED != 0 => Some(Error::Encrypted),
             STORED if self.flags & SIZES_FOLLOW != 0 && is_file => {
-                Some(Error::Unsupported("a stored member of unknown length; save the archive to a file".to_owned()))
+                Some(Error::Unsupported("a stored member whose length only a directory could say".to_owned()))
             }
             STORED | DEFLATED => None,
             other => Some(Error::Unsupported(format!("compression method {other}"))),

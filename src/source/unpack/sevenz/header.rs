@@ -130,7 +130,7 @@ fn start(disk: &mut dyn Disk) -> io::Result<Vec<u8>> {
     disk.seek(SeekFrom::Start(at))?;
     (&mut *disk).take(size).read_to_end(&mut bytes)?;
     if (bytes.len() as u64) < size {
-        return Err(corrupt("it is cut off before its header"));
+        return Err(corrupt("it is cut off before its header, or the first part of a set"));
     }
     if u64::from(crc32fast::hash(&bytes)) != number(28..32) {
         return Err(corrupt("the sum of its header is wrong"));
