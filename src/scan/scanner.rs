@@ -244,7 +244,8 @@ impl Lens for Scanner<'_> {
             return self.detector.needs_whole_objects();
         }
         self.pointers.extend(lfs::pointer(head).map(|content| (*object, content)));
-        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || self.searcher.packing(head).is_some()
+        let may_be_packed = || self.searcher.packing(head).is_some() || unpack::may_unpack(head);
+        self.detector.needs_whole_objects() || sniff(head).0 != Encoding::Bytes || may_be_packed()
     }
 
     fn object(&mut self, object: &Object, mut bytes: &[u8], marks: &[u32]) {

@@ -14,9 +14,15 @@ mod archive;
 mod behind;
 mod beside;
 mod contents;
+mod cpio;
+mod directory;
 mod image;
 mod inflate;
 mod keys;
+mod magic;
+mod odf;
+mod ole;
+mod payload;
 mod pdf;
 mod pyc;
 mod runs;
@@ -28,9 +34,14 @@ mod tar;
 pub use behind::{Tail, ends_of_zip, may_hold_zip, packing_of, packing_of_whole};
 pub use contents::{Show, contents, streamed, unknown};
 pub use image::{Images, LIST};
+pub use magic::packing;
+#[cfg(any(test, fuzzing))]
+pub use ole::read as ole_streams;
+pub use payload::may_unpack;
 
 use super::remote::Unread;
 use inflate::Summed;
+use magic::{is_skippable, is_text};
 
 pub mod stream;
 
@@ -79,7 +90,7 @@ pub enum Packing {
     Tar,
     /// As of Unix: Debian packages, static libraries.
     Ar,
-    /// The three text formats of cpio.
+    /// The three text formats of cpio, and the binary one in either byte order.
     Cpio,
     /// A package of RPM: a compressed cpio archive behind headers.
     Rpm,
@@ -91,8 +102,12 @@ pub enum Packing {
     Sqlite,
     /// Compiled Python: constants between the bytes that say what they are.
     Pyc,
+    /// A compound file of OLE: streams in sectors, as Office kept its documents in up to 2003 and Outlook its messages.
+    Ole,
     /// Private keys in binary.
     Keys,
+    /// Something packed that begins so many bytes behind the start.
+    Behind(u64),
     /// A format whose content is not read, and what to do about it.
     Foreign(&'static str),
 }
@@ -114,168 +129,12 @@ impl Packing {
     }
 }
 
-/// Objects of git, most of them as what to change in others.
-const PACK: Packing =
-    Packing::Foreign("packs of git are not read as files; scan their repository with --history, or make one of it");
-const BUNDLE: Packing = Packing::Foreign("bundles of git are not read; clone it and scan the clone with --history");
-
-/// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 20] = [
-    (b"\x1f\x8b\x08", Packing::Gzip),
-    (b"\x28\xb5\x2f\xfd", Packing::Zstd),
-    (b"\xfd7zXZ\0", Packing::Xz),
-    (b"BZh", Packing::Bzip2),
-    (b"\x04\x22\x4d\x18", Packing::Lz4),
-    (b"PK\x03\x04", Packing::Zip),
-    (b"PK\x05\x06", Packing::Zip),
-    (b"!<arch>\n", Packing::Ar),
-    (b"070701", Packing::Cpio),
-    (b"070702", Packing::Cpio),
-    (b"070707", Packing::Cpio),
-    (b"\xed\xab\xee\xdb", Packing::Rpm),
-    (b"%PDF-", Packing::Pdf),
-    (b"SQLite format 3\0", Packing::Sqlite),
-    (b"7z\xbc\xaf\x27\x1c", Packing::SevenZip),
-    (b"LZIP\x01", Packing::Lzip),
-    (b"PACK\0\0\0\x02", PACK),
-    (b"PACK\0\0\0\x03", PACK),
-    (b"# v2 git bundle\n", BUNDLE),
-    (b"# v3 git bundle\n", BUNDLE),
-];
-
-/// What compresses and is not read.
-macro_rules! foreign {
-    ($what:literal) => {
-        Packing::Foreign(concat!($what, " are not read; unpack it and scan what is in it"))
-    };
-}
-
-/// Marks of formats that are not read, and where they stand. None of them begins a text.
-const FOREIGN: [(usize, &[u8], Packing); 21] = [
-    (0, b"Rar!\x1a\x07", foreign!("rar archives")),
-    (0, b"MSCF\0\0\0\0", foreign!("cab archives")),
-    (0, b"ISc(", foreign!("cab archives of InstallShield")),
-    (0, b"hsqs", foreign!("images of squashfs")),
-    (0, b"sqsh", foreign!("images of squashfs")),
-    (0, b"\x45\x3d\xcd\x28", foreign!("images of cramfs")),
-    (0, b"xar!\0\x1c\0\x01", foreign!("xar archives")),
-    (0, b"MSWIM\0\0\0", foreign!("wim images")),
-    (0, b"ITSF\x03\0\0\0", foreign!("chm documents")),
-    (0, b"\x89LZO\0\r\n\x1a\n", foreign!("files of lzop")),
-    (0, b"\xff\x06\0\0sNaPpY", foreign!("streams of snappy")),
-    (0, b"\x02\x21\x4c\x18", foreign!("streams of lz4's old format")),
-    (0, b"LRZI\0", foreign!("files of lrzip")),
-    (0, b"zPQ", foreign!("zpaq archives")),
-    (0, b"7kSt", foreign!("zpaq archives")),
-    (0, b"bvx2", foreign!("streams of LZFSE")),
-    (0, b"PAR1", foreign!("files of Parquet")),
-    (0, b"Obj\x01", foreign!("files of Avro")),
-    (0, b"ORC", foreign!("files of ORC")),
-    (7, b"**ACE**", foreign!("ace archives")),
-    (20, b"\xdc\xa7\xc4\xfd", foreign!("zoo archives")),
-];
-
-/// What begins as nothing that is read does, but compresses.
-fn foreign(head: &[u8]) -> Option<Packing> {
-    /// Bits of the largest code of `compress`.
-    const CODES: std::ops::RangeInclusive<u8> = 9..=16;
-    let marked = |(at, mark, _): &(usize, &[u8], Packing)| head.get(*at..).is_some_and(|rest| rest.starts_with(mark));
-    let found = match head {
-        [0x1f, 0x9d, flags, ..] if flags & 0x60 == 0 && CODES.contains(&(flags & 0x1f)) => {
-            Some(foreign!("files of compress (.Z)"))
-        }
-        // The header of the archive itself, its size first.
-        [0x60, 0xea, _, 0..=10, 0x1e..=0x30, _, _, _, _, _, 2, ..] => Some(foreign!("arj archives")),
-        [_, _, b'-', b'l', b'h' | b'z', b'0'..=b'9' | b'd' | b's' | b'x', b'-', ..] => Some(foreign!("lha archives")),
-        _ => FOREIGN.into_iter().find(marked).map(|(.., packing)| packing),
-    };
-    found.filter(|_| !is_text(head))
-}
-
-/// The packing of something that begins with `head`, its first [`HEAD`] bytes or all there are.
-pub fn packing(head: &[u8]) -> Option<Packing> {
-    let found = MAGIC.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, packing)| packing);
-    match found {
-        // These begin as text may.
-        Some(Packing::Bzip2) => is_bzip2(head).then_some(Packing::Bzip2),
-        Some(Packing::Cpio) => archive::is_cpio(head).then_some(Packing::Cpio),
-        None if is_zipapp(head) => Some(Packing::Zip),
-        None if pyc::is_pyc(head) => Some(Packing::Pyc),
-        None if keys::is_keys(head) => Some(Packing::Keys),
-        None if pdf::is_pdf(head) => Some(Packing::Pdf),
-        None if is_skippable(head) => Some(Packing::Zstd),
-        None if is_zlib(head) => Some(Packing::Zlib),
-        None if is_lzma(head) => Some(Packing::Lzma),
-        None => tar::is_tar(head).then_some(Packing::Tar).or_else(|| foreign(head)),
-        found => found,
-    }
-}
-
-/// A line that names what runs it, then a zip archive (PEP 441).
-fn is_zipapp(head: &[u8]) -> bool {
-    after_shebang(head).is_some_and(|rest| rest.starts_with(b"PK\x03\x04"))
-}
-
-/// What stands behind the line at the start that names what runs it.
-fn after_shebang(head: &[u8]) -> Option<&[u8]> {
-    head.starts_with(b"#!").then(|| head.splitn(2, |&byte| byte == b'\n').nth(1)).flatten()
-}
-
-/// A frame of zstd or lz4 that holds none of the content (RFC 8878, 3.1.2); the first one of what pzstd writes.
-fn is_skippable(head: &[u8]) -> bool {
-    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
-}
-
-/// Two bytes that are divisible by 31, and behind them what can be inflated: text may begin with the two.
-fn is_zlib(head: &[u8]) -> bool {
-    let begins =
-        matches!(head, [0x78, flags, ..] if (0x7800 + u16::from(*flags)).is_multiple_of(31) && flags & 0x20 == 0);
-    let inflated = || {
-        // Without the sum at the end, which may be wrong.
-        let (mut deflate, mut space) = (flate2::Decompress::new(false), [0; 8 << 10]);
-        let sound = deflate.decompress(&head[2..], &mut space, flate2::FlushDecompress::None).is_ok();
-        sound && deflate.total_out() >= 8
-    };
-    begins && inflated()
-}
-
-/// Whether something may be the start of a text: UTF-8 without what controls nothing that shows text.
-fn is_text(head: &[u8]) -> bool {
-    let controls = |byte: &u8| matches!(byte, 0..=6 | 14..=26 | 28..=31);
-    // The last character may be cut.
-    let is_utf8 = str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
-    is_utf8 && !head.iter().any(controls)
-}
-
-/// The usual properties, a dictionary of a power of two, of one and its half, or of any size, and a size that is not known or no nonsense.
-fn is_lzma(head: &[u8]) -> bool {
-    let Some([0x5d, dictionary @ .., _]) = head.first_chunk::<14>() else { return false };
-    let size = u64::from_le_bytes(dictionary[4..].first_chunk().copied().unwrap_or_default());
-    let dictionary = u32::from_le_bytes(dictionary.first_chunk().copied().unwrap_or_default());
-    let even = dictionary.is_power_of_two()
-        || dictionary == u32::MAX
-        || (dictionary / 3 * 3 == dictionary && (dictionary / 3).is_power_of_two());
-    dictionary >= 4096 && even && (size == u64::MAX || size < 1 << 38)
-}
-
-/// After the level: the number pi begins a block, the square root of pi an empty stream's end.
-fn is_bzip2(head: &[u8]) -> bool {
-    let block = head.get(4..10);
-    head.get(3).is_some_and(|level| (b'1'..=b'9').contains(level))
-        && (block == Some(b"1AY&SY") || block == Some(b"\x17\x72\x45\x38\x50\x90"))
-}
-
 /// Reads as many first bytes as it takes to say whether it is compressed; waits for no more. Returns them, to be read again.
 pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     loop {
         let mut bytes = [0; HEAD];
-        let undecided = MAGIC.iter().any(|(magic, _)| magic.len() > head.len() && magic.starts_with(&head))
-            || (head.starts_with(b"BZh") && head.len() < 10)
-            || after_shebang(&head).is_some_and(|rest| rest.len() < 4 && b"PK\x03\x04".starts_with(rest))
-            // No line of a text. It is not to depend on how it comes what it is.
-            || (head.len() < HEAD && !(head.contains(&b'\n') && is_text(&head)) && packing(&head).is_none());
-        if !undecided {
+        if !magic::is_undecided(&head) {
             return Ok(head);
         }
         match input.read(&mut bytes) {
@@ -410,12 +269,25 @@ impl<R: Read> Read for Patient<R> {
 struct Meter {
     read: Rc<Cell<u64>>,
     written: Rc<Cell<u64>>,
+    /// Members that were endless, and do not count any more.
+    bombs: Rc<Cell<u8>>,
 }
+
+/// So many members that are endless keep nothing else from being read.
+const BOMBS: u8 = 4;
 
 impl Meter {
     /// Whether so much came out that it is taken for endless.
     fn is_spent(&self) -> bool {
         self.written.get() > FREE && self.written.get() / RATIO > self.read.get()
+    }
+
+    /// Counts a member no more that was endless, before which so much had come out. What comes behind it is not to blame.
+    fn forgive(&self, written: u64) {
+        if self.is_spent() && self.bombs.get() < BOMBS {
+            self.bombs.set(self.bombs.get() + 1);
+            self.written.set(written);
+        }
     }
 }
 
@@ -617,7 +489,7 @@ mod tests {
 
     #[test]
     fn a_bomb_is_stopped() {
-        let meter = Meter { read: Rc::new(Cell::new(1000)), written: Rc::new(Cell::new(FREE)) };
+        let meter = Meter { read: Rc::new(Cell::new(1000)), written: Rc::new(Cell::new(FREE)), ..Meter::default() };
         let mut guarded = Guarded { output: Box::new(io::repeat(0)), meter };
         let error = io::copy(&mut guarded, &mut io::sink()).unwrap_err();
         assert!(error.get_ref().is_some_and(|inner| matches!(inner.downcast_ref(), Some(Error::Bomb))));

@@ -51,12 +51,39 @@ fn sqlite(encoding: &str, rows: &[[&str; 3]]) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// A database with packed values, as SQLite's own archives are.
+fn blobs(token: &str) -> Vec<u8> {
+    let tree = Tree::new();
+    let path = tree.path("db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("create table t (name text, data blob)", ()).unwrap();
+    for content in [&b"nothing here"[..], format!("{} key = {token}", "filler ".repeat(3000)).as_bytes()] {
+        database.execute("insert into t values ('a', ?1)", [super::archives::zlib(content)]).unwrap();
+    }
+    drop(database);
+    std::fs::read(path).unwrap()
+}
+
 fn pdf(content: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     packed.write_all(content).unwrap();
     let stream = packed.finish().unwrap();
     let head = format!("%PDF-1.7\n1 0 obj\n<< /Filter /FlateDecode /Length {} >>\nstream\r\n", stream.len());
     [head.as_bytes(), &stream, b"\nendstream\nendobj\n"].concat()
+}
+
+/// A module of CPython 2.7 or 3.6.
+fn old_pyc(is_two: bool, constants: &[&str]) -> Vec<u8> {
+    let (version, header, numbers) = if is_two { (62211u16, 8, 16) } else { (3379, 12, 20) };
+    let text = |text: &str| [&b"s"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let mut file = [&version.to_le_bytes()[..], b"\r\n", &vec![0; header - 4], b"c", &vec![0; numbers]].concat();
+    file.extend(text("d\0\0S"));
+    file.extend([b'(', constants.len() as u8 + 1, 0, 0, 0]);
+    constants.iter().for_each(|constant| file.extend(text(constant)));
+    file.extend(b"N(\0\0\0\0(\0\0\0\0(\0\0\0\0(\0\0\0\0");
+    ["a.py", "<module>"].iter().for_each(|name| file.extend(text(name)));
+    file.extend([&1u32.to_le_bytes()[..], b"s\0\0\0\0"].concat());
+    file
 }
 
 /// A module of CPython 3.11: constants with nothing but their types between them, which are letters.
@@ -141,6 +168,9 @@ fn carriers(token: &str) -> Vec<Carrier> {
         Carrier { path: "flate.pdf!/stream 1", ..carrier("flate.pdf", pdf(format!("BT ({token}) Tj ET").as_bytes())) },
         carrier("module.pyc", pyc(&["deploy", token, "x"])),
         carrier("last.pyc", pyc(&[token])),
+        carrier("2.7.pyc", old_pyc(true, &["deploy", token, "x"])),
+        carrier("3.6.pyc", old_pyc(false, &["deploy", token])),
+        Carrier { path: "blob.sqlite!/blob 2", ..carrier("blob.sqlite", blobs(token)) },
         carrier("core.1234", core(token)),
         Carrier {
             decoded: &["base64"],
@@ -239,6 +269,20 @@ fn what_no_row_holds_of_a_database_is_read_too_and_a_lying_one_ends() {
     }
     let report = place.json(&[]);
     assert!(findings(&report).len() > 90, "{}", findings(&report).len());
+    // Fewer pages than it says, and one that is none.
+    let mut bad = whole.clone();
+    bad[page] = 0;
+    let place = Tree::new();
+    place.write("bad.sqlite", bad);
+    place.write("cut.sqlite", &whole[..page]);
+    let named = ["bad.sqlite", "cut.sqlite"].map(|name| (name.to_owned(), "corrupt-archive".to_owned()));
+    assert_eq!(skips(&place.json(&[])), named);
+    // With a log beside it, its pages may be newer there.
+    let mut logged = whole[..page].to_vec();
+    logged[18..20].fill(2);
+    let place = Tree::new();
+    place.write("logged.sqlite", logged);
+    assert_eq!(skips(&place.json(&[])), []);
     // Names no page size that could be.
     let mut header = whole;
     header[16] = 0xFF;

@@ -12,6 +12,7 @@ mod finds;
 mod keys;
 mod odd_archives;
 mod outputs;
+mod packings;
 mod places;
 mod prefilter;
 mod rules;

@@ -1,13 +1,16 @@
 //! The members of each kind of archive. Names are for people alone: nothing is written anywhere.
 
-use std::io::{self, Read, Seek};
+use std::collections::HashSet;
+use std::io::{self, Read, SeekFrom};
 use std::ops::{ControlFlow, Range};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::Error;
 use super::beside::{HEADERS, Headers};
+use super::contents::Disk;
+use super::directory::{self, Place};
+use super::{Error, odf};
 
 /// Longest name that is read, in bytes. Systems have paths of 4,096.
 pub(super) const NAME: u64 = 64 << 10;
@@ -36,26 +39,53 @@ pub(super) fn member(name: &[u8]) -> Member {
     Member { name: String::from_utf8_lossy(name).trim_start_matches("./").to_owned() }
 }
 
-/// Shows the files of a zip archive with their contents, in the order of its directory; of those with one name the last. Adds to
-/// `held` where contents stand, and names that the directory has, too.
-pub(super) fn zip<R: Read + Seek>(archive: R, held: &mut Vec<Range<u64>>, visit: &mut Visit<'_>) -> io::Result<()> {
-    /// What stands before the name in a local header.
-    const FIXED: u64 = 30;
-    let mut archive = ZipArchive::new(archive).map_err(zip_error)?;
+/// What a zip archive has beside its members.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Where contents stand, and what of the headers is no text or is said twice.
+    pub held: Vec<Range<u64>>,
+    /// Comments on members.
+    pub comments: Vec<u8>,
+}
+
+/// Shows the files of a zip archive with their contents, in the order of its directory; of those with one name the last.
+pub(super) fn zip(disk: &mut dyn Disk, beside: &mut Beside, visit: &mut Visit<'_>) -> io::Result<()> {
+    let mut places = Vec::new();
+    let read = zip_members(disk, &mut beside.held, &mut places, visit);
+    beside.comments = directory::headers(disk, &places, &mut beside.held)?;
+    read
+}
+
+fn zip_members(
+    disk: &mut dyn Disk,
+    held: &mut Vec<Range<u64>>,
+    places: &mut Vec<Place>,
+    visit: &mut Visit<'_>,
+) -> io::Result<()> {
+    let is_first = begins_set(disk)?;
+    let mut archive = ZipArchive::new(disk).map_err(|error| match (is_first, error) {
+        (true, _) => corrupt("it is the first part of a set; put all of them together and scan that"),
+        (_, ZipError::InvalidArchive(text)) if text.contains("Multi-disk") => {
+            corrupt("it is part of a set; put all of them together and scan that")
+        }
+        (_, error) => zip_error(error),
+    })?;
+    let (locked, manifest) = locked(&mut archive).unwrap_or_default();
     for index in 0..archive.len() {
         let (member, encrypted) = {
             let raw = archive.by_index_raw(index).map_err(zip_error)?;
-            let name = raw.header_start() + FIXED;
-            held.push(name..name + raw.name_raw().len() as u64);
+            places.push(Place { central: raw.central_header_start(), local: raw.header_start() });
             held.extend(raw.data_start().map(|start| start..start.saturating_add(raw.compressed_size())));
             // Nothing keeps a directory from having content.
             if raw.is_dir() && raw.compressed_size() == 0 {
                 continue;
             }
-            (member(raw.name_raw()), raw.encrypted())
+            (member(raw.name_raw()), raw.encrypted() || locked.contains(raw.name_raw()))
         };
+        let is_manifest = !locked.is_empty() && member.name == odf::MANIFEST;
         let flow = match archive.by_index(index) {
             _ if encrypted => visit(&member, Err(io::Error::other(Error::Encrypted))),
+            _ if is_manifest => visit(&member, Ok(&mut manifest.as_slice())),
             Err(error) => visit(&member, Err(zip_error(error))),
             Ok(mut content) => visit(&member, Ok(&mut content)),
         };
@@ -64,6 +94,22 @@ pub(super) fn zip<R: Read + Seek>(archive: R, held: &mut Vec<Range<u64>>, visit:
         }
     }
     Ok(())
+}
+
+/// Whether an archive begins with the mark of one that goes on in another file (APPNOTE.TXT 8.5.4).
+fn begins_set(disk: &mut dyn Disk) -> io::Result<bool> {
+    let mut mark = Vec::new();
+    disk.seek(SeekFrom::Start(0))?;
+    disk.take(4).read_to_end(&mut mark)?;
+    Ok(mark == b"PK\x07\x08")
+}
+
+/// The members of a document of OpenDocument that have a password, and its manifest without what says how they are encrypted.
+fn locked(archive: &mut ZipArchive<&mut dyn Disk>) -> Option<(HashSet<Vec<u8>>, Vec<u8>)> {
+    let manifest = archive.by_name(odf::MANIFEST).ok()?;
+    let mut text = Vec::new();
+    manifest.take(odf::LONGEST).read_to_end(&mut text).ok()?;
+    odf::encrypted(&text)
 }
 
 fn zip_error(error: ZipError) -> io::Error {
@@ -128,7 +174,7 @@ pub(super) fn show(
     Ok(flow)
 }
 
-fn number(text: &[u8], radix: u32) -> io::Result<u64> {
+pub(super) fn number(text: &[u8], radix: u32) -> io::Result<u64> {
     let text = std::str::from_utf8(text).unwrap_or("?").trim_end_matches([' ', '\0']);
     u64::from_str_radix(text, radix).map_err(|_| corrupt("a number in a header is none"))
 }
@@ -167,61 +213,6 @@ pub(super) fn ar(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
         };
         let name = name.strip_suffix(b"/").filter(|name| !name.is_empty()).unwrap_or(&name);
         if beside.add(name, headers(visit)).is_break() || show(input, name, size, odd, visit)?.is_break() {
-            return Ok(());
-        }
-    }
-    finish(beside, input, visit)
-}
-
-/// Whether a header of cpio has digits where it must.
-pub(super) fn is_cpio(head: &[u8]) -> bool {
-    match head.starts_with(b"070707") {
-        true => head.get(6..76).is_some_and(|rest| rest.iter().all(|byte| (b'0'..=b'7').contains(byte))),
-        false => head.get(6..110).is_some_and(|rest| rest.iter().all(u8::is_ascii_hexdigit)),
-    }
-}
-
-/// Shows every file of a cpio archive: `newc`, `crc` and `odc`; then names and targets of links.
-pub(super) fn cpio(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
-    let (mut header, mut beside) = ([0; 110], Headers::default());
-    while fill(input, &mut header[..6])? {
-        let (len, mode, name_len, size, align) = match &header[..6] {
-            b"070701" | b"070702" => {
-                fill(input, &mut header[6..110])?;
-                let field = |at: usize| number(&header[at..at + 8], 16);
-                (110, field(14)?, field(94)?, field(54)?, 4)
-            }
-            b"070707" => {
-                fill(input, &mut header[6..76])?;
-                (76, number(&header[18..24], 8)?, number(&header[59..65], 8)?, number(&header[65..76], 8)?, 1)
-            }
-            // What fills the last block up.
-            [0, 0, 0, 0, 0, 0] => break,
-            _ => return Err(corrupt("a member's header is none")),
-        };
-        let rest = |done: u64| done.next_multiple_of(align) - done;
-        let mut name = Vec::new();
-        (&mut *input).take(name_len.min(NAME)).read_to_end(&mut name)?;
-        pass(input, name_len - name.len() as u64)?;
-        io::copy(&mut (&mut *input).take(rest(len + name_len)), &mut io::sink())?;
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        if name == b"TRAILER!!!" {
-            break;
-        }
-        if beside.add(name, headers(visit)).is_break() {
-            return Ok(());
-        }
-        const TYPE: u64 = 0o170_000;
-        const FILE: u64 = 0o100_000;
-        if mode & TYPE != FILE {
-            let mut target = Vec::new();
-            (&mut *input).take(size.min(NAME)).read_to_end(&mut target)?;
-            pass(input, size - target.len() as u64)?;
-            if beside.add(&target, headers(visit)).is_break() {
-                return Ok(());
-            }
-            io::copy(&mut (&mut *input).take(rest(size)), &mut io::sink())?;
-        } else if show(input, name, size, rest(size), visit)?.is_break() {
             return Ok(());
         }
     }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-use super::{Error, HEAD, Packing, packing};
+use super::{Error, HEAD, Packing, packing, payload};
 use crate::chunk::Encoding;
 use crate::source::encoding::sniff;
 
@@ -38,17 +38,31 @@ pub fn packing_of(begun: &[u8], file: &mut (impl Read + Seek), size: u64) -> io:
         return Ok(found);
     }
     if begun.len() as u64 >= size {
-        return Ok(ends_as_zip(begun).then_some(Packing::Zip));
+        return Ok(packing_behind(begun));
     }
     let at = file.stream_position()?;
-    let ends = file_ends_as_zip(file, size)?;
+    let found = match file_ends_as_zip(file, size)? {
+        true => Some(Packing::Zip),
+        false if payload::may_unpack(begun) => {
+            let mut begun = Vec::new();
+            file.seek(SeekFrom::Start(0))?;
+            (&mut *file).take(payload::SOUGHT as u64).read_to_end(&mut begun)?;
+            payload::unpacked_by(&begun)
+        }
+        false => None,
+    };
     file.seek(SeekFrom::Start(at))?;
-    Ok(ends.then_some(Packing::Zip))
+    Ok(found)
 }
 
 /// As [`packing_of`] of something that is at hand.
 pub fn packing_of_whole(bytes: &[u8]) -> Option<Packing> {
-    packing(&bytes[..bytes.len().min(HEAD)]).or_else(|| ends_as_zip(bytes).then_some(Packing::Zip))
+    packing(&bytes[..bytes.len().min(HEAD)]).or_else(|| packing_behind(bytes))
+}
+
+/// What stands behind something else that is at hand.
+pub(super) fn packing_behind(bytes: &[u8]) -> Option<Packing> {
+    if ends_as_zip(bytes) { Some(Packing::Zip) } else { payload::unpacked_by(bytes) }
 }
 
 /// Whether a stream that begins so may have a zip archive behind it: no text, or a script.

@@ -12,8 +12,8 @@ use super::beside::{self, BEHIND, HEADERS, Outside};
 use super::inflate::Summed;
 use super::sqlite::{Database, Pages, View};
 use super::{
-    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Passed, Patient, decoder, keys, named, packing, pdf, pyc,
-    runs, sevenz, stray, stream, tar,
+    Counted, Error, FREE, Guarded, HEAD, Meter, Packing, Passed, Patient, cpio, decoder, keys, named, ole, packing,
+    pdf, pyc, runs, sevenz, stray, stream, tar,
 };
 
 /// An archive inside of another one that has to be read from its end is kept whole; at most so many bytes, with those around it.
@@ -21,6 +21,9 @@ pub(super) const KEPT: usize = 128 << 20;
 
 /// So much space is used for the next one again, in bytes.
 const SPACE: usize = 4 << 20;
+
+/// The name of what stands behind something that unpacks it.
+const PAYLOAD: &str = "(payload)";
 
 /// How many times its size the streams of a document may expand to, beyond what anything may.
 const DOCUMENT_RATIO: u64 = 200;
@@ -58,7 +61,14 @@ pub fn contents(
             meter.read.set(size);
             unpacker.sevenz(file, "", depth)
         }
-        Packing::Sqlite => unpacker.sqlite(file, ""),
+        Packing::Sqlite => {
+            meter.read.set(size);
+            unpacker.sqlite(file, "", depth)
+        }
+        Packing::Ole => {
+            meter.read.set(size);
+            unpacker.ole(file, "", depth)
+        }
         _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
     };
     flow.or_else(|error| {
@@ -154,18 +164,17 @@ impl Unpacker<'_, '_> {
         }
         // The end of a zip archive that is read as it comes, behind what stands where its directory should.
         let is_rest = name.ends_with(BEHIND) && behind::ends_earlier_zip(&bytes);
-        let read = match behind::ends_as_zip(&bytes) && !is_rest {
-            true => {
-                self.kept += bytes.len();
-                let read = self.zip(&mut Cursor::new(&bytes), name, depth);
-                self.kept -= bytes.len();
-                read
-            }
-            false => {
+        let behind = behind::packing_behind(&bytes).filter(|_| !is_rest);
+        self.kept += bytes.len();
+        let read = match behind {
+            Some(Packing::Zip) => self.zip(&mut Cursor::new(&bytes), name, depth),
+            Some(packing) => self.packed(packing, &mut bytes.as_slice(), name, depth),
+            None => {
                 self.show(name, Ok(&mut bytes.as_slice()));
                 Ok(())
             }
         };
+        self.kept -= bytes.len();
         if bytes.capacity() <= SPACE {
             self.space = bytes;
         }
@@ -184,7 +193,7 @@ impl Unpacker<'_, '_> {
         match packing {
             Packing::Tar => tar::members(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Ar => archive::ar(input, &mut |member, content| self.member(name, member, content, depth)),
-            Packing::Cpio => archive::cpio(input, &mut |member, content| self.member(name, member, content, depth)),
+            Packing::Cpio => cpio::members(input, &mut |member, content| self.member(name, member, content, depth)),
             Packing::Rpm => {
                 let mut visit =
                     |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
@@ -193,12 +202,12 @@ impl Unpacker<'_, '_> {
                 }
                 Ok(())
             }
-            Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite => {
+            Packing::Zip | Packing::SevenZip | Packing::Pdf | Packing::Pyc | Packing::Sqlite | Packing::Ole => {
                 let room = KEPT.saturating_sub(self.kept);
                 let (bytes, ended) = kept(input, room);
                 if bytes.len() > room {
                     // A text may begin as these do.
-                    if matches!(packing, Packing::Pdf | Packing::Pyc | Packing::Sqlite) {
+                    if matches!(packing, Packing::Pdf | Packing::Pyc | Packing::Sqlite | Packing::Ole) {
                         self.show(name, Ok(&mut bytes.as_slice().chain(input)));
                     }
                     return Err(io::Error::other(Error::Large));
@@ -208,6 +217,14 @@ impl Unpacker<'_, '_> {
                 let read = self.held(packing, bytes, name, depth + 1);
                 self.kept -= len;
                 ended.and(read)
+            }
+            Packing::Behind(at) => {
+                let mut front = (&mut *input).take(at);
+                self.show(name, Ok(&mut front));
+                io::copy(&mut front, &mut io::sink())?;
+                // What it is stopped by is known.
+                let _ = self.member(name, &Member::named(PAYLOAD), Ok(input), depth);
+                Ok(())
             }
             Packing::Keys => self.keys(input, name),
             Packing::Foreign(advice) => {
@@ -232,7 +249,8 @@ impl Unpacker<'_, '_> {
             Packing::Zip => self.zip(&mut Cursor::new(bytes), name, depth),
             Packing::SevenZip => self.sevenz(&mut Cursor::new(bytes), name, depth),
             Packing::Pdf => self.pdf(&bytes, name, depth),
-            Packing::Sqlite => self.sqlite(&mut Cursor::new(bytes), name),
+            Packing::Sqlite => self.sqlite(&mut Cursor::new(bytes), name, depth),
+            Packing::Ole => self.ole(&mut Cursor::new(bytes), name, depth),
             _ => {
                 self.show(name, Ok(&mut &*pyc::blotted(bytes)));
                 Ok(())
@@ -281,8 +299,10 @@ impl Unpacker<'_, '_> {
         let name = inside(archive, member);
         match content {
             Ok(content) => {
+                let written = self.meter.written.get();
                 let mut content = self.guarded(Box::new(content));
                 self.stream(&mut content, &name, depth);
+                self.meter.forgive(written);
             }
             Err(error) => self.show(&name, Err(error)),
         }
@@ -295,11 +315,15 @@ impl Unpacker<'_, '_> {
 
     fn zip(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
         let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
-        let mut held = Vec::new();
+        let mut beside = archive::Beside::default();
         let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
-        let read = archive::zip(&mut *file, &mut held, &mut visit);
+        let read = archive::zip(&mut *file, &mut beside, &mut visit);
+        let archive::Beside { mut held, comments } = beside;
         let strays = if self.stopped { Ok(()) } else { self.strays(file, &mut held, name, depth) };
         self.show(name, Ok(&mut Outside::new(file, held)?));
+        if !comments.is_empty() {
+            self.show(&inside(name, &Member::named(HEADERS)), Ok(&mut comments.as_slice()));
+        }
         read.and(strays)
     }
 
@@ -321,21 +345,24 @@ impl Unpacker<'_, '_> {
         sevenz::members(file, &mut |member, content| match content {
             Err(error) => self.member(name, member, Err(error), depth),
             Ok(content) => {
+                let bombs = self.meter.bombs.get();
                 self.member(name, member, Ok(&mut *content), depth)?;
-                self.rest(name, member, content)
+                self.rest(name, member, content, self.meter.bombs.get() > bombs)
             }
         })
     }
 
-    /// Reads what of a member nobody wanted, because another one stands behind it.
-    fn rest(&mut self, archive: &str, member: &Member, content: &mut dyn Read) -> ControlFlow<()> {
-        // What is endless was told.
-        if !self.meter.is_spent()
-            && let Err(error) = io::copy(&mut self.guarded(Box::new(content)), &mut io::sink())
-        {
-            return self.member(archive, member, Err(error), 0);
+    /// Reads what of a member nobody wanted, because another one stands behind it; of one that is endless a part.
+    fn rest(&mut self, archive: &str, member: &Member, content: &mut dyn Read, is_endless: bool) -> ControlFlow<()> {
+        let read = match is_endless {
+            true => io::copy(&mut content.take(FREE), &mut io::sink()).map(drop).or(Ok(())),
+            false if self.meter.is_spent() => Ok(()),
+            false => io::copy(&mut self.guarded(Box::new(content)), &mut io::sink()).map(drop),
+        };
+        match read {
+            Err(error) => self.member(archive, member, Err(error), 0),
+            Ok(()) => ControlFlow::Continue(()),
         }
-        ControlFlow::Continue(())
     }
 
     /// A file as it is, and the text of each key in it.
@@ -417,8 +444,9 @@ impl Unpacker<'_, '_> {
 }
 
 impl Unpacker<'_, '_> {
-    /// The values of a database, and what no row of it holds.
-    fn sqlite(&mut self, file: &mut dyn Disk, name: &str) -> io::Result<()> {
+    /// The values of a database, the packed ones among them, and what no row of it holds.
+    fn sqlite(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
         let mut database = match Database::new(file) {
             Ok(database) => database,
             Err(error) => {
@@ -427,10 +455,37 @@ impl Unpacker<'_, '_> {
                 return Err(error);
             }
         };
-        let values = if name.is_empty() { "values".to_owned() } else { format!("{name}!/values") };
+        let values = inside(name, &Member::named("values"));
         self.show(&values, Ok(&mut Pages::new(&mut database, View::Values)));
         self.show(name, Ok(&mut Pages::new(&mut database, View::Rest)));
-        Ok(())
+        for (number, blob) in (1..).zip(database.take_packed()) {
+            let value = database.value(blob)?;
+            if self
+                .member(name, &Member { name: format!("blob {number}") }, Ok(&mut value.as_slice()), depth)
+                .is_break()
+            {
+                return Ok(());
+            }
+        }
+        database.check()
+    }
+
+    /// The streams of a compound file, and what stands outside of them.
+    fn ole(&mut self, file: &mut dyn Disk, name: &str, depth: u8) -> io::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(io::Error::other(Error::Deep)) };
+        let streams = match ole::streams(file) {
+            Ok(streams) => streams,
+            Err(error) => {
+                file.seek(SeekFrom::Start(0))?;
+                self.show(name, Ok(&mut &mut *file));
+                return Err(error);
+            }
+        };
+        let mut visit = |member: &Member, content: io::Result<&mut dyn Read>| self.member(name, member, content, depth);
+        let read = ole::members(file, &streams, &mut visit);
+        let held = streams.into_iter().flat_map(|stream| stream.places).collect();
+        self.show(name, Ok(&mut Outside::new(file, held)?));
+        read
     }
 }
 
@@ -480,7 +535,7 @@ pub(super) mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::source::unpack::{FREE, RATIO};
+    use crate::source::unpack::{BOMBS, FREE, RATIO};
 
     fn gzip(content: &[u8]) -> Vec<u8> {
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -524,8 +579,23 @@ pub(super) mod tests {
         // 16 MiB in each of 32 members in each of 32 archives: 16 GiB.
         let bomb = gzip(&tar(32, &gzip(&tar(32, &gzip(&vec![0; 16 << 20])))));
         let (read, errors) = shown(&bomb, 8);
-        assert!(read < FREE + (32 << 20) + RATIO * bomb.len() as u64, "{read}");
+        let more = (2 + u64::from(BOMBS)) * (16 << 20);
+        assert!(read < FREE + more + RATIO * bomb.len() as u64, "{read}");
         assert!(errors.iter().any(|error| error.contains("expands")), "{errors:?}");
+    }
+
+    #[test]
+    fn what_stands_beside_a_bomb_is_read() {
+        let endless = gzip(&gzip(&vec![0; 64 << 20]).repeat(17));
+        let bomb = ::tar::Header::new_gnu();
+        let mut archive = ::tar::Builder::new(Vec::new());
+        for (name, content) in [("a", &endless[..]), ("b", b"text"), ("c", &endless[..]), ("d", b"text")] {
+            let mut header = bomb.clone();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, name, content).unwrap();
+        }
+        let (_, errors) = shown(&archive.into_inner().unwrap(), 8);
+        assert_eq!(errors, ["a", "c"].map(|name| format!("{name}: expands to more than {RATIO} times its size")));
     }
 
     #[test]

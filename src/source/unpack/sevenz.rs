@@ -57,16 +57,19 @@ fn members_of(
     visit: &mut Visit<'_>,
 ) -> ControlFlow<()> {
     for (member, part) in members {
-        let (flow, left) = match &mut content {
-            Err(error) => (visit(&member, Err(again(error))), 0),
+        let (flow, left, failed) = match &mut content {
+            Err(error) => (visit(&member, Err(again(error))), 0, true),
             Ok(stream) => {
                 let hash = crc32fast::Hasher::new();
-                let mut reader = Reader { stream, left: part.size, sum: part.sum, hash, ended: false };
+                let mut reader = Reader { stream, left: part.size, sum: part.sum, hash, ended: false, failed: false };
                 let flow = visit(&member, Ok(&mut reader));
-                (flow, reader.left)
+                (flow, reader.left, reader.failed)
             }
         };
-        if left > 0 {
+        if left > 0 && !failed {
+            // Nobody wanted to read so much.
+            content = Err(io::Error::other(Error::Bomb));
+        } else if left > 0 {
             content = Err(corrupt("what stands before it in its block cannot be read"));
         }
         flow?;
@@ -78,6 +81,7 @@ fn members_of(
 fn again(error: &io::Error) -> io::Error {
     io::Error::other(match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
         Some(Error::Encrypted) => Error::Encrypted,
+        Some(Error::Bomb) => Error::Bomb,
         Some(Error::Unsupported(what)) => Error::Unsupported(what.clone()),
         _ => Error::Corrupt(error.to_string()),
     })
@@ -90,6 +94,7 @@ struct Reader<'r, 'd> {
     sum: Option<u32>,
     hash: crc32fast::Hasher,
     ended: bool,
+    failed: bool,
 }
 
 impl Read for Reader<'_, '_> {
@@ -111,6 +116,7 @@ impl Read for Reader<'_, '_> {
         self.left -= len as u64;
         self.hash.update(&space[..len]);
         self.ended = len == 0;
+        self.failed |= read.is_err();
         read
     }
 }

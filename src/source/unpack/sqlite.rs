@@ -8,12 +8,25 @@ use std::collections::HashSet;
 use std::io::{self, Read, SeekFrom};
 use std::ops::Range;
 
-use super::Error;
 use super::archive::corrupt;
 use super::contents::Disk;
+use super::{Error, HEAD, packing};
+
+mod pages;
 
 /// Largest row that is read whole, in bytes; of a larger one, the beginning.
 const ROW: u64 = 64 << 20;
+
+/// So many values that are packed are opened; of more, the bytes are searched.
+const PACKED: usize = 10_000;
+
+/// Where a value stands: the number of its page, and which of its rows and of their values it is.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    page: u64,
+    cell: usize,
+    value: usize,
+}
 
 /// A database and what of it was read as rows.
 pub(super) struct Database<'d> {
@@ -27,6 +40,15 @@ pub(super) struct Database<'d> {
     overflow: HashSet<u64>,
     /// Bytes of rows so far. Each byte of the file belongs to one row, unless the file lies.
     given: u64,
+    /// What each page that was read says that it is.
+    kinds: Vec<u8>,
+    /// The pages that the header says there are.
+    claimed: Option<u64>,
+    /// A log beside the file has the newest pages: what this one says need not fit together.
+    has_log: bool,
+    packed: Vec<Place>,
+    /// The row that was read last for a packed value.
+    row: Option<(u64, usize, Vec<u8>)>,
 }
 
 impl<'d> Database<'d> {
@@ -45,7 +67,13 @@ impl<'d> Database<'d> {
             return Err(corrupt("the header of a database says what cannot be"));
         }
         let pages = size.div_ceil(page_size);
-        Ok(Database { file, page_size, usable, pages, overflow: HashSet::new(), given: 0 })
+        let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        // Old writers count changes and not pages.
+        let claimed = (word(24) == word(92) && word(28) > 0).then(|| u64::from(word(28)));
+        let has_log = header[18] == 2 || header[19] == 2;
+        let (overflow, kinds, packed) = (HashSet::new(), Vec::new(), Vec::new());
+        let row = None;
+        Ok(Database { file, page_size, usable, pages, overflow, given: 0, kinds, claimed, has_log, packed, row })
     }
 
     fn page(&mut self, number: u64) -> io::Result<Vec<u8>> {
@@ -57,31 +85,63 @@ impl<'d> Database<'d> {
         Ok(page)
     }
 
-    /// The values of the rows in a page, each with a line end behind it.
+    /// The values of the rows in a page, each with a line end behind it. Those that are packed are left out.
     fn values(&mut self, number: u64) -> io::Result<Vec<u8>> {
         let page = self.page(number)?;
+        self.see(number, &page);
         let mut values = Vec::new();
-        for cell in cells(&page, number, self.usable) {
-            let mut row = page[cell.local.clone()].to_vec();
-            let mut next = cell.overflow;
-            while let Some(page) = next.filter(|_| (row.len() as u64) < cell.len.min(ROW)) {
-                self.overflow.insert(page);
-                let bytes = self.page(page)?;
-                let Some((link, rest)) = bytes.split_first_chunk::<4>() else { break };
-                let rest = &rest[..rest.len().min(self.usable as usize - 4)];
-                row.extend_from_slice(&rest[..rest.len().min((cell.len - row.len() as u64) as usize)]);
-                next = Some(u64::from(u32::from_be_bytes(*link))).filter(|page| *page > 0);
-            }
-            self.given += row.len() as u64;
-            if self.given > 2 * self.pages * self.page_size {
-                return Err(io::Error::other(Error::Bomb));
-            }
-            for value in columns(&row) {
-                values.extend_from_slice(&row[value]);
+        for (nth, cell) in cells(&page, number, self.usable).into_iter().enumerate() {
+            let row = self.row(&page, &cell)?;
+            for (at, value) in columns(&row).into_iter().enumerate() {
+                let bytes = &row[value.place];
+                if value.is_blob && self.packed.len() < PACKED && packing(&bytes[..bytes.len().min(HEAD)]).is_some() {
+                    self.packed.push(Place { page: number, cell: nth, value: at });
+                    continue;
+                }
+                values.extend_from_slice(bytes);
                 values.push(b'\n');
             }
         }
         Ok(values)
+    }
+
+    /// A row with what of it stands in other pages.
+    fn row(&mut self, page: &[u8], cell: &Cell) -> io::Result<Vec<u8>> {
+        let mut row = page[cell.local.clone()].to_vec();
+        let mut next = cell.overflow;
+        while let Some(page) = next.filter(|_| (row.len() as u64) < cell.len.min(ROW)) {
+            self.overflow.insert(page);
+            let bytes = self.page(page)?;
+            let Some((link, rest)) = bytes.split_first_chunk::<4>() else { break };
+            let rest = &rest[..rest.len().min(self.usable as usize - 4)];
+            row.extend_from_slice(&rest[..rest.len().min((cell.len - row.len() as u64) as usize)]);
+            next = Some(u64::from(u32::from_be_bytes(*link))).filter(|page| *page > 0);
+        }
+        self.given += row.len() as u64;
+        if self.given > 2 * self.pages * self.page_size {
+            return Err(io::Error::other(Error::Bomb));
+        }
+        Ok(row)
+    }
+
+    /// The values that were left out.
+    pub(super) fn take_packed(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.packed)
+    }
+
+    /// One of them.
+    pub(super) fn value(&mut self, place: Place) -> io::Result<Vec<u8>> {
+        let row = match self.row.take().filter(|(page, cell, _)| (*page, *cell) == (place.page, place.cell)) {
+            Some((.., row)) => row,
+            None => {
+                let page = self.page(place.page)?;
+                let cell = cells(&page, place.page, self.usable).into_iter().nth(place.cell);
+                cell.map_or(Ok(Vec::new()), |cell| self.row(&page, &cell))?
+            }
+        };
+        let value = columns(&row).into_iter().nth(place.value).map(|value| row[value.place].to_vec());
+        self.row = Some((place.page, place.cell, row));
+        Ok(value.unwrap_or_default())
     }
 
     /// A page with the rows in it blotted out.
@@ -179,8 +239,14 @@ fn cell(page: &[u8], kind: u8, at: usize, usable: u64) -> Option<Cell> {
     Some(Cell { local: from..end, len, overflow })
 }
 
+/// A text or blob of a row.
+struct Value {
+    place: Range<usize>,
+    is_blob: bool,
+}
+
 /// Where texts and blobs stand in a row, or in its beginning.
-fn columns(row: &[u8]) -> Vec<Range<usize>> {
+fn columns(row: &[u8]) -> Vec<Value> {
     let Some((len, mut at)) = varint(row, 0) else { return Vec::new() };
     let Ok(mut from) = usize::try_from(len) else { return Vec::new() };
     let mut values = Vec::new();
@@ -188,21 +254,26 @@ fn columns(row: &[u8]) -> Vec<Range<usize>> {
     while at < header {
         let Some((kind, next)) = varint(row, at) else { break };
         at = next;
-        let len = match kind {
-            0 | 8 | 9 => 0,
-            1..=4 => kind,
-            5 => 6,
-            6 | 7 => 8,
-            10 | 11 => return Vec::new(),
-            kind => (kind - 12) / 2,
-        };
+        let Some(len) = length(kind) else { return Vec::new() };
         let Some(end) = usize::try_from(len).ok().and_then(|len| from.checked_add(len)) else { break };
         if kind >= 12 && from < row.len() {
-            values.push(from..end.min(row.len()));
+            values.push(Value { place: from..end.min(row.len()), is_blob: kind % 2 == 0 });
         }
         from = end;
     }
     values
+}
+
+/// Bytes of a value of that kind.
+fn length(kind: u64) -> Option<u64> {
+    match kind {
+        0 | 8 | 9 => Some(0),
+        1..=4 => Some(kind),
+        5 => Some(6),
+        6 | 7 => Some(8),
+        10 | 11 => None,
+        kind => Some((kind - 12) / 2),
+    }
 }
 
 /// A number of one to nine bytes, and where it ends.

@@ -64,6 +64,8 @@ pub fn members(archive: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> 
     skip_shebang(&mut input, &mut beside)?;
     loop {
         match number(&mut input)? {
+            // The mark of one that might have gone on in another file.
+            DESCRIPTOR if seen == 0 => continue,
             LOCAL => {}
             other => {
                 let ended = directory(&mut input, other, seen, &mut beside, visit);
@@ -111,8 +113,11 @@ fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Vis
     let mut content = Content::new(input, header);
     let mut flow = ControlFlow::Continue(());
     if is_file {
+        let written = meter.written.get();
         let mut guarded = Guarded { output: Box::new(&mut content), meter: meter.clone() };
         flow = visit(&about, Ok(&mut guarded));
+        drop(guarded);
+        meter.forgive(written);
     }
     if flow.is_continue() {
         // What was not read, and what could not: the next header stands behind it.
@@ -219,7 +224,7 @@ impl Header {
         match self.method {
             _ if self.flags & ENCRYPTED != 0 => Some(Error::Encrypted),
             STORED if self.flags & SIZES_FOLLOW != 0 && is_file => {
-                Some(Error::Unsupported("a stored member of unknown length; save the archive to a file".to_owned()))
+                Some(Error::Unsupported("a stored member whose length only a directory could say".to_owned()))
             }
             STORED | DEFLATED => None,
             other => Some(Error::Unsupported(format!("compression method {other}"))),
@@ -353,10 +358,13 @@ fn directory(
                 let mut fixed = [0; 42];
                 exactly(input, &mut fixed)?;
                 let length = |at: usize| u64::from(u16::from_le_bytes([fixed[at], fixed[at + 1]]));
-                let mut about = vec![0; (length(24) + length(26) + length(28)) as usize];
-                exactly(input, &mut about)?;
-                if beside.add(&about, headers(visit)).is_break() {
-                    return Ok(());
+                // Name, other fields, comment.
+                for part in [24, 26, 28] {
+                    let mut about = vec![0; length(part) as usize];
+                    exactly(input, &mut about)?;
+                    if beside.add(&about, headers(visit)).is_break() {
+                        return Ok(());
+                    }
                 }
                 named += 1;
             }

@@ -17,9 +17,25 @@ const BLOCK: usize = 512;
 /// Longest map of a sparse file, in bytes.
 const MAP: u64 = 64 << 20;
 
-/// Whether an archive begins there: with a name, and the right sum.
+/// What shows that the checksum of a header is wrong.
+const WRONG_SUM: &str = "the checksum of a header is wrong";
+
+/// The name of what stands where a header should.
+const LOST: &str = "(no header)";
+
+/// Whether an archive begins there: with a name, and the right sum, or with all else that a header has.
 pub(super) fn is_tar(head: &[u8]) -> bool {
-    head.first_chunk().is_some_and(|header| header[0] != 0 && has_sum(header))
+    head.first_chunk().is_some_and(|header| header[0] != 0 && (has_sum(header) || is_marked(header)))
+}
+
+/// Whether a header whose checksum may be wrong is one: POSIX's or GNU's mark, a name, and a size in digits.
+fn is_marked(header: &[u8; BLOCK]) -> bool {
+    let name = header[..100].split(|byte| *byte == 0).next().unwrap_or_default();
+    let has_name = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
+    let is_size =
+        matches!(header[124], 0 | b' ' | b'0'..=b'7' | 0x80) && Header::from_byte_slice(header).size().is_ok();
+    let marks = [&b"ustar\x0000"[..], b"ustar  \0"];
+    has_name && is_size && marks.contains(&&header[257..265])
 }
 
 /// Whether the header's checksum is right: the sum of its bytes, with its own field taken for blanks, in octal digits.
@@ -70,19 +86,63 @@ fn records(mut text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Shows every file of a tar archive with its content, then what headers say, and what stands behind the end. Names that do not fit
-/// a header come in entries before it; of a sparse file, what is there is shown without its holes.
+/// a header come in entries before it; of a sparse file, what is there is shown without its holes. Where no header stands, it goes on with
+/// the next one.
 pub(super) fn members(input: &mut dyn Read, visit: &mut Visit<'_>) -> io::Result<()> {
     let (mut block, mut said, mut beside) = ([0; BLOCK], Said::default(), Headers::default());
+    let mut sound = Ok(());
     while fill(input, &mut block)? && block != [0; BLOCK] {
         if !has_sum(&block) {
-            return Err(corrupt("the checksum of a header is wrong"));
+            sound = Err(corrupt(WRONG_SUM));
+            if !is_marked(&block) {
+                match lost(input, block, visit)? {
+                    Some(next) => block = next,
+                    None => break,
+                }
+            }
         }
         let begun = beside.add(&block, headers(visit));
         if begun.is_break() || entry(input, &block, &mut said, &mut beside, visit)?.is_break() {
             return Ok(());
         }
     }
-    finish(beside, input, visit)
+    finish(beside, input, visit)?;
+    sound
+}
+
+/// Shows what stands up to the next header, which it gives.
+fn lost(input: &mut dyn Read, block: [u8; BLOCK], visit: &mut Visit<'_>) -> io::Result<Option<[u8; BLOCK]>> {
+    let mut lost = Lost { input, block: block.to_vec(), done: 0, found: None };
+    if visit(&Member::named(LOST), Ok(&mut lost)).is_break() {
+        return Ok(None);
+    }
+    io::copy(&mut lost, &mut io::sink())?;
+    Ok(lost.found)
+}
+
+/// Reads up to a block that is a header.
+struct Lost<'i> {
+    input: &'i mut dyn Read,
+    block: Vec<u8>,
+    done: usize,
+    found: Option<[u8; BLOCK]>,
+}
+
+impl Read for Lost<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        if self.done == self.block.len() && self.found.is_none() {
+            self.block.clear();
+            self.done = 0;
+            (&mut *self.input).take(BLOCK as u64).read_to_end(&mut self.block)?;
+            self.found = self.block.first_chunk().copied().filter(|block| has_sum(block) || is_marked(block));
+        }
+        if self.found.is_some() {
+            return Ok(0);
+        }
+        let len = (&self.block[self.done..]).read(space)?;
+        self.done += len;
+        Ok(len)
+    }
 }
 
 /// Shows what stands behind a header.

@@ -66,7 +66,7 @@ impl Header {
     fn files(&mut self, reader: &mut Bytes<'_>) -> io::Result<()> {
         self.count = reader.count(reader.bytes.len())?;
         while let Some((kind, range)) = reader.property()? {
-            match kind {
+            match u8::try_from(kind).unwrap_or(u8::MAX) {
                 id::EMPTY_STREAMS => self.empty = range,
                 id::EMPTY_FILES => self.files = range,
                 id::NAMES if reader.bytes[range.clone()].first() == Some(&0) => self.names = range.start + 1..range.end,
@@ -130,7 +130,7 @@ fn start(disk: &mut dyn Disk) -> io::Result<Vec<u8>> {
     disk.seek(SeekFrom::Start(at))?;
     (&mut *disk).take(size).read_to_end(&mut bytes)?;
     if (bytes.len() as u64) < size {
-        return Err(corrupt("it is cut off before its header"));
+        return Err(corrupt("it is cut off before its header, or the first part of a set"));
     }
     if u64::from(crc32fast::hash(&bytes)) != number(28..32) {
         return Err(corrupt("the sum of its header is wrong"));

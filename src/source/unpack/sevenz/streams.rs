@@ -145,10 +145,10 @@ impl<'b> Bytes<'b> {
         }
     }
 
-    /// Kind and place of a property; `None` at the end of them.
-    pub fn property(&mut self) -> io::Result<Option<(u8, Range<usize>)>> {
-        let kind = self.byte()?;
-        if kind == id::END {
+    /// Kind and place of a property; `None` at the end of them. Kinds of others' making have up to nine bytes.
+    pub fn property(&mut self) -> io::Result<Option<(u64, Range<usize>)>> {
+        let kind = self.number()?;
+        if kind == u64::from(id::END) {
             return Ok(None);
         }
         let len = usize::try_from(self.number()?).unwrap_or(usize::MAX);
