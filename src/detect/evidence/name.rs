@@ -91,8 +91,8 @@ fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnM
     if (is_print && of(&["gpg", "pgp"])) || is_in(&["x-amz-credential", "x-goog-credential"], name) {
         give(&sign::PUBLIC_NAME, String::new());
     }
-    // The shell's working directory.
-    if name == b"PWD" && value.starts_with(b"/") {
+    // The shell's working directory, and where it is mounted.
+    if [&b"PWD"[..], b"$PWD", b"-v$PWD"].contains(&name) && value.starts_with(b"/") {
         give(&sign::LOCATION, String::new());
     }
 }

@@ -311,6 +311,7 @@ fn is_placeholder(value: &[u8], reading: Reading) -> bool {
         || (made_of_words && language::pieces(value).iter().any(|piece| is_in(PLACEHOLDERS, piece)))
         || value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_filler)
         || is_stub(value)
+        || lower == b"nullptr"
         || has(value, "...")
         || has(value, "***")
         || has(value, "\u{2022}\u{2022}")
