@@ -91,6 +91,8 @@ pub struct Detector {
     now: i64,
     /// Encodings inside each other that are undone; 0: none.
     depth: u8,
+    /// Undoes archives and documents in what was encoded.
+    open: Option<decode::Open>,
     /// Finds what may be encoded, without anchors. On first need, as to make it takes a fifth of a short run.
     encoded: OnceLock<Prefilter>,
 }
@@ -143,13 +145,19 @@ impl Detector {
         let patterns = rules.rules.iter().map(Pattern::new).collect::<Result<Vec<_>, _>>()?;
         let index = index_of(&rules, &patterns);
         let marker = Marker::new(&patterns);
-        Ok(Detector { rules, patterns, index, marker, now, depth: 0, encoded: OnceLock::new() })
+        Ok(Detector { rules, patterns, index, marker, now, depth: 0, open: None, encoded: OnceLock::new() })
     }
 
     /// The same detector, which undoes so many encodings inside each other ([`Detector::unwrapped`]); a new one undoes none.
     #[must_use]
     pub fn with_depth(self, depth: u8) -> Self {
         Detector { depth, ..self }
+    }
+
+    /// The same detector, which undoes archives and documents in what is encoded by that; a new one names them.
+    #[must_use]
+    pub fn with_open(self, open: decode::Open) -> Self {
+        Detector { open: Some(open), ..self }
     }
 
     /// The rules it searches with.

@@ -1,5 +1,5 @@
 //! What announces something encoded that need not have a run of token characters: base64 of the first bytes of gzip, of zlib
-//! at any level, of zip, bzip2, zstd and xz, and escapes: of letters and digits, which every token has.
+//! at any level, of zip, bzip2, zstd, xz, PDF, 7z, rar and cab, and escapes: of letters and digits, which every token has.
 
 /// How something encoded begins, and what stands behind that at each place.
 pub(super) struct Sign {
@@ -22,7 +22,7 @@ const fn sign(text: &'static str, then: &'static [&'static [u8]]) -> Sign {
 }
 
 /// All of them.
-pub(super) const SIGNS: [Sign; 43] = [
+pub(super) const SIGNS: [Sign; 47] = [
     sign("H4sI", &[]),
     sign("eAE", &[]),
     sign("eAF", &[]),
@@ -48,6 +48,10 @@ pub(super) const SIGNS: [Sign; 43] = [
     sign("KLUv_", &[]),
     sign("/Td6WFoA", &[]),
     sign("_Td6WFoA", &[]),
+    sign("JVBERi0", &[]),
+    sign("N3q8rycc", &[]),
+    sign("UmFyIRoH", &[]),
+    sign("TVNDRgAAAAA", &[]),
     sign("\\x", &[HEX, HEX]),
     sign("\\u00", &[]),
     sign("\\u{", &[HEX]),

@@ -37,6 +37,7 @@ mod lfs;
 mod log;
 mod masker;
 mod object;
+mod opened;
 mod own;
 mod packed;
 mod pool;
@@ -159,7 +160,7 @@ pub fn run(plan: &Plan, watch: &Watch, sink: &mut dyn FnMut(Finding)) -> Result<
 
 /// What [`run_with`] needs for this plan.
 pub fn detector(plan: &Plan) -> Result<Detector, Error> {
-    Ok(Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode))
+    Ok(Detector::new(plan.rules.clone(), plan.now)?.with_depth(plan.decode).with_open(opened::open))
 }
 
 /// As [`run`], for who decides what becomes of the detector.

@@ -413,9 +413,9 @@ pub(super) fn left_out(origin: &Origin, left: Left) -> Option<Skip> {
             "something compressed in base64 is broken or cut off; what is before that was searched",
         ),
         Left::Strange => {
-            (Why::UnknownPacking, "a zip archive in base64 has members that are compressed in an unusual way")
+            (Why::UnknownPacking, "an archive or document in base64 is of a kind, or packed in a way, that is not read")
         }
-        Left::Locked => (Why::Encrypted, "a zip archive in base64 has members with a password"),
+        Left::Locked => (Why::Encrypted, "an archive or document in base64 has a password"),
         Left::TooMuch => {
             (Why::DecodeLimit, "something in it is too large when decoded; the first part of that was searched")
         }

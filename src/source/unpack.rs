@@ -62,8 +62,8 @@ const RATIO: u64 = 1100;
 /// How many packings inside each other are undone unless the user says otherwise: a layer of an image of a package in an archive.
 pub const DEPTH: u8 = 8;
 
-/// Bytes that it takes to say what something is: the header of a tar archive.
-pub const HEAD: usize = 512;
+/// Bytes that it takes to say what something is: a PDF may begin so late that readers still find it.
+pub const HEAD: usize = (1 << 10) + "%PDF-1.7".len();
 
 /// How something is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

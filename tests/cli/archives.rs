@@ -127,7 +127,7 @@ pub(super) fn zstd(content: &[u8]) -> Vec<u8> {
     ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
-fn sevenz(files: Files<'_>) -> Vec<u8> {
+pub(super) fn sevenz(files: Files<'_>) -> Vec<u8> {
     let mut archive = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
     let (full, empty): (Vec<_>, Vec<_>) = files.iter().copied().partition(|(_, content)| !content.is_empty());
     let entry = |(name, _): &(&str, &[u8])| sevenz_rust2::ArchiveEntry::new_file(name);

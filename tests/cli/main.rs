@@ -8,6 +8,7 @@ mod composite;
 mod config;
 mod cutting;
 mod docs;
+mod documents;
 mod finds;
 mod keys;
 mod odd_archives;

@@ -296,9 +296,12 @@ fn a_locked_member_of_an_archive_in_base64_is_a_skip() {
         zip.write_all(text.as_bytes()).unwrap();
     }
     let whole = zip.finish().unwrap().into_inner();
+    let entry = whole.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
     for (at, byte, reason) in [(6, 1, "encrypted"), (8, 99, "unknown-packing")] {
         let mut zip = whole.clone();
+        // Its own header, and the directory.
         zip[at] |= byte;
+        zip[entry + at + 2] |= byte;
         let tree = Tree::with(&[("a", &format!("x: {}\n", base64(&zip)))]);
         let report = tree.json(&[]);
         assert_eq!(skips(&report), [("a".to_owned(), reason.to_owned())]);

@@ -6,6 +6,7 @@ use std::ops::Range;
 /// groups of base64 wherever it begins, and 16 of hex.
 const GROUPS64: usize = 5;
 const GROUPS16: usize = 16;
+const GROUPS32: usize = 16;
 
 /// A line of wrapped base64 has at least so many digits.
 const LINE: usize = 40;
@@ -58,9 +59,19 @@ pub(super) fn texts64(digits: &[u8], each: impl FnMut(usize)) {
     stretches::<4>(digits, GROUPS64, writes_text, each);
 }
 
-/// The same for hexadecimal digits.
-pub(super) fn texts16(digits: &[u8], each: impl FnMut(usize)) {
-    stretches::<2>(digits, GROUPS16, |[high, low]| matches!(high, b'2'..=b'7') && low.is_ascii_hexdigit(), each);
+/// The same for hexadecimal digits, of UTF-16 too.
+pub(super) fn texts16(digits: &[u8], mut each: impl FnMut(usize)) {
+    stretches::<2>(digits, GROUPS16, |[high, low]| is_ascii16(*high, *low), &mut each);
+    stretches::<4>(digits, GROUPS32, writes_wide, &mut each);
+}
+
+fn is_ascii16(high: u8, low: u8) -> bool {
+    matches!(high, b'2'..=b'7') && low.is_ascii_hexdigit()
+}
+
+/// Whether four digits write a character of ASCII and a zero; in the other order that begins two digits later.
+fn writes_wide(four: &[u8; 4]) -> bool {
+    matches!(four, [high, low, b'0', b'0'] if is_ascii16(*high, *low))
 }
 
 /// Calls `each` with the first digit of every longest stretch of at least so many groups that write text, whatever digit the
@@ -214,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn stretches_are_those_that_counting_finds(
-            parts in prop::collection::vec(prop_oneof!["[a-zA-Z0-9+/]{0,9}", "([2-7][0-9a-f]){1,40}", "([2-7][0-9a-f]){15,18}", "[0-9a-f]{1,40}",
+            parts in prop::collection::vec(prop_oneof!["[a-zA-Z0-9+/]{0,9}", "([2-7][0-9a-f]){1,40}", "([2-7][0-9a-f]){15,18}", "0?([2-7][0-9a-f]00){15,18}", "[0-9a-f]{1,40}",
                 "[ -~]{1,40}".prop_map(|text| data_encoding::BASE64.encode(text.as_bytes()))], 0..8),
         ) {
             let digits = parts.concat().into_bytes();
@@ -225,7 +236,10 @@ mod tests {
             of16.sort_unstable();
             prop_assert_eq!(of64, counted(&digits, GROUPS64, writes_text));
             let writes16 = |two: &[u8; 2]| (b'2'..=b'7').contains(&two[0]) && two[1].is_ascii_hexdigit();
-            prop_assert_eq!(of16, counted(&digits, GROUPS16, writes16));
+            let mut all = counted(&digits, GROUPS16, writes16);
+            all.extend(counted(&digits, GROUPS32, writes_wide));
+            all.sort_unstable();
+            prop_assert_eq!(of16, all);
         }
     }
 }

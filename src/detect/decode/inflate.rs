@@ -7,7 +7,7 @@ use lzma_rust2::XzReader;
 use memchr::memmem;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::{Layer, Left};
+use super::{Layer, Left, Open};
 
 /// What anything may expand to, in bytes, and how many times its size beyond that. JSON and YAML stay below 30.
 const FREE: u64 = 4 << 20;
@@ -33,29 +33,29 @@ pub(super) struct Inflated {
 }
 
 /// The content of what looks compressed, as far as it is sound; at most `room` bytes. What is compressed in that is undone, too.
-pub(super) fn inflate(packed: &[u8], room: u64) -> Option<Inflated> {
+pub(super) fn inflate(packed: &[u8], room: u64, open: Option<Open>) -> Option<Inflated> {
     let mut room = room;
-    nested(packed, &mut room, NESTED)
+    nested(packed, &mut room, NESTED, open)
 }
 
 /// The same with so many layers in it at most. What is made on the way takes of the room, too.
-fn nested(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
-    let mut outer = outermost(packed, room, depth)?;
-    // The members of a zip archive were seen to.
-    if depth == 0 || outer.layer == Layer::Zip {
+fn nested(packed: &[u8], room: &mut u64, depth: u8, open: Option<Open>) -> Option<Inflated> {
+    let mut outer = outermost(packed, room, depth, open)?;
+    // The members of an archive were seen to.
+    if depth == 0 || is_archive(outer.layer) {
         return Some(outer);
     }
-    if let Some(inner) = nested(&outer.bytes, room, depth - 1) {
+    if let Some(inner) = nested(&outer.bytes, room, depth - 1, open) {
         outer.left = outer.left.max(inner.left);
         outer.bytes = inner.bytes;
     } else if is_tar(&outer.bytes) {
-        untar(&mut outer, room, depth - 1);
+        untar(&mut outer, room, depth - 1, open);
     }
     Some(outer)
 }
 
 /// What is outermost is undone. What follows its end is none of it.
-fn outermost(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
+fn outermost(packed: &[u8], room: &mut u64, depth: u8, open: Option<Open>) -> Option<Inflated> {
     let layer = layer(packed)?;
     let most = (*room).min(FREE.max(RATIO * packed.len() as u64));
     let (mut bytes, mut left) = (Vec::new(), Left::Nothing);
@@ -70,8 +70,12 @@ fn outermost(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
         }),
         Layer::Xz => XzReader::new_mem_limit(packed, false, XZ_MEMORY).take(most).read_to_end(&mut bytes),
         Layer::Zstd => unframed(packed).and_then(|mut stream| (&mut stream).take(most).read_to_end(&mut bytes)),
-        Layer::Zip => {
-            left = unzip(packed, most, (room, depth), &mut bytes);
+        Layer::Zip | Layer::SevenZip | Layer::Pdf | Layer::Foreign => {
+            left = match open {
+                Some(open) if layer != Layer::Foreign => open(packed, most, &mut bytes),
+                _ if layer != Layer::Zip => Left::Strange,
+                _ => unzip(packed, most, (room, depth, open), &mut bytes),
+            };
             Ok(bytes.len())
         }
         _ => ZlibDecoder::new(&mut rest).take(most).read_to_end(&mut bytes),
@@ -84,7 +88,8 @@ fn outermost(packed: &[u8], room: &mut u64, depth: u8) -> Option<Inflated> {
         () if ended.is_err() => left.max(Left::Broken),
         () => left,
     };
-    (sound && !bytes.is_empty()).then_some(Inflated { layer, left, bytes })
+    let is_told = is_archive(layer) && left != Left::Nothing;
+    (is_told || (sound && !bytes.is_empty())).then_some(Inflated { layer, left, bytes })
 }
 
 /// Reads stream behind stream that begins with `magic`.
@@ -101,7 +106,12 @@ fn each_stream(
     Ok(out.len())
 }
 
-/// RFC 1952, RFC 1950, the file formats of zip, xz and bzip2, and RFC 8878 by their first bytes.
+/// Those whose members are seen to where they are opened.
+fn is_archive(layer: Layer) -> bool {
+    matches!(layer, Layer::Zip | Layer::SevenZip | Layer::Pdf | Layer::Foreign)
+}
+
+/// RFC 1952, RFC 1950, the file formats of zip, xz and bzip2, RFC 8878, and archives and documents by their first bytes.
 fn layer(packed: &[u8]) -> Option<Layer> {
     Some(match packed {
         [0x1F, 0x8B, 8, ..] => Layer::Gzip,
@@ -110,6 +120,9 @@ fn layer(packed: &[u8]) -> Option<Layer> {
         [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Layer::Xz,
         [b'B', b'Z', b'h', b'1'..=b'9', b'1', b'A', b'Y', ..] => Layer::Bzip2,
         [0x28, 0xB5, 0x2F, 0xFD, ..] => Layer::Zstd,
+        [b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C, ..] => Layer::SevenZip,
+        [b'%', b'P', b'D', b'F', b'-', b'1'..=b'2', b'.', ..] => Layer::Pdf,
+        [b'R', b'a', b'r', b'!', 0x1A, 7, ..] | [b'M', b'S', b'C', b'F', 0, 0, 0, 0, ..] => Layer::Foreign,
         _ => return None,
     })
 }
@@ -120,7 +133,7 @@ fn is_tar(bytes: &[u8]) -> bool {
 }
 
 /// Appends what is compressed in the members of an archive of tar's; everything else stands in it as it is.
-fn untar(archive: &mut Inflated, room: &mut u64, depth: u8) {
+fn untar(archive: &mut Inflated, room: &mut u64, depth: u8, open: Option<Open>) {
     const BLOCK: usize = 512;
     let (mut at, mut more) = (0, Vec::new());
     while let Some(header) = archive.bytes.get(at..at + BLOCK).filter(|header| header[257..262] == *b"ustar") {
@@ -128,7 +141,7 @@ fn untar(archive: &mut Inflated, room: &mut u64, depth: u8) {
         let size = digits.fold(0_usize, |size, digit| size.saturating_mul(8).saturating_add(usize::from(digit - b'0')));
         let start = at + BLOCK;
         let content = archive.bytes.get(start..start.saturating_add(size)).unwrap_or_default();
-        if let Some(inner) = nested(content, room, depth) {
+        if let Some(inner) = nested(content, room, depth, open) {
             more.push(b'\n');
             more.extend(inner.bytes);
             archive.left = archive.left.max(inner.left);
@@ -146,7 +159,7 @@ fn unframed(packed: &[u8]) -> io::Result<impl Read> {
 
 /// The members of a zip archive by their local headers (APPNOTE.TXT 4.3.7), each on lines of its own, as far as they are
 /// sound. Says whether there are some that have a password or are compressed otherwise than is usual: these are passed over.
-fn unzip(mut rest: &[u8], most: u64, (all, depth): (&mut u64, u8), out: &mut Vec<u8>) -> Left {
+fn unzip(mut rest: &[u8], most: u64, (all, depth, open): (&mut u64, u8, Option<Open>), out: &mut Vec<u8>) -> Left {
     const LOCAL: &[u8] = b"PK\x03\x04";
     const HEADER: usize = 30;
     let number = |at: &[u8]| usize::from(u16::from_le_bytes([at[0], at[1]]));
@@ -175,7 +188,7 @@ fn unzip(mut rest: &[u8], most: u64, (all, depth): (&mut u64, u8), out: &mut Vec
                 packed
             }
         };
-        if let Some(inner) = depth.checked_sub(1).and_then(|depth| nested(&out[start..], all, depth)) {
+        if let Some(inner) = depth.checked_sub(1).and_then(|depth| nested(&out[start..], all, depth, open)) {
             left = left.max(inner.left);
             out.truncate(start);
             out.extend(inner.bytes);
@@ -206,14 +219,14 @@ mod tests {
         let zstd = ruzstd::encoding::compress_to_vec(TEXT, ruzstd::encoding::CompressionLevel::Fastest);
         let all = [(Layer::Bzip2, bzip2.finish().unwrap()), (Layer::Xz, xz.finish().unwrap()), (Layer::Zstd, zstd)];
         for (layer, packed) in all {
-            let unpacked = inflate(&packed, 1 << 20).unwrap();
+            let unpacked = inflate(&packed, 1 << 20, None).unwrap();
             assert_eq!((unpacked.layer, &unpacked.bytes[..], unpacked.left), (layer, TEXT, Left::Nothing));
-            assert_eq!(inflate(&packed, 8).unwrap().left, Left::TooMuch, "{layer:?}");
+            assert_eq!(inflate(&packed, 8, None).unwrap().left, Left::TooMuch, "{layer:?}");
         }
         for level in 1..=9 {
             let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::new(level));
             zlib.write_all(TEXT).unwrap();
-            assert_eq!(inflate(&zlib.finish().unwrap(), 1 << 20).unwrap().bytes, TEXT);
+            assert_eq!(inflate(&zlib.finish().unwrap(), 1 << 20, None).unwrap().bytes, TEXT);
         }
     }
 
@@ -226,16 +239,16 @@ mod tests {
             zip.write_all(TEXT).unwrap();
         }
         let packed = zip.finish().unwrap().into_inner();
-        let unpacked = inflate(&packed, 1 << 20).unwrap();
+        let unpacked = inflate(&packed, 1 << 20, None).unwrap();
         assert_eq!((unpacked.layer, unpacked.bytes), (Layer::Zip, [TEXT, b"\n", TEXT, b"\n"].concat()));
         for len in 0..packed.len() {
-            inflate(&packed[..len], 1 << 20);
+            inflate(&packed[..len], 1 << 20, None);
         }
         // The first member broken, locked, and compressed in a way that is not read: the second is read all the same.
         for (at, byte, left) in [(40, 0xFF, Left::Nothing), (6, 1, Left::Locked), (8, 99, Left::Strange)] {
             let mut packed = packed.clone();
             packed[at] = byte;
-            let unpacked = inflate(&packed, 1 << 20).unwrap();
+            let unpacked = inflate(&packed, 1 << 20, None).unwrap();
             assert_eq!(unpacked.left, left);
             assert!(unpacked.bytes.ends_with(&[b"\n", TEXT, b"\n"].concat()), "{left:?}");
         }

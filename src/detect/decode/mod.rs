@@ -74,7 +74,16 @@ pub enum Layer {
     Bzip2,
     /// RFC 8878.
     Zstd,
+    /// The members of a 7z archive.
+    SevenZip,
+    /// The streams of a document, and its words.
+    Pdf,
+    /// An archive that is not read.
+    Foreign,
 }
+
+/// Undoes archives and documents: adds all that is in one, but no more than so many bytes, and says what it left.
+pub type Open = fn(&[u8], u64, &mut Vec<u8>) -> Left;
 
 impl Layer {
     /// The word of the reports.
@@ -94,12 +103,20 @@ impl Layer {
             Layer::Xz => "xz",
             Layer::Bzip2 => "bzip2",
             Layer::Zstd => "zstd",
+            Layer::SevenZip => "7z",
+            Layer::Pdf => "pdf",
+            Layer::Foreign => "archive",
         }
     }
 
     /// Whether what it writes has no part that writes a part of the text.
     pub fn is_compressed(self) -> bool {
-        matches!(self, Layer::Gzip | Layer::Zlib | Layer::Zip | Layer::Xz | Layer::Bzip2 | Layer::Zstd)
+        match self {
+            Layer::Gzip | Layer::Zlib | Layer::Zip | Layer::Xz | Layer::Bzip2 | Layer::Zstd => true,
+            Layer::SevenZip | Layer::Pdf | Layer::Foreign => true,
+            Layer::Base64 | Layer::Hex | Layer::Percent | Layer::Escape | Layer::Html => false,
+            Layer::QuotedPrintable | Layer::Concatenation | Layer::Utf16 => false,
+        }
     }
 }
 
@@ -136,9 +153,9 @@ pub enum Left {
     Nothing,
     /// Something compressed is broken or cut off.
     Broken,
-    /// A member of an archive is compressed in a way that is not read.
+    /// It is an archive, or has a member, of a kind that is not read.
     Strange,
-    /// A member of an archive has a password.
+    /// An archive or one of its members has a password.
     Locked,
     /// Something was larger when decoded than is allowed, and was not searched to its end.
     TooMuch,
@@ -362,7 +379,8 @@ impl<'d> Search<'d, '_, '_> {
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
         let whole = bytes;
-        let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), ROOM) else {
+        let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), ROOM, self.detector.open)
+        else {
             return run.end;
         };
         let (layers, text, map) =

@@ -492,7 +492,22 @@ fn is_embedded(setting: &Setting<'_>) -> bool {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let before = &setting.bytes[..setting.span.start];
     let run = before.iter().rev().take_while(|byte| part(byte)).count();
-    before[..before.len() - run].ends_with(b"base64,") || run > 256
+    before[..before.len() - run].ends_with(b"base64,") || run > 256 || is_base85(setting)
+}
+
+/// Whether the match stands in a line of ASCII85: nothing but its digits, and as many signs among them as nobody writes without blanks.
+fn is_base85(setting: &Setting<'_>) -> bool {
+    const LEAST: usize = 56;
+    const SIGNS: usize = 12;
+    let digit = |byte: &&u8| matches!(byte, b'!'..=b'u' | b'z');
+    let before = setting.bytes[..setting.span.start].iter().rev().take(LONG).take_while(digit);
+    let line = before.chain(setting.bytes[setting.span.start..].iter().take(LONG).take_while(digit));
+    let (mut seen, mut len) = ([false; 256], 0);
+    line.for_each(|byte| {
+        len += 1;
+        seen[usize::from(*byte)] |= byte.is_ascii_punctuation();
+    });
+    len >= LEAST && seen.iter().filter(|seen| **seen).count() >= SIGNS
 }
 
 /// So many bytes before two values tell that both are given to the same name.

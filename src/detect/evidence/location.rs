@@ -58,6 +58,19 @@ pub(super) fn is_location(value: &[u8]) -> bool {
         || is_coordinate(value)
         || syntax::is_registered(value)
         || (value.starts_with(b"@/") && is_absolute(&value[1..]))
+        || value.strip_prefix(b"/").is_some_and(is_folder)
+        || (lower.starts_with(b"%2f") && is_written_path(value))
+}
+
+/// `%2Fen%2Fhome`: a path as a URL has it in its query.
+fn is_written_path(value: &[u8]) -> bool {
+    let path = String::from_utf8_lossy(value).replace("%2F", "/").replace("%2f", "/");
+    !path.contains('%') && is_location(path.as_bytes())
+}
+
+/// `foo` of `/foo`.
+fn is_folder(name: &[u8]) -> bool {
+    (1..=16).contains(&name.len()) && name.iter().all(u8::is_ascii_lowercase)
 }
 
 /// `application/cose-key+cbor`.

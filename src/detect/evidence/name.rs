@@ -109,8 +109,8 @@ fn others(setting: &Setting<'_>, own: &[u8], words: &[&[u8]], give: &mut dyn FnM
     if name.starts_with(b"--no-") || name.starts_with(b"--disable") {
         give(&sign::OTHER_NAME, String::new());
     }
-    // The shell's working directory.
-    if name == b"PWD" && value.starts_with(b"/") {
+    // The shell's working directory, and where it is mounted.
+    if [&b"PWD"[..], b"$PWD", b"-v$PWD"].contains(&name) && value.starts_with(b"/") {
         give(&sign::LOCATION, String::new());
     }
 }

@@ -87,7 +87,12 @@ fn is_reference(value: &[u8]) -> bool {
             let name = rest.iter().take_while(|byte| small(byte)).count();
             rest[..name].contains(&b'_') && rest.get(name) == Some(&b':')
         }
-        [b'%', rest @ ..] => rest.iter().all(u8::is_ascii_lowercase) && language::read(rest).words >= 0.6,
+        // A comment of PostScript, too: `%BeginDocument`.
+        [b'%', rest @ ..] => {
+            let is_named = rest.iter().all(u8::is_ascii_lowercase)
+                || (rest.iter().all(u8::is_ascii_alphabetic) && language::pieces(rest).len() >= 2);
+            is_named && language::read(rest).words >= 0.6
+        }
         [b'{', name @ .., b'}', b':'] => !name.is_empty() && name.iter().all(u8::is_ascii_alphanumeric),
         _ => swift(),
     }

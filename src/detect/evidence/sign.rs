@@ -94,7 +94,7 @@ signs! {
     // What stands around it.
     NEIGHBOURS "neighbours" [-35, -30, 0, 0] "eight or more others of the same length and alphabet stand around it"
     LONG_LINE "long-line" [-15, -15, 0, 0] "in a line of more than 1,000 bytes, as generated code has them"
-    EMBEDDED "embedded" [-45, -45, 0, 0] "inside of a file that is written as base64"
+    EMBEDDED "embedded" [-45, -45, 0, 0] "inside of a file that is written as base64 or ASCII85"
     EXAMPLE_LINE "example-line" [-10, -5, 0, -10] "its line says example, sample, dummy, fake, mock, or tells a linter that it is none"
     COMMENT "comment" [-5, 0, 0, -10] "in a comment"
     // Where it is; of several paths the one that speaks least against it.

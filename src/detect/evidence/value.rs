@@ -321,6 +321,7 @@ fn is_placeholder(value: &[u8], reading: Reading) -> bool {
         || value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_filler)
         || is_stub(value)
         || syntax::is_filled(value)
+        || lower == b"nullptr"
         || has(value, "...")
         || has(value, "***")
         || has(value, "\u{2022}\u{2022}")

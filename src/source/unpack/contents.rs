@@ -35,6 +35,9 @@ const DOCUMENT_READS: usize = 8;
 /// packed without a name; and its content. An error holds an [`Error`] where the content is to blame.
 pub type Show<'s> = dyn FnMut(&str, io::Result<&mut dyn Read>) -> ControlFlow<()> + 's;
 
+/// Makes words of a text in which they stand in pieces.
+type Join<'j> = dyn FnMut(&[u8]) -> Vec<u8> + 'j;
+
 /// What reads from any place.
 pub(super) trait Disk: Read + Seek {}
 
@@ -136,7 +139,7 @@ impl Unpacker<'_, '_> {
         let broken = Broken((&mut *input).take(HEAD as u64).read_to_end(&mut head).err());
         let mut whole = head.as_slice().chain(broken).chain(input);
         let unpacked = match packing(&head) {
-            None if runs::is_office(&head) => self.joined(&mut whole, name, runs::office),
+            None if runs::is_office(&head) => self.joined(&mut whole, name, &mut runs::office),
             None => self.unknown(&head, &mut whole, name, depth),
             Some(packing) => self.packed(packing, &mut whole, name, depth),
         };
@@ -381,7 +384,7 @@ impl Unpacker<'_, '_> {
     }
 
     /// A text as it is, and what of it is in pieces, joined.
-    fn joined(&mut self, input: &mut dyn Read, name: &str, join: fn(&[u8]) -> Vec<u8>) -> io::Result<()> {
+    fn joined(&mut self, input: &mut dyn Read, name: &str, join: &mut Join<'_>) -> io::Result<()> {
         let mut text = Vec::new();
         if let Err(error) = (&mut *input).take(runs::LONGEST as u64 + 1).read_to_end(&mut text) {
             self.show(name, Ok(&mut text.as_slice()));
@@ -389,10 +392,16 @@ impl Unpacker<'_, '_> {
         }
         self.show(name, Ok(&mut text.as_slice().chain(input)));
         let joined = if text.len() <= runs::LONGEST { join(&text) } else { Vec::new() };
-        if !joined.is_empty() {
-            self.show(&format!("{name}!/text"), Ok(&mut joined.as_slice()));
-        }
+        self.words(&joined, name);
         Ok(())
+    }
+
+    /// Shows words of something that stand otherwise in it.
+    fn words(&mut self, words: &[u8], name: &str) {
+        let text = if name.is_empty() { "text".to_owned() } else { format!("{name}!/text") };
+        if !words.is_empty() {
+            self.show(&text, Ok(&mut &*words));
+        }
     }
 
     /// A document as it is, and each of its streams that has to be decoded, or is packed itself.
@@ -406,39 +415,52 @@ impl Unpacker<'_, '_> {
             }
         };
         let is_encrypted = pdf::is_encrypted(document);
+        let objects = pdf::Objects::new(document);
+        let fonts = pdf::Fonts::new(&objects);
         let left = Cell::new(FREE.max(DOCUMENT_RATIO * document.len() as u64));
         let mut unread = DOCUMENT_READS * document.len();
-        // What is stored in it was read with the archive.
-        let streams = pdf::streams(document).filter(|stream| !is_zip || !stream.is_stored_zip());
-        for (number, stream) in (1..).zip(streams) {
+        let (mut words, mut number) = (pdf::wide(document), 0);
+        for stream in pdf::streams(&objects) {
             if self.stopped {
                 return Ok(());
+            }
+            // What is stored in it was read with the archive.
+            if stream.is_plain() || (is_zip && stream.is_stored_zip()) {
+                let plain = stream.plain().filter(|_| words.len() <= runs::LONGEST).unwrap_or_default();
+                words.extend(pdf::text(plain, &mut |name| fonts.find(&stream, name)));
+                continue;
             }
             unread = match unread.checked_sub(stream.len()) {
                 Some(unread) => unread,
                 None => return Err(archive::corrupt("too many of its streams stand in each other")),
             };
+            number += 1;
             let stream_name = format!("stream {number}");
             let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
             let content = stream.content().map(|input| Limited { input, left: &left });
-            match content.and_then(|content| self.pdf_stream(content, &name, depth.saturating_sub(1))) {
+            let mut join = |content: &[u8]| match stream.is_image() {
+                true => Vec::new(),
+                false => [pdf::wide(content), pdf::text(content, &mut |name| fonts.find(&stream, name))].concat(),
+            };
+            match content.and_then(|content| self.pdf_stream(content, &name, depth.saturating_sub(1), &mut join)) {
                 // Of these it is told once.
                 Err(_) if is_encrypted => {}
                 Err(error) => self.show(&name, Err(named(error))),
                 Ok(()) => {}
             }
         }
+        self.words(&words, name);
         if is_encrypted { Err(io::Error::other(Error::Encrypted)) } else { packed }
     }
 
-    fn pdf_stream(&mut self, content: impl Read, name: &str, depth: u8) -> io::Result<()> {
+    fn pdf_stream(&mut self, content: impl Read, name: &str, depth: u8, join: &mut Join<'_>) -> io::Result<()> {
         let mut content = self.guarded(Box::new(content));
         let mut head = Vec::with_capacity(HEAD);
         let broken = Broken((&mut content).take(HEAD as u64).read_to_end(&mut head).err());
         let mut whole = head.as_slice().chain(broken).chain(content);
         match packing(&head) {
             Some(packing) => self.packed(packing, &mut whole, name, depth),
-            None => self.joined(&mut whole, name, runs::pdf),
+            None => self.joined(&mut whole, name, join),
         }
     }
 }

@@ -1,26 +1,58 @@
-//! Joins texts that documents hold in pieces: the strings of a line of PDF, which stand apart for their spacing, and the runs of
-//! a paragraph of Word or PowerPoint, which a spelling checker divides.
+//! Joins texts that documents hold in pieces: the runs of a paragraph of Word or PowerPoint, which a spelling checker divides, of a
+//! cell of Excel, and spans of OpenDocument.
 
 use memchr::{memchr, memmem};
 
 /// A document of more bytes than this is shown in its pieces alone.
 pub(super) const LONGEST: usize = 32 << 20;
 
-/// So much space between two strings, in thousandths of a letter's size, is a blank between words.
-const BLANK: f32 = 200.0;
+/// What texts of Office Open XML begin with (ECMA-376, part 1): documents with what belongs to them, slides, strings and tables of
+/// Excel; and those of OpenDocument (part 3, 3.1.3).
+const OFFICE: [&[u8]; 14] = [
+    b"<w:document",
+    b"<w:hdr",
+    b"<w:ftr",
+    b"<w:comments",
+    b"<w:footnotes",
+    b"<w:endnotes",
+    b"<p:sld ",
+    b"<p:notes ",
+    b"<sst",
+    b"<x:sst",
+    b"<worksheet",
+    b"<x:worksheet",
+    b"<office:document-content",
+    b"<office:document ",
+];
 
-/// Whether it begins as the text of a document, or of a slide, of Office Open XML does (ECMA-376, part 1, 17.2.3 and 19.3.1.38).
+/// What ends a text that is one for its reader, of which the parts that are shown are in tags of their own.
+const TEXTS: [&[u8]; 6] = [b"</w:p>", b"</a:p>", b"</si>", b"</is>", b"</x:si>", b"</x:is>"];
+
+/// What of OpenDocument is one text: all in it is shown.
+const PARAGRAPHS: [(&[u8], &[u8]); 2] = [(b"<text:p", b"</text:p>"), (b"<text:h", b"</text:h>")];
+
+/// Whether it begins as a text of an office's program.
 pub(super) fn is_office(head: &[u8]) -> bool {
-    head.starts_with(b"<") && [&b"<w:document"[..], b"<p:sld "].iter().any(|root| memmem::find(head, root).is_some())
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    head.starts_with(b"<") && OFFICE.iter().any(|root| memmem::find(head, root).is_some())
 }
 
-/// The paragraphs in which a word goes on from one run to the next, each as a line.
+/// The paragraphs and cells in which a word goes on from one run to the next, each as a line.
 pub(super) fn office(document: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    for end in [&b"</w:p>"[..], b"</a:p>"] {
+    for end in TEXTS {
         let mut from = 0;
         for at in memmem::find_iter(document, end) {
             paragraph(&document[from..at], &mut out);
+            from = at + end.len();
+        }
+    }
+    for (begin, end) in PARAGRAPHS {
+        let mut from = 0;
+        for at in memmem::find_iter(document, end) {
+            if let Some(begin) = memmem::rfind(&document[from..at], begin) {
+                spans(&document[from + begin..at], &mut out);
+            }
             from = at + end.len();
         }
     }
@@ -32,102 +64,45 @@ fn paragraph(runs: &[u8], out: &mut Vec<u8>) {
     let (start, mut divided) = (out.len(), false);
     for at in memchr::memchr_iter(b'<', runs) {
         let rest = &runs[at..];
-        let text = [&b"<w:t>"[..], b"<w:t ", b"<a:t>"].iter().any(|tag| rest.starts_with(tag));
+        let text = [&b"<w:t>"[..], b"<w:t ", b"<a:t>", b"<t>", b"<t ", b"<x:t>", b"<x:t "]
+            .iter()
+            .any(|tag| rest.starts_with(tag));
         let Some(begin) = text.then(|| memchr(b'>', rest)).flatten() else { continue };
         let text = &rest[begin + 1..];
-        let text = &text[..memchr(b'<', text).unwrap_or(text.len())];
-        let goes_on = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-        divided |= out.len() > start && goes_on(out.last()) && goes_on(text.first());
-        out.extend(text);
+        add(&text[..memchr(b'<', text).unwrap_or(text.len())], start, &mut divided, out);
     }
+    end(divided, start, out);
+}
+
+/// Adds a paragraph's text if one of its words goes on behind a tag.
+fn spans(paragraph: &[u8], out: &mut Vec<u8>) {
+    const BLANKS: [&[u8]; 3] = [b"<text:s", b"<text:tab", b"<text:line-break"];
+    let (start, mut divided, mut rest) = (out.len(), false, paragraph);
+    while let Some(len) = memchr(b'>', rest) {
+        let (tag, text) = (&rest[..len], &rest[len + 1..]);
+        if BLANKS.iter().any(|blank| tag.strip_prefix(*blank).is_some_and(|rest| !matches!(rest, [b'a'..=b'z', ..]))) {
+            out.push(b' ');
+        }
+        let len = memchr(b'<', text).unwrap_or(text.len());
+        add(&text[..len], start, &mut divided, out);
+        rest = &text[len..];
+    }
+    end(divided, start, out);
+}
+
+/// Adds what goes on with a paragraph that begins at `start`.
+fn add(text: &[u8], start: usize, divided: &mut bool, out: &mut Vec<u8>) {
+    let goes_on = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    *divided |= out.len() > start && goes_on(out.last()) && goes_on(text.first());
+    out.extend_from_slice(text);
+}
+
+/// Ends a paragraph, which is not told if nothing in it is divided.
+fn end(divided: bool, start: usize, out: &mut Vec<u8>) {
     match divided {
         true => out.push(b'\n'),
         false => out.truncate(start),
     }
-}
-
-/// The strings of each array that is shown, of several, as a line (ISO 32000, 9.4.3).
-pub(super) fn pdf(content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for end in memmem::find_iter(content, b"TJ") {
-        let before = content[..end].trim_ascii_end();
-        let Some(array) = before.strip_suffix(b"]") else { continue };
-        // What stands in a string may look like a bracket; then less is joined.
-        let Some(begin) = memchr::memrchr(b'[', array) else { continue };
-        let start = out.len();
-        if strings(&array[begin + 1..], &mut out) > 1 {
-            out.push(b'\n');
-        } else {
-            out.truncate(start);
-        }
-    }
-    out
-}
-
-/// Adds the strings of an array, and a blank where there is much space between two; gives how many there are.
-fn strings(mut array: &[u8], out: &mut Vec<u8>) -> usize {
-    let mut count = 0;
-    while let [first, rest @ ..] = array {
-        array = match first {
-            b'(' => {
-                count += 1;
-                literal(rest, out)
-            }
-            b'<' => {
-                count += 1;
-                let len = memchr(b'>', rest).unwrap_or(rest.len());
-                let digits: Vec<u8> = rest[..len].iter().filter(|byte| byte.is_ascii_hexdigit()).copied().collect();
-                let (pairs, _) = digits.as_chunks::<2>();
-                out.extend(pairs.iter().filter_map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()));
-                rest.get(len + 1..).unwrap_or_default()
-            }
-            b'-' | b'0'..=b'9' => {
-                let len = array.iter().take_while(|byte| matches!(byte, b'-' | b'.' | b'0'..=b'9')).count();
-                let space: f32 = str::from_utf8(&array[..len]).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
-                out.extend((space <= -BLANK).then_some(b' '));
-                &array[len..]
-            }
-            _ => rest,
-        };
-    }
-    count
-}
-
-/// Adds the string that an open parenthesis stands before; gives what is behind it.
-fn literal<'a>(mut text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let mut depth = 0;
-    while let [first, rest @ ..] = text {
-        text = rest;
-        match first {
-            b')' if depth == 0 => break,
-            b'\\' => text = escape(rest, out),
-            other => {
-                depth += usize::from(*other == b'(');
-                depth -= usize::from(*other == b')');
-                out.push(*other);
-            }
-        }
-    }
-    text
-}
-
-/// Adds what is escaped; gives what is behind it.
-fn escape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let digits = text.iter().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-    if digits > 0 {
-        out.push(text[..digits].iter().fold(0u8, |sum, digit| sum.wrapping_mul(8).wrapping_add(digit - b'0')));
-        return &text[digits..];
-    }
-    let Some((first, rest)) = text.split_first() else { return text };
-    match first {
-        b'n' => out.push(b'\n'),
-        b'r' => out.push(b'\r'),
-        b't' => out.push(b'\t'),
-        // A line that goes on.
-        b'\n' | b'\r' => {}
-        other => out.push(*other),
-    }
-    rest
 }
 
 #[cfg(test)]
@@ -135,12 +110,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn strings_that_are_spaced_are_one() {
-        let content = br"BT [(to) -20 (k\(en=) 3.5 <41 42>-333(c\144)] TJ (alone) Tj [(one)] TJ ET [(a(b)c)1(d)]TJ";
-        assert_eq!(pdf(content), b"tok(en=AB cd\na(b)cd\n");
-    }
 
     #[test]
     fn words_that_are_divided_are_one() {
@@ -152,16 +121,28 @@ mod tests {
         assert!(is_office(b"<?xml version=\"1.0\"?>\n<w:document xmlns:w=\"\">") && !is_office(b"see <w:document"));
     }
 
+    #[test]
+    fn cells_and_spans_are_one() {
+        let cells =
+            b"<sst><si><t>alone</t></si><si><r><t>ab</t></r><r><rPr/><t xml:space=\"preserve\">cd</t></r></si></sst>";
+        assert_eq!(office(cells), b"abcd\n");
+        assert_eq!(office(b"<worksheet><is><r><t>e</t></r><r><t>f</t></r></is>"), b"ef\n");
+        let text = b"<text:p>no word</text:p>\n<text:p a='b'>x<text:span>ab<text:s/>c</text:span><text:span>d</text:span></text:p><text:h>e<b/>f</text:h>";
+        assert_eq!(office(text), b"xab cd\nef\n");
+        assert!(
+            is_office(b"\xEF\xBB\xBF<?xml version=\"1.0\"?><sst xmlns=\"\">")
+                && is_office(b"<office:document-content xmlns")
+        );
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic_or_grow(parts in prop::collection::vec(prop::sample::select(vec![
-            "[", "]", "TJ", "(", ")", "\\", "<", ">", "<w:t>", "</w:t>", "</w:p>", "7", "-250", "4", "a", " ", "\u{e9}", "<w:t", "\n",
+            "[", "]", "TJ", "(", ")", "\\", "<", ">", "<w:t>", "</w:t>", "</w:p>", "7", "-250", "4", "a", " ", "\u{e9}", "<w:t", "\n", "<text:p", "</text:p>", "<text:s/>", "<t>", "</si>",
         ]), 0..40)) {
             let text = parts.concat();
-            for joined in [pdf(text.as_bytes()), office(text.as_bytes())] {
-                // Each array, and each paragraph, is read once.
-                prop_assert!(joined.len() <= text.len() * 2);
-            }
+            // Each paragraph is read once for each way to end.
+            prop_assert!(office(text.as_bytes()).len() <= text.len() * 3);
         }
     }
 }

@@ -102,3 +102,30 @@ fn properties_and_initialisers_give_values() {
         assert!(leaks(&text), "{text}");
     }
 }
+
+/// What stands for something else: null, a mounted directory, a path in a query, a comment of PostScript, digits of ASCII85.
+#[test]
+fn what_only_stands_where_secrets_do_is_none() {
+    let base85 = "A1mY@nrH'5%0;,aUtGd-4o9UO+eA92G9Y`rpjeiV<__PW=9Ko2(b#mX4q$,Dj4]Ue'G&1f"; // stanch:allow generic-short-name digits
+    for text in [
+        "char const* password = nullptr;\n",
+        "f(char const* password = nullptr, int a)\n",
+        "docker run -v $PWD:/srv:z image\n",
+        "local vol=\"$PWD:/srv/data:ro\"\n",
+        "go(\"/viewer.html?token=%2Ffoo\");\n",
+        "go(\"/viewer.html?token=%2Fen%2Fhome.html\");\n",
+        "$endToken = '%EndPhotoshop';\n",
+        base85,
+    ] {
+        assert!(!leaks(text), "{text}: {:?}", found(text));
+    }
+    for form in [
+        "char const* password = \"§\";\n",
+        "docker run -e PASSWORD=§ image\n",
+        "go(\"/v.html?password=§\");\n",
+        "$endToken = '%§';\n",
+    ] {
+        let text = form.replace('§', &chosen(3));
+        assert!(leaks(&text), "{text}: {:?}", found(&text));
+    }
+}

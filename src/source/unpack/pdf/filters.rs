@@ -79,7 +79,7 @@ impl<R: BufRead> Read for Digits<R> {
 }
 
 /// Rows as they were before PNG's filters (PNG, 9.2), each of which has the number of its filter before it.
-pub(super) struct Rows<R> {
+pub(super) struct Unpredicted<R> {
     input: R,
     row: Vec<u8>,
     above: Vec<u8>,
@@ -90,10 +90,10 @@ pub(super) struct Rows<R> {
     broken: Option<io::Error>,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> Unpredicted<R> {
     /// Rows of so many bytes.
     pub(super) fn new(input: R, row: usize, pixel: usize) -> Self {
-        Rows { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1), broken: None }
+        Unpredicted { input, row: Vec::new(), above: vec![0; row], given: 0, pixel: pixel.max(1), broken: None }
     }
 
     /// Reads the next row; the last may be short.
@@ -130,7 +130,7 @@ fn paeth(a: u8, b: u8, c: u8) -> u8 {
     [a, b, c].into_iter().min_by_key(|neighbour| distance(*neighbour)).unwrap_or(0)
 }
 
-impl<R: Read> Read for Rows<R> {
+impl<R: Read> Read for Unpredicted<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         if self.given == self.row.len() {
             match self.broken.take() {
@@ -171,7 +171,7 @@ mod tests {
                 Err(corrupt("broken"))
             }
         }
-        let (mut rows, mut all) = (Rows::new(b"\x00abc\x02\x03\x03".chain(Breaks), 3, 1), Vec::new());
+        let (mut rows, mut all) = (Unpredicted::new(b"\x00abc\x02\x03\x03".chain(Breaks), 3, 1), Vec::new());
         assert!(rows.read_to_end(&mut all).is_err());
         assert_eq!(all, b"abcde");
     }
@@ -186,7 +186,7 @@ mod tests {
             plain[12 + at].wrapping_sub(((left + u16::from(plain[9 + at])) / 2) as u8)
         };
         let packed = [packed, (0..3).map(third).collect()].concat();
-        assert_eq!(read(Rows::new(&packed[..], 3, 1)), Some(plain.to_vec()));
-        assert_eq!(read(Rows::new(&packed[..6], 3, 1)), Some(b"abcd".to_vec()));
+        assert_eq!(read(Unpredicted::new(&packed[..], 3, 1)), Some(plain.to_vec()));
+        assert_eq!(read(Unpredicted::new(&packed[..6], 3, 1)), Some(b"abcd".to_vec()));
     }
 }
