@@ -271,15 +271,27 @@ struct Meter {
     written: Rc<Cell<u64>>,
     /// Members that were endless, and do not count any more.
     bombs: Rc<Cell<u8>>,
+    /// Behind one of them, what the present member may come to.
+    cap: Rc<Cell<u64>>,
 }
 
-/// So many members that are endless keep nothing else from being read.
-const BOMBS: u8 = 4;
+/// So many members that are endless keep nothing else from being read; behind the first one, what expands to more than this part of
+/// what anything may is taken for endless.
+const BOMBS: u8 = 16;
+const PART: u64 = 16;
 
 impl Meter {
     /// Whether so much came out that it is taken for endless.
     fn is_spent(&self) -> bool {
-        self.written.get() > FREE && self.written.get() / RATIO > self.read.get()
+        let is_over_all = self.written.get() > FREE && self.written.get() / RATIO > self.read.get();
+        is_over_all || (self.bombs.get() > 0 && self.written.get() > self.cap.get())
+    }
+
+    /// A member begins; gives what came out before.
+    fn begin(&self) -> u64 {
+        let most = FREE.max(RATIO.saturating_mul(self.read.get()));
+        self.cap.set(self.written.get().saturating_add(most / PART));
+        self.written.get()
     }
 
     /// Counts a member no more that was endless, before which so much had come out. What comes behind it is not to blame.

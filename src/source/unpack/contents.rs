@@ -302,7 +302,7 @@ impl Unpacker<'_, '_> {
         let name = inside(archive, member);
         match content {
             Ok(content) => {
-                let written = self.meter.written.get();
+                let written = self.meter.begin();
                 let mut content = self.guarded(Box::new(content));
                 self.stream(&mut content, &name, depth);
                 self.meter.forgive(written);

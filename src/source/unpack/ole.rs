@@ -274,7 +274,7 @@ fn is_encrypted(name: &str, head: &[u8]) -> bool {
     const FILE_PASS: u16 = 0x2f;
     const ENCRYPTED: u16 = 0x100;
     match name {
-        "EncryptedPackage" | "EncryptedSummary" => true,
+        "EncryptedPackage" | "EncryptedSummary" | "EncryptionInfo" => true,
         "WordDocument" => head.starts_with(&[0xec, 0xa5]) && head.len() > 12 && short(head, 10) & ENCRYPTED != 0,
         "Workbook" | "Book" => {
             let mut rest = head;

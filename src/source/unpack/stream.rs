@@ -113,7 +113,7 @@ fn member(input: &mut Input<'_>, header: &Header, meter: &Meter, visit: &mut Vis
     let mut content = Content::new(input, header);
     let mut flow = ControlFlow::Continue(());
     if is_file {
-        let written = meter.written.get();
+        let written = meter.begin();
         let mut guarded = Guarded { output: Box::new(&mut content), meter: meter.clone() };
         flow = visit(&about, Ok(&mut guarded));
         drop(guarded);
