@@ -155,9 +155,9 @@ impl<'o, 'd> Fonts<'o, 'd> {
                 if memmem::find(page, b"/Contents").is_none() {
                     continue;
                 }
-                let contents = value(page, "Contents").and_then(|contents| match self.objects.resolved(contents) {
-                    Some(all) if all.starts_with(b"[") => Some(all),
-                    _ => Some(contents),
+                let contents = value(page, "Contents").map(|contents| match self.objects.resolved(contents) {
+                    Some(all) if all.starts_with(b"[") => all,
+                    _ => contents,
                 });
                 let (Some(contents), Some(resources)) = (contents, self.resources(page)) else { continue };
                 for number in list(contents).filter_map(reference) {
