@@ -45,6 +45,12 @@ struct Form {
     is_doubtful: bool,
 }
 
+/// Whether a form is short, or has more than three different characters: `AC000…`, as documentation has it, is nobody's.
+fn is_some_bodys(form: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    form.len() < 16 || form.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count() > 3
+}
+
 impl Mask {
     /// Learns the secrets of a finding: its own, and those beside it that belong to it.
     pub(super) fn add(&mut self, finding: &Finding) {
@@ -66,7 +72,7 @@ impl Mask {
         let shown: Arc<str> = redacted.into();
         for mut form in forms(secret) {
             form.make_ascii_lowercase();
-            let Some(key) = form.last_chunk() else { continue };
+            let Some(key) = form.last_chunk().filter(|_| is_some_bodys(&form)) else { continue };
             let alike = self.forms.entry(*key).or_default();
             match alike.iter_mut().find(|other| other.bytes == form) {
                 Some(known) => known.is_doubtful &= is_doubtful,
