@@ -32,7 +32,7 @@ fn each(text: &str, write: impl FnMut(u8) -> String) -> String {
 /// Where the one token of all files is found; nothing in them is left out.
 fn places(files: &[(&str, Vec<u8>)]) -> Vec<String> {
     let tree = Tree::new();
-    files.iter().for_each(|(name, bytes)| _ = tree.write(name, bytes));
+    files.iter().for_each(|(name, bytes)| tree.write(name, bytes));
     let report = tree.json(&[]);
     assert_eq!(skips(&report), []);
     let mut places: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
