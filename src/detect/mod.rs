@@ -273,7 +273,11 @@ impl Detector {
         place: Where<'_>,
         found: &mut BTreeMap<(usize, usize, usize), Candidate<'c>>,
     ) {
-        let cells = if place == Where::Passing { Vec::new() } else { columns::cells(&self.rules.rules[rule].kind, bytes, name) };
+        let cells = if place == Where::Passing {
+            Vec::new()
+        } else {
+            columns::cells(&self.rules.rules[rule].kind, bytes, name)
+        };
         for secret in cells {
             if let MapEntry::Vacant(new) = found.entry((secret.start, secret.end, rule))
                 && let Some(candidate) = self.judge(

@@ -31,7 +31,7 @@ use crate::source::git::{
 pub(super) enum Told {
     /// All of it.
     Whole,
-    /// Where it was and who brought it, of a closed set; not what leads to it.
+    /// Where it was and who brought it, of a range; not what leads to it.
     Within,
 }
 
@@ -68,10 +68,9 @@ impl<'s> Chronicle<'s> {
         let trees = trees.filter_map(|reference| reference.leads_to.last());
         let roots: Vec<ObjectId> = references.head.iter().chain(trees).copied().collect();
         let all: Vec<ObjectId> = tips.iter().chain(&references.head).copied().collect();
-        let within = chosen.filter(|chosen| chosen.is_closed);
-        let within = within.map(|chosen| match told {
-            Told::Whole => Within { chosen, tips: &all, roots: &roots },
-            Told::Within => Within { chosen, tips: &[], roots: &[] },
+        let within = chosen.and_then(|chosen| chosen.range.as_ref()).map(|range| match told {
+            Told::Whole => Within { range, tips: &all, roots: &roots },
+            Told::Within => Within { range, tips: &[], roots: &[] },
         });
         let attribution = attribute(stores, &targets, within, Options { only: None, ..options })?;
         let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
@@ -96,6 +95,20 @@ impl<'s> Chronicle<'s> {
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
         let all = self.attribution.skips.iter().chain(&self.references.skips);
         all.filter(|skip| skip.why != Why::PartialClone).cloned()
+    }
+
+    /// Leaves out what no commit of a scope brought, but one of its commits has in another place than its parents; nothing, if a part
+    /// of the history is unknown.
+    pub(super) fn retain_brought(&self, chosen: &Chosen, found: &mut Vec<Found>) {
+        if self.skips().next().is_some() {
+            return;
+        }
+        found.retain(|found| {
+            let history = self.attribution.history(&found.object.id);
+            let is_brought =
+                |history: &History| history.introduced.iter().any(|one| chosen.commits.contains(&one.commit));
+            history.is_none_or(is_brought) || chosen.named.contains(&found.object.id)
+        });
     }
 
     /// The history of each object. Once `interrupt` is set, objects have none.

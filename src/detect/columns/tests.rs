@@ -193,7 +193,8 @@ fn rows(text: &str) -> [Vec<&str>; 2] {
     [KIND, KEYS].map(|kind| {
         let lower = text.to_ascii_lowercase();
         let starts = lower.match_indices("insert into ").chain(lower.match_indices("create table "));
-        let mut found: Vec<_> = starts.flat_map(|(at, word)| cells(kind, text.as_bytes(), &(at..at + word.len()))).collect();
+        let mut found: Vec<_> =
+            starts.flat_map(|(at, word)| cells(kind, text.as_bytes(), &(at..at + word.len()))).collect();
         // Where a file begins, nothing stands before.
         found.sort_by_key(|cell| cell.start);
         found.dedup();
@@ -214,7 +215,11 @@ fn every_row_of_sql_is_read() {
     for (text, passwords, keys) in [
         (insert, &two, &none),
         (&insert.replace("), (", "),\n  -- the second\n  (").replace(" VALUES ", "\nvalues\n  "), &two, &none),
-        (&insert.replace("users", "[dbo].[users]").replace("password", "[userPassword]").replace("'J", "N'J"), &two, &none),
+        (
+            &insert.replace("users", "[dbo].[users]").replace("password", "[userPassword]").replace("'J", "N'J"),
+            &two,
+            &none,
+        ),
         (&insert.replace("password", "api_key"), &none, &two),
         (&insert.replace("password", "password_hash"), &none, &none),
         (&insert.replace("password", "reset_password"), &none, &none),
@@ -226,7 +231,11 @@ fn every_row_of_sql_is_read() {
         (&dump, &two, &none),
         (&dump.replace('\n', " "), &two, &none),
         (&dump.replace("--\n", "CREATE TABLE users (id int);"), &none, &none),
-        ("create table if not exists k (name text, auth_token text); insert into k values ('a', 'J7xk2Lm9');", &none, &one),
+        (
+            "create table if not exists k (name text, auth_token text); insert into k values ('a', 'J7xk2Lm9');",
+            &none,
+            &one,
+        ),
     ] {
         assert_eq!(rows(text), [passwords.clone(), keys.clone()], "{text}");
     }

@@ -8,18 +8,50 @@ use super::{KEYS, MOST_COLUMNS, REACH, name};
 
 /// How names of columns end that hold passwords, and keys.
 const PASSWORDS: &[&str] = &[
-    "password", "passwd", "passphrase", "passwort", "pwd", "pass", "kennwort", "senha", "clave", "mdp", "mot_de_passe",
-    "wachtwoord", "haslo", "heslo", "parola",
+    "password",
+    "passwd",
+    "passphrase",
+    "passwort",
+    "pwd",
+    "pass",
+    "kennwort",
+    "senha",
+    "clave",
+    "mdp",
+    "mot_de_passe",
+    "wachtwoord",
+    "haslo",
+    "heslo",
+    "parola",
 ];
 const SECRETS: &[&str] = &[
-    "secret", "token", "apikey", "api_key", "access_key", "secret_key", "secretkey", "private_key", "auth_key",
-    "encryption_key", "signing_key",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "access_key",
+    "secret_key",
+    "secretkey",
+    "private_key",
+    "auth_key",
+    "encryption_key",
+    "signing_key",
 ];
 
 /// What begins a line in `CREATE TABLE` that tells of no column.
 const CONSTRAINTS: &[&[u8]] = &[
-    b"primary", b"key", b"unique", b"index", b"constraint", b"foreign", b"check", b"fulltext", b"spatial", b"exclude",
-    b"period", b"like",
+    b"primary",
+    b"key",
+    b"unique",
+    b"index",
+    b"constraint",
+    b"foreign",
+    b"check",
+    b"fulltext",
+    b"spatial",
+    b"exclude",
+    b"period",
+    b"like",
 ];
 
 const INSERT: &[u8] = b"insert into ";
