@@ -246,11 +246,12 @@ fn told_of(stores: &Stores, chosen: &Chosen, tips: &[ObjectId]) -> (usize, usize
     let options = Options { threads: 2, memory: 1 << 30, kinds, only, links: false, interrupt: &interrupt, progress };
     let own = |id: &&ObjectId| !chosen.commits.contains(*id);
     let targets = chosen.objects.iter().filter(own).copied().collect();
-    let whole = attribute(stores, &targets, None, options).expect("threads");
+    let whole = attribute(stores, &targets, None, None, options).expect("threads");
     let part = attribute(
         stores,
         &targets,
         Some(Within { range: chosen.range.as_ref().expect("a range"), tips, roots: tips }),
+        None,
         options,
     )
     .expect("threads");

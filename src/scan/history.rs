@@ -262,6 +262,7 @@ fn tell_found(
     if asked.is_small() && plan.baseline.is_none() {
         tell_below(plan, &mut found, &asked, &kinship, tell)?;
     }
+    call_by_true_names(&mut found, &asked, skips);
     if !found.is_empty() {
         match memory {
             None => {
@@ -272,6 +273,19 @@ fn tell_found(
         }
     }
     Ok(())
+}
+
+/// Gives objects the names that they have by their content. One that has another in the index of its pack, or as a file, is named: what
+/// leads to it leads nowhere.
+fn call_by_true_names(found: &mut [Found], asked: &Asked<'_>, skips: &mut Vec<Skip>) {
+    found.sort_by_cached_key(|found| (asked.stores.place(&found.object.id), found.object.id));
+    let mut reader = Reader::new(asked.stores, asked.options.memory);
+    for objects in found.chunk_by_mut(|one, other| one.object.id == other.object.id) {
+        let Object { id, kind, .. } = objects[0].object;
+        let Some(name) = reader.true_name(&id).filter(|name| *name != id) else { continue };
+        skips.push(chronicle::misnaming(id, Some(kind), name));
+        objects.iter_mut().for_each(|found| found.object.id = name);
+    }
 }
 
 /// What is remembered of where things were, and what will be.

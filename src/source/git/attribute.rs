@@ -57,6 +57,8 @@ pub struct Introduced {
 pub struct History {
     /// Every path it has in the tree of any commit of the stores, reachable or not; sorted. Empty if none holds it.
     pub paths: Vec<Vec<u8>>,
+    /// Every path of these that it has in the tree of one commit that was asked for; sorted.
+    pub checked_out: Vec<Vec<u8>>,
     /// Every commit that brought it; none comes before one of its ancestors.
     pub introduced: Vec<Introduced>,
     /// There are more paths than were followed.
@@ -166,7 +168,7 @@ pub struct Within<'a> {
     pub roots: &'a [ObjectId],
 }
 
-/// Finds out where objects were, in all commits or in those of a part. `options.kinds` and `options.only` do not matter.
+/// Finds out where objects were, in all commits or in those of a part, and where they are in `head`. `options.kinds` and `options.only` do not matter.
 ///
 /// # Errors
 /// If the system has no threads left, or for more than 4 billion objects.
@@ -174,6 +176,7 @@ pub fn attribute<'s>(
     stores: &'s Stores,
     targets: &HashSet<ObjectId>,
     within: Option<Within<'_>>,
+    head: Option<ObjectId>,
     options: Options<'_>,
 ) -> io::Result<Attribution<'s>> {
     let numbers = Numbers::new(stores)?;
@@ -187,7 +190,8 @@ pub fn attribute<'s>(
     let lines = Lines::new(&commits, &parents);
     let commits: Vec<Commit> =
         commits.into_iter().filter(|commit| own.as_ref().is_none_or(|own| own.contains(&commit.number))).collect();
-    let roots: Set<u32> = commits.iter().map(|commit| commit.tree).collect();
+    let head = head.and_then(|head| trees.get(&numbers.get(&head)?).copied());
+    let roots = Roots { trees: commits.iter().map(|commit| commit.tree).collect(), head };
     let history = |(target, commits): (&ObjectId, Vec<Commit>)| {
         numbers.get(target).map_or_else(History::default, |number| held.history(number, &roots, &commits, &numbers))
     };
@@ -208,6 +212,14 @@ pub fn attribute<'s>(
 
 fn pool(threads: usize) -> io::Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(io::Error::other)
+}
+
+/// Up to where targets are followed.
+struct Roots {
+    /// The trees of all commits that are told of.
+    trees: Set<u32>,
+    /// That of one that may be another.
+    head: Option<u32>,
 }
 
 /// All commits, and which tree holds what.
@@ -379,7 +391,7 @@ impl Held {
     }
 
     /// Follows a target up to the trees of commits, with all paths on the way.
-    fn history(&self, target: u32, roots: &Set<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
+    fn history(&self, target: u32, roots: &Roots, commits: &[Commit], numbers: &Numbers<'_>) -> History {
         let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
         let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
         let (mut steps, mut seen) = (Map::default(), Set::default());
@@ -388,7 +400,7 @@ impl Held {
         let mut at_roots: Map<u32, Vec<u32>> = Map::default();
         let (mut truncated, mut bytes) = (false, 0);
         while let Some((node, path)) = left.pop() {
-            if roots.contains(&node) {
+            if roots.trees.contains(&node) || roots.head == Some(node) {
                 at_roots.entry(node).or_default().push(path);
             }
             for &Holder { tree, name } in self.holders.of(node) {
@@ -414,13 +426,17 @@ impl Held {
             texts.sort();
             texts
         };
-        let all: HashSet<u32> = at_roots.values().flatten().copied().collect();
+        let own = at_roots.iter().filter(|(tree, _)| roots.trees.contains(tree));
+        let all: HashSet<u32> = own.flat_map(|(_, paths)| paths).copied().collect();
+        let mut checked_out = roots.head.and_then(|head| at_roots.get(&head)).cloned().unwrap_or_default();
+        checked_out.retain(|path| all.contains(path));
         let introduced = commits.iter().filter_map(|commit| {
             let paths = text(at_roots.get(&commit.tree).map_or(&[], Vec::as_slice));
             Some(Introduced { commit: numbers.id(commit.number)?, time: commit.time, paths })
         });
         let introduced = introduced.collect();
-        History { paths: text(&all.into_iter().collect::<Vec<_>>()), introduced, truncated }
+        let paths = text(&all.into_iter().collect::<Vec<_>>());
+        History { paths, checked_out: text(&checked_out), introduced, truncated }
     }
 }
 
