@@ -123,7 +123,7 @@ fn attribution(stores: &Stores, options: Options<'_>, start: Instant) {
     blobs.sort();
     let targets: HashSet<ObjectId> = blobs.iter().step_by(blobs.len() / 20 + 1).copied().collect();
     let (listed, before) = (start.elapsed(), usage());
-    let found = attribute(stores, &targets, None, options).expect("threads");
+    let found = attribute(stores, &targets, None, None, options).expect("threads");
     let wall = (start.elapsed() - listed).as_secs_f64();
     println!("attribute: {} blobs, wall {wall:.2} s; before: {before}; after: {}", targets.len(), usage());
     for history in targets.iter().filter_map(|target| found.history(target)).take(5) {

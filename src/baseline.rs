@@ -129,22 +129,33 @@ impl Baseline {
     #[expect(clippy::disallowed_methods, reason = "hashes the secret as entries do")]
     fn covering(&self, finding: &Finding) -> Vec<usize> {
         let secret = finding.secret.expose();
-        let path = self.path(finding);
+        let paths = self.paths(finding);
         let mut names = vec![
             Name::Fingerprint(finding.fingerprint),
             Name::Sha256(Fingerprint::of_strong(secret)),
             Name::Sha1(Sha1::digest(secret).into()),
         ];
-        names.extend(path.clone().map(Name::Path));
+        names.extend(finding.aliases.iter().copied().map(Name::Fingerprint));
+        names.extend(paths.iter().cloned().map(Name::Path));
         let candidates = names.iter().filter_map(|name| self.names.get(name)).flatten();
-        candidates.copied().filter(|&index| self.covers(&self.known[index], finding, path.as_deref())).collect()
+        candidates.copied().filter(|&index| self.covers(&self.known[index], finding, &paths)).collect()
+    }
+
+    /// Every path that it had: an entry may have been made when it had only one of them.
+    fn paths(&self, finding: &Finding) -> Vec<String> {
+        let others = finding.provenance.iter().flat_map(|provenance| &provenance.paths);
+        let others = others.map(|path| String::from_utf8_lossy(&slashed(path)).into_owned());
+        let mut paths: Vec<String> = self.path(finding).into_iter().chain(others).collect();
+        paths.sort();
+        paths.dedup();
+        paths
     }
 
     #[expect(clippy::disallowed_methods, reason = "measures the secret as gitleaks does")]
-    fn covers(&self, entry: &Known, finding: &Finding, path: Option<&str>) -> bool {
+    fn covers(&self, entry: &Known, finding: &Finding, paths: &[String]) -> bool {
         match &entry.key {
             Key::Fingerprint(_) => true,
-            Key::Sha256(_) | Key::Sha1(_) => finding.rule.is_strong() || path == Some(&entry.path),
+            Key::Sha256(_) | Key::Sha1(_) => finding.rule.is_strong() || paths.contains(&entry.path),
             Key::Place { entropy: bits } => {
                 let same = match bits {
                     Some(bits) => thousandths(entropy(finding.secret.expose())).abs_diff(*bits) <= SAME_ENTROPY,

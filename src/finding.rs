@@ -221,6 +221,8 @@ pub struct Finding {
     pub companions: Vec<Companion>,
     /// What its provider said; `None` if nobody was asked.
     pub inspected: Option<Inspected>,
+    /// What the fingerprint would be at the other paths that it had, where it is one of its place.
+    pub aliases: Vec<Fingerprint>,
 }
 
 impl Finding {

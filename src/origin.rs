@@ -139,7 +139,7 @@ pub enum Origin {
     },
     /// An object of a git repository.
     Object {
-        /// The first of the paths it had, `/`-separated from the top of the work tree, where it had one.
+        /// The path that it had first, `/`-separated from the top of the work tree, where it had one.
         path: Option<PathBuf>,
         /// Its name.
         id: ObjectId,
@@ -209,7 +209,7 @@ pub struct Commit {
     pub email: Option<String>,
     /// When it was written, in seconds since 1970 (UTC), as it claims.
     pub time: i64,
-    /// The first line of its message.
+    /// The first paragraph of its message, in one line.
     pub subject: String,
 }
 
@@ -227,6 +227,10 @@ pub struct Removed {
 pub struct Provenance {
     /// Every path it had in any commit; sorted, `/`-separated.
     pub paths: Vec<PathBuf>,
+    /// Which of these it had in the first commit that brought it; of several there, the first by name.
+    pub first: usize,
+    /// Which of these it has in the commit that is checked out: the one above, if that is among them, or the first by name.
+    pub checked_out: Option<usize>,
     /// The commits that brought it: their tree holds it, that of no parent does. No commit comes before its ancestors.
     pub introduced: Vec<Commit>,
     /// References that lead to it, in full; sorted. All, or the first [`NAMED`] branches, then tags, then others.
@@ -272,6 +276,11 @@ impl Provenance {
         self.references.shrink_to_fit();
         self.removed.sort_by(|one, other| one.reference.cmp(&other.reference));
         self.removed.shrink_to_fit();
+    }
+
+    /// The path that it had first.
+    pub fn first_path(&self) -> Option<&PathBuf> {
+        self.paths.get(self.first)
     }
 
     /// No reference leads to it, and no commit that is checked out: only an object id away.

@@ -416,7 +416,7 @@ fn attribution_is_what_comparing_all_commits_gives() {
             interrupt: &interrupt,
             progress: None,
         };
-        let attribution = attribute(&stores, &targets, None, options).expect("threads");
+        let attribution = attribute(&stores, &targets, None, None, options).expect("threads");
         assert_eq!(attribution.skips, []);
         let mut brought = 0;
         for target in &targets {

@@ -122,6 +122,7 @@ fn finding(origin: Origin, secret: &str, before: &str, after: &str) -> Finding {
         decoded: Vec::new(),
         companions: Vec::new(),
         inspected: None,
+        aliases: Vec::new(),
     }
 }
 

@@ -1,9 +1,9 @@
-//! Parts of a history: the same sets that git has, and nothing else.
+//! Parts of a history: the commits that git has, and what these brought, and nothing else.
 #![cfg(unix)]
 
 mod repository;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -104,6 +104,38 @@ fn write_commit_graph(repository: &Repository, how: u64, len: u64) {
     assert_eq!(chain.lines().count(), if how == 3 { 2 } else { 0 });
 }
 
+/// What a history is as git tells it: each commit's parents, and what stands where in its tree.
+struct Model {
+    parents: BTreeMap<String, Vec<String>>,
+    trees: BTreeMap<String, BTreeSet<(String, String)>>,
+}
+
+impl Model {
+    fn of(repository: &Repository) -> Model {
+        let text = repository.git(&["rev-list", "--parents", "--all"]);
+        let ids = text.lines().map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        let parents: BTreeMap<_, _> = ids.map(|ids| (ids[0].clone(), ids[1..].to_vec())).collect();
+        let tree = |commit: &String| {
+            let listed = repository.git(&["ls-tree", "-r", "-t", "--format=%(objectname) %(path)", commit]);
+            let places = listed.lines().filter_map(|line| line.split_once(' '));
+            let top = (repository.git(&["rev-parse", &format!("{commit}^{{tree}}")]), String::new());
+            let places = places.map(|(id, path)| (id.to_owned(), path.to_owned())).chain([top]).collect();
+            (commit.clone(), places)
+        };
+        Model { trees: parents.keys().map(tree).collect(), parents }
+    }
+
+    /// The commits, and what stands in the tree of one of them where it does in that of no parent.
+    fn brought(&self, commits: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut brought = commits.clone();
+        for commit in commits {
+            let is_new = |place: &&_| self.parents[commit].iter().all(|parent| !self.trees[parent].contains(*place));
+            brought.extend(self.trees[commit].iter().filter(is_new).map(|place| place.0.clone()));
+        }
+        brought
+    }
+}
+
 /// Commits, trees and blobs of `arguments` (ranges, `--not`), as we have them.
 fn ours(repository: &Repository, arguments: &[String]) -> BTreeSet<String> {
     let layout = Layout::discover(&repository.path).expect("a repository");
@@ -137,16 +169,18 @@ fn ranges(random: &mut Random, len: u64) -> Vec<String> {
 }
 
 #[test]
-fn a_range_is_the_set_that_git_has() {
+fn a_range_is_the_commits_that_git_has_and_what_they_brought() {
     for seed in 0..12 {
         let len = 12 + 6 * seed;
         let repository = history(seed, len, false);
+        let model = Model::of(&repository);
         let mut random = Random(seed + 99);
         for _ in 0..12 {
             let range = ranges(&mut random, len);
             let arguments: Vec<&str> =
-                ["rev-list", "--objects"].into_iter().chain(range.iter().map(String::as_str)).chain(["--"]).collect();
-            assert_eq!(ours(&repository, &range), lines(&repository.git(&arguments)), "seed {seed}: {range:?}");
+                ["rev-list"].into_iter().chain(range.iter().map(String::as_str)).chain(["--"]).collect();
+            let expected = model.brought(&lines(&repository.git(&arguments)));
+            assert_eq!(ours(&repository, &range), expected, "seed {seed}: {range:?}");
         }
     }
 }
@@ -156,11 +190,13 @@ fn all_but_what_a_parent_reaches_is_what_git_has() {
     let (mut seen, mut refused) = (0, 0);
     for seed in 0..8 {
         let repository = history(seed, 24, false);
+        let model = Model::of(&repository);
         for number in 0..24 {
             for range in [format!("c{number}^-"), format!("c{number}^-2"), format!("c{number}^-x")] {
-                let said = try_git(&repository.path, &["rev-list", "--objects", &range, "--"]);
+                let said = try_git(&repository.path, &["rev-list", &range, "--"]);
                 if said.code == Some(0) {
-                    assert_eq!(ours(&repository, std::slice::from_ref(&range)), lines(&said.out), "{seed} {range}");
+                    let expected = model.brought(&lines(&said.out));
+                    assert_eq!(ours(&repository, std::slice::from_ref(&range)), expected, "{seed} {range}");
                     seen += 1;
                 } else {
                     let refusal = repository.run(&["scan", "--history", "--range", &range]);
@@ -210,8 +246,15 @@ fn told_of(stores: &Stores, chosen: &Chosen, tips: &[ObjectId]) -> (usize, usize
     let options = Options { threads: 2, memory: 1 << 30, kinds, only, links: false, interrupt: &interrupt, progress };
     let own = |id: &&ObjectId| !chosen.commits.contains(*id);
     let targets = chosen.objects.iter().filter(own).copied().collect();
-    let whole = attribute(stores, &targets, None, options).expect("threads");
-    let part = attribute(stores, &targets, Some(Within { chosen, tips, roots: tips }), options).expect("threads");
+    let whole = attribute(stores, &targets, None, None, options).expect("threads");
+    let part = attribute(
+        stores,
+        &targets,
+        Some(Within { range: chosen.range.as_ref().expect("a range"), tips, roots: tips }),
+        None,
+        options,
+    )
+    .expect("threads");
     let (mut related, mut unrelated) = (0, 0);
     for target in &targets {
         let (all, some) = (whole.history(target).expect("a target"), part.history(target).expect("a target"));
@@ -443,6 +486,119 @@ fn a_path_says_as_much_in_a_range_as_in_all() {
     assert_eq!(shown.0.len(), 2);
     assert!(shown.0.iter().all(|(_, history)| history["references"].as_array().unwrap().len() == 2), "{shown:?}");
     assert_eq!(counts(&[]), shown);
+}
+
+/// Where secrets are, and the subjects of the commits that brought them, as a scope has it.
+fn told(repository: &Repository, arguments: &[&str]) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let arguments = [&["scan", "--history", "--format", "json", "--quiet"], arguments].concat();
+    let report: serde_json::Value = serde_json::from_str(&repository.run(&arguments).out).expect("a report");
+    let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
+    let list = |values: &serde_json::Value, key: &str| -> Vec<String> {
+        values.as_array().expect("a list").iter().map(|value| text(&value[key])).collect()
+    };
+    let findings = report["findings"].as_array().expect("a list").iter();
+    let history = |one: &serde_json::Value| {
+        (list(&one["history"]["paths"], "path"), list(&one["history"]["introduced"], "subject"))
+    };
+    findings.map(|one| (text(&one["path"]), history(one).0, history(one).1)).collect()
+}
+
+/// Whether a commit that the range leaves out had it, too, says nothing of the commit that brought it back.
+#[test]
+fn what_a_commit_of_the_range_brought_counts_whoever_had_it_before() {
+    let repository = Repository::new();
+    repository.commit("readme", "hello\n");
+    repository.commit("a", token(1));
+    repository.git(&["tag", "add"]);
+    repository.git(&["rm", "-q", "a"]);
+    repository.git(&["commit", "-q", "-m", "away"]);
+    repository.commit("b", token(1));
+    let add = repository.git(&["rev-parse", "add"]);
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let again = [("b".to_owned(), owned(&["b"]), owned(&["change b"]))];
+    let scopes: [&[&str]; 9] = [
+        &["--range", "add~0..main"],
+        &["--range", "main~1..main"],
+        &["--branch", "main", "--not", "add"],
+        &["--not", "add"],
+        &["--since", &add],
+        // What narrows a range changes nothing of how it is told.
+        &["--range", "add..main", "--since", "2000-01-01"],
+        &["--range", "main^..main", "--max-depth", "1"],
+        &["--range", "add..main", "--max-depth", "9"],
+        &["--not", "add", "--max-depth", "1"],
+    ];
+    for scope in scopes {
+        assert_eq!(told(&repository, scope), again, "{scope:?}");
+        repository.git(&["commit-graph", "write", "--reachable"]);
+    }
+    // A side that brings the same, left out and merged.
+    let repository = Repository::new();
+    repository.commit("readme", "hello\n");
+    repository.git(&["checkout", "-q", "-b", "side"]);
+    repository.commit("a", token(1));
+    repository.git(&["checkout", "-q", "main"]);
+    repository.commit("b", token(1));
+    repository.git(&["merge", "-q", "-m", "merge", "side"]);
+    for scope in [&["--range", "side..main"][..], &["--not", "side"], &["--since", "side"]] {
+        let told = told(&repository, scope);
+        assert_eq!((told.len(), &told[0].1, &told[0].2), (1, &owned(&["a", "b"]), &owned(&["change b"])), "{scope:?}");
+    }
+    assert_eq!(told(&repository, &["--range", "main^1..main"])[0].2, owned(&["change a"]), "the merge brought nothing");
+}
+
+/// What is only moved or copied was brought before.
+#[test]
+fn what_moves_is_told_of_who_brought_it() {
+    let repository = Repository::new();
+    repository.commit("a", token(1));
+    repository.write("d/b", token(1));
+    repository.write("kept", token(2));
+    repository.git(&["rm", "-q", "a"]);
+    repository.git(&["add", "."]);
+    let mut commit = command("git", &repository.path);
+    commit.env("GIT_COMMITTER_DATE", "2026-03-01T00:00:00Z").args(["commit", "-q", "-m", "moved"]);
+    assert!(commit.status().expect("git runs").success());
+    let base = repository.git(&["rev-parse", "main^"]);
+    let scopes: [&[&str]; 7] = [
+        &["--range", "main^..main"],
+        &["--not", "main^"],
+        &["--since", &base],
+        &["--since", "2026-02-20"],
+        &["--max-depth", "1"],
+        &["--branch", "main", "--max-depth", "1"],
+        &["--range", "main", "--since", "2026-02-20"],
+    ];
+    for scope in scopes {
+        assert_eq!(scan(&repository, scope).1, set(&["kept"]), "{scope:?}");
+    }
+    for scope in [&["--max-depth", "2"][..], &["--since", "2020-01-01"], &["--range", "main"]] {
+        assert_eq!(scan(&repository, scope).1.len(), 2, "{scope:?}");
+    }
+    // One copy more, and a tree as it was once.
+    repository.commit("copy", token(2));
+    repository.git(&["revert", "--no-edit", "HEAD"]);
+    assert_eq!(scan(&repository, &["--range", "main~2..main"]).0, Some(0));
+    assert_eq!(scan(&repository, &["--max-depth", "2"]).0, Some(0));
+}
+
+/// A tag that names a blob is no commit's doing.
+#[test]
+fn what_a_tag_names_is_blamed_on_nobody_who_did_not_bring_it() {
+    let repository = Repository::new();
+    repository.commit("a", token(1));
+    for (tag, what) in [("v1", "main"), ("blob", "main:a"), ("tree", "main^{tree}")] {
+        repository.git(&["tag", tag, what]);
+    }
+    repository.commit("later", "nothing\n");
+    for _ in 0..2 {
+        assert_eq!(scan(&repository, &["--range", "v1..main"]).0, Some(0));
+        for scope in [&["--not", "v1"][..], &["--branch", "main", "--branch", "blob", "--not", "v1"]] {
+            let told = told(&repository, scope);
+            assert!(told.len() == 1 && told[0].2.is_empty(), "{scope:?}: {told:?}");
+        }
+        repository.git(&["commit-graph", "write", "--reachable"]);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn finding(rule: &str, random_bits: u32, path: &str, line: u64, secret: &str) ->
         evidence: Vec::new(),
         companions: Vec::new(),
         inspected: None,
+        aliases: Vec::new(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// With --history: the repositories of submodules, too
     #[arg(long, requires = "history", conflicts_with_all = ["range", "not", "branch", "since", "max_depth", "ci_env"], help_heading = HEADING)]
     submodules: bool,
-    /// With --history or --ci-env: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces
+    /// With --history or --ci-env: most memory for objects (64MB, 2GB) [default: 512MB]; larger objects are read in pieces, not what is built from one
     #[arg(long, value_name = "SIZE", value_parser = memory, requires = "objects", help_heading = HEADING)]
     memory: Option<u64>,
     /// With --history: remember in this directory what was in each pack, to read only new ones the next time; auto is stanch/ in the

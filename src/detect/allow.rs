@@ -20,8 +20,8 @@ pub struct Subject<'a> {
     pub lines: &'a [u8],
     /// The path as the report shows it, `/`-separated; none for a stream.
     pub path: Option<&'a [u8]>,
-    /// The token's public name.
-    pub fingerprint: Fingerprint,
+    /// The token's public names.
+    pub fingerprints: &'a [Fingerprint],
     /// The line on which the match starts, 1-based.
     pub line_number: u64,
     /// The commit that brought it, as lower-case hex, when one is known.
@@ -70,7 +70,11 @@ fn listed(list: &Allowlist, subject: &Subject<'_>) -> Option<&'static str> {
         ("path", !list.paths.is_empty(), any(&list.paths, path)),
         ("text", !list.regexes.is_empty(), any(&list.regexes, target)),
         ("words", !list.stopwords.is_empty(), list.stopwords.iter().any(has)),
-        ("fingerprint", !list.fingerprints.is_empty(), list.fingerprints.contains(&subject.fingerprint)),
+        (
+            "fingerprint",
+            !list.fingerprints.is_empty(),
+            subject.fingerprints.iter().any(|name| list.fingerprints.contains(name)),
+        ),
     ];
     let mut present = kinds.iter().filter(|(_, present, _)| *present).peekable();
     match list.condition {
@@ -85,7 +89,7 @@ fn listed(list: &Allowlist, subject: &Subject<'_>) -> Option<&'static str> {
 fn ignored(entry: &Ignore, subject: &Subject<'_>) -> Option<String> {
     match entry {
         Ignore::Fingerprint(fingerprint) => {
-            (*fingerprint == subject.fingerprint).then(|| format!("fingerprint {fingerprint}"))
+            subject.fingerprints.contains(fingerprint).then(|| format!("fingerprint {fingerprint}"))
         }
         Ignore::Place { commit, path, rule, line } => {
             let bare = |path| <[u8]>::strip_prefix(path, b"./").unwrap_or(path).to_owned();
@@ -192,7 +196,7 @@ mod tests {
             matched: b"key=hunter2-Hunter2",
             lines,
             path: Some(b"src/a.rs"),
-            fingerprint: Fingerprint::of_strong(SECRET),
+            fingerprints: vec![Fingerprint::of_strong(SECRET)].leak(),
             line_number: 7,
             commit: Some("c0ffee"),
             proof_holds: true,

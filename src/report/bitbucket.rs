@@ -8,7 +8,9 @@ use crate::exit::Exit;
 use crate::finding::{Finding, Verdict};
 use crate::rule::Severity;
 
-use super::common::{Results, Run, Whole, clip, counted, counts, is_checked_out, message, most_important, unread};
+use super::common::{
+    Results, Run, Whole, checked_out, clip, counted, counts, is_checked_out, message, most_important, unread,
+};
 use super::{Out, Style, escape};
 
 /// Annotations that a report may have (Bitbucket Cloud REST API, "Reports"; 100 of them in one request).
@@ -94,9 +96,8 @@ fn report(run: &Run<'_>, cut: usize) -> Report {
 }
 
 fn annotation(run: &Run<'_>, finding: &Finding, names: &mut Results) -> Annotation {
-    let path = run.path(&finding.origin);
-    let (_, result) = names.name(finding, &escape::percent(path.as_bytes()));
-    let place = is_checked_out(finding).then_some((path, finding.region.start.line));
+    let (_, result) = names.name(finding, &escape::percent(run.path(&finding.origin).as_bytes()));
+    let place = is_checked_out(finding).then(|| (run.path(&checked_out(finding)), finding.region.start.line));
     let text = escape::terminal(&format!("{} {}", message(finding), run.visible_place(finding)));
     Annotation {
         external_id: format!("stanch-{result}"),

@@ -9,7 +9,7 @@ use crate::finding::{Finding, Verdict};
 use crate::rule::{Confidence, Severity};
 use crate::secret::Fingerprint;
 
-use super::common::{Results, Run, Whole, message, unread};
+use super::common::{Results, Run, Whole, checked_out, message, unread};
 use super::{Out, Style, escape};
 
 /// What `check_name` says of what was not read.
@@ -47,8 +47,8 @@ fn draw(run: &Run<'_>) -> io::Result<String> {
 }
 
 fn issue(run: &Run<'_>, finding: &Finding, names: &mut Results) -> Issue {
-    let path = run.path(&finding.origin);
-    let (_, result) = names.name(finding, &escape::percent(path.as_bytes()));
+    let (_, result) = names.name(finding, &escape::percent(run.path(&finding.origin).as_bytes()));
+    let path = run.path(&checked_out(finding));
     Issue {
         description: format!("{} {}", message(finding), run.visible_place(finding)),
         check_name: finding.rule.id.clone(),

@@ -1,5 +1,6 @@
 //! What several formats share: the words, the name of a result, the frame of a report that is written at its end.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
@@ -105,7 +106,7 @@ impl Run<'_> {
         let start = finding.region.start;
         let past = commit(finding).filter(|_| !is_checked_out(finding)).map(|id| format!(" in commit {id}"));
         let past = past.unwrap_or_default();
-        format!("{}:{}:{}{past}", self.visible_path(&finding.origin), start.line, start.column)
+        format!("{}:{}:{}{past}", self.visible_path(&checked_out(finding)), start.line, start.column)
     }
 }
 
@@ -120,6 +121,17 @@ pub(super) fn is_checked_out(finding: &Finding) -> bool {
         Origin::File { .. } | Origin::Staged { .. } => true,
         Origin::Object { path, .. } => path.is_some() && finding.provenance.as_ref().is_some_and(|it| it.in_head),
         Origin::Stream { .. } | Origin::Member { .. } | Origin::Log { .. } => false,
+    }
+}
+
+/// Where it was found, with the path that the commit has which is checked out: that may not be the path it had first.
+pub(super) fn checked_out(finding: &Finding) -> Cow<'_, Origin> {
+    let now = finding.provenance.as_ref().and_then(|it| it.paths.get(it.checked_out?));
+    match (&finding.origin, now) {
+        (Origin::Object { path: Some(first), id, kind }, Some(now)) if first != now => {
+            Cow::Owned(Origin::Object { path: Some(now.clone()), id: *id, kind: *kind })
+        }
+        (origin, _) => Cow::Borrowed(origin),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::coverage::Skip;
 use crate::finding::{Finding, Verdict};
 use crate::rule::Confidence;
 
-use super::common::{Run, Whole, counted, is_checked_out, message, most_important, unread};
+use super::common::{Run, Whole, checked_out, counted, is_checked_out, message, most_important, unread};
 use super::{Out, Style, escape};
 
 /// Annotations of one level that GitHub shows for a step; it drops the others without a word (actions/toolkit,
@@ -75,7 +75,7 @@ fn command(run: &Run<'_>, finding: &Finding, level: Level) -> String {
     let (start, end) = (finding.region.start, finding.region.end);
     let mut properties = vec![format!("title={}", escape::workflow_property(&finding.rule.id))];
     if is_checked_out(finding) {
-        properties.push(format!("file={}", escape::workflow_property(&run.visible_path(&finding.origin))));
+        properties.push(format!("file={}", escape::workflow_property(&run.visible_path(&checked_out(finding)))));
         properties.push(format!("line={}", start.line));
         properties.push(format!("endLine={}", end.line));
         // GitHub takes columns only on one line.

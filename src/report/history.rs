@@ -47,8 +47,9 @@ fn brought(provenance: &Provenance, kind: &str) -> Option<String> {
         };
         parts.push(format!("{word} {}{more}", described(first)));
     }
-    if let Some(others) = provenance.paths.get(1..).filter(|others| !others.is_empty()) {
-        let names: Vec<String> = others.iter().map(|path| path.display().to_string()).collect();
+    let others = provenance.paths.iter().enumerate().filter(|(at, _)| *at != provenance.first);
+    let names: Vec<String> = others.map(|(_, path)| path.display().to_string()).collect();
+    if !names.is_empty() {
         let more = if provenance.truncated { " (and more than were followed)" } else { "" };
         parts.push(format!("also at {}{more}", listed(&names)));
     }

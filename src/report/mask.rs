@@ -165,6 +165,8 @@ impl Mask {
         let removed = removed.map(|it| Removed { reference: name(&it.reference), commit: it.commit }).collect();
         Provenance {
             paths: provenance.paths.iter().map(|path| self.path(path)).collect(),
+            first: provenance.first,
+            checked_out: provenance.checked_out,
             introduced: provenance.introduced.iter().map(commit).collect(),
             references: provenance.references.iter().map(|reference| name(reference)).collect(),
             removed,
@@ -353,6 +355,7 @@ mod tests {
             evidence: Vec::new(),
             companions: Vec::new(),
             inspected: None,
+            aliases: Vec::new(),
         }
     }
 

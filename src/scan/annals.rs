@@ -51,6 +51,8 @@ struct Volume {
 #[serde(deny_unknown_fields)]
 struct Record {
     paths: Vec<String>,
+    first: usize,
+    checked_out: Option<usize>,
     introduced: Vec<usize>,
     references: Vec<usize>,
     /// References and commits.
@@ -169,6 +171,8 @@ impl Numbers {
         let removed = by.zip(removed).collect();
         (!history.incomplete).then(|| Record {
             paths,
+            first: history.first,
+            checked_out: history.checked_out,
             introduced,
             references: history.references.iter().map(|name| self.of(name)).collect(),
             removed,
@@ -189,6 +193,8 @@ impl Record {
         };
         Some(Provenance {
             paths: self.paths.iter().map(Into::into).collect(),
+            first: self.first,
+            checked_out: self.checked_out.filter(|at| *at < self.paths.len()),
             introduced,
             references: self.references.iter().map(name).collect::<Option<_>>()?,
             removed: self.removed.iter().map(removed).collect::<Option<_>>()?,

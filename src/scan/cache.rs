@@ -292,7 +292,7 @@ pub fn digest(rules: &RuleSet, depths: [u8; 2]) -> [u8; 32] {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     };
-    add(concat!("stanch cache 4 ", env!("CARGO_PKG_VERSION")).as_bytes());
+    add(concat!("stanch cache 5 ", env!("CARGO_PKG_VERSION")).as_bytes());
     add(&depths);
     for rule in &rules.rules {
         // What was read off it follows from it.

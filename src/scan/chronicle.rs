@@ -31,7 +31,7 @@ use crate::source::git::{
 pub(super) enum Told {
     /// All of it.
     Whole,
-    /// Where it was and who brought it, of a closed set; not what leads to it.
+    /// Where it was and who brought it, of a range; not what leads to it.
     Within,
 }
 
@@ -40,6 +40,8 @@ pub(super) struct Chronicle<'s> {
     attribution: Attribution<'s>,
     references: References,
     commits: BTreeMap<ObjectId, Commit>,
+    /// Commits that are kept under a name that is not theirs.
+    misnamed: Vec<Skip>,
     /// Where the references lead that lead to a commit.
     tips: Vec<Option<u32>>,
     /// Stands before the paths: where the repository is in the one that was asked for.
@@ -68,34 +70,48 @@ impl<'s> Chronicle<'s> {
         let trees = trees.filter_map(|reference| reference.leads_to.last());
         let roots: Vec<ObjectId> = references.head.iter().chain(trees).copied().collect();
         let all: Vec<ObjectId> = tips.iter().chain(&references.head).copied().collect();
-        let within = chosen.filter(|chosen| chosen.is_closed);
-        let within = within.map(|chosen| match told {
-            Told::Whole => Within { chosen, tips: &all, roots: &roots },
-            Told::Within => Within { chosen, tips: &[], roots: &[] },
+        let within = chosen.and_then(|chosen| chosen.range.as_ref()).map(|range| match told {
+            Told::Whole => Within { range, tips: &all, roots: &roots },
+            Told::Within => Within { range, tips: &[], roots: &[] },
         });
-        let attribution = attribute(stores, &targets, within, Options { only: None, ..options })?;
+        let attribution = attribute(stores, &targets, within, references.head, Options { only: None, ..options })?;
         let brought = targets.iter().filter_map(|id| attribution.history(id)).flat_map(|history| &history.introduced);
         let ids = brought.map(|one| one.commit);
         let itself = found.iter().filter(|found| found.object.kind == ObjectKind::Commit).map(|found| found.object.id);
-        let mut commits = BTreeMap::new();
+        let (mut commits, mut misnamed) = (BTreeMap::new(), Vec::new());
         let mut scratch = detector.scratch();
         for id in ids.chain(itself) {
             if let Entry::Vacant(new) = commits.entry(id)
                 && let Some(commit) = describe(&mut reader, id, request.authors, detector, &mut scratch)
             {
+                misnamed.extend((commit.id != id).then(|| misnaming(id, Some(ObjectKind::Commit), commit.id)));
                 new.insert(commit);
             }
         }
         let named = request.scope.iter().flat_map(|scope| &scope.revisions);
         let is_under_way = named.into_iter().any(|revision| matches!(revision, Revision::Object(_)));
         let tips = attribution.indices(&tips);
-        Ok(Chronicle { attribution, references, commits, tips, within: layout.within.clone(), is_under_way })
+        Ok(Chronicle { attribution, references, commits, misnamed, tips, within: layout.within.clone(), is_under_way })
     }
 
     /// What could not be read. That a clone may lack something was named where it does.
     pub(super) fn skips(&self) -> impl Iterator<Item = Skip> {
-        let all = self.attribution.skips.iter().chain(&self.references.skips);
+        let all = self.attribution.skips.iter().chain(&self.references.skips).chain(&self.misnamed);
         all.filter(|skip| skip.why != Why::PartialClone).cloned()
+    }
+
+    /// Leaves out what no commit of a scope brought, but one of its commits has in another place than its parents; nothing, if a part
+    /// of the history is unknown.
+    pub(super) fn retain_brought(&self, chosen: &Chosen, found: &mut Vec<Found>) {
+        if self.skips().next().is_some() {
+            return;
+        }
+        found.retain(|found| {
+            let history = self.attribution.history(&found.object.id);
+            let is_brought =
+                |history: &History| history.introduced.iter().any(|one| chosen.commits.contains(&one.commit));
+            history.is_none_or(is_brought) || chosen.named.contains(&found.object.id)
+        });
     }
 
     /// The history of each object. Once `interrupt` is set, objects have none.
@@ -132,14 +148,15 @@ impl<'s> Chronicle<'s> {
     /// For what is in trees.
     fn of_content(&self, history: &History, id: &ObjectId) -> Provenance {
         let named = self.references.all.iter().filter(|reference| reference.commit.is_some());
+        // The top of a work tree has no name.
+        let paths: Vec<&Vec<u8>> = history.paths.iter().filter(|path| !path.is_empty()).collect();
+        let place = |path: &Vec<u8>| paths.binary_search(&path).ok();
+        let first = history.introduced.first().and_then(|one| one.paths.iter().find_map(place)).unwrap_or(0);
+        let mut there = history.checked_out.iter().filter_map(place);
         let mut provenance = Provenance {
-            // The top of a work tree has no name.
-            paths: history
-                .paths
-                .iter()
-                .filter(|path| !path.is_empty())
-                .map(|path| self.within.join(to_path(path)))
-                .collect(),
+            first,
+            checked_out: there.clone().find(|at| *at == first).or_else(|| there.next()),
+            paths: paths.iter().map(|path| self.within.join(to_path(path))).collect(),
             introduced: history.introduced.iter().filter_map(|one| self.commits.get(&one.commit).cloned()).collect(),
             in_head: self.references.head.is_some_and(|head| self.attribution.holds(&head, id)),
             truncated: history.truncated,
@@ -227,7 +244,7 @@ fn placed(found: &Found, mut provenance: Provenance) -> (Origin, Arc<Provenance>
         }
         provenance.paths.iter_mut().for_each(|path| *path = inside(path, member));
     }
-    let path = provenance.paths.first().cloned();
+    let path = provenance.first_path().cloned();
     let origin = Origin::Object { path, id: found.object.id, kind: Some(found.object.kind) };
     (origin, Arc::new(provenance))
 }
@@ -260,7 +277,13 @@ fn to_path(bytes: &[u8]) -> PathBuf {
     return Path::new(&*String::from_utf8_lossy(bytes)).to_owned();
 }
 
-/// What a commit says of itself, with secrets masked; `None` if it cannot be read.
+/// An object that is found under a name which its content has not: what names the other is nowhere.
+pub(super) fn misnaming(id: ObjectId, kind: Option<ObjectKind>, name: ObjectId) -> Skip {
+    let detail = format!("what is kept under this name is {name}");
+    Skip { origin: Origin::Object { path: None, id, kind }, why: Why::CorruptObject, detail }
+}
+
+/// What a commit says of itself, with secrets masked, by the name that it has by its content; `None` if it cannot be read.
 pub(super) fn describe(
     reader: &mut Reader<'_>,
     id: ObjectId,
@@ -277,8 +300,34 @@ pub(super) fn describe(
     };
     let time = String::from_utf8_lossy(time).split_whitespace().next().and_then(|time| time.parse().ok()).unwrap_or(0);
     let message = memchr::memmem::find(&text, b"\n\n").map_or(&b""[..], |at| &text[at + 2..]);
-    let subject = message.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let subject = subject(message);
     let mut shown = |bytes: &[u8]| masked(detector, scratch, bytes).trim().to_owned();
+    let id = reader.true_name(&id).unwrap_or(id);
     let (author, email) = (authors.then(|| shown(name)), authors.then(|| shown(address)));
-    Some(Commit { id, author, email, time, subject: shown(subject) })
+    Some(Commit { id, author, email, time, subject: shown(&subject) })
+}
+
+/// The first paragraph of a message in one line, as `git log --format=%s` has it.
+fn subject(message: &[u8]) -> Vec<u8> {
+    let lines = message.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let paragraph = lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+    paragraph.collect::<Vec<_>>().join(&b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_the_first_paragraph() {
+        for (message, expected) in [
+            ("one\n\ntwo\n", "one"),
+            ("\n \n\none\n  two \nthree\n \nfour", "one   two three"),
+            ("", ""),
+            ("\n\n", ""),
+            ("one", "one"),
+        ] {
+            assert_eq!(subject(message.as_bytes()), expected.as_bytes(), "{message:?}");
+        }
+    }
 }

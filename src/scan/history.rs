@@ -260,18 +260,32 @@ fn tell_found(
     let all_knowing = all_knowing(plan);
     let asked = Asked { detector: all_knowing.as_ref().unwrap_or(asked.detector), ..asked };
     if asked.is_small() && plan.baseline.is_none() {
-        found = tell_below(plan, found, &asked, &kinship, tell)?;
+        tell_below(plan, &mut found, &asked, &kinship, tell)?;
     }
+    call_by_true_names(&mut found, &asked, skips);
     if !found.is_empty() {
         match memory {
             None => {
-                let histories = histories(&asked, &found, skips)?;
+                let histories = histories(&asked, &mut found, skips)?;
                 chronicle::tell(plan, found, &histories, &mut |_, finding| tell(finding));
             }
             Some(memory) => memory.tell(plan, found, &asked, skips, tell)?,
         }
     }
     Ok(())
+}
+
+/// Gives objects the names that they have by their content. One that has another in the index of its pack, or as a file, is named: what
+/// leads to it leads nowhere.
+fn call_by_true_names(found: &mut [Found], asked: &Asked<'_>, skips: &mut Vec<Skip>) {
+    found.sort_by_cached_key(|found| (asked.stores.place(&found.object.id), found.object.id));
+    let mut reader = Reader::new(asked.stores, asked.options.memory);
+    for objects in found.chunk_by_mut(|one, other| one.object.id == other.object.id) {
+        let Object { id, kind, .. } = objects[0].object;
+        let Some(name) = reader.true_name(&id).filter(|name| *name != id) else { continue };
+        skips.push(chronicle::misnaming(id, Some(kind), name));
+        objects.iter_mut().for_each(|found| found.object.id = name);
+    }
 }
 
 /// What is remembered of where things were, and what will be.
@@ -286,7 +300,7 @@ impl Memory<'_> {
     fn tell(
         mut self,
         plan: &Plan,
-        found: Vec<Found>,
+        mut found: Vec<Found>,
         asked: &Asked<'_>,
         skips: &mut Vec<Skip>,
         tell: &mut dyn FnMut(Finding),
@@ -296,7 +310,7 @@ impl Memory<'_> {
         let describe = |id| chronicle::describe(&mut reader, id, request.authors, detector, &mut scratch);
         let recalled = self.annals.recall(&found, describe);
         let is_known = recalled.is_some() && self.annals.knows(&self.quiet);
-        let histories = recalled.map_or_else(|| histories(asked, &found, skips), Ok)?;
+        let histories = recalled.map_or_else(|| histories(asked, &mut found, skips), Ok)?;
         found.iter().for_each(|found| self.quiet.found(found.object));
         chronicle::tell(plan, found, &histories, &mut |id, finding| {
             self.quiet.told(id, &finding);
@@ -309,24 +323,26 @@ impl Memory<'_> {
     }
 }
 
-/// Tells what is not sure enough where it was, and gives back the rest. In a part of a history its places are known at once; whether
+/// Tells what is not sure enough where it was, and leaves the rest. In a part of a history its places are known at once; whether
 /// other commits go on from there takes a look at all of them.
 fn tell_below(
     plan: &Plan,
-    found: Vec<Found>,
+    found: &mut Vec<Found>,
     asked: &Asked<'_>,
     kinship: &Kinship,
     tell: &mut dyn FnMut(Finding),
-) -> Result<Vec<Found>, Error> {
-    let chronicle = asked.chronicle(&found, Told::Within)?;
+) -> Result<(), Error> {
+    let chronicle = asked.chronicle(found, Told::Within)?;
     if chronicle.skips().next().is_some() {
-        return Ok(found);
+        return Ok(());
     }
-    let histories = chronicle.histories(&found, asked.options.threads, asked.options.interrupt)?;
+    asked.chosen.iter().for_each(|chosen| chronicle.retain_brought(chosen, found));
+    let histories = chronicle.histories(found, asked.options.threads, asked.options.interrupt)?;
     let is_below = |found: &Found| chronicle::is_below(plan, found, &histories, kinship);
-    let (below, found): (Vec<_>, Vec<_>) = found.into_iter().partition(is_below);
+    let (below, rest) = std::mem::take(found).into_iter().partition(is_below);
+    *found = rest;
     chronicle::tell(plan, below, &histories, &mut |_, finding| tell(finding));
-    Ok(found)
+    Ok(())
 }
 
 /// Whose history is asked for, and how.
@@ -343,7 +359,9 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// Whether to look up what is in its trees costs little beside a look at all commits.
     fn is_small(&self) -> bool {
-        self.chosen.is_some_and(|chosen| chosen.is_closed && chosen.objects.len() <= self.stores.len() / SMALL)
+        let is_range =
+            |chosen: &Chosen| chosen.range.as_ref().is_some_and(|it| it.commits.len() == chosen.commits.len());
+        self.chosen.is_some_and(|chosen| is_range(chosen) && chosen.objects.len() <= self.stores.len() / SMALL)
     }
 
     fn chronicle(&self, found: &[Found], told: Told) -> Result<Chronicle<'a>, Error> {
@@ -352,10 +370,11 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Where all that was found was, read off all trees and commits.
-fn histories(asked: &Asked<'_>, found: &[Found], skips: &mut Vec<Skip>) -> Result<Histories, Error> {
+/// Where all that was found was, read off all trees and commits. What no commit of the scope brought is left out.
+fn histories(asked: &Asked<'_>, found: &mut Vec<Found>, skips: &mut Vec<Skip>) -> Result<Histories, Error> {
     let chronicle = asked.chronicle(found, Told::Whole)?;
     skips.extend(chronicle.skips());
+    asked.chosen.iter().for_each(|chosen| chronicle.retain_brought(chosen, found));
     Ok(chronicle.histories(found, asked.options.threads, asked.options.interrupt)?)
 }
 

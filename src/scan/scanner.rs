@@ -211,7 +211,8 @@ impl Lens for Scanner<'_> {
         if let Some(held) = self.names.get(entry.name) {
             return [u32::from(*held), 0];
         }
-        let text = [&between(20)[..], b"100644 ", entry.name, b"\0", &between(20)].concat();
+        let name: Vec<u8> = entry.name.iter().map(on_one_line).collect();
+        let text = [&between(20)[..], b"100644 ", &name, b"\0", &between(20)].concat();
         let mut marks = Vec::new();
         self.marks(ObjectKind::Tree, &text, &mut marks);
         if self.names.len() < MOST_NAMES {
@@ -277,11 +278,17 @@ fn names_of(tree: &[u8], width: usize) -> Vec<u8> {
     let mut names = Vec::with_capacity(tree.len());
     let mut entries = Entries::new(tree, width);
     while entries.next().is_some() {
-        names.extend_from_slice(&tree[names.len()..tree.len() - entries.left() - width]);
+        let entry = &tree[names.len()..tree.len() - entries.left() - width];
+        names.extend(entry.iter().map(on_one_line));
         names.extend(between(width));
     }
     names.extend_from_slice(&tree[names.len()..]);
     names
+}
+
+/// A line's end in a name would make two lines of an entry.
+fn on_one_line(byte: &u8) -> u8 {
+    if *byte == b'\n' { 0x0b } else { *byte }
 }
 
 /// What is searched in place of an id.

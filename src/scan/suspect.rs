@@ -1,6 +1,7 @@
 //! A candidate that owns what it takes to judge it once its places are known.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Plan;
@@ -14,6 +15,9 @@ use crate::origin::{Origin, Provenance};
 use crate::place::slashed;
 use crate::rule::{Confidence, Rule};
 use crate::secret::{Fingerprint, Secret};
+
+/// At so many other paths of an object its fingerprint is known, too.
+const ALIASES: usize = 1000;
 
 /// Where an object is or was.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +133,7 @@ impl Suspect {
     /// Whether it is counted, and nothing else, wherever it is. `origin` names no path.
     pub(super) fn is_hidden(&self, plan: &Plan, origin: &Origin) -> bool {
         let nowhere = Place { path: None, commit: None };
-        self.is_below(plan.confidence) && self.allowed(plan, self.fingerprint(plan, origin), nowhere).is_none()
+        self.is_below(plan.confidence) && self.allowed(plan, &[self.fingerprint(plan, origin)], nowhere).is_none()
     }
 
     /// Whether it is less sure than is reported where it is, which are all of its places.
@@ -172,12 +176,13 @@ impl Suspect {
         provenance: Option<Arc<Provenance>>,
     ) -> Finding {
         let fingerprint = self.fingerprint(plan, &origin);
+        let mut names = vec![fingerprint];
+        names.extend(provenance.iter().flat_map(|provenance| self.aliases(plan, &origin, provenance)));
         if let Some(mut judgement) = self.judgement.take() {
             self.confidence = self.confidence_at(plan, &origin, places, &mut judgement);
             self.judgement = Some(judgement);
         }
-        let allowed: Option<Vec<Allowed>> =
-            places.iter().map(|place| self.allowed(plan, fingerprint, *place)).collect();
+        let allowed: Option<Vec<Allowed>> = places.iter().map(|place| self.allowed(plan, &names, *place)).collect();
         let verdict = match allowed.and_then(|all| all.into_iter().next()) {
             Some(allowed) => Verdict::Allowed(allowed),
             None if self.confidence < plan.confidence => Verdict::Hidden,
@@ -200,6 +205,7 @@ impl Suspect {
             evidence: self.judgement.map_or_else(Vec::new, |judgement| judgement.evidence),
             companions: Vec::new(),
             inspected: None,
+            aliases: names.split_off(1),
         }
     }
 
@@ -217,15 +223,26 @@ impl Suspect {
         }
     }
 
+    /// What the fingerprint would be at the other paths that an object had: whoever wrote one down may have seen it when it had but one.
+    fn aliases(&self, plan: &Plan, origin: &Origin, provenance: &Provenance) -> Vec<Fingerprint> {
+        let Origin::Object { path: Some(first), id, kind } = origin else { return Vec::new() };
+        let others = provenance.paths.iter().filter(|path| *path != first);
+        let at =
+            |path: &PathBuf| self.fingerprint(plan, &Origin::Object { path: Some(path.clone()), id: *id, kind: *kind });
+        let own = self.fingerprint(plan, origin);
+        // One of the secret itself is the same everywhere.
+        others.take(ALIASES).map(at).take_while(|name| *name != own).collect()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "compares the secret with what is allowed")]
-    fn allowed(&self, plan: &Plan, fingerprint: Fingerprint, place: Place<'_>) -> Option<Allowed> {
+    fn allowed(&self, plan: &Plan, fingerprints: &[Fingerprint], place: Place<'_>) -> Option<Allowed> {
         let subject = Subject {
             rule: &self.rule,
             secret: self.token.expose(),
             matched: self.matched.expose(),
             lines: self.lines.expose(),
             path: place.path,
-            fingerprint,
+            fingerprints,
             line_number: self.region.start.line,
             commit: place.commit,
             proof_holds: matches!(self.proof, Proof::Holds(_)),

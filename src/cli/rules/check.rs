@@ -181,7 +181,7 @@ impl Bench {
             matched: &text[candidate.matched.clone()],
             lines: text,
             path: None,
-            fingerprint: Fingerprint::of_strong(&candidate.token),
+            fingerprints: &[Fingerprint::of_strong(&candidate.token)],
             line_number: 1,
             commit: None,
             proof_holds: matches!(candidate.proof, Proof::Holds(_)),

@@ -15,7 +15,7 @@ use crate::summary::Summary;
 
 use self::model::*;
 use self::place::{SRCROOT, artifact};
-use super::common::{self, Results, most_important, short_hash};
+use super::common::{self, Results, checked_out, most_important, short_hash};
 use super::companion::{self, Companion};
 use super::history::date;
 use super::{Header, Out, Report, Style, escape};
@@ -110,8 +110,8 @@ impl Frame {
     }
 
     fn result(&self, finding: &Finding, names: &mut Results) -> Result {
-        let location = artifact(&self.places, &finding.origin);
-        let (line, result) = names.name(finding, &location.uri);
+        let (line, result) = names.name(finding, &artifact(&self.places, &finding.origin).uri);
+        let location = artifact(&self.places, &checked_out(finding));
         let secret = finding.fingerprint.to_string();
         let id = finding.rule.id.as_str();
         Result {

@@ -4,8 +4,7 @@
 //! from it. Nothing is compared with anything, so what only a merge brought is found like everything else, and the
 //! cost does not depend on the number of targets.
 //!
-//! No commit just outside of a range holds what the range brought: only its own commits and trees are read, and the others
-//! where some commit goes on from there.
+//! Of a range only its own commits and their parents are read with their trees, and all others where some commit goes on from there.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -16,14 +15,17 @@ use rayon::prelude::*;
 use super::edges::{Children, Commit, Edges, Filter, Holdings, NONE, Names, Numbers};
 use super::fault::Fault;
 use super::grouped::{Grouped, Map, Set};
-use super::lineage::Lines;
+use super::lineage::{Lines, order};
 use super::read::Reader;
 use super::refs::field;
-use super::scope::{Chosen, add_trees};
+use super::scope::{Range as Commits, add_trees};
 use super::store::Stores;
 use super::walk::{Options, walk};
 use crate::coverage::{Skip, Why};
 use crate::origin::{ObjectId, ObjectKind};
+
+/// If more than one of so many objects is a commit of a range, all trees are read: that is quicker.
+const SMALL: usize = 32;
 
 /// Targets are followed up in groups, a bit for each.
 const GROUP: usize = 64;
@@ -55,6 +57,8 @@ pub struct Introduced {
 pub struct History {
     /// Every path it has in the tree of any commit of the stores, reachable or not; sorted. Empty if none holds it.
     pub paths: Vec<Vec<u8>>,
+    /// Every path of these that it has in the tree of one commit that was asked for; sorted.
+    pub checked_out: Vec<Vec<u8>>,
     /// Every commit that brought it; none comes before one of its ancestors.
     pub introduced: Vec<Introduced>,
     /// There are more paths than were followed.
@@ -156,15 +160,15 @@ impl Holders {
 /// A part of a history, as far as only that is told of its objects which it has to do with them.
 #[derive(Clone, Copy, Debug)]
 pub struct Within<'a> {
-    /// A closed set ([`Chosen::is_closed`]). The targets are of it.
-    pub chosen: &'a Chosen,
+    /// Its commits.
+    pub range: &'a Commits,
     /// Where references lead: of these commits [`Attribution::tips`] and [`Attribution::descend`] are asked.
     pub tips: &'a [ObjectId],
     /// Commits and trees of which [`Attribution::holds`] and [`Attribution::is_in`] are asked.
     pub roots: &'a [ObjectId],
 }
 
-/// Finds out where objects were, in all commits or in those of a part. `options.kinds` and `options.only` do not matter.
+/// Finds out where objects were, in all commits or in those of a part, and where they are in `head`. `options.kinds` and `options.only` do not matter.
 ///
 /// # Errors
 /// If the system has no threads left, or for more than 4 billion objects.
@@ -172,19 +176,22 @@ pub fn attribute<'s>(
     stores: &'s Stores,
     targets: &HashSet<ObjectId>,
     within: Option<Within<'_>>,
+    head: Option<ObjectId>,
     options: Options<'_>,
 ) -> io::Result<Attribution<'s>> {
     let numbers = Numbers::new(stores)?;
     let mut targets: Vec<ObjectId> = targets.iter().copied().collect();
     targets.sort_unstable();
-    let Graph { held, commits, parents, skips } = Graph::read(&numbers, &targets, within, options)?;
+    let Graph { held, mut commits, parents, skips } = Graph::read(&numbers, &targets, within, options)?;
     let trees: Trees = commits.iter().map(|commit| (commit.number, commit.tree)).collect();
-    let lines = Lines::new(&commits, &parents);
     let own: Option<Set<u32>> =
-        within.map(|within| within.chosen.commits.iter().filter_map(|id| numbers.get(id)).collect());
+        within.map(|within| within.range.commits.iter().filter_map(|id| numbers.get(id)).collect());
+    order(&mut commits, &parents, own.as_ref());
+    let lines = Lines::new(&commits, &parents);
     let commits: Vec<Commit> =
         commits.into_iter().filter(|commit| own.as_ref().is_none_or(|own| own.contains(&commit.number))).collect();
-    let roots: Set<u32> = commits.iter().map(|commit| commit.tree).collect();
+    let head = head.and_then(|head| trees.get(&numbers.get(&head)?).copied());
+    let roots = Roots { trees: commits.iter().map(|commit| commit.tree).collect(), head };
     let history = |(target, commits): (&ObjectId, Vec<Commit>)| {
         numbers.get(target).map_or_else(History::default, |number| held.history(number, &roots, &commits, &numbers))
     };
@@ -207,6 +214,14 @@ fn pool(threads: usize) -> io::Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().map_err(io::Error::other)
 }
 
+/// Up to where targets are followed.
+struct Roots {
+    /// The trees of all commits that are told of.
+    trees: Set<u32>,
+    /// That of one that may be another.
+    head: Option<u32>,
+}
+
 /// All commits, and which tree holds what.
 struct Graph {
     held: Held,
@@ -223,16 +238,17 @@ impl Graph {
         options: Options<'_>,
     ) -> io::Result<Graph> {
         let of = |kinds, only| Graph::of(numbers, targets, Options { kinds, only, links: false, ..options });
-        let Some(Within { chosen, tips, roots }) = within else {
+        let Some(Within { range, tips, roots }) = within else {
             return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
         };
-        let is_chosen = |id: &&ObjectId| chosen.commits.contains(*id);
-        if !tips.iter().all(|tip| is_chosen(&tip)) && goes_on(numbers.stores, tips, &chosen.commits, options)? {
+        let is_own = |id: &ObjectId| range.commits.contains(id);
+        let is_large = range.commits.len() > numbers.len() / SMALL;
+        if is_large || (!tips.iter().all(is_own) && goes_on(numbers.stores, tips, &range.commits, options)?) {
             return of(&[ObjectKind::Tree, ObjectKind::Commit], None);
         }
-        let mut only: HashSet<ObjectId> = chosen.commits.union(&chosen.trees).copied().collect();
+        let mut only = HashSet::new();
         let mut reader = Reader::new(numbers.stores, options.memory);
-        for root in roots.iter().filter(|root| !is_chosen(root)) {
+        for root in range.commits.iter().chain(&range.outside).chain(roots) {
             let tree = match reader.read(root) {
                 Ok(Some((ObjectKind::Commit, text))) => field(&text, b"tree ").and_then(ObjectId::from_hex),
                 _ => None,
@@ -260,7 +276,6 @@ impl Graph {
             graph.skips.extend(lens.broken.into_iter().map(|(id, kind)| what.skip(id, Some(kind))));
         }
         graph.held = Held::new(parts, names, numbers, targets);
-        order(&mut graph.commits, &graph.parents);
         Ok(graph)
     }
 }
@@ -276,44 +291,6 @@ fn goes_on(stores: &Stores, tips: &[ObjectId], commits: &HashSet<ObjectId>, opti
     // That a server may hold back objects hides no commit: no filter leaves out commits.
     let unread = walked.skips.iter().any(|skip| skip.why != Why::PartialClone);
     Ok(unread || walked.lenses.iter().any(|lens| lens.found))
-}
-
-/// Puts parents before children, and otherwise the older first, then the lower number. A commit counts as no older than its ancestors,
-/// so that the same two come in the same order whatever else is known. What hangs on a circle, which no sound repository has, comes
-/// last.
-fn order(commits: &mut [Commit], parents: &[u32]) {
-    let at: Map<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
-    let parents_of = |commit: &Commit| {
-        let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
-        parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied())
-    };
-    let mut missing: Vec<u32> = commits.iter().map(|commit| parents_of(commit).count() as u32).collect();
-    let mut children: Vec<Vec<u32>> = vec![Vec::new(); commits.len()];
-    for (child, commit) in commits.iter().enumerate() {
-        parents_of(commit).for_each(|parent| children[parent].push(child as u32));
-    }
-    let mut depth = vec![u32::MAX; commits.len()];
-    let mut times: Vec<i64> = commits.iter().map(|commit| commit.time).collect();
-    let mut ready: Vec<usize> = (0..commits.len()).filter(|at| missing[*at] == 0).collect();
-    ready.iter().for_each(|at| depth[*at] = 0);
-    while let Some(parent) = ready.pop() {
-        for &child in &children[parent] {
-            let child = child as usize;
-            // The last parent to come may not be the deepest: the deepest so far is remembered one lower until then.
-            let known = if depth[child] == u32::MAX { 0 } else { depth[child] };
-            depth[child] = known.max(depth[parent] + 1);
-            times[child] = times[child].max(times[parent]);
-            missing[child] -= 1;
-            if missing[child] == 0 {
-                ready.push(child);
-            }
-        }
-    }
-    let key = |at: usize| (missing[at] > 0, times[at], depth[at], commits[at].number);
-    let mut places: Vec<usize> = (0..commits.len()).collect();
-    places.sort_by_key(|at| key(*at));
-    let sorted: Vec<Commit> = places.into_iter().map(|at| commits[at]).collect();
-    commits.copy_from_slice(&sorted);
 }
 
 /// What a tree holds that is not looked at yet.
@@ -414,7 +391,7 @@ impl Held {
     }
 
     /// Follows a target up to the trees of commits, with all paths on the way.
-    fn history(&self, target: u32, roots: &Set<u32>, commits: &[Commit], numbers: &Numbers<'_>) -> History {
+    fn history(&self, target: u32, roots: &Roots, commits: &[Commit], numbers: &Numbers<'_>) -> History {
         let mut paths: Vec<Vec<u8>> = vec![Vec::new()];
         let mut ids: HashMap<Vec<u8>, u32> = HashMap::from([(Vec::new(), 0)]);
         let (mut steps, mut seen) = (Map::default(), Set::default());
@@ -423,7 +400,7 @@ impl Held {
         let mut at_roots: Map<u32, Vec<u32>> = Map::default();
         let (mut truncated, mut bytes) = (false, 0);
         while let Some((node, path)) = left.pop() {
-            if roots.contains(&node) {
+            if roots.trees.contains(&node) || roots.head == Some(node) {
                 at_roots.entry(node).or_default().push(path);
             }
             for &Holder { tree, name } in self.holders.of(node) {
@@ -449,13 +426,17 @@ impl Held {
             texts.sort();
             texts
         };
-        let all: HashSet<u32> = at_roots.values().flatten().copied().collect();
+        let own = at_roots.iter().filter(|(tree, _)| roots.trees.contains(tree));
+        let all: HashSet<u32> = own.flat_map(|(_, paths)| paths).copied().collect();
+        let mut checked_out = roots.head.and_then(|head| at_roots.get(&head)).cloned().unwrap_or_default();
+        checked_out.retain(|path| all.contains(path));
         let introduced = commits.iter().filter_map(|commit| {
             let paths = text(at_roots.get(&commit.tree).map_or(&[], Vec::as_slice));
             Some(Introduced { commit: numbers.id(commit.number)?, time: commit.time, paths })
         });
         let introduced = introduced.collect();
-        History { paths: text(&all.into_iter().collect::<Vec<_>>()), introduced, truncated }
+        let paths = text(&all.into_iter().collect::<Vec<_>>());
+        History { paths, checked_out: text(&checked_out), introduced, truncated }
     }
 }
 

@@ -379,7 +379,7 @@ impl<'a, L: Lens> Walker<'a, L> {
     fn fail(&mut self, ground: Ground<'a>, node: u32, kind: Option<ObjectKind>, fault: &Fault) {
         let stores = self.shared.stores;
         let source = ground.id(node).or_else(|| ground.pack.id_at(ground.forest.nodes[node as usize].offset));
-        let hope = stores.has_twins() && !matches!(fault, Fault::TooLarge(_));
+        let hope = stores.has_twins() && !matches!(fault, Fault::TooLarge(_) | Fault::LargeBase(_));
         let base_elsewhere = hope && source.is_some_and(|id| stores.copies(&id) > 1);
         let mut left = vec![node];
         while let Some(at) = left.pop() {

@@ -21,6 +21,9 @@ pub enum Fault {
     /// It does not fit in the memory that the user allows.
     #[error("{0} bytes, more than the memory bound leaves for one object")]
     TooLarge(u64),
+    /// What it is built from does not.
+    #[error("is built from an object of {0} bytes, more than the memory bound leaves for one object")]
+    LargeBase(u64),
     /// The system refused.
     #[error("{0}")]
     Io(String),
@@ -32,7 +35,7 @@ impl Fault {
         match self {
             Fault::Corrupt(_) | Fault::Base(..) => Why::CorruptObject,
             Fault::Missing(_) | Fault::Absent => Why::MissingObject,
-            Fault::TooLarge(_) => Why::TooLarge,
+            Fault::TooLarge(_) | Fault::LargeBase(_) => Why::TooLarge,
             Fault::Io(_) => Why::ReadError,
         }
     }
@@ -41,6 +44,7 @@ impl Fault {
     pub(super) fn below(&self, id: Option<ObjectId>) -> Fault {
         match (self, id) {
             (Fault::Corrupt(what), Some(id)) => Fault::Base(id, what),
+            (Fault::TooLarge(size), _) => Fault::LargeBase(*size),
             _ => self.clone(),
         }
     }

@@ -137,6 +137,22 @@ impl<'r, 's> Graph<'r, 's> {
         near
     }
 
+    /// Leaves out commits that are further away from `starts`, or older.
+    pub(super) fn narrow(
+        &mut self,
+        commits: &mut HashSet<u32>,
+        starts: &[u32],
+        depth: Option<u32>,
+        since: Option<i64>,
+    ) {
+        if let Some(depth) = depth {
+            *commits = self.near(starts, commits, depth);
+        }
+        if let Some(since) = since {
+            commits.retain(|number| self.nodes[*number as usize].time >= since);
+        }
+    }
+
     /// The parents of `commits` that are none of them.
     pub(super) fn boundary(&self, commits: &HashSet<u32>) -> Vec<u32> {
         let parents = commits.iter().flat_map(|number| &self.nodes[*number as usize].parents);

@@ -2,7 +2,7 @@
 
 use super::attribute::Attribution;
 use super::edges::{Commit, Numbers};
-use super::grouped::Map;
+use super::grouped::{Map, Set};
 use crate::origin::ObjectId;
 
 /// Commits by index, and who descends from whom. Parents come before their children.
@@ -69,6 +69,67 @@ impl Lines {
     }
 }
 
+/// Puts parents before children, as below. The commits of a range stand in the same order whatever else is known: behind what none of
+/// them leads to, before what goes on from them.
+pub(super) fn order(commits: &mut Vec<Commit>, parents: &[u32], own: Option<&Set<u32>>) {
+    order_all(commits, parents);
+    let Some(own) = own else { return };
+    let mut after: Set<u32> = Set::default();
+    let (mut before, mut within, mut behind) = (Vec::new(), Vec::new(), Vec::new());
+    for commit in commits.drain(..) {
+        let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
+        let goes_on = |parent: &u32| own.contains(parent) || after.contains(parent);
+        if own.contains(&commit.number) {
+            within.push(commit);
+        } else if parents[start..start + len].iter().any(goes_on) {
+            after.insert(commit.number);
+            behind.push(commit);
+        } else {
+            before.push(commit);
+        }
+    }
+    order_all(&mut within, parents);
+    commits.extend(before.into_iter().chain(within).chain(behind));
+}
+
+/// Puts parents before children, and otherwise the older first, then the lower number. A commit counts as no older than its ancestors,
+/// so that the same two come in the same order whatever else is known. What hangs on a circle, which no sound repository has, comes
+/// last.
+fn order_all(commits: &mut [Commit], parents: &[u32]) {
+    let at: Map<u32, usize> = commits.iter().enumerate().map(|(at, commit)| (commit.number, at)).collect();
+    let parents_of = |commit: &Commit| {
+        let (start, len) = (commit.parents.0 as usize, commit.parents.1 as usize);
+        parents[start..start + len].iter().filter_map(|parent| at.get(parent).copied())
+    };
+    let mut missing: Vec<u32> = commits.iter().map(|commit| parents_of(commit).count() as u32).collect();
+    let mut children: Vec<Vec<u32>> = vec![Vec::new(); commits.len()];
+    for (child, commit) in commits.iter().enumerate() {
+        parents_of(commit).for_each(|parent| children[parent].push(child as u32));
+    }
+    let mut depth = vec![u32::MAX; commits.len()];
+    let mut times: Vec<i64> = commits.iter().map(|commit| commit.time).collect();
+    let mut ready: Vec<usize> = (0..commits.len()).filter(|at| missing[*at] == 0).collect();
+    ready.iter().for_each(|at| depth[*at] = 0);
+    while let Some(parent) = ready.pop() {
+        for &child in &children[parent] {
+            let child = child as usize;
+            // The last parent to come may not be the deepest: the deepest so far is remembered one lower until then.
+            let known = if depth[child] == u32::MAX { 0 } else { depth[child] };
+            depth[child] = known.max(depth[parent] + 1);
+            times[child] = times[child].max(times[parent]);
+            missing[child] -= 1;
+            if missing[child] == 0 {
+                ready.push(child);
+            }
+        }
+    }
+    let key = |at: usize| (missing[at] > 0, times[at], depth[at], commits[at].number);
+    let mut places: Vec<usize> = (0..commits.len()).collect();
+    places.sort_by_key(|at| key(*at));
+    let sorted: Vec<Commit> = places.into_iter().map(|at| commits[at]).collect();
+    commits.copy_from_slice(&sorted);
+}
+
 /// What one tip has to do with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tip {
@@ -99,7 +160,9 @@ impl Attribution<'_> {
         let index = |commit: &ObjectId| self.lines.index(&self.numbers, commit);
         let brought = self.history(target).map_or(&[][..], |history| &history.introduced);
         let descends = self.lines.descendants(brought.iter().filter_map(|one| index(&one.commit)));
-        let fates = self.lines.fates(&self.holding(target));
+        // What came to others without the commits of a range is not told of it.
+        let holds: Vec<bool> = self.holding(target).iter().zip(&descends).map(|(holds, is)| *holds && *is).collect();
+        let fates = self.lines.fates(&holds);
         let about = |tip: &Option<u32>| match tip.filter(|&at| descends[at as usize]) {
             None => Tip::Unrelated,
             Some(at) => match fates[at as usize] {

@@ -1,6 +1,7 @@
 //! Turns git object stores into objects. Nothing is written and no process is started.
 
 mod attribute;
+mod brought;
 mod buffer;
 mod carry;
 mod commit_graph;
@@ -58,7 +59,7 @@ pub use read::Reader;
 pub use refs::{Names, Reference, References, field, logs_in_tables, references};
 pub use remote::{There, Told, known_there};
 pub use revision::{HooksError, NotOwned, ScopeError, abbreviated, check_owner, hooks_dir, is_bare, is_branch_name};
-pub use scope::{Chosen, Revision, Scope, choose};
+pub use scope::{Chosen, Range, Revision, Scope, choose};
 pub use settings::accept_extensions;
 pub use stage::{Hidden, StageError, hidden, tracked};
 pub use staged::{Change, Staged, staged};

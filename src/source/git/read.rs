@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::delta;
 use super::fault::Fault;
 use super::inflate::{Inflate, OneShot, plausible};
+use super::lens::Object;
 use super::loose::Opened;
 use super::pack::{Header, Link};
+use super::single::name_of;
 use super::store::Stores;
 use crate::origin::{ObjectId, ObjectKind};
 
@@ -65,6 +67,14 @@ impl<'s> Reader<'s> {
             Ok(whole) => (whole.kind, whole.bytes),
             Err(shared) => (shared.kind, shared.bytes.clone()),
         }))
+    }
+
+    /// The name that the object which is found under this one has by its content; `None` if it cannot be read. Another than this if
+    /// the object or what leads to it is damaged.
+    pub fn true_name(&mut self, id: &ObjectId) -> Option<ObjectId> {
+        let whole = self.find(id, None, 0).ok().flatten()?;
+        let object = Object { id: *id, kind: whole.kind, size: whole.bytes.len() as u64 };
+        name_of(&object, &whole.bytes)
     }
 
     /// The object of that name, not taken from the place `but`.

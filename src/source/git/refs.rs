@@ -152,14 +152,17 @@ impl Names {
         found
     }
 
-    /// Reads the tables of one git directory, and tells what its `HEAD` says. One that names no branch is a reference of its own.
+    /// Reads the tables of one git directory, and tells what its `HEAD` says. One that names no branch is a reference of its own; what
+    /// else is not below `refs/`, as `ORIG_HEAD`, is none.
     fn tables(&mut self, git_dir: &Path, prefix: &str) -> Option<String> {
         let Stack { references, skips, .. } = reftable::read(git_dir, Part::References);
         self.skips.extend(skips);
         let head = references.get("HEAD").cloned();
         let targets = references.values().filter_map(|value| value.strip_prefix("ref:"));
         self.tabled.extend(targets.map(|target| target.trim().to_owned()));
-        let is_named = |(name, value): &(String, String)| name != "HEAD" || !value.starts_with("ref:");
+        let is_named = |(name, value): &(String, String)| {
+            name.starts_with("refs/") || (name == "HEAD" && !value.starts_with("ref:"))
+        };
         self.raw
             .extend(references.into_iter().filter(is_named).map(|(name, value)| (format!("{prefix}{name}"), value)));
         head

@@ -1,10 +1,11 @@
 //! Turns what was asked of a history into the set of objects that it is.
 //!
-//! A range is the set that `git rev-list --objects` has: the commits by the graph, never by dates, and of their trees all
-//! that no tree of a commit just outside of the set holds. Replacements and grafts are not looked at.
+//! A range is a set of commits, by the graph and never by dates, and what any of them brought: each is compared with its own parents.
+//! Replacements and grafts are not looked at.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use super::brought::Brought;
 use super::fault::Fault;
 use super::graph::Graph;
 use super::layout::Layout;
@@ -47,16 +48,25 @@ pub enum Revision {
 /// What a scope came to.
 #[derive(Debug, Default)]
 pub struct Chosen {
-    /// Commits, the trees and blobs they brought, and annotated tags that lead to them.
+    /// Commits, the trees and blobs they may have brought, and annotated tags that lead to them.
     pub objects: HashSet<ObjectId>,
     /// The commits among them.
     pub commits: HashSet<ObjectId>,
-    /// The trees among them.
-    pub trees: HashSet<ObjectId>,
-    /// Whatever a tree of these commits holds is chosen, unless a commit just outside of the set holds it, too.
-    pub is_closed: bool,
+    /// What was named itself, and what that holds: it counts whoever brought it.
+    pub named: HashSet<ObjectId>,
+    /// The commits of which it is told where something was; if there is none, all.
+    pub range: Option<Range>,
     /// Where the set is not known for sure.
     pub skips: Vec<Skip>,
+}
+
+/// A set of commits, whatever of them is left out because of its date or its distance.
+#[derive(Debug, Default)]
+pub struct Range {
+    /// The commits. What lies between two of them is one of them, too.
+    pub commits: HashSet<ObjectId>,
+    /// Their parents that are none of them.
+    pub outside: HashSet<ObjectId>,
 }
 
 /// Finds out which objects a scope is.
@@ -73,10 +83,9 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
     }
     let unread = if starts.has_included { Vec::new() } else { starts.include_all(layout, stores) };
     let Starts { references, include, exclude, common, has_included: _ } = starts;
-    let is_closed = scope.since.is_none() && scope.depth.is_none();
-    let chosen = Chosen { is_closed, skips: resolver.skips, ..Chosen::default() };
-    let (outside, whole) = Default::default();
-    let mut chooser = Chooser { chosen, outside, whole, width: layout.format.width() };
+    let chosen = Chosen { skips: resolver.skips, ..Chosen::default() };
+    let (brought, left_out) = Default::default();
+    let mut chooser = Chooser { chosen, brought, left_out };
     chooser.chosen.skips.extend(unread);
     let mut graph = Graph::new(&mut reader, &shallow);
     let include = include.into_iter().filter_map(|id| chooser.peel(&mut graph, id, true)).collect::<Vec<u32>>();
@@ -85,9 +94,15 @@ pub fn choose(scope: &Scope, layout: &Layout, stores: &Stores, memory: u64) -> R
         exclude.extend(shared(&mut graph, one, other));
     }
     let mut commits: HashSet<u32> = graph.between(&include, &exclude).into_iter().collect();
-    chooser.commits(&mut graph, &mut commits, &include, scope);
+    if !scope.revisions.is_empty() || (scope.since.is_none() && scope.depth.is_none()) {
+        let id = |number: u32| graph.nodes[number as usize].id;
+        let outside = graph.boundary(&commits).into_iter().map(id).collect();
+        chooser.chosen.range = Some(Range { commits: commits.iter().copied().map(id).collect(), outside });
+    }
+    graph.narrow(&mut commits, &include, scope.depth, scope.since);
+    chooser.commits(&mut graph, &commits);
     chooser.tags(&references, &mut reader);
-    Ok(chooser.chosen)
+    Ok(chooser.finish())
 }
 
 /// Commits that reach all that both reach.
@@ -183,11 +198,9 @@ fn but_parent(text: &str) -> Option<(&str, usize)> {
 /// Gathers objects.
 struct Chooser {
     chosen: Chosen,
-    /// Trees and blobs that commits outside of the set hold.
-    outside: HashSet<ObjectId>,
-    /// Trees that were chosen with all that they hold.
-    whole: HashSet<ObjectId>,
-    width: usize,
+    brought: Brought,
+    /// Trees and blobs that were named to be left out, and what these trees hold.
+    left_out: HashSet<ObjectId>,
 }
 
 impl Chooser {
@@ -206,11 +219,15 @@ impl Chooser {
         }
         match graph.reader.read(&id) {
             Ok(Some((ObjectKind::Commit, _))) => return Some(graph.number(id)),
-            Ok(Some((ObjectKind::Tree, _))) if is_included => self.collect(graph.reader, id),
-            Ok(Some((ObjectKind::Tree, _))) => self.leave_out(graph.reader, id),
+            Ok(Some((ObjectKind::Tree, _))) => {
+                let mut whole = Brought::default();
+                whole.add(graph.reader, id, Vec::new());
+                self.brought.broken.extend(whole.broken);
+                if is_included { &mut self.chosen.named } else { &mut self.left_out }.extend(whole.objects);
+            }
             // One that cannot be read, too: whoever reads it will say why.
-            _ if is_included => drop(self.chosen.objects.insert(id)),
-            _ => drop(self.outside.insert(id)),
+            _ if is_included => drop(self.chosen.named.insert(id)),
+            _ => drop(self.left_out.insert(id)),
         }
         None
     }
@@ -220,21 +237,7 @@ impl Chooser {
     }
 
     /// Chooses commits with what they brought.
-    fn commits(&mut self, graph: &mut Graph<'_, '_>, commits: &mut HashSet<u32>, starts: &[u32], scope: &Scope) {
-        if let Some(depth) = scope.depth {
-            *commits = graph.near(starts, commits, depth);
-        }
-        if let Some(since) = scope.since {
-            commits.retain(|number| graph.nodes[*number as usize].time >= since);
-        }
-        if self.chosen.is_closed {
-            for parent in graph.boundary(commits) {
-                graph.read(parent);
-                if let Some(tree) = graph.nodes[parent as usize].tree {
-                    self.leave_out(graph.reader, tree);
-                }
-            }
-        }
+    fn commits(&mut self, graph: &mut Graph<'_, '_>, commits: &HashSet<u32>) {
         let mut sorted: Vec<u32> = commits.iter().copied().collect();
         sorted.sort_unstable();
         for number in sorted {
@@ -248,10 +251,9 @@ impl Chooser {
                 self.chosen.skips.push(Skip { origin, why: Why::ShallowClone, detail });
             }
             match tree {
-                Some(tree) if self.chosen.is_closed => self.collect(graph.reader, tree),
                 Some(tree) => {
-                    let parents: Vec<ObjectId> = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
-                    self.brought(graph.reader, tree, &parents);
+                    let parents = parents.iter().filter_map(|parent| tree_of(graph, *parent)).collect();
+                    self.brought.add(graph.reader, tree, parents);
                 }
                 // One that cannot be read is named by whoever reads it.
                 None if matches!(graph.reader.read(&id), Ok(Some((ObjectKind::Commit, _)))) => {
@@ -262,68 +264,15 @@ impl Chooser {
         }
     }
 
-    /// Everything a tree holds, but what is left out.
-    fn collect(&mut self, reader: &mut Reader<'_>, tree: ObjectId) {
-        let mut left = vec![tree];
-        while let Some(tree) = left.pop() {
-            if self.outside.contains(&tree) || !self.chosen.objects.insert(tree) {
-                continue;
-            }
-            self.chosen.trees.insert(tree);
-            for (_, entry) in self.entries(reader, tree) {
-                match entry {
-                    Held::Tree(id) => left.push(id),
-                    Held::Blob(id) if !self.outside.contains(&id) => drop(self.chosen.objects.insert(id)),
-                    Held::Blob(_) => {}
-                }
-            }
-        }
-    }
-
-    fn leave_out(&mut self, reader: &mut Reader<'_>, tree: ObjectId) {
-        let mut left = vec![tree];
-        while let Some(tree) = left.pop() {
-            if !self.outside.insert(tree) {
-                continue;
-            }
-            for (_, entry) in read_tree(reader, tree, self.width).0 {
-                match entry {
-                    Held::Tree(id) => left.push(id),
-                    Held::Blob(id) => drop(self.outside.insert(id)),
-                }
-            }
-        }
-    }
-
-    /// What stands in a tree under a name that no parent has it under.
-    fn brought(&mut self, reader: &mut Reader<'_>, tree: ObjectId, parents: &[ObjectId]) {
-        let mut left = vec![(tree, parents.to_vec())];
-        while let Some((tree, parents)) = left.pop() {
-            // One that was chosen may not be so with all that it holds: another commit may have had most of it from its parents.
-            if parents.contains(&tree) || (parents.is_empty() && !self.whole.insert(tree)) {
-                continue;
-            }
-            let known: Vec<HashMap<Vec<u8>, Held>> =
-                parents.iter().map(|parent| read_tree(reader, *parent, self.width).0.into_iter().collect()).collect();
-            for (name, held) in self.entries(reader, tree) {
-                let before: Vec<Held> = known.iter().filter_map(|parent| parent.get(&name).copied()).collect();
-                match held {
-                    _ if before.contains(&held) => {}
-                    Held::Tree(id) => left.push((id, before.iter().filter_map(Held::tree).collect())),
-                    Held::Blob(id) => drop(self.chosen.objects.insert(id)),
-                }
-            }
-            self.chosen.objects.insert(tree);
-            self.chosen.trees.insert(tree);
-        }
-    }
-
-    fn entries(&mut self, reader: &mut Reader<'_>, tree: ObjectId) -> Vec<(Vec<u8>, Held)> {
-        let (entries, is_sound) = read_tree(reader, tree, self.width);
-        if !is_sound {
-            self.corrupt(tree, ObjectKind::Tree, "is not what a tree looks like");
-        }
-        entries
+    /// All of it but what was named to be left out.
+    fn finish(self) -> Chosen {
+        let Chooser { mut chosen, brought, left_out, .. } = self;
+        let corrupt = Fault::Corrupt("is not what a tree looks like");
+        chosen.skips.extend(brought.broken.into_iter().map(|id| corrupt.skip(id, Some(ObjectKind::Tree))));
+        chosen.named.retain(|id| !left_out.contains(id));
+        let held = brought.objects.into_iter().filter(|id| !left_out.contains(id));
+        chosen.objects.extend(held.chain(chosen.named.iter().copied()));
+        chosen
     }
 
     /// Annotated tags of references that lead to what was chosen.
@@ -345,7 +294,10 @@ pub(super) fn add_trees(reader: &mut Reader<'_>, tree: ObjectId, trees: &mut Has
     let mut left = vec![tree];
     while let Some(tree) = left.pop() {
         if trees.insert(tree) {
-            left.extend(read_tree(reader, tree, width).0.iter().filter_map(|(_, held)| held.tree()));
+            let Ok(Some(whole)) = reader.find(&tree, None, 0) else { continue };
+            let entries =
+                Entries::new(&whole.bytes, width).filter(|entry| whole.kind == ObjectKind::Tree && entry.is_tree);
+            left.extend(entries.filter_map(|entry| ObjectId::from_bytes(entry.id)));
         }
     }
 }
@@ -353,33 +305,4 @@ pub(super) fn add_trees(reader: &mut Reader<'_>, tree: ObjectId, trees: &mut Has
 fn tree_of(graph: &mut Graph<'_, '_>, number: u32) -> Option<ObjectId> {
     graph.read(number);
     graph.nodes[number as usize].tree
-}
-
-/// What a tree holds under a name. Commits of submodules are in another repository.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    Tree(ObjectId),
-    Blob(ObjectId),
-}
-
-impl Held {
-    fn tree(&self) -> Option<ObjectId> {
-        match self {
-            Held::Tree(id) => Some(*id),
-            Held::Blob(_) => None,
-        }
-    }
-}
-
-/// The entries of a tree, and whether there is nothing else in it. One that cannot be read has none.
-fn read_tree(reader: &mut Reader<'_>, tree: ObjectId, width: usize) -> (Vec<(Vec<u8>, Held)>, bool) {
-    let Ok(Some((ObjectKind::Tree, bytes))) = reader.read(&tree) else { return (Vec::new(), true) };
-    let mut entries = Entries::new(&bytes, width);
-    let mut held = Vec::new();
-    for entry in entries.by_ref().filter(|entry| !entry.is_module) {
-        if let Some(id) = ObjectId::from_bytes(entry.id) {
-            held.push((entry.name.to_vec(), if entry.is_tree { Held::Tree(id) } else { Held::Blob(id) }));
-        }
-    }
-    (held, entries.is_complete())
 }

@@ -111,6 +111,7 @@ impl<L: Lens> Walker<'_, L> {
     /// streamed, and what a delta makes of a base that can be held.
     fn large(&mut self, id: &ObjectId, size: u64, proves: bool) -> Result<(), Fault> {
         let stores = self.shared.stores;
+        let mut fault = Fault::TooLarge(size);
         for (number, pack) in stores.packs.iter().enumerate() {
             let Some(offset) = pack.index.find(id).and_then(|row| pack.index.offset(row)) else { continue };
             let Ok(header) = pack.header(offset) else { continue };
@@ -119,17 +120,21 @@ impl<L: Lens> Walker<'_, L> {
                 let content = Stream::new(pack.stream(header.stream, None));
                 return self.stream(&object, &mut Exact::new(content, header.size), proves);
             }
-            if let Ok((base, delta)) = self.reader.parts((number, offset), &header) {
-                let mut ops = Vec::new();
-                let size = u64::from(delta::parse(&delta, base.bytes.len(), &mut ops)?);
-                let object = Object { id: *id, kind: base.kind, size };
-                let made = Made::new(&ops, &base.bytes, &delta);
-                return self.stream(&object, &mut Exact::new(made, size), proves);
+            match self.reader.parts((number, offset), &header) {
+                Ok((base, delta)) => {
+                    let mut ops = Vec::new();
+                    let size = u64::from(delta::parse(&delta, base.bytes.len(), &mut ops)?);
+                    let object = Object { id: *id, kind: base.kind, size };
+                    let made = Made::new(&ops, &base.bytes, &delta);
+                    return self.stream(&object, &mut Exact::new(made, size), proves);
+                }
+                Err(Fault::TooLarge(size)) => fault = Fault::LargeBase(size),
+                Err(_) => {}
             }
         }
         match stores.loose_at(id) {
             Some(at) => self.file(*id, &stores.loose[at].path),
-            None => Err(Fault::TooLarge(size)),
+            None => Err(fault),
         }
     }
 }
@@ -137,9 +142,14 @@ impl<L: Lens> Walker<'_, L> {
 /// Whether an object is what its name says: the hash of it. What is in a pack has a checksum there, and is asked only where
 /// somebody's word for it is all there is: that of an index that has two names for one entry, or none for another.
 fn named_so(object: &Object, bytes: &[u8]) -> Result<(), Fault> {
+    if name_of(object, bytes) == Some(object.id) { Ok(()) } else { Err(Fault::Corrupt("is not what its name says")) }
+}
+
+/// The name that an object has by its content, whatever it is called.
+pub(super) fn name_of(object: &Object, bytes: &[u8]) -> Option<ObjectId> {
     let mut hash = Hash::of(object);
     hash.update(bytes);
-    hash.check(object)
+    hash.name()
 }
 
 /// The name of an object in the making.
@@ -164,12 +174,15 @@ impl Hash {
         }
     }
 
-    fn check(self, object: &Object) -> Result<(), Fault> {
-        let name = match self {
+    fn name(self) -> Option<ObjectId> {
+        match self {
             Hash::Sha1(hash) => ObjectId::from_bytes(&hash.finalize()),
             Hash::Sha256(hash) => ObjectId::from_bytes(&hash.finalize()),
-        };
-        if name == Some(object.id) { Ok(()) } else { Err(Fault::Corrupt("is not what its name says")) }
+        }
+    }
+
+    fn check(self, object: &Object) -> Result<(), Fault> {
+        if self.name() == Some(object.id) { Ok(()) } else { Err(Fault::Corrupt("is not what its name says")) }
     }
 }
 

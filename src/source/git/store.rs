@@ -156,7 +156,7 @@ impl Stores {
     }
 
     /// Where an object stands first, for asking in an order that is kind to the reader.
-    pub(super) fn place(&self, id: &ObjectId) -> (usize, u64) {
+    pub fn place(&self, id: &ObjectId) -> (usize, u64) {
         let place = |(number, pack): (usize, &Pack)| Some((number, pack.index.offset(pack.index.find(id)?)?));
         self.packs.iter().enumerate().find_map(place).unwrap_or((usize::MAX, 0))
     }
