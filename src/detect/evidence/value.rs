@@ -158,6 +158,7 @@ fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&
     let percent = (reading.words * 100.0).round();
     // What is irregular for another reason.
     let told = has(value, "://")
+        || value.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"%2f"))
         || syntax::is_registered(value)
         || value.starts_with(b"urn:")
         || is_file(value)
