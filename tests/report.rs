@@ -265,6 +265,8 @@ fn historic(name: &[u8], secret: &str, text: &str) -> Finding {
     };
     let provenance = Provenance {
         paths: [name, b"y/1", b"y/2", b"y/3", b"y/4"].map(|path| PathBuf::from(OsStr::from_bytes(path))).to_vec(),
+        first: 0,
+        checked_out: Some(0),
         introduced: vec![commit(b"one", 1_620_000_000), commit(b"two", i64::MAX)],
         references: vec![format!("refs/heads/{text}"), "refs/heads/main".to_owned(), "refs/tags/v1".to_owned()],
         removed: vec![Removed { reference: format!("refs/heads/{text}"), commit: object(b"three") }],

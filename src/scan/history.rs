@@ -1,6 +1,6 @@
 //! Scans everything that a git repository holds: every object once, and each byte that anyone wrote once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -280,8 +280,14 @@ fn tell_found(
 fn call_by_true_names(found: &mut [Found], asked: &Asked<'_>, skips: &mut Vec<Skip>) {
     found.sort_by_cached_key(|found| (asked.stores.place(&found.object.id), found.object.id));
     let mut reader = Reader::new(asked.stores, asked.options.memory);
+    let broken = if found.is_empty() { HashSet::new() } else { asked.stores.misnamed() };
     for objects in found.chunk_by_mut(|one, other| one.object.id == other.object.id) {
         let Object { id, kind, .. } = objects[0].object;
+        // Of a loose object the name is all that there is.
+        let (pack, _) = asked.stores.place(&id);
+        if pack != usize::MAX && !broken.contains(&pack) {
+            continue;
+        }
         let Some(name) = reader.true_name(&id).filter(|name| *name != id) else { continue };
         skips.push(chronicle::misnaming(id, Some(kind), name));
         objects.iter_mut().for_each(|found| found.object.id = name);

@@ -4,6 +4,7 @@
 mod cache;
 mod composite;
 mod own;
+mod told;
 mod wrapped;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -1022,7 +1023,8 @@ fn allowed_by_path_is_allowed_at_every_path() {
     fs::write(&config, "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['^testdata/']\n").expect("ours");
     let scanned = repository.scan(&["--config", config.to_str().unwrap()]);
     assert_eq!(scanned.of(&token(1)).len(), 0, "{}", scanned.text);
-    assert_eq!(scanned.one(&token(2), "blob")["path"], "moved");
+    let told = scanned.one(&token(2), "blob");
+    assert_eq!((&told["path"], &told["history"]["paths"][0]["path"]), (&"testdata/two".into(), &"moved".into()));
     assert_eq!(scanned.report["summary"]["allowed"], 1);
 }
 

@@ -192,7 +192,7 @@ impl File {
 }
 
 /// Whether a file ends in its checksum.
-fn is_as_written(bytes: &[u8], format: ObjectFormat) -> bool {
+pub(super) fn is_as_written(bytes: &[u8], format: ObjectFormat) -> bool {
     let Some(end) = bytes.len().checked_sub(format.width()) else { return false };
     let (told, checksum) = bytes.split_at(end);
     match format {

@@ -203,6 +203,11 @@ impl Index {
         Some(u32::from_be_bytes(*self.sums?.row(&self.bytes, self.table_row(row))?))
     }
 
+    /// The file that it is in; several may be in one.
+    pub(super) fn file(&self) -> &Arc<Map> {
+        &self.bytes
+    }
+
     /// Rows between which a name stands that begins with `wanted`. Names are hashes, evenly spread: a guess is seldom off
     /// by more than the square root of the rows between two known ones. Each probe that is saved is a cache miss.
     fn narrow(&self, wanted: u64) -> (usize, usize) {

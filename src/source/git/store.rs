@@ -1,13 +1,13 @@
 //! Turns object directories into packs and loose objects.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::commit_graph::CommitGraph;
+use super::commit_graph::{CommitGraph, is_as_written};
 use super::index::{Index, MultiIndex, ObjectFormat};
 use super::loose::{self, Loose};
 use super::map::{Map, check, read};
@@ -153,6 +153,18 @@ impl Stores {
     /// Whether an object can have copies at all.
     pub(super) fn has_twins(&self) -> bool {
         self.packs.len() > 1 || !self.loose.is_empty() || !self.probed.is_empty()
+    }
+
+    /// Numbers of the packs whose table of names is not what its checksum says. Git does not ask either, before `git fsck`: it takes
+    /// a look at every byte of the tables.
+    pub fn misnamed(&self) -> HashSet<usize> {
+        let mut files: HashMap<*const Map, bool> = HashMap::new();
+        let is_broken = |(number, pack): (usize, &Pack)| {
+            let file = pack.index.file();
+            let is_sound = files.entry(Arc::as_ptr(file)).or_insert_with(|| is_as_written(file, self.format()));
+            (!*is_sound).then_some(number)
+        };
+        self.packs.iter().enumerate().filter_map(is_broken).collect()
     }
 
     /// Where an object stands first, for asking in an order that is kind to the reader.
