@@ -498,16 +498,18 @@ fn is_embedded(setting: &Setting<'_>) -> bool {
 /// Whether the match stands in a line of ASCII85: nothing but its digits, and as many signs among them as nobody writes without blanks.
 fn is_base85(setting: &Setting<'_>) -> bool {
     const LEAST: usize = 56;
-    const SIGNS: usize = 12;
+    const SIGNS: usize = 14;
     let digit = |byte: &&u8| matches!(byte, b'!'..=b'u' | b'z');
     let before = setting.bytes[..setting.span.start].iter().rev().take(LONG).take_while(digit);
     let line = before.chain(setting.bytes[setting.span.start..].iter().take(LONG).take_while(digit));
-    let (mut seen, mut len) = ([false; 256], 0);
+    let (mut seen, mut len, mut signs) = ([false; 256], 0, 0);
     line.for_each(|byte| {
         len += 1;
+        signs += usize::from(byte.is_ascii_punctuation());
         seen[usize::from(*byte)] |= byte.is_ascii_punctuation();
     });
-    len >= LEAST && seen.iter().filter(|seen| **seen).count() >= SIGNS
+    // A third of its digits are signs; of a URL fewer, and not so many kinds.
+    len >= LEAST && signs * 10 >= len * 3 && seen.iter().filter(|seen| **seen).count() >= SIGNS
 }
 
 /// So many bytes before two values tell that both are given to the same name.

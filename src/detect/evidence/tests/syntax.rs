@@ -67,6 +67,7 @@ fn what_only_begins_so_is_one() {
         "db_password = \"quay§\"",
         "password = \"+§+\"",
         "f(\"a\", password=\"§\")",
+        "setAuthUrl(\"otpauth://totp/Thing%20(Tenant):tenant@thing.corp?issuer=Thing+%28Tenant%29&secret=§\");",
     ]) {
         let text = form.replace('§', &chosen(seed));
         assert!(leaks(&text), "{text}: {:?}", found(&text));
