@@ -35,7 +35,7 @@ fn filler(detector: &Detector, candidate: &Candidate<'_>, text: &[u8]) -> bool {
         matched,
         lines: matched,
         path: None,
-        fingerprint: Fingerprint::of_strong(&candidate.token),
+        fingerprints: &[Fingerprint::of_strong(&candidate.token)],
         line_number: 1,
         commit: None,
         proof_holds: matches!(candidate.proof, Proof::Holds(_)),

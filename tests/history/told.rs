@@ -73,6 +73,11 @@ fn a_known_place_is_known_by_any_path_that_it_had() {
         fs::write(&config, format!("[allowlist]\nfingerprints = [\"{seen}\"]\n")).expect("ours");
         let scanned = r.scan(&["--config", config.to_str().expect("text")]);
         assert_eq!((scanned.exit, scanned.findings().len()), (0, 0), "{name}: {}", scanned.text);
+        let mut known = Command::new(env!("CARGO_BIN_EXE_stanch"));
+        known.current_dir(dir.path()).args(["baseline", "create", "--by", "me"]).env_remove("STANCH_FINGERPRINT_KEY");
+        assert!(known.output().expect("it runs").status.success());
+        let scanned = r.scan(&["--baseline", dir.path().join(".stanch-baseline.toml").to_str().expect("text")]);
+        assert_eq!((scanned.exit, &scanned.report["summary"]["baselined"]), (0, &1.into()), "{name}: {}", scanned.text);
     }
 }
 
