@@ -139,8 +139,8 @@ fn a_key_behind_a_passphrase_is_worth_less_in_a_test() {
     assert_eq!(told(&tree.json(&["--confidence", "low"])), all);
     assert_eq!(told(&tree.json(&[])), all[..1]);
     assert_eq!(told(&tree.json(&["--history"])), [""; 0].map(|_| [String::new(), String::new()]));
-    // With the same key at another path, the one that speaks least against it counts.
+    // With the same key at another path, the one that speaks least against it counts; it is told of where it was first.
     tree.run_git(&["add", "deploy"]);
     tree.run_git(&["commit", "-qm", "more"]);
-    assert_eq!(told(&tree.json(&["--history"])), [["deploy/id_rsa", "medium"]]);
+    assert_eq!(told(&tree.json(&["--history"])), [["tests/id_rsa", "medium"]]);
 }

@@ -70,7 +70,7 @@ pub(super) fn values(kind: &str, bytes: &[u8], start: usize) -> Vec<Range<usize>
     let mut found = Vec::new();
     let _ = match text[start].eq_ignore_ascii_case(&INSERT[0]) {
         true => Cursor { text, at: start + INSERT.len() }.inserted(names, &mut found),
-        false => Cursor { text, at: start + CREATE.len() }.created(names, &mut found),
+        false => Cursor { text, at: start + CREATE.len() }.created(text[start].is_ascii_uppercase(), names, &mut found),
     };
     found
 }
@@ -94,8 +94,8 @@ impl<'t> Cursor<'t> {
         self.rows(&wanted, found)
     }
 
-    /// Behind `CREATE TABLE`: the rows are those of `INSERT INTO table VALUES`.
-    fn created(mut self, secrets: &[&str], found: &mut Vec<Range<usize>>) -> Option<()> {
+    /// Behind `CREATE TABLE`: the rows are those of `INSERT INTO table VALUES`, in letters of the same case, as dumps have them.
+    fn created(mut self, is_upper: bool, secrets: &[&str], found: &mut Vec<Range<usize>>) -> Option<()> {
         let _ = self.word(b"if") && self.word(b"not") && self.word(b"exists");
         let table = self.name()?;
         let columns = self.definitions()?;
@@ -107,14 +107,20 @@ impl<'t> Cursor<'t> {
             cursor.name().is_some_and(|name| last_part(name).eq_ignore_ascii_case(last_part(table)))
         };
         // Where it is made once more, that has the rows behind it.
+        let (create, insert) = if is_upper {
+            (CREATE.to_ascii_uppercase(), INSERT.to_ascii_uppercase())
+        } else {
+            (CREATE.to_vec(), INSERT.to_vec())
+        };
+        let [create, insert] = [&create, &insert].map(memchr::memmem::Finder::new);
         let mut again = self.clone();
-        while again.find(CREATE) {
+        while again.find(&create) {
             if is_same(&mut again) {
                 self.text = &self.text[..again.at];
                 break;
             }
         }
-        while self.find(INSERT) {
+        while self.find(&insert) {
             let mut row = self.clone();
             if is_same(&mut row) {
                 let _ = row.rows(&wanted, found);
@@ -125,17 +131,10 @@ impl<'t> Cursor<'t> {
     }
 
     /// Goes on behind the next of these words.
-    fn find(&mut self, words: &[u8]) -> bool {
-        let first = words[0];
-        while let Some(len) = memchr::memchr2(first, first.to_ascii_uppercase(), &self.text[self.at..]) {
-            self.at += len + 1;
-            let rest = self.text.get(self.at..self.at + words.len() - 1);
-            if rest.is_some_and(|rest| rest.eq_ignore_ascii_case(&words[1..])) {
-                self.at += words.len() - 1;
-                return true;
-            }
-        }
-        false
+    fn find(&mut self, words: &memchr::memmem::Finder<'_>) -> bool {
+        let at = words.find(&self.text[self.at..]);
+        self.at += at.map_or(0, |at| at + words.needle().len());
+        at.is_some()
     }
 
     /// Behind blanks and comments.

@@ -15,6 +15,9 @@ use crate::origin::{ObjectId, ObjectKind};
 /// So many comparisons are remembered.
 const MAX_SEEN: usize = 1 << 16;
 
+/// So many parents of one commit are compared with it.
+const MAX_PARENTS: usize = 64;
+
 /// Gathers what commits may have brought.
 #[derive(Debug, Default)]
 pub(super) struct Brought {
@@ -28,7 +31,9 @@ pub(super) struct Brought {
 
 impl Brought {
     /// Adds what stands in a tree where it does in none of the others.
-    pub(super) fn add(&mut self, reader: &mut Reader<'_>, tree: ObjectId, parents: Vec<ObjectId>) {
+    pub(super) fn add(&mut self, reader: &mut Reader<'_>, tree: ObjectId, mut parents: Vec<ObjectId>) {
+        // Without some of them more may have been brought.
+        parents.truncate(MAX_PARENTS);
         let mut left = vec![(tree, parents)];
         while let Some((tree, parents)) = left.pop() {
             if !parents.contains(&tree) && self.is_new(tree, &parents) {

@@ -1,6 +1,7 @@
 //! What the headers of a zip archive say beside its contents: names, comments, other fields. One follows the other with nothing
 //! between them, and the mark of the next header behind: as bytes, `token` and `PK` are one word.
 
+use std::collections::HashSet;
 use std::io::{self, Read, SeekFrom};
 use std::ops::Range;
 
@@ -33,6 +34,7 @@ pub(super) struct Place {
 pub(super) fn headers(disk: &mut dyn Disk, places: &[Place], held: &mut Vec<Range<u64>>) -> io::Result<Vec<u8>> {
     let (mut central, mut local) = (Header::default(), Header::default());
     let mut comments = Vec::new();
+    let mut seen = HashSet::new();
     for place in places {
         if !central.read(disk, place.central, CENTRAL)? {
             continue;
@@ -49,7 +51,8 @@ pub(super) fn headers(disk: &mut dyn Disk, places: &[Place], held: &mut Vec<Rang
             comments.push(b'\n');
             comments.extend_from_slice(comment);
         }
-        if local.read(disk, place.local, LOCAL)? {
+        // Many may lead to one.
+        if seen.insert(place.local) && local.read(disk, place.local, LOCAL)? {
             local.hold(place.local, held);
             if local.bytes[LOCAL..local.extra.start] == central.bytes[CENTRAL..central.extra.start] {
                 held.push(place.local..place.local + local.extra.start as u64);
@@ -108,7 +111,11 @@ impl Header {
             let field = &self.bytes[start..self.extra.end];
             let len = field.first_chunk().map_or(0, |[_, _, low, high]| usize::from(u16::from_le_bytes([*low, *high])));
             let own = if len < SHORT { KIND + len } else { KIND };
-            held.push(at + start as u64..at + (start + own).min(self.extra.end) as u64);
+            let range = at + start as u64..at + (start + own).min(self.extra.end) as u64;
+            match held.last_mut() {
+                Some(last) if last.end == range.start => last.end = range.end,
+                _ => held.push(range),
+            }
             start += KIND + len;
         }
     }

@@ -129,6 +129,9 @@ pub(super) fn is_skippable(head: &[u8]) -> bool {
     matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
+/// As many bytes of something as tell how it is packed, if they can be unpacked.
+const TOLD: usize = 512;
+
 /// Two bytes that are divisible by 31, and behind them what can be inflated: text may begin with the two. With the usual window little
 /// is asked; numbers of any kind begin as smaller ones do, and are rarely deflate to the end of all that is known.
 fn is_zlib(head: &[u8]) -> bool {
@@ -149,7 +152,7 @@ fn is_zlib(head: &[u8]) -> bool {
         Ok(flate2::Status::StreamEnd) => {
             rest.get(read..) == Some(&zlib_rs::adler32::adler32(1, &space[..written]).to_be_bytes())
         }
-        Ok(_) => head.len() >= HEAD && written >= HEAD / 2,
+        Ok(_) => head.len() >= TOLD && written >= TOLD / 2,
     }
 }
 
@@ -189,7 +192,7 @@ fn unpacks_as_lzma(packed: &[u8], size: u64, properties: u8) -> bool {
         match reader.read(&mut space) {
             Ok(0) => return written > 0,
             Ok(len) => written += len,
-            Err(error) => return error.kind() == io::ErrorKind::UnexpectedEof && packed.len() + 13 >= HEAD,
+            Err(error) => return error.kind() == io::ErrorKind::UnexpectedEof && packed.len() + 13 >= TOLD,
         }
     }
     true

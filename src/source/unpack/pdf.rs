@@ -191,6 +191,7 @@ impl<'d> Stream<'d> {
         let begin = at.saturating_sub(DICTIONARY);
         let object = memmem::rfind(&document[begin..at], b"obj").map(|object| begin + object);
         let dictionary = object.map_or(&b""[..], |object| &document[object + 3..at]);
+        let dictionary = objects.spend(dictionary.len()).map_or(&b""[..], |()| dictionary);
         let number = object.and_then(|object| number_before(&document[..object]));
         let len = length(objects, dictionary, &document[place.start..]);
         let data = &document[place.start..len.map_or(place.end, |len| place.start + len)];

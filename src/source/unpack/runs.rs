@@ -67,7 +67,9 @@ fn paragraph(runs: &[u8], out: &mut Vec<u8>) {
         let text = [&b"<w:t>"[..], b"<w:t ", b"<a:t>", b"<t>", b"<t ", b"<x:t>", b"<x:t "]
             .iter()
             .any(|tag| rest.starts_with(tag));
-        let Some(begin) = text.then(|| memchr(b'>', rest)).flatten() else { continue };
+        // A tag has none in it.
+        let begin = || memchr::memchr2(b'<', b'>', &rest[1..]).map(|at| at + 1).filter(|at| rest[*at] == b'>');
+        let Some(begin) = text.then(begin).flatten() else { continue };
         let text = &rest[begin + 1..];
         add(&text[..memchr(b'<', text).unwrap_or(text.len())], start, &mut divided, out);
     }

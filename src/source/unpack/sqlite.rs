@@ -245,14 +245,17 @@ struct Value {
     is_blob: bool,
 }
 
+/// As many columns as SQLite allows.
+const COLUMNS: usize = 32_767;
+
 /// Where texts and blobs stand in a row, or in its beginning.
 fn columns(row: &[u8]) -> Vec<Value> {
     let Some((len, mut at)) = varint(row, 0) else { return Vec::new() };
     let Ok(mut from) = usize::try_from(len) else { return Vec::new() };
     let mut values = Vec::new();
     let header = from.min(row.len());
-    while at < header {
-        let Some((kind, next)) = varint(row, at) else { break };
+    for _ in 0..COLUMNS {
+        let Some((kind, next)) = (at < header).then(|| varint(row, at)).flatten() else { break };
         at = next;
         let Some(len) = length(kind) else { return Vec::new() };
         let Some(end) = usize::try_from(len).ok().and_then(|len| from.checked_add(len)) else { break };

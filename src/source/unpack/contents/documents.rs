@@ -1,6 +1,7 @@
 //! Documents and databases: what is shown as it is, and once more as who opens it sees it.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::io::{self, Read, SeekFrom};
 
 use super::*;
@@ -67,9 +68,14 @@ impl Unpacker<'_, '_> {
             let stream_name = format!("stream {number}");
             let name = if name.is_empty() { stream_name } else { format!("{name}!/{stream_name}") };
             let content = stream.content().map(|input| Limited { input, left: &left });
+            let mut known = HashMap::new();
+            let mut find = |name: &[u8]| match known.get(name) {
+                Some(codes) => Option::clone(codes),
+                None => known.entry(name.to_vec()).or_insert(fonts.find(&stream, name)).clone(),
+            };
             let mut join = |content: &[u8]| match stream.is_image() {
                 true => Vec::new(),
-                false => [pdf::wide(content), pdf::text(content, &mut |name| fonts.find(&stream, name))].concat(),
+                false => [pdf::wide(content), pdf::text(content, &mut find)].concat(),
             };
             match content.and_then(|content| self.pdf_stream(content, &name, depth.saturating_sub(1), &mut join)) {
                 // Of these it is told once.

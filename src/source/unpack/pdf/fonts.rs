@@ -16,6 +16,10 @@ const MAP: u64 = 1 << 20;
 /// Most letters that a code stands for, in halves.
 const LETTERS: usize = 8;
 
+/// Most rows of a map, and how much of what may be looked at each of them costs, in bytes.
+const ROWS: usize = 1 << 16;
+const ROW: usize = 64;
+
 /// How many pages are inside each other.
 const PAGES: usize = 16;
 
@@ -72,12 +76,18 @@ impl Codes {
         let (units, _) = letters.as_chunks::<2>();
         let units: Vec<u16> = units.iter().take(LETTERS).map(|unit| u16::from_be_bytes(*unit)).collect();
         let units = if let [only] = letters { vec![u16::from(*only)] } else { units };
-        self.rows.insert(first, (last, units));
+        if !units.is_empty() && self.rows.len() < ROWS {
+            self.rows.insert(first, (last, units));
+        }
     }
 
     /// Adds what a string says.
     pub(super) fn write(&self, string: &[u8], out: &mut Vec<u8>) {
+        let most = out.len() + 4 * string.len() + (64 << 10);
         for code in string.chunks(self.bytes) {
+            if out.len() > most {
+                return;
+            }
             let number = code.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
             match self.rows.range(..=number).next_back() {
                 Some((first, (last, letters))) if number <= *last => {
@@ -116,6 +126,7 @@ impl<'o, 'd> Fonts<'o, 'd> {
 
     /// The codes of the font that a stream calls so: by the resources of its page, or else by those of any.
     pub(in crate::source::unpack) fn find(&self, stream: &Stream<'_>, name: &[u8]) -> Option<Rc<Codes>> {
+        self.objects.spend(stream.dictionary.len())?;
         let own = value(stream.dictionary, "Resources").and_then(|own| self.objects.resolved(own));
         let page = || self.pages().get(&stream.number?).copied();
         if let Some(fonts) = own.or_else(page).and_then(|resources| self.objects.said(resources, "Font"))
@@ -140,7 +151,9 @@ impl<'o, 'd> Fonts<'o, 'd> {
             // What is broken, the stream itself says.
             _ = stream.content().ok()?.take(MAP).read_to_end(&mut bytes);
             self.objects.spend(bytes.len())?;
-            Codes::read(&bytes)
+            let codes = Codes::read(&bytes)?;
+            self.objects.spend(ROW * codes.rows.len())?;
+            Some(codes)
         };
         let codes = read().map(Rc::new);
         self.maps.borrow_mut().insert(map, codes.clone());
@@ -152,6 +165,9 @@ impl<'o, 'd> Fonts<'o, 'd> {
             let mut pages = HashMap::new();
             for page in self.objects.all() {
                 let page = &page[..page.len().min(PAGE)];
+                if self.objects.spend(page.len()).is_none() {
+                    return pages;
+                }
                 if memmem::find(page, b"/Contents").is_none() {
                     continue;
                 }

@@ -57,13 +57,14 @@ pub(in crate::source::unpack) fn wide(document: &[u8]) -> Vec<u8> {
             if at < done {
                 continue;
             }
+            let known = rest.len();
             let bytes = match part(&mut rest) {
                 Some(Part::Hex(digits)) => hex(digits),
                 // As they are they are read anyway.
                 Some(Part::Literal(text)) if text.contains(&b'\\') => literal(text),
                 _ => continue,
             };
-            done = at + bytes.len();
+            done = at + known - rest.len();
             let (pairs, _) = bytes.get(2..).unwrap_or_default().as_chunks::<2>();
             let units = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
             let text: String = char::decode_utf16(units).map(|character| character.unwrap_or('\u{fffd}')).collect();

@@ -28,6 +28,12 @@ const SAME: f32 = 600.0;
 /// Most numbers that belong to what is done with them.
 const NUMBERS: usize = 6;
 
+/// Most strings, and numbers between them, that are shown at once.
+const PIECES: usize = 1 << 14;
+
+/// By so much what is put together may be longer than the content, in bytes.
+const LONGER: usize = 1 << 20;
+
 /// Most states that are kept for later.
 const STATES: usize = 64;
 
@@ -54,7 +60,11 @@ pub(in crate::source::unpack) fn text(content: &[u8], find: &mut Find<'_>) -> Ve
     let mut text = Text::default();
     let (mut rest, mut images) = (content, true);
     while let Some(next) = part(&mut rest) {
+        if text.out.len() > content.len() + LONGER {
+            break;
+        }
         match next {
+            Part::Literal(_) | Part::Hex(_) if text.pieces.len() >= PIECES => {}
             Part::Literal(written) => {
                 text.pieces.push(Piece::String(strings::literal(written), written.contains(&b'\\')))
             }
@@ -139,7 +149,7 @@ impl Default for Text {
 impl Text {
     fn number(&mut self, number: f32) {
         // In a list they are between strings.
-        if !self.pieces.is_empty() {
+        if !self.pieces.is_empty() && self.pieces.len() < PIECES {
             self.pieces.push(Piece::Space(number));
         }
         if self.numbers.len() == NUMBERS {
