@@ -45,10 +45,10 @@ struct Form {
     is_doubtful: bool,
 }
 
-/// Whether a form is short, or has more than three different characters: `AC000…`, as documentation has it, is nobody's.
+/// Whether a form has more than three different characters: `AC000…`, as documentation has it, is nobody's.
 fn is_some_bodys(form: &[u8]) -> bool {
     let mut seen = [false; 256];
-    form.len() < 16 || form.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count() > 3
+    form.iter().filter(|byte| !std::mem::replace(&mut seen[usize::from(**byte)], true)).count() > 3
 }
 
 impl Mask {
