@@ -1,7 +1,7 @@
 //! Turns the tree of a commit and those of its parents into what the commit may have brought.
 //!
 //! That is what stands where no parent has it. Some of it a parent has elsewhere: it was moved or copied. To tell that takes a look
-//! at all that the parents hold, so it is asked only of what something was found in ([`super::attribute`]).
+//! at all that the parents hold, so it is asked only of what something was found in ([`mod@super::attribute`]).
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
