@@ -1,6 +1,7 @@
 //! Documents of offices: whatever a reader sees in them is searched, however it is written.
 
 use super::archives::{gzip, sevenz, zip, zlib};
+use super::odd_archives::rows;
 use super::*;
 
 /// A document of a page, whose content is the stream in it, and of other objects from number 5 on.
@@ -11,18 +12,6 @@ fn document(stream: &str, content: &[u8], others: &[&str]) -> Vec<u8> {
     let others: String = others.chain(["trailer<</Root 1 0 R>>\n".to_owned()]).collect();
     let stream = format!("4 0 obj<</Length {} {stream}", content.len());
     [head.as_bytes(), stream.as_bytes(), content, b"\nendstream endobj\n", others.as_bytes()].concat()
-}
-
-/// Rows of 8 bytes, each as it is less the one above.
-fn rows(bytes: &[u8]) -> Vec<u8> {
-    let mut above = vec![0; 8];
-    let row = |row: &[u8]| {
-        let less = row.iter().zip(&above).map(|(byte, above)| byte.wrapping_sub(*above));
-        let packed: Vec<u8> = [2].into_iter().chain(less).collect();
-        above = row.to_vec();
-        packed
-    };
-    zlib(&bytes.chunks(8).flat_map(row).collect::<Vec<u8>>())
 }
 
 fn each(text: &str, write: impl FnMut(u8) -> String) -> String {
@@ -45,7 +34,7 @@ fn places(files: &[(&str, Vec<u8>)]) -> Vec<String> {
 fn streams_are_read_by_what_their_own_dictionary_says_wherever_that_is() {
     let token = pat(610);
     let shown = format!("BT ({token}) Tj ET");
-    let (predicted, packed) = (rows(shown.as_bytes()), zlib(shown.as_bytes()));
+    let (predicted, packed) = (zlib(&rows(shown.as_bytes())), zlib(shown.as_bytes()));
     let parms = "<</Predictor 12/Columns 8>>";
     let plain = document("/Filter/FlateDecode>>stream\n", &packed, &[]);
     let inside = format!("<</Type/ObjStm/N 1/First 4>>stream\n9 0 {parms}\nendstream");

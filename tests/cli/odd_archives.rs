@@ -251,7 +251,7 @@ fn base85(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Rows of 8 bytes, each less the one above.
-fn rows(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn rows(bytes: &[u8]) -> Vec<u8> {
     let mut above = vec![0; 8];
     let row = |row: &[u8]| {
         let less = row.iter().zip(&above).map(|(byte, above)| byte.wrapping_sub(*above));

@@ -62,17 +62,11 @@ fn is_number_of_class(value: &[u8]) -> bool {
         || (value.starts_with(b"^") && value.ends_with(b"}$"))
 }
 
-/// `$encrypted$`, `*hidden*`, `&lt;password&gt;`: a word that two signs say of that it stands for something.
+/// `$encrypted$`, `*hidden*`: a word that two signs say of that it stands for something.
 pub(super) fn is_mask(value: &[u8]) -> bool {
     let letters = |inner: &[u8]| inner.len() >= 4 && inner.iter().all(u8::is_ascii_lowercase);
     let words = |inner: &[u8]| letters(inner) && language::read(inner).words >= 0.9;
-    let between = match value {
-        [first @ (b'$' | b'*'), inner @ .., last] if first == last => words(inner),
-        _ => false,
-    };
-    let entity = value.strip_prefix(b"&lt;").and_then(|rest| rest.strip_suffix(b"&gt;"));
-    let is_of_name = |byte: &u8| byte.is_ascii_alphabetic() || b"_- ".contains(byte);
-    between || entity.is_some_and(|inner| !inner.is_empty() && inner.iter().all(is_of_name))
+    matches!(value, [first @ (b'$' | b'*'), inner @ .., last] if first == last && words(inner))
 }
 
 /// A run of the letter that stands for others: `ABCDXXXX`.
@@ -174,7 +168,7 @@ pub(super) fn is_sentence(value: &[u8]) -> bool {
 }
 
 /// What in a sentence is no word: a number, a place for one (`%s`, `"%1$s"`, `{0}`).
-pub(super) fn is_filler(word: &[u8]) -> bool {
+pub(super) fn is_beside_words(word: &[u8]) -> bool {
     let bare: Vec<u8> = word.iter().copied().filter(|byte| !b"\"'`.,:;!?()".contains(byte)).collect();
     let format = match &bare[..] {
         [b'%', inner @ .., b's' | b'd' | b'@' | b'i' | b'u'] => {

@@ -144,7 +144,7 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
         let start = word.iter().take(end).take_while(|byte| ends(byte)).count();
         word[start..end].iter().all(letter)
     };
-    let told = |part: &[u8]| word(part) || (counts.spaces >= 2 && syntax::is_filler(part));
+    let told = |part: &[u8]| word(part) || (counts.spaces >= 2 && syntax::is_beside_words(part));
     // `&Contraseña`: the letter behind it is underlined.
     let words = || value.strip_prefix(b"&").unwrap_or(value).split(|byte| *byte == b' ');
     let worded = counts.letters() + counts.foreign > 0 && words().all(told);

@@ -49,24 +49,15 @@ pub fn contents(
 ) -> io::Result<()> {
     let meter = Meter::default();
     let mut unpacker = Unpacker::new(&meter, show);
+    if matches!(packing, Packing::Zip | Packing::SevenZip | Packing::Sqlite | Packing::Ole) {
+        // What is read from any place may share its bytes: none counts twice.
+        meter.read.set(size);
+    }
     let flow = match packing {
-        Packing::Zip => {
-            // Members may share their bytes: none counts twice.
-            meter.read.set(size);
-            unpacker.zip(file, "", depth)
-        }
-        Packing::SevenZip => {
-            meter.read.set(size);
-            unpacker.sevenz(file, "", depth)
-        }
-        Packing::Sqlite => {
-            meter.read.set(size);
-            unpacker.sqlite(file, "", depth)
-        }
-        Packing::Ole => {
-            meter.read.set(size);
-            unpacker.ole(file, "", depth)
-        }
+        Packing::Zip => unpacker.zip(file, "", depth),
+        Packing::SevenZip => unpacker.sevenz(file, "", depth),
+        Packing::Sqlite => unpacker.sqlite(file, "", depth),
+        Packing::Ole => unpacker.ole(file, "", depth),
         _ => unpacker.packed(packing, &mut Counted { input: Patient(file), meter }, "", depth),
     };
     flow.or_else(|error| {
