@@ -583,6 +583,50 @@ fn what_moves_is_told_of_who_brought_it() {
 }
 
 /// A tag that names a blob is no commit's doing.
+/// Through these trees there are 2^40 ways, and each meets others of the parents' trees: without end, if all were compared.
+#[test]
+fn trees_that_cross_each_other_come_to_an_end() {
+    const PARENTS: usize = 40;
+    let repository = Repository::new();
+    let write = |arguments: &[&str], text: &str| {
+        let mut git = command("git", &repository.path);
+        let mut git = git.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("git runs");
+        git.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+        let said = git.wait_with_output().expect("it ends");
+        assert!(said.status.success());
+        String::from_utf8(said.stdout).expect("text").lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let entry = |mode: &str, id: &str, name: &str| format!("{mode} {id}\t{name}\n");
+    // Of each commit two trees on every level. Those of one commit change places on a level of its own.
+    let leaves = (0..=PARENTS)
+        .flat_map(|commit| [0, 1].map(|state| write(&["hash-object", "-w", "--stdin"], &format!("{commit} {state}"))));
+    let mut below: Vec<String> = leaves.map(|id| entry("100644 blob", &id[0], "x")).collect();
+    below = write(&["mktree", "--batch"], &below.join("\n"));
+    for level in (0..PARENTS).rev() {
+        let trees = (0..=PARENTS).flat_map(|commit| {
+            let below = &below;
+            [0, 1].map(|state| {
+                let crossed = if commit == level { 1 - state } else { state };
+                let straight = entry("040000 tree", &below[2 * commit + state], "a");
+                straight + &entry("040000 tree", &below[2 * commit + crossed], "b")
+            })
+        });
+        below = write(&["mktree", "--batch"], &trees.collect::<Vec<_>>().join("\n"));
+    }
+    let top = |commit: usize, more: &str| {
+        write(&["mktree"], &(entry("040000 tree", &below[2 * commit], "d") + more)).remove(0)
+    };
+    let parents: Vec<String> =
+        (1..=PARENTS).map(|commit| repository.git(&["commit-tree", "-m", "p", &top(commit, "")])).collect();
+    let secret = write(&["hash-object", "-w", "--stdin"], &token(1)).remove(0);
+    let tree = top(0, &entry("100644 blob", &secret, "secret"));
+    let parents: Vec<&str> = parents.iter().flat_map(|parent| ["-p", parent]).collect();
+    let merge = repository.git(&[&["commit-tree", "-m", "merge", &tree][..], &parents].concat());
+    repository.git(&["update-ref", "refs/heads/main", &merge]);
+    let (code, found, said) = scan(&repository, &["--range", "main^!"]);
+    assert_eq!((code, found), (Some(1), set(&["secret"])), "{said}");
+}
+
 #[test]
 fn what_a_tag_names_is_blamed_on_nobody_who_did_not_bring_it() {
     let repository = Repository::new();

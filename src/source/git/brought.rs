@@ -12,8 +12,12 @@ use super::read::{Reader, Whole};
 use super::tree::{Entries, Entry};
 use crate::origin::{ObjectId, ObjectKind};
 
-/// So many comparisons are remembered.
-const MAX_SEEN: usize = 1 << 16;
+/// Of the comparisons made so far, as many are remembered as have so many trees in them.
+const MAX_SEEN: usize = 1 << 19;
+
+/// So many trees of its parents are looked at for one commit. A large merge takes some thousands; of trees that were made to cross each
+/// other, each way through them is another comparison, and these double with every level.
+const MAX_LOOKS: usize = 1 << 17;
 
 /// So many parents of one commit are compared with it.
 const MAX_PARENTS: usize = 64;
@@ -27,6 +31,10 @@ pub(super) struct Brought {
     pub broken: BTreeSet<ObjectId>,
     /// Trees, and those of the parents in the same place, that were compared.
     seen: HashSet<(ObjectId, Vec<ObjectId>)>,
+    /// How many trees these are.
+    weight: usize,
+    /// Trees of which all was taken, whatever a parent has.
+    taken: HashSet<ObjectId>,
 }
 
 impl Brought {
@@ -35,8 +43,16 @@ impl Brought {
         // Without some of them more may have been brought.
         parents.truncate(MAX_PARENTS);
         let mut left = vec![(tree, parents)];
-        while let Some((tree, parents)) = left.pop() {
-            if !parents.contains(&tree) && self.is_new(tree, &parents) {
+        let mut looks = 0;
+        while let Some((tree, mut parents)) = left.pop() {
+            if parents.contains(&tree) {
+                continue;
+            }
+            if looks > MAX_LOOKS {
+                parents.clear();
+            }
+            if self.is_new(tree, &parents) {
+                looks += parents.len();
                 self.objects.insert(tree);
                 let Some(whole) = tree_of(reader, &tree) else { continue };
                 let parents: Vec<Arc<Whole>> = parents.iter().filter_map(|parent| tree_of(reader, parent)).collect();
@@ -46,9 +62,14 @@ impl Brought {
     }
 
     fn is_new(&mut self, tree: ObjectId, parents: &[ObjectId]) -> bool {
-        if self.seen.len() >= MAX_SEEN {
-            self.seen.clear();
+        if self.taken.contains(&tree) || parents.is_empty() {
+            return self.taken.insert(tree);
         }
+        if self.weight >= MAX_SEEN {
+            self.seen.clear();
+            self.weight = 0;
+        }
+        self.weight += parents.len() + 1;
         self.seen.insert((tree, parents.to_vec()))
     }
 
