@@ -8,7 +8,7 @@ use super::language;
 use super::name::{is_digest, is_of_password, is_of_secret, is_reader};
 use super::sign::{self, Class, Sign};
 use super::syntax::{is_between_strings, is_signature};
-use super::value::{begins_with_place, has, is_in};
+use super::value::{begins_with_place, has, is_in, is_random};
 use super::words::{DIGESTS, EXAMPLES};
 
 /// How far around a match evidence is looked for, in bytes on either side.
@@ -198,8 +198,11 @@ fn is_key(setting: &Setting<'_>) -> bool {
 /// What gives a value to the name behind it without a sign between them.
 const DIRECTIVES: &[&str] = &["#define", "%define", "set", "setenv", "export", "setx", "let", "env"];
 
-/// Whether nothing but blanks stands between name and value, and they are neither a directive (`#define NAME "value"`) nor the whole
-/// line: then both may be words of a sentence.
+/// What a command is told that sets something: `aws configure set NAME value`, `npm config set NAME value`.
+const SETTING: &[&str] = &["config", "configure", "config:set"];
+
+/// Whether nothing but blanks stands between name and value, and they are neither a directive (`#define NAME "value"`) nor of a command
+/// that sets something, nor the whole line: then both may be words of a sentence. What is quoted and drawn at random is no word.
 fn is_loose(setting: &Setting<'_>) -> bool {
     let between = &setting.bytes[setting.matched.start + setting.rest_of_name()..setting.span.start];
     let blank = between.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'@'));
@@ -208,7 +211,16 @@ fn is_loose(setting: &Setting<'_>) -> bool {
         let first = line.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
         is_in(DIRECTIVES, first) || line.starts_with(b"# define ")
     };
-    blank && matches!(between.first(), Some(b' ' | b'\t')) && !directive() && !is_defined(setting) && !is_line(setting)
+    let before = &setting.bytes[setting.line().start..setting.matched.start];
+    let set = || before.split(|byte| matches!(byte, b' ' | b'\t')).skip(1).any(|word| is_in(SETTING, word));
+    let one = || !setting.value().iter().any(|byte| b" \t$%{<".contains(byte));
+    let told = || set() || (setting.is_quoted() && one() && is_random(setting.value()));
+    blank
+        && matches!(between.first(), Some(b' ' | b'\t'))
+        && !directive()
+        && !is_defined(setting)
+        && !is_line(setting)
+        && !told()
 }
 
 /// `:password "value"`, `@api_key "value"`, `(def api-key "value")`: what Lisps and Elixir write for a name and its value.
@@ -262,7 +274,8 @@ fn is_variable(setting: &Setting<'_>) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let behind_sign = between.iter().rposition(|byte| matches!(byte, b',' | b'=')).map(|at| &between[at + 1..]);
     let given = behind_sign.is_some_and(|rest| rest.trim_ascii().is_empty());
-    let named = value.iter().all(part) && digits <= 3;
+    let drawn = || digits > 0 && value.iter().all(u8::is_ascii_alphanumeric) && is_random(value);
+    let named = value.iter().all(part) && digits <= 3 && !drawn();
     let name = value.strip_suffix(b"=").unwrap_or_default();
     let parameter = name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     (named && (given || value.starts_with(b"+"))) || parameter

@@ -153,6 +153,13 @@ fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
     worded && std::str::from_utf8(value).is_ok() && (counts.foreign > 0 || spoken())
 }
 
+/// Whether it looks as if it had been drawn at random.
+pub(super) fn is_random(value: &[u8]) -> bool {
+    let mut random = false;
+    makeup(value, Counts::of(value), language::read(value), &mut |sign, _| random |= sign.name == sign::RANDOM.name);
+    random
+}
+
 /// What the characters are drawn from.
 fn makeup(value: &[u8], counts: Counts, reading: Reading, give: &mut dyn FnMut(&'static Sign, String)) {
     let percent = (reading.words * 100.0).round();

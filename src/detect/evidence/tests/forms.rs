@@ -3,7 +3,7 @@
 use super::{Confidence, chosen, found, leaks};
 
 /// Values that nobody could tell from a machine's, made here so that none is stored.
-fn drawn(seed: u64) -> String {
+pub(super) fn drawn(seed: u64) -> String {
     let digit = |at: u64| (seed * 31 + at * 7 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789Zz";
     (0..24).map(|at| char::from(DIGITS[digit(at) as usize])).collect()

@@ -73,3 +73,22 @@ fn what_only_begins_so_is_one() {
         assert!(leaks(&text), "{text}: {:?}", found(&text));
     }
 }
+
+/// A word in quotes behind another is part of a sentence; what was drawn at random is not, nor is what a command sets.
+#[test]
+fn what_is_drawn_at_random_is_no_word_of_a_sentence() {
+    for (seed, form) in (0..).zip(["I log in as \"bob\" with the password \"§\"", "Given the token \"§\" of bob"]) {
+        let text = form.replace('§', &super::forms::drawn(seed));
+        assert!(leaks(&text), "{text}: {:?}", found(&text));
+    }
+    assert!(leaks(&format!("npm config set _authToken {}\n", chosen(1))));
+    for text in [
+        "the password \"of the user\" is",
+        "print PWD \"$ctx->{unix_name}:x:$ctx->{unix_uid}:65531:\";",
+        "You may pass `julia_version=nothing` to it.",
+        "will pass `--build-threads-of-all` on",
+        "sign with the token \"getAccessTokenOfUser\" of the session",
+    ] {
+        assert!(!leaks(text), "{text}: {:?}", found(text));
+    }
+}
