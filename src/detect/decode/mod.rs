@@ -31,6 +31,11 @@ pub const DEPTH: u8 = 3;
 /// Most bytes that one encoded text may decode to, all its layers together.
 const ROOM: u64 = 64 << 20;
 
+/// Most bytes that all encoded texts in what is searched at once may decode to, by its size: a mail of documents, a list of Helm's releases.
+fn room_of(bytes: &[u8]) -> u64 {
+    ROOM + 8 * bytes.len() as u64
+}
+
 /// What is read around a spot of an encoding that leaves most bytes as they are: before, and behind.
 const LEFT: usize = 512;
 const RIGHT: usize = 4 << 10;
@@ -169,7 +174,8 @@ impl Detector {
         if spots.is_empty() || self.depth == 0 {
             return Unwrapped::default();
         }
-        let mut search = Search { detector: self, scratch, place, room: ROOM, left: Left::Nothing, fresh: true };
+        let all = room_of(bytes);
+        let mut search = Search { detector: self, scratch, place, all, room: ROOM, left: Left::Nothing, fresh: true };
         let found = search.inside(bytes, spots, self.depth, ends);
         let mut candidates = found.candidates;
         candidates.sort_by_key(|one| (one.span.start, one.span.end));
@@ -182,10 +188,11 @@ struct Search<'d, 's, 'w> {
     detector: &'d Detector,
     scratch: &'s mut Scratch,
     place: Where<'w>,
-    /// Bytes that may still be decoded.
+    /// Bytes that may still be decoded, of all texts and of the one at hand.
+    all: u64,
     room: u64,
     left: Left,
-    /// At the outermost layer: each text there has its own room.
+    /// At the outermost layer: each text there has its own room, as long as there is any.
     fresh: bool,
 }
 
@@ -266,12 +273,16 @@ impl<'d> Search<'d, '_, '_> {
         let outermost = std::mem::replace(&mut self.fresh, false);
         let mut found = Inside::default();
         let mut take = |search: &mut Self, decoded: Decoded| {
+            let room = ROOM.min(search.all);
             if outermost {
-                search.room = ROOM;
+                search.room = room;
             }
             let before = found.candidates.len();
             let (lines_of, all) = (decoded.lines_of, decoded.all.clone());
             search.decoded(decoded, bytes, depth, &mut found);
+            if outermost {
+                search.all -= room - search.room;
+            }
             match lines_of {
                 None => found.told.retain(|_| false),
                 Some(Part::Whole) => {
@@ -379,7 +390,12 @@ impl<'d> Search<'d, '_, '_> {
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
         let whole = bytes;
-        let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), ROOM, self.detector.open)
+        if self.all == 0 {
+            self.left = Left::TooMuch;
+            return run.end;
+        }
+        let Some(Inflated { layer, bytes, left }) =
+            inflate(&digits::decode64(&digits), ROOM.min(self.all), self.detector.open)
         else {
             return run.end;
         };

@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -215,5 +216,26 @@ proptest! {
             prop_assert!(one.span.start < one.span.end && one.span.end <= bytes.len());
             prop_assert!(one.wrapping.text.start <= one.span.start && one.span.end <= one.wrapping.text.end);
         }
+    }
+}
+
+/// Each text alone is small enough, and all together are not: a line of five kilobytes may stand there as often as one likes.
+#[test]
+fn many_small_texts_are_not_decoded_without_end() {
+    let detector = detector();
+    let gzip = |text: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text).unwrap();
+        gzip.finish().unwrap()
+    };
+    let line = |text: &[u8]| [b"x = '".to_vec(), encode(Layer::Base64, &gzip(text)), b"'\n".to_vec()].concat();
+    let token = format!("fix_{}", "Zq3".repeat(9).split_at(26).0);
+    let (large, last) = (line(&vec![0; 3 << 20]), line(token.as_bytes()));
+    for (count, expected) in [(10, (1, Left::Nothing)), (30, (0, Left::TooMuch))] {
+        let text = [large.repeat(count), last.clone()].concat();
+        let mut scratch = detector.scratch();
+        detector.candidates(&mut scratch, &text, &(0..text.len()), Where::Nowhere);
+        let unwrapped = detector.unwrapped(&mut scratch, &text, Where::Nowhere, true);
+        assert_eq!((unwrapped.candidates.len(), unwrapped.left), expected);
     }
 }
