@@ -19,6 +19,7 @@ mod directory;
 mod image;
 mod inflate;
 mod keys;
+mod lz4;
 mod magic;
 mod odf;
 mod ole;
@@ -184,7 +185,7 @@ fn decoder<'r>(packing: Packing, input: impl Read + 'r, passed: &Passed) -> io::
     let mut input = BufReader::with_capacity(64 << 10, input);
     Ok(match packing {
         Packing::Gzip => Box::new(Summed::gzip(input)),
-        Packing::Zstd if pass_skippable(&mut input, passed)? == Some(0x04) => lz4(input, passed),
+        Packing::Zstd if pass_skippable(&mut input, passed)? == Some(0x04) => lz4::lz4(input, passed)?,
         Packing::Zstd => {
             let mut decoder = FrameDecoder::new();
             decoder.set_max_window_size(ZSTD_WINDOW);
@@ -195,7 +196,7 @@ fn decoder<'r>(packing: Packing, input: impl Read + 'r, passed: &Passed) -> io::
         Packing::Zlib => Box::new(Alone(Summed::zlib(input))),
         Packing::Lzma => Box::new(Lzma(Some(lzma(input)?))),
         Packing::Lzip => Box::new(LzipReader::new(input)),
-        Packing::Lz4 => lz4(input, passed),
+        Packing::Lz4 => lz4::lz4(input, passed)?,
         other => {
             let detail = format!("{other:?} archives are more than one stream");
             return Err(io::Error::other(Error::Unsupported(detail)));
@@ -369,24 +370,6 @@ fn pass_skippable(input: &mut impl BufRead, passed: &Passed) -> io::Result<Optio
         }
         if ((&mut *input).take(len).read_to_end(&mut passed)? as u64) < len {
             return Err(archive::corrupt("it is cut off"));
-        }
-    }
-}
-
-fn lz4<'r>(input: impl BufRead + 'r, passed: &Passed) -> Box<dyn Read + 'r> {
-    Box::new(Lz4(lz4_flex::frame::FrameDecoder::new(input), passed.clone()))
-}
-
-/// All frames of an lz4 stream, one after the other.
-struct Lz4<R: Read>(lz4_flex::frame::FrameDecoder<R>, Passed);
-
-impl<R: BufRead> Read for Lz4<R> {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let len = self.0.read(space)?;
-            if len > 0 || space.is_empty() || pass_skippable(self.0.get_mut(), &self.1)?.is_none() {
-                return Ok(len);
-            }
         }
     }
 }

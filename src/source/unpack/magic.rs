@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use lzma_rust2::LzmaReader;
 
-use super::{HEAD, Packing, cpio, keys, payload, pdf, pyc, tar};
+use super::{HEAD, Packing, cpio, keys, lz4, payload, pdf, pyc, tar};
 
 /// Objects of git, most of them as what to change in others.
 const PACK: Packing =
@@ -12,12 +12,13 @@ const PACK: Packing =
 const BUNDLE: Packing = Packing::Foreign("bundles of git are not read; clone it and scan the clone with --history");
 
 /// The first bytes of each format.
-const MAGIC: [(&[u8], Packing); 22] = [
+const MAGIC: [(&[u8], Packing); 23] = [
     (b"\x1f\x8b\x08", Packing::Gzip),
     (b"\x28\xb5\x2f\xfd", Packing::Zstd),
     (b"\xfd7zXZ\0", Packing::Xz),
     (b"BZh", Packing::Bzip2),
     (b"\x04\x22\x4d\x18", Packing::Lz4),
+    (&lz4::OLD, Packing::Lz4),
     (b"PK\x03\x04", Packing::Zip),
     (b"PK\x05\x06", Packing::Zip),
     (b"PK\x07\x08PK\x03\x04", Packing::Zip),
@@ -49,7 +50,7 @@ macro_rules! foreign {
 }
 
 /// Marks of formats that are not read, and where they stand. None of them begins a text.
-const FOREIGN: [(usize, &[u8], Packing); 23] = [
+const FOREIGN: [(usize, &[u8], Packing); 22] = [
     (0, b"Rar!\x1a\x07", foreign!("rar archives")),
     (0, b"MSCF\0\0\0\0", foreign!("cab archives")),
     (0, b"ISc(", foreign!("cab archives of InstallShield")),
@@ -61,7 +62,6 @@ const FOREIGN: [(usize, &[u8], Packing); 23] = [
     (0, b"ITSF\x03\0\0\0", foreign!("chm documents")),
     (0, b"\x89LZO\0\r\n\x1a\n", foreign!("files of lzop")),
     (0, b"\xff\x06\0\0sNaPpY", foreign!("streams of snappy")),
-    (0, b"\x02\x21\x4c\x18", foreign!("streams of lz4's old format")),
     (0, b"LRZI\0", foreign!("files of lrzip")),
     (0, b"zPQ", foreign!("zpaq archives")),
     (0, b"7kSt", foreign!("zpaq archives")),
