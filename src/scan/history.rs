@@ -197,23 +197,12 @@ fn scan_objects(
     let mut lenses = walked.lenses;
     if !recalled.suspects.is_empty() {
         let again = walk(&stores, scanner, Options { only: Some(&recalled.suspects), links: false, ..options })?;
-        coverage.objects += again.counts.total();
-        coverage.bytes += again.counts.bytes;
-        // That a clone lacks something was named before.
-        coverage.skips.extend(again.skips.into_iter().filter(|skip| skip.why != Why::PartialClone));
-        lenses.extend(again.lenses);
+        lenses.extend(add_again(again, &mut coverage));
     }
     lenses.iter().for_each(|scanner| scanner.account(&layout.common_dir.join("objects"), &mut coverage));
     name_missing(chosen.as_ref(), names, &stores, &mut coverage.skips);
     if chosen.is_none() {
-        let mut lists = own::scan_lists(plan, (layout, &stores), names, detector, watch, tell);
-        let id = |skip: &Skip| match &skip.origin {
-            Origin::Object { id, .. } => Some(*id),
-            _ => None,
-        };
-        let is_named = |skip: &Skip| coverage.skips.iter().any(|one| one.why == skip.why && id(one) == id(skip));
-        lists.skips.retain(|skip| id(skip).is_none() || !is_named(skip));
-        coverage.add(lists);
+        add_lists(own::scan_lists(plan, (layout, &stores), names, detector, watch, tell), &mut coverage);
     }
     let kept = kept_by_lfs(&lenses, layout, request, &mut coverage.skips);
     // Of a whole repository, all that Git LFS keeps is read.
@@ -229,6 +218,26 @@ fn scan_objects(
         warnings.append(&mut cache.warnings);
     }
     Ok(coverage)
+}
+
+/// Adds what was read again of what a cache remembers.
+fn add_again<L>(again: Walked<L>, coverage: &mut Coverage) -> Vec<L> {
+    coverage.objects += again.counts.total();
+    coverage.bytes += again.counts.bytes;
+    // That a clone lacks something was named before.
+    coverage.skips.extend(again.skips.into_iter().filter(|skip| skip.why != Why::PartialClone));
+    again.lenses
+}
+
+/// Adds what came of lists of names. An object that is named already is not named for the same reason again.
+fn add_lists(mut lists: Coverage, coverage: &mut Coverage) {
+    let id = |skip: &Skip| match &skip.origin {
+        Origin::Object { id, .. } => Some(*id),
+        _ => None,
+    };
+    let is_named = |skip: &Skip| coverage.skips.iter().any(|one| one.why == skip.why && id(one) == id(skip));
+    lists.skips.retain(|skip| id(skip).is_none() || !is_named(skip));
+    coverage.add(lists);
 }
 
 /// The files that Git LFS keeps in place of what was read. Those that it has not are skips.

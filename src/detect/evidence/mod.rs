@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+mod between;
 pub mod context;
 mod language;
 mod location;
@@ -136,7 +137,7 @@ fn of_value(
     let is_password = || class == Class::Generic && name::is_of_password(setting) && !is_hash();
     let commanded = matches!(form, "argument" | "url") || rule.provider == "command-line";
     let beside = matches!(rule.kind.as_str(), "beside-id" | "column" | "key-column") || commanded || is_password();
-    let secretive = class == Class::Generic && name::is_of_secret(setting);
+    let secretive = class == Class::Generic && (rule.kind == manifest::KIND || name::is_of_secret(setting));
     value::signs(read, &mut |sign, detail| {
         let is_exempt = (placed && sign.name == sign::BRIEF.name) || (secretive && sign.name == sign::UUID.name);
         if !is_exempt {
