@@ -121,6 +121,9 @@ pub(super) fn writing(setting: &Setting<'_>, kind: &str, give: &mut dyn FnMut(&'
     if kind == "assignment" && is_outcome(setting) {
         give(&sign::PROSE, "what became of a test".to_owned());
     }
+    if kind == "assignment" && is_name_of_other(setting) {
+        give(&sign::REFERENCE, String::new());
+    }
     // `eof_action=pass:repeatlast=0`: a value itself.
     if setting.name() == b"pass" && setting.before_name().ends_with(b"=") {
         give(&sign::REFERENCE, String::new());
@@ -223,8 +226,8 @@ fn is_variable(setting: &Setting<'_>) -> bool {
     let drawn = || digits > 0 && value.iter().all(u8::is_ascii_alphanumeric) && is_random(value);
     let named = value.iter().all(part) && digits <= 3 && !drawn();
     let name = value.strip_suffix(b"=").unwrap_or_default();
-    let parameter = name.contains(&b'_') && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
-    (named && (given || value.starts_with(b"+"))) || parameter
+    let parameter = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    (named && (given || value.starts_with(b"+"))) || parameter || value.starts_with(b"this.")
 }
 
 /// Whether a name is put behind the value: `"file-root:" + path`.
@@ -236,6 +239,22 @@ fn is_prefix(setting: &Setting<'_>) -> bool {
     setting.is_quoted()
         && matches!(setting.value().last(), Some(b':' | b'/' | b'-' | b'_' | b'=' | b'.'))
         && (name.first().is_some_and(u8::is_ascii_alphabetic) || is_joined())
+}
+
+/// Whether the name is none that a value is given to: ``  `name` or `other` ``, `:token:`text`` of reStructuredText, a list of what is
+/// passed (`'pass' => ['1']`), a file that stands in another place (`/etc/passwd:/etc/passwd`).
+fn is_name_of_other(setting: &Setting<'_>) -> bool {
+    let between = &setting.bytes[setting.matched.start + setting.rest_of_name()..setting.span.start];
+    let before = setting.before_name().last();
+    let quoted = |quote: &u8| before == Some(quote) && between.first() == Some(quote) && between.last() == Some(quote);
+    let listed = between.len() > 2 && b"`\"'".iter().any(quoted) && between[1..between.len() - 1].trim_ascii() == b"or";
+    let role = before == Some(&b':') && between == b":`";
+    let passed = setting.name() == b"pass" && between.contains(&b'[');
+    // `!GetAtt Key.Value` of CloudFormation.
+    let tag = || setting.value().strip_prefix(b"!").is_some_and(|name| name.iter().all(u8::is_ascii_alphabetic));
+    let tagged = setting.bytes.get(setting.span.end) == Some(&b' ') && !setting.is_quoted() && tag();
+    let mounted = before == Some(&b'/') && between == b":" && setting.value().starts_with(b"/");
+    listed || role || passed || tagged || mounted
 }
 
 /// Whether a comma follows the quote behind the value.
@@ -332,12 +351,15 @@ fn is_reference(setting: &Setting<'_>) -> bool {
     let constant = name && joined && !value.iter().any(u8::is_ascii_lowercase) && value[0].is_ascii_uppercase();
     // `PrivateKey = module.PrivateKey`
     let own = setting.name();
-    let same = !own.is_empty() && value.strip_suffix(own).is_some_and(|before| before.ends_with(b"."));
+    let member = |before: &[u8]| before.ends_with(b".") || (before.ends_with(b"_") && before.contains(&b'.'));
+    let same = !own.is_empty() && value.strip_suffix(own).is_some_and(member);
+    let environment = [&b"env."[..], b"process.env."].iter().any(|start| value.starts_with(start));
     matches!(next, Some(b'(' | b'[' | b'{'))
         || value.starts_with(b":")
         // The next name of a settings file.
         || value.ends_with(b":")
         || same
+        || environment
         || constant
         || (name && words >= 0.6 && digits <= 2)
         || (name && joined && words >= 0.4 && digits <= 4)

@@ -56,6 +56,10 @@ pub(super) fn is_location(value: &[u8]) -> bool {
         || is_account(value)
         || is_package(value)
         || is_coordinate(value)
+        || is_attribute(value)
+        || is_of_amazon(value)
+        || lower.starts_with("jdbc:".as_bytes()) && !value.contains(&b'@')
+        || std::str::from_utf8(value).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
         || syntax::is_registered(value)
         || (value.starts_with(b"@/") && is_absolute(&value[1..]))
         || value.strip_prefix(b"/").is_some_and(is_folder)
@@ -143,6 +147,19 @@ fn is_coordinate(value: &[u8]) -> bool {
 }
 
 /// `someone@host.tld`.
+/// `azuread_administrator.0.login`: a member of something, by its number.
+fn is_attribute(value: &[u8]) -> bool {
+    let number = |part: &[u8]| (1..=2).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let name = |part: &[u8]| part.len() >= 3 && part.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    let parts = || value.split(|byte| *byte == b'.');
+    parts().count() >= 3 && parts().any(number) && parts().all(|part| name(part) || number(part))
+}
+
+/// `amzn1.ask.skill.…`: what Amazon calls its things. A client's secret begins so, too.
+fn is_of_amazon(value: &[u8]) -> bool {
+    value.starts_with(b"amzn1.") && !value.starts_with(b"amzn1.oa2-cs")
+}
+
 fn is_address(value: &[u8]) -> bool {
     let Some(at) = value.iter().position(|byte| *byte == b'@') else { return false };
     let (user, host) = (&value[..at], &value[at + 1..]);

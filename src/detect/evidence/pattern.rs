@@ -63,6 +63,7 @@ fn is_template(value: &[u8]) -> bool {
         || (ends(b"{", b"}") || ends(b"[", b"]") || ends(b"%", b"%") || ends(b"@", b"@") || ends(b"#", b"#"))
             && inner(value)
         || ends(b"__", b"__")
+        || (ends(b"%[", b"]") && inner(&value[1..]))
         || value.split_first().is_some_and(|(first, rest)| {
             let word = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
             (*first == b'$' && rest.iter().all(word)) || (matches!(first, b'$' | b':' | b'@' | b'&') && variable(rest))
@@ -183,6 +184,25 @@ pub(super) fn is_span(value: &[u8]) -> bool {
     ];
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
     digits > 0 && is_in(UNITS, value[digits..].trim_ascii_start())
+}
+
+/// `v1.19.2`: a version.
+pub(super) fn is_version(value: &[u8]) -> bool {
+    let number = |part: &[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    value.strip_prefix(b"v").is_some_and(|rest| rest.contains(&b'.') && rest.split(|byte| *byte == b'.').all(number))
+}
+
+/// `'true'`, ``false` ``: yes or no, with what is around it in another language.
+pub(super) fn is_answer(value: &[u8]) -> bool {
+    let mark = |byte: &u8| b"\"'`\\".contains(byte);
+    let start = value.iter().take_while(|byte| mark(byte)).count();
+    let word = value[start..].split(mark).next().unwrap_or_default();
+    is_in(&["true", "false", "null", "none", "undefined"], &word.to_ascii_lowercase())
+}
+
+/// `Username:` and `Password:` in base64, which servers of mail ask with (RFC 4954).
+pub(super) fn is_prompt(value: &[u8]) -> bool {
+    ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"].iter().any(|prompt| value.ends_with(prompt.as_bytes()))
 }
 
 /// The half of a key of SSH that everybody may see, as `authorized_keys` has it.

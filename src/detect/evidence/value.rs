@@ -2,7 +2,10 @@
 
 use super::language::{self, Reading};
 use super::location::{is_file, is_media_type};
-use super::pattern::{self, is_account, is_algorithm, is_expression, is_object, is_sequence, is_span, is_time};
+use super::pattern::{
+    self, is_account, is_algorithm, is_answer, is_expression, is_object, is_prompt, is_sequence, is_span, is_time,
+    is_version,
+};
 use super::sign::{self, Sign};
 use super::syntax;
 
@@ -122,12 +125,14 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
     } else if value.len() < 8 && counts.letters() == value.len() && reading.bits < 5.2 && !is_jumbled(value, counts) {
         give(&sign::SHORT, String::new());
     }
-    if is_time(value) || is_span(value) {
-        give(&sign::NUMBER, "a point or a span of time".to_owned());
-        return;
+    if is_answer(value) || is_prompt(value) {
+        return give(&sign::WORDS, String::new());
     }
-    // `0x0010`, `0x00090037`: a constant.
-    let few = |rest: &[u8]| rest.len() <= 4 || (rest.len() <= 16 && rest[0] == b'0');
+    if is_time(value) || is_span(value) || is_version(value) {
+        return give(&sign::NUMBER, "a point or a span of time, or a version".to_owned());
+    }
+    // `0x0010`, `0x00090037`, `0xe7897444`: a constant.
+    let few = |rest: &[u8]| matches!(rest.len(), 0..=4 | 8) || (rest.len() <= 16 && rest[0] == b'0');
     let hex = value.strip_prefix(b"0x").is_some_and(|rest| few(rest) && rest.iter().all(u8::is_ascii_hexdigit));
     if hex || (counts.letters() + counts.foreign == 0 && counts.other <= 2) {
         give(&sign::NUMBER, String::new());
@@ -138,7 +143,9 @@ pub(super) fn signs(value: &[u8], give: &mut dyn FnMut(&'static Sign, String)) {
 /// Words of whatever language: letters alone with spaces between them, or letters that English does not have.
 fn is_phrase(value: &[u8], counts: Counts, reading: Reading) -> bool {
     let ends = |byte: &u8| matches!(byte, b'.' | b',' | b':' | b';' | b'?' | b'!' | b'(' | b')');
-    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'-' | b'\'');
+    let slashed = |byte: u8| byte == b'/' && counts.spaces > 0;
+    let letter =
+        |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || matches!(byte, b'-' | b'\'') || slashed(*byte);
     let word = |word: &[u8]| {
         let end = word.iter().rposition(|byte| !ends(byte)).map_or(0, |at| at + 1);
         let start = word.iter().take(end).take_while(|byte| ends(byte)).count();

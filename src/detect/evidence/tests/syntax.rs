@@ -52,6 +52,36 @@ fn what_is_something_else_in_the_syntax_of_a_language_is_no_secret() {
     }
 }
 
+/// The same of trees that were looked at later.
+#[test]
+fn what_names_another_thing_is_no_secret() {
+    for text in [
+        "Cannot be set with `basicAuth`, `bearerTokenSecret` or `oauth2v1`.",
+        ":token:`~pkg-dep:dep_specification`",
+        "'pass' => ['1/2/3/foo:bar'],",
+        "--volume /etc/passwd:/etc/passwd:ro",
+        "API_KEY: !GetAtt ApiKey.ApiKey\n",
+        "TRAFFIC_SECRET = \"%[ssl_xx_client_early_traffic_secret]\"",
+        "allow_credentials = \"'true'\"",
+        "`--ask-password=false` to it",
+        "\"EventSourceToken\": \"amzn1.ask.skill.12345678-1234-1234-1234-123456789\"",
+        "urlWithCredentials = \"jdbc:ch:https\"",
+        "credentials=\"v1.19.2\"",
+        "pass: 'fe80:0000:0000:0000:0204:61ff:fe9d:f156'",
+        "secret = fixtures.hs384_secret\n",
+        "\"login_password\", \"azuread_administrator.0.azuread_authentication_only\"",
+        "setUserToken: '0xe7897444',",
+        "char imap_password[] = \"+ UGFzc3dvcmQ6\";",
+        "\"incorrect-username-password\": \"Pengguna/kata laluan tidak betul.\"",
+        "\"incorrect-username-password\": \"Skeivt brúkaranavn/loyniorð.\"",
+        "this._noAuthorization=!e.headers.authorization,this._reqHeaders=r.headers",
+        "// Format is \"Bearer authorization=\\\"<site>\\\"",
+        "password: env.SEQ_MSSQL_PW || null,",
+    ] {
+        assert!(!leaks(text), "{text}: {:?}", found(text));
+    }
+}
+
 /// What looks like these and may well be a password.
 #[test]
 fn what_only_begins_so_is_one() {
@@ -68,6 +98,12 @@ fn what_only_begins_so_is_one() {
         "password = \"+§+\"",
         "f(\"a\", password=\"§\")",
         "setAuthUrl(\"otpauth://totp/Thing%20(Tenant):tenant@thing.corp?issuer=Thing+%28Tenant%29&secret=§\");",
+        "password = \"true§\"",
+        "password = \"v1.§\"",
+        "password = \"amzn1§\"",
+        "password = os.environ[\"PW\"] or \"§\"",
+        "'password' => ['§']",
+        "password: '/§'",
     ]) {
         let text = form.replace('§', &chosen(seed));
         assert!(leaks(&text), "{text}: {:?}", found(&text));
