@@ -381,14 +381,22 @@ impl Config {
         Ok(())
     }
 
-    /// Drops all rules but those named on the command line (`--rule`); none named drops none.
+    /// Drops all rules but those named on the command line (`--rule`), by our ids or gitleaks'; none named drops none.
     pub fn keep_rules(&mut self, ids: &[String]) -> Result<(), Error> {
-        if let Some(id) = ids.iter().find(|id| self.rules.get(id).is_none()) {
-            let nearest = nearest(id, self.rules.rules.iter().map(|rule| &rule.id));
-            return Err(Error::UnknownRule { id: id.clone(), nearest });
+        let mut chosen: Vec<&str> = Vec::new();
+        for id in ids {
+            let own = chosen.len();
+            chosen.extend(std::iter::once(id.as_str()).filter(|id| self.rules.get(id).is_some()));
+            if chosen.len() == own {
+                chosen.extend(rulefile::ours_for(id).iter().filter(|id| self.rules.get(id).is_some()));
+            }
+            if chosen.len() == own {
+                let nearest = nearest(id, self.rules.rules.iter().map(|rule| &rule.id));
+                return Err(Error::UnknownRule { id: id.clone(), nearest });
+            }
         }
         if !ids.is_empty() {
-            self.rules.retain(|rule| ids.contains(&rule.id));
+            self.rules.retain(|rule| chosen.contains(&rule.id.as_str()));
         }
         Ok(())
     }

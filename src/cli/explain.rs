@@ -12,6 +12,7 @@ use crate::detect::evidence::THRESHOLD;
 use crate::exit::Exit;
 use crate::finding::{Finding, Proof};
 use crate::report::escape::terminal;
+use crate::rule::Confidence;
 
 /// What can be said on the command line.
 #[derive(Debug, clap::Args)]
@@ -160,6 +161,9 @@ impl Shown {
         match self.proof {
             _ if self.evidence.is_empty() => {}
             "fails" => say("a proof that fails decides: low, whatever the evidence".to_owned()),
+            _ if self.confidence == Confidence::Low.as_str() && self.points >= THRESHOLD => {
+                say(format!("{:+4} in all, but the rule itself says low of what stands in such a place", self.points));
+            }
             _ => say(format!("{:+4} in all; {THRESHOLD} are needed for more than low", self.points)),
         }
         text

@@ -128,6 +128,11 @@ fn configure(search: &Search) -> Result<Config> {
     }
     search.selection.choose(&mut config)?;
     config.keep_rules(&search.only)?;
+    if config.rules.rules.iter().all(|rule| rule.skip_report) {
+        bail!(
+            "no rule is left: what the options and the configuration choose is left out by others of them; `stanch rules list` prints all rules"
+        );
+    }
     for rule in config.rules.rules.iter().filter(|rule| rule.regex.is_empty() && (search.history || search.ci_env)) {
         let id = rule.id.escape_debug();
         let note = format!("rule `{id}` asks for files by name, which is not done in history: scan the tree too");

@@ -54,7 +54,7 @@ impl Engine {
             return Engine::Ahead(Box::new(ahead));
         }
         // These take long to compile and are hardly used: most patterns are tried once or twice, at an anchor.
-        let config = Regex::config().onepass(false).auto_prefilter(false);
+        let config = Regex::config().onepass(false).auto_prefilter(false).nfa_size_limit(None);
         let regex = Regex::builder()
             .configure(config.utf8_empty(false).hybrid_cache_capacity(ROOM))
             .syntax(syntax::Config::new().unicode(false).utf8(false))
@@ -111,7 +111,7 @@ impl Engine {
             0 => (1..captures.group_len())
                 .find_map(|group| captures.get_group(group).filter(|span| !span.is_empty()))
                 .map_or(matched.clone(), |span| span.range()),
-            group => captures.get_group(group)?.range(),
+            group => captures.get_group(group).map_or(matched.start..matched.start, |span| span.range()),
         };
         Some((matched, secret))
     }

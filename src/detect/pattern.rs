@@ -225,13 +225,12 @@ impl Pattern {
     /// Every match in `bytes`, from the left, without overlaps.
     pub fn everywhere(&self, memory: &mut Option<Box<Memory>>, bytes: &[u8], mut each: impl FnMut(Hit)) {
         let mut from = 0;
-        while let Some(hit) = self.find(memory, bytes, from..bytes.len(), Anchored::No) {
+        // One of a rule of the user's may match nothing at all, and go on behind that.
+        while from <= bytes.len() {
+            let Some(hit) = self.look(memory, bytes, from..bytes.len(), Anchored::No) else { break };
             from = hit.matched.end.max(hit.matched.start + 1);
-            if hit.matched.len() <= MAX_MATCH {
+            if hit.matched.len() <= MAX_MATCH && !hit.secret.is_empty() {
                 each(hit);
-            }
-            if from > bytes.len() {
-                break;
             }
         }
     }
@@ -243,10 +242,21 @@ impl Pattern {
         window: Range<usize>,
         anchored: Anchored,
     ) -> Option<Hit> {
+        self.look(memory, bytes, window, anchored).filter(|hit| !hit.secret.is_empty())
+    }
+
+    /// The leftmost match, whose secret may be empty.
+    fn look(
+        &self,
+        memory: &mut Option<Box<Memory>>,
+        bytes: &[u8],
+        window: Range<usize>,
+        anchored: Anchored,
+    ) -> Option<Hit> {
         let engine = self.engine();
         let memory = memory.get_or_insert_default().exact.get_or_insert_with(|| engine.memory());
         let (matched, secret) = engine.find(memory, bytes, window, anchored == Anchored::Yes, self.group)?;
-        (!secret.is_empty()).then_some(Hit { matched, secret })
+        Some(Hit { matched, secret })
     }
 }
 
@@ -270,6 +280,22 @@ mod tests {
         assert_eq!(secret_at("key=([0-9]{3})(?:[^0-9]|$)", "key=", "key=123 "), Some("123"));
         assert_eq!(secret_at("key=([0-9]{3})(?:[^0-9]|$)", "key=", "key=1234"), None);
         assert_eq!(secret_at("key=[0-9]{3}", "key=", "a key=123"), Some("key=123"));
+    }
+
+    #[test]
+    fn a_match_of_nothing_ends_no_search() {
+        let text = b"hello a_1 and\n\na_2";
+        for pattern in ["(a_[0-9])?", "a_[0-9]|\\b", "(?m)^(?:.*(a_[0-9]).*)?$"] {
+            let pattern = Pattern::new(&Rule { secret_group: 0, ..rule("r", pattern, &[]) }.into()).unwrap();
+            let mut found = Vec::new();
+            pattern.everywhere(&mut None, text, |hit| found.push(&text[hit.secret]));
+            assert_eq!(found, [b"a_1", b"a_2"]);
+        }
+        // The group has no part in the second match.
+        let pattern = Pattern::new(&Rule { secret_group: 1, ..rule("r", "a_([0-9])|and", &[]) }.into()).unwrap();
+        let mut found = Vec::new();
+        pattern.everywhere(&mut None, text, |hit| found.push(hit.secret.len()));
+        assert_eq!(found, [1, 1]);
     }
 
     #[test]

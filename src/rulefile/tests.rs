@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -157,8 +158,8 @@ fn a_rule_of_the_same_id_is_merged_as_gitleaks_merges() {
 #[test]
 fn extending_the_default_means_our_rules() {
     let text = "[extend]\nuseDefault=true\ndisabledRules=['github-pat','no-such']\n\
-        [[rules]]\nid='generic-api-key'\n[[rules.allowlists]]\npaths=['x']\n\
-        [[allowlists]]\ntargetRules=['generic-api-key']\npaths=['y']\n";
+        [[rules]]\nid='freemius-secret-key'\n[[rules.allowlists]]\npaths=['x']\n\
+        [[allowlists]]\ntargetRules=['freemius-secret-key']\npaths=['y']\n";
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("g.toml");
     std::fs::write(&path, text).unwrap();
@@ -237,6 +238,9 @@ fn every_rule_that_gitleaks_names_stand_for_exists() {
         assert!(!ours.is_empty() && rules.get(theirs).is_none(), "{theirs}");
         ours.iter().for_each(|id| assert!(rules.get(id).is_some(), "{theirs} stands for {id}"));
     }
+    // Whoever knows theirs knows all of ours.
+    let generic = rules.rules.iter().filter(|rule| rule.provider == "generic").map(|rule| rule.id.as_str());
+    assert!(generic.eq(names::ours("generic-api-key").iter().copied().collect::<BTreeSet<_>>()));
 }
 
 proptest! {

@@ -3,6 +3,18 @@
 use super::*;
 
 /// Who looks for one kind alone does not see the others of its line.
+/// A run that looks for nothing would find nothing, and look clean. gitleaks' ids are as good as ours.
+#[test]
+fn a_selection_that_leaves_no_rule_is_refused() {
+    let tree = Tree::new();
+    tree.write("a", pat(1));
+    for selection in [&["--pack", "strict", "--tag", "generic"][..], &["--pack", "strict", "--provider", "generic"]] {
+        tree.scan(&[&["."][..], selection].concat()).exits(2).says("no rule is left");
+    }
+    tree.scan(&[".", "--rule", "gcp-api-key"]).exits(0);
+    tree.scan(&[".", "--rule", "gcp-api-kee"]).exits(2).says("there is no rule");
+}
+
 #[test]
 fn what_is_not_looked_for_is_masked_all_the_same() {
     let other = token("gitlab-pat", 5);

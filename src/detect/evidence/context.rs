@@ -249,7 +249,8 @@ fn is_name_of_other(setting: &Setting<'_>) -> bool {
     let quoted = |quote: &u8| before == Some(quote) && between.first() == Some(quote) && between.last() == Some(quote);
     let listed = between.len() > 2 && b"`\"'".iter().any(quoted) && between[1..between.len() - 1].trim_ascii() == b"or";
     let role = before == Some(&b':') && between == b":`";
-    let passed = setting.name() == b"pass" && between.contains(&b'[');
+    let passed = setting.name() == b"pass"
+        && between.iter().position(|byte| *byte == b'[').is_some_and(|at| between.get(at + 1) != Some(&b']'));
     // `!GetAtt Key.Value` of CloudFormation.
     let tag = || setting.value().strip_prefix(b"!").is_some_and(|name| name.iter().all(u8::is_ascii_alphabetic));
     let tagged = setting.bytes.get(setting.span.end) == Some(&b' ') && !setting.is_quoted() && tag();
