@@ -201,15 +201,13 @@ impl<'d> Search<'d, '_, '_> {
         let outermost = std::mem::replace(&mut self.fresh, false);
         let mut found = Inside::default();
         let mut take = |search: &mut Self, decoded: Decoded| {
-            let room = ROOM.min(search.all);
-            if outermost {
-                search.room = room;
-            }
+            let room = search.room;
             let before = found.candidates.len();
             let (lines_of, all) = (decoded.lines_of, decoded.all.clone());
             search.decoded(decoded, bytes, depth, &mut found);
             if outermost {
                 search.all -= room - search.room;
+                search.room = ROOM.min(search.all);
             }
             match lines_of {
                 None => found.told.retain(|_| false),
@@ -318,12 +316,11 @@ impl<'d> Search<'d, '_, '_> {
         let all = at..run.end;
         let cut = !ends && run.end == bytes.len();
         let whole = bytes;
-        if self.all == 0 {
+        if self.room == 0 {
             self.left = Left::TooMuch;
             return run.end;
         }
-        let Some(Inflated { layer, bytes, left }) =
-            inflate(&digits::decode64(&digits), ROOM.min(self.all), self.detector.open)
+        let Some(Inflated { layer, bytes, left }) = inflate(&digits::decode64(&digits), self.room, self.detector.open)
         else {
             return run.end;
         };

@@ -197,7 +197,9 @@ pub(super) fn is_answer(value: &[u8]) -> bool {
     let mark = |byte: &u8| b"\"'`\\".contains(byte);
     let start = value.iter().take_while(|byte| mark(byte)).count();
     let word = value[start..].split(mark).next().unwrap_or_default();
-    is_in(&["true", "false", "null", "none", "undefined"], &word.to_ascii_lowercase())
+    // `false\f[R]`: no more than a mark of troff's behind it.
+    value.len() <= start + word.len() + 6
+        && is_in(&["true", "false", "null", "none", "undefined"], &word.to_ascii_lowercase())
 }
 
 /// `Username:` and `Password:` in base64, which servers of mail ask with (RFC 4954).
