@@ -157,7 +157,6 @@ const FORMS: &[&str] = &[
     "secret_key,",
     "secret_token,",
     "set_password(",
-    "user default on ",
     ",pass",
     ",pw",
     "-access-key",
