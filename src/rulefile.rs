@@ -22,7 +22,7 @@ use crate::rule::{Allowlist, RuleSet};
 
 pub use error::{At, Error};
 pub use layer::Loaded;
-pub use names::{nearest, ours as ours_for};
+pub use names::{ids_meant, nearest, ours as ours_for};
 
 pub(crate) use draft::{Source, allowlist};
 pub(crate) use error::meant;

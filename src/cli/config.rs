@@ -35,7 +35,7 @@ use super::pack::Pack;
 use crate::builtin;
 use crate::coverage::Why;
 use crate::rule::{Confidence, Ignore, RuleSet};
-use crate::rulefile::{self, At, RawAllowlist, Source, allowlist, nearest};
+use crate::rulefile::{self, At, RawAllowlist, Source, allowlist, ids_meant, nearest};
 use crate::secret::Fingerprint;
 
 /// Everything that files say about a run.
@@ -385,12 +385,9 @@ impl Config {
     pub fn keep_rules(&mut self, ids: &[String]) -> Result<(), Error> {
         let mut chosen: Vec<&str> = Vec::new();
         for id in ids {
-            let own = chosen.len();
-            chosen.extend(std::iter::once(id.as_str()).filter(|id| self.rules.get(id).is_some()));
-            if chosen.len() == own {
-                chosen.extend(rulefile::ours_for(id).iter().filter(|id| self.rules.get(id).is_some()));
-            }
-            if chosen.len() == own {
+            let before = chosen.len();
+            chosen.extend(ids_meant(id, |id| self.rules.get(id).is_some()));
+            if chosen.len() == before {
                 let nearest = nearest(id, self.rules.rules.iter().map(|rule| &rule.id));
                 return Err(Error::UnknownRule { id: id.clone(), nearest });
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, Source, why};
 use super::error::{At, Error};
-use super::names::{nearest, ours};
+use super::names::{ids_meant, nearest};
 use super::{RuleFile, read};
 use crate::rule::{Required, Rule, RuleSet, compile};
 
@@ -125,10 +125,7 @@ impl RuleFile {
 
 /// The ids among `rules` that `id` means: itself, or ours for the same kind of token.
 fn known(rules: &BTreeMap<String, Rule>, id: &str) -> Vec<String> {
-    if rules.contains_key(id) {
-        return vec![id.to_owned()];
-    }
-    ours(id).iter().filter(|id| rules.contains_key(**id)).map(|id| (*id).to_owned()).collect()
+    ids_meant(id, |id| rules.contains_key(id)).into_iter().map(str::to_owned).collect()
 }
 
 /// Changes the rules that `draft` means, or adds it.

@@ -213,6 +213,14 @@ pub fn ours(id: &str) -> &'static [&'static str] {
     GITLEAKS.iter().find(|(theirs, _)| *theirs == id).map_or(&[], |(_, ours)| ours)
 }
 
+/// The ids that `id` means among those that there are: itself, or ours for the same kind of token.
+pub fn ids_meant(id: &str, is_there: impl Fn(&str) -> bool) -> Vec<&str> {
+    match is_there(id) {
+        true => vec![id],
+        false => ours(id).iter().copied().filter(|id| is_there(id)).collect(),
+    }
+}
+
 /// The one of `ids` that is most like `id`, if one is like it at all.
 pub fn nearest<'a>(id: &str, ids: impl Iterator<Item = &'a String>) -> Option<String> {
     let like = |other: &'a String| (strsim::jaro_winkler(id, other), other);
