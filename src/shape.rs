@@ -277,10 +277,10 @@ pub fn dear(pattern: &str, keywords: &[String]) -> Option<Dear> {
 
 /// Parts `from..=to` of a concatenation; what is meant begins at most `slack` bytes into part `from`.
 #[derive(Debug)]
-struct Stretch {
-    from: usize,
+pub(crate) struct Stretch {
+    pub(crate) from: usize,
     to: usize,
-    slack: usize,
+    pub(crate) slack: usize,
     /// A run: it reaches to the end of part `to`.
     solid_to_end: bool,
     /// A run: how long it is at least.
@@ -343,7 +343,7 @@ fn bytes_of(hir: &Hir) -> Option<Vec<u8>> {
 }
 
 /// The first stretch of parts that contains a keyword whatever is matched.
-fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
+pub(crate) fn find_anchor(parts: &[Hir], keywords: &[String]) -> Option<Stretch> {
     (0..parts.len()).find_map(|from| match choices(&parts[from]) {
         Some(_) => literal_anchor(parts, from, keywords),
         None => {

@@ -13,7 +13,7 @@ use super::index::Owner;
 use super::pattern::{Hit, Memory, Pattern};
 use super::prefilter::Anchor;
 use super::{Candidate, Detector, Scratch, Where, columns};
-use crate::shape::{Shape, flatten, is_run_byte, max_len};
+use crate::shape::{Shape, find_anchor, flatten, is_run_byte, max_len};
 
 /// How far before an anchor a mark looks, in bytes.
 pub const BEFORE: usize = 64;
@@ -24,7 +24,7 @@ pub const AFTER: usize = 192;
 /// How far around a mark its anchors are looked for again: more than the prefilter ever looks, in bytes.
 const NEAR: usize = 512;
 
-/// What decides marks: for each rule its pattern, cut to the window.
+/// What decides marks: for each rule its pattern, cut to the window. `None`: it cannot be, and every anchor is a mark.
 #[derive(Debug)]
 pub(super) struct Marker {
     short: Vec<OnceLock<Option<Box<Pattern>>>>,
@@ -129,20 +129,33 @@ impl Detector {
     }
 
     fn is_marked(&self, memories: &mut [Option<Box<Memory>>], bytes: &[u8], anchor: &Anchor) -> bool {
-        let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
         let (len, owners) = self.index.owners(anchor.keyword);
-        owners.iter().filter(|owner| self.may_match(owner, bytes, anchor.at)).any(|&Owner { rule, .. }| {
-            let pattern = &self.patterns[rule];
-            if !pattern.goes_on(bytes, anchor.at, window.end) {
-                return false;
-            }
-            let short =
-                || self.marker.short[rule].get_or_init(|| Some(Box::new(pattern.shortened(pattern.shape.as_ref()?))));
-            let (Some(short), Some(shape)) = (short(), &pattern.shape) else { return false };
-            is_near_run(&bytes[window.clone()], anchor.at - window.start, shape, self.rules.rules[rule].requires_digit)
-                && short
-                    .around(&mut memories[rule], bytes, anchor.at, len)
-                    .is_some_and(|hit| self.may_lead(rule, bytes, &hit))
+        owners.iter().any(|owner| {
+            self.may_match(owner, bytes, anchor.at) && self.is_marked_for(owner, memories, bytes, anchor, len)
+        })
+    }
+
+    /// Whether one that looks for the keyword of `anchor`, of `len` bytes, has a mark there.
+    fn is_marked_for(
+        &self,
+        &Owner { rule, .. }: &Owner,
+        memories: &mut [Option<Box<Memory>>],
+        bytes: &[u8],
+        anchor: &Anchor,
+        len: usize,
+    ) -> bool {
+        let window = anchor.at.saturating_sub(BEFORE - 1)..bytes.len().min(anchor.at + AFTER - 1);
+        let pattern = &self.patterns[rule];
+        let Some(shape) = &pattern.shape else { return false };
+        let digit = self.rules.rules[rule].requires_digit && shape.one_run;
+        let at = anchor.at - window.start;
+        if !pattern.goes_on(bytes, anchor.at, window.end) || !is_near_run(&bytes[window], at, shape, digit) {
+            return false;
+        }
+        let short = self.marker.short[rule].get_or_init(|| pattern.shortened(shape).map(Box::new));
+        short.as_ref().is_none_or(|short| {
+            let hit = short.around(&mut memories[rule], bytes, anchor.at, len);
+            hit.is_some_and(|hit| self.may_lead(rule, bytes, &hit))
         })
     }
 
@@ -172,8 +185,24 @@ fn is_near_run(window: &[u8], at: usize, shape: &Shape, digit: bool) -> bool {
     false
 }
 
-/// The pattern of all that a match of `hir` begins with, in at most `after` bytes from its anchor's part on, and ends
-/// with, in at most `before` bytes up to there, and in which part of that the anchor is. Whatever `hir` matches, this does.
+/// [`shorten`] for a pattern whose keyword does not stand where one of its parts begins: each of the alternatives that hold one
+/// is cut on its own. `None` if that does not do.
+pub(super) fn shorten_each(hir: &Hir, keywords: &[String], before: usize, after: usize) -> Option<Hir> {
+    let parts = flatten(hir);
+    let anchor = find_anchor(&parts, keywords)?;
+    if anchor.slack == 0 {
+        return Some(shorten(hir, anchor.from, before, after).0);
+    }
+    let HirKind::Alternation(branches) = parts[anchor.from].kind() else { return None };
+    let each = branches.iter().map(|branch| {
+        let around = [&parts[..anchor.from], std::slice::from_ref(branch), &parts[anchor.from + 1..]];
+        shorten_each(&Hir::concat(around.concat()), keywords, before, after)
+    });
+    each.collect::<Option<Vec<_>>>().map(Hir::alternation)
+}
+
+/// The pattern of all that a match of `hir` begins with, in at most `after` bytes from its anchor on, which begins a part, and
+/// ends with, in at most `before` bytes up to there, and in which part of that the anchor is. Whatever `hir` matches, this does.
 pub(super) fn shorten(hir: &Hir, anchor: usize, before: usize, after: usize) -> (Hir, usize) {
     let parts = flatten(hir);
     let mut short: Vec<Hir> = Vec::new();
@@ -356,6 +385,37 @@ mod tests {
                     // A password is short, and what is short is not always taken for encoded.
                     assert!(marked || (rule.provider == "generic" && text.len() < SHORT), "{}", place());
                 }
+            }
+        }
+    }
+
+    /// Of each rule on its own: what another one marks does not help it where that one's place is not in the same object.
+    #[test]
+    fn what_a_pattern_finds_at_an_anchor_is_marked_there() {
+        let detector = detector();
+        for rule in &detector.rules().rules {
+            let press = Press::new(rule).unwrap();
+            for (seed, leak) in rule.leaks.iter().enumerate() {
+                let leak = press.expand(leak, seed as u64).unwrap();
+                for way in 0..=WAYS {
+                    let text = if way < WAYS { wrapped(way, &leak) } else { format!("{leak}\n{leak}") };
+                    with_scratch(|scratch| is_marked_where_it_matches(detector, scratch, text.as_bytes()));
+                }
+            }
+        }
+    }
+
+    fn is_marked_where_it_matches(detector: &Detector, scratch: &mut Scratch, bytes: &[u8]) {
+        detector.look(scratch, bytes);
+        for anchor in scratch.found.anchors.clone() {
+            let (len, owners) = detector.index.owners(anchor.keyword);
+            for owner in owners {
+                let pattern = &detector.patterns[owner.rule];
+                let hit = pattern.around(&mut scratch.memories[owner.rule], bytes, anchor.at, len);
+                let may = detector.may_match(owner, bytes, anchor.at)
+                    && hit.is_some_and(|hit| detector.may_lead(owner.rule, bytes, &hit));
+                let is_marked = detector.is_marked_for(owner, &mut scratch.short_memories, bytes, &anchor, len);
+                assert!(!may || is_marked, "{} at {}", detector.rules.rules[owner.rule].id, anchor.at);
             }
         }
     }

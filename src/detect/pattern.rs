@@ -9,7 +9,7 @@ use regex_syntax::hir::Hir;
 
 use super::engine::{self, Engine};
 use super::loose::{self, Loose};
-use super::marks::{AFTER, BEFORE, shorten};
+use super::marks::{AFTER, BEFORE, shorten, shorten_each};
 use super::table::Table;
 use crate::rule::Rule;
 use crate::shape::{self, MAX_MATCH, Shape, Written, shape};
@@ -50,6 +50,8 @@ pub struct Pattern {
     /// Spares most runs the compiling of most patterns. `None`: there is no such form.
     loose: OnceLock<Option<Box<Loose>>>,
     table: OnceLock<Option<Table<'static>>>,
+    /// It is the short form of one: a match of it may reach further than the secret, into what the next one begins with.
+    is_short: bool,
     /// `None`: nothing shows that each match contains a keyword, so the whole object has to be searched.
     pub shape: Option<Arc<Shape>>,
 }
@@ -94,32 +96,43 @@ impl Pattern {
             }
         };
         let (compiled, loose, table) = Default::default();
-        Ok(Pattern { hir, rule: rule.clone(), group: rule.secret_group, compiled, loose, table, shape })
+        Ok(Pattern {
+            hir,
+            rule: rule.clone(),
+            group: rule.secret_group,
+            compiled,
+            loose,
+            table,
+            is_short: false,
+            shape,
+        })
     }
 
     fn hir(&self) -> &Hir {
         self.hir.get_or_init(|| parse(&self.rule).expect("its shape was read off its tree"))
     }
 
-    /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does.
-    pub(super) fn shortened(&self, shape: &Shape) -> Self {
+    /// The same pattern as far as it fits in the window of a mark. Matches wherever this one does; `None` if there is none such.
+    pub(super) fn shortened(&self, shape: &Shape) -> Option<Self> {
         let (before, after) = (BEFORE - 1, AFTER - 1);
         let (hir, anchor) = match shape.before <= before && shape.after <= after {
             true => (self.hir().clone(), shape.anchor),
-            false => shorten(self.hir(), shape.anchor, before, after),
+            false if shape.exact => shorten(self.hir(), shape.anchor, before, after),
+            false => (shorten_each(self.hir(), &self.rule.keywords, before, after)?, shape.anchor),
         };
         // What a match needs may stand beyond.
         let (before, after) = (shape.before.min(before), shape.after.min(after));
         let shape = Shape { before, after, needs: None, anchor, contexts: Vec::new(), loose: None, ..shape.clone() };
-        Pattern {
+        Some(Pattern {
             hir: OnceLock::from(hir),
             rule: self.rule.clone(),
             group: 0,
             compiled: OnceLock::new(),
             loose: OnceLock::new(),
             table: OnceLock::new(),
+            is_short: true,
             shape: Some(shape.into()),
-        }
+        })
     }
 
     /// The pattern, compiled.
@@ -161,7 +174,8 @@ impl Pattern {
                 return Some(self.behind(memory, bytes, &(at..at + len), &hit, end).unwrap_or(hit));
             }
             // What stands behind a secret, the next match may begin with.
-            from = hit.secret.end.max(hit.matched.start + 1);
+            let next = hit.matched.start + 1;
+            from = if self.is_short { next } else { hit.secret.end.max(next) };
         }
         None
     }
