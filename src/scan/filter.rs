@@ -99,7 +99,6 @@ impl<'d> Filter<'d> {
         }
         let mut candidates =
             self.detector.candidates(&mut self.scratch, &self.buffer, &(0..self.buffer.len()), Where::Passing);
-        candidates.retain(|one| one.span.end > self.passed);
         candidates.retain(|one| one.confidence >= self.confidence && self.kinship.wants(one.rule));
         // A match may be final while another one around it is open: then it waits, and so does its secret.
         let waiting = candidates.iter().filter(|one| one.matched.start >= open.decided).map(|one| one.span.start);
@@ -257,6 +256,17 @@ mod tests {
         let shown = filtered(&detector(), &parts.map(str::as_bytes));
         let marks = shown.matches("[stanch: context").count();
         assert_eq!((shown.contains("aaaaaa"), shown.contains("a00aa0"), marks), (false, false, 3), "{shown}");
+    }
+
+    #[test]
+    fn what_begins_in_the_rest_of_a_secret_and_goes_on_is_marked_the_same_however_it_is_read() {
+        let (detector, long) = (detector(), "x".repeat(LONG));
+        let text = format!("lng-{long}.lng-{}-----BEGIN KEY-----\naaaaa\naaaaa\n-----END KEY-----\n", "y".repeat(60));
+        let whole = naive(&detector, text.as_bytes());
+        for at in 1..text.len() {
+            let (one, other) = text.as_bytes().split_at(at);
+            assert_eq!(filtered(&detector, &[one, other]), whole, "{at}");
+        }
     }
 
     #[test]
