@@ -3,6 +3,7 @@
 
 mod cache;
 mod composite;
+mod leaks;
 mod own;
 mod told;
 mod wrapped;
