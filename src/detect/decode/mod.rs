@@ -47,6 +47,9 @@ const RIGHT: usize = 4 << 10;
 const TILE: usize = 64 << 10;
 const OVERLAP: usize = 2 << 10;
 
+/// The longest way to write one byte, or the bytes that are written together, in bytes: what is cut off within is not decoded.
+const UNIT: usize = 8;
+
 /// Places in one run of digits at which something compressed is looked for; a run of nothing but its signs has many.
 const TRIES: u32 = 8;
 
@@ -364,11 +367,10 @@ impl<'d> Search<'d, '_, '_> {
             // The last character of UTF-16 may be cut in half.
             let source = |span: &Range<usize>| Range { end: map.source(span).end.min(all.end), ..map.source(span) };
             let span = source(&one.span);
-            // Nothing was undone in it, or it may go on where the part at hand ends.
             let deeper = !one.wrapping.layers.is_empty();
-            if (!deeper && !map.changed(&one.span))
-                || (span.end == all.end && all.end < whole.len() && !is_run(&layers))
-            {
+            // Nothing was undone in it, so it is found without this; or it may go on where the part at hand ends.
+            let changed = map.changed(if deeper { &one.wrapping.text } else { &one.span });
+            if !changed || (span.end + UNIT > all.end && all.end < whole.len() && !is_run(&layers)) {
                 continue;
             }
             one.matched = source(&one.matched);

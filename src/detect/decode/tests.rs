@@ -239,3 +239,27 @@ fn many_small_texts_are_not_decoded_without_end() {
         assert_eq!((unwrapped.candidates.len(), unwrapped.left), expected);
     }
 }
+
+#[test]
+fn what_the_part_at_hand_cuts_off_is_no_token_of_its_own() {
+    let rule = Rule { random_bits: 100, ..rule("long", r"lng-[0-9a-z]{9,}", &["lng-"]) };
+    let rules = RuleSet { rules: vec![Arc::new(rule)], ..RuleSet::default() };
+    let detector = Detector::new(Arc::new(rules), 0).unwrap().with_depth(DEPTH);
+    let token = format!("lng-{}", "a9k".repeat(20));
+    for layer in [Layer::Hex, Layer::Base64, Layer::Utf16] {
+        let encoded = encode(layer, token.as_bytes());
+        for before in (RIGHT - encoded.len() - 8..RIGHT).step_by(3) {
+            let text = [
+                b"%61%62%63%64%65%66%67%68 ",
+                "word ".repeat(before / 5).as_bytes(),
+                &b" ".repeat(before % 5),
+                &encoded,
+                b" rest",
+            ]
+            .concat();
+            let found = unwrapped(&detector, &text);
+            let found: Vec<_> = found.iter().map(|one| (&*one.token, &one.wrapping.layers)).collect();
+            assert_eq!(found, [(token.as_bytes(), &vec![layer])], "{before}");
+        }
+    }
+}
