@@ -1,6 +1,7 @@
 //! Logs of every dialect through a whole scan: what is found, where it is said to be, and what is said about it.
 #![expect(clippy::disallowed_methods, reason = "only the test knows what was hidden in the log")]
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::atomic::Ordering;
 use stanch::builtin::with_examples;
 use stanch::detect::mint::{Press, mint};
 use stanch::finding::Finding;
-use stanch::rule::Confidence;
+use stanch::rule::{Confidence, Rule};
 use stanch::scan::{self, Plan, Watch};
 use stanch::source::files::{self, Target};
 use stanch::source::log::Dialect;
@@ -287,5 +288,41 @@ fn a_log_of_stamped_lines_hides_nothing() {
             let lines: Vec<u64> = findings.iter().map(|finding| finding.region.start.line).collect();
             assert_eq!(lines, [41, 42, 43, 45, 46]);
         }
+    }
+}
+
+/// The rule, the line, and the secret as it is shown. Of the rules of no provider some say the same as others.
+fn told(findings: &[Finding]) -> BTreeSet<(String, u64, String)> {
+    let name = |rule: &Rule| if rule.provider == "generic" { rule.provider.clone() } else { rule.id.clone() };
+    findings.iter().map(|one| (name(&one.rule), one.region.start.line, one.redacted.clone())).collect()
+}
+
+#[test]
+fn what_a_file_shows_its_log_shows_whatever_stands_before_and_around_each_line() {
+    let filler = "a line that says little of anything\n".repeat(9);
+    let mut text = filler.clone();
+    for rule in with_examples().rules {
+        let press = Press::new(&rule).unwrap();
+        for (leak, seed) in rule.leaks.iter().zip(0..) {
+            // A carriage return before a colour's end is no end of a line.
+            text += &press.expand(leak, seed).unwrap().replace('\r', "");
+            text.push('\n');
+            text += &filler;
+        }
+    }
+    let each = |line: &dyn Fn(&str) -> String| text.lines().map(|text| line(text) + "\n").collect::<String>();
+    let (plain, _) = scan_text(text.as_bytes(), |plan| plan.log = None);
+    let plain = told(&plain);
+    for (name, log) in [
+        ("plain", text.clone()),
+        ("stamped", each(&|line| format!("2026-11-01T10:00:00.1234567Z {line}"))),
+        ("coloured", each(&|line| format!("\x1b[36;1m{line}\x1b[0m"))),
+        ("both", each(&|line| format!("2026-11-01T10:00:00.1234567Z \x1b[36;1m{line}\x1b[0m"))),
+    ] {
+        let (found, _) = scan_text(log.as_bytes(), |_| {});
+        let found = told(&found);
+        let (missing, more): (Vec<_>, Vec<_>) =
+            (plain.difference(&found).collect(), found.difference(&plain).collect());
+        assert!(missing.is_empty() && more.is_empty(), "{name}: missing {missing:#?}, more {more:#?}");
     }
 }

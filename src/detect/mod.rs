@@ -414,14 +414,7 @@ fn applies(rule: &Rule, place: Where<'_>) -> bool {
 pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc<Rule>, &Proof)) {
     let rank = |candidate: &T| {
         let (span, rule, proof) = view(candidate);
-        let proof = match proof {
-            Proof::Holds(_) => 2,
-            Proof::Absent => 1,
-            Proof::Fails(_) => 0,
-        };
-        // A rule of a provider says more than one of none, even where it goes by the context, too.
-        let specific = (rule.provider != "generic", !is_generic(rule));
-        (specific, rule.random_bits > 0, proof, span.end - span.start, rule.random_bits)
+        rank(rule, proof, span.end - span.start)
     };
     candidates.sort_by(|one, other| {
         let ids = || view(one).1.id.cmp(&view(other).1.id);
@@ -439,6 +432,18 @@ pub fn settle<T>(candidates: &mut Vec<T>, view: impl Fn(&T) -> (Range<u64>, &Arc
         free
     });
     candidates.sort_by_key(|candidate| view(candidate).0.start);
+}
+
+/// How much a candidate says whose secret has so many bytes: more than what has less of the first that differs.
+pub(crate) fn rank(rule: &Rule, proof: &Proof, len: u64) -> impl Ord + use<> {
+    let proof = match proof {
+        Proof::Holds(_) => 2,
+        Proof::Absent => 1,
+        Proof::Fails(_) => 0,
+    };
+    // A rule of a provider says more than one of none, even where it goes by the context, too.
+    let specific = (rule.provider != "generic", !is_generic(rule));
+    (specific, rule.random_bits > 0, proof, len, rule.random_bits)
 }
 
 /// Whether the rule goes by words that any assignment has, as gitleaks' `generic-api-key`: a rule that knows whose token

@@ -1,11 +1,17 @@
 //! What a log adds to the search of an object: its normalised text, its job, step and time, and notes.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use memchr::memmem;
+
 use super::filter::masked;
 use crate::chunk::Chunk;
-use crate::detect::decode::Unwrapped;
-use crate::detect::{Candidate, Detector, Scratch};
+use crate::detect::decode::{Unwrapped, compete};
+use crate::detect::{Candidate, Detector, Scratch, rank};
 use crate::finding::{Fact, Proof};
 use crate::origin::Origin;
+use crate::source::log::ansi::end_around;
 use crate::source::log::context::{Refusal, line_around};
 use crate::source::log::{Context, Dialect, Normalised, Normaliser};
 use crate::source::read::forward;
@@ -48,35 +54,106 @@ impl Shown<'_> {
 }
 
 /// Candidates of a chunk's own bytes and of its normalised text, all with places in the chunk. What both show comes once.
-pub(super) fn both<'c>(raw: Vec<Candidate<'c>>, normal: Vec<Candidate<'c>>, text: &Normalised) -> Vec<Candidate<'c>> {
-    let mut all: Vec<Candidate<'c>> = Vec::with_capacity(raw.len() + normal.len());
-    for candidate in normal {
-        let Some(span) = text.source(&candidate.span) else { continue };
-        let matched = text.source(&candidate.matched).map_or(span.raw.clone(), |matched| matched.raw);
-        let twin = |other: &&Candidate<'c>| other.rule.id == candidate.rule.id && other.span.start == span.raw.start;
-        let is_known = match raw.iter().find(twin) {
-            // Two lines that only look like one wrapped line must not make a token longer.
-            Some(twin) if span.guessed => !proves_more(&candidate, twin),
-            Some(twin) => twin.span == span.raw && twin.token == candidate.token,
-            None => false,
-        };
-        if !is_known {
-            all.push(Candidate { matched, span: span.raw, ..candidate });
-        }
-    }
-    all.extend(raw);
-    all
+pub(super) fn both<'c>(
+    mut raw: Vec<Candidate<'c>>,
+    normal: Vec<Candidate<'c>>,
+    text: &Normalised,
+    bytes: &[u8],
+) -> Vec<Candidate<'c>> {
+    let (mut sure, mut guessed) = placed(normal, text);
+    leave_torn(&mut raw, &mut sure, bytes);
+    let twin = |all: &[Candidate<'c>], one: &Candidate<'c>| {
+        all.iter().position(|other| other.rule.id == one.rule.id && other.span.start == one.span.start)
+    };
+    sure.retain(|one| twin(&raw, one).is_none_or(|at| raw[at].span != one.span || raw[at].token != one.token));
+    raw.extend(sure);
+    // Two lines that only look like one wrapped line must not make a token longer, at neither end.
+    let meet = |one: &Candidate<'c>, other: &Candidate<'c>| {
+        other.rule.id == one.rule.id && other.span.start < one.span.end && one.span.start < other.span.end
+    };
+    guessed.retain(|one| raw.iter().filter(|other| meet(one, other)).all(|other| proves_more(one, other)));
+    raw.extend(guessed);
+    raw
 }
 
-/// Candidates in what is encoded in a log's normalised text, with places in the chunk.
-pub(super) fn placed<'c>(decoded: Vec<Candidate<'c>>, text: &Normalised) -> Vec<Candidate<'c>> {
-    let place = |mut one: Candidate<'c>| {
-        one.span = text.source(&one.span)?.raw;
-        one.matched = text.source(&one.matched).map_or(one.span.clone(), |matched| matched.raw);
-        one.wrapping.text = text.source(&one.wrapping.text).map_or(one.span.clone(), |all| all.raw);
-        Some(one)
-    };
-    decoded.into_iter().filter_map(place).collect()
+/// The same of what is encoded: of two readings of one text, of which one has a token that is a part of the other's, the one
+/// that says more.
+pub(super) fn both_wrapped<'c>(
+    mut raw: Vec<Candidate<'c>>,
+    normal: Vec<Candidate<'c>>,
+    text: &Normalised,
+    bytes: &[u8],
+) -> Vec<Candidate<'c>> {
+    let (mut sure, guessed) = placed(normal, text);
+    leave_torn(&mut raw, &mut sure, bytes);
+    add(&mut raw, sure, |one, twin| says(one) > says(twin));
+    add(&mut raw, guessed, proves_more);
+    raw
+}
+
+/// Adds those that are better than all that they are other readings of, instead of these.
+fn add<'c>(
+    all: &mut Vec<Candidate<'c>>,
+    mut more: Vec<Candidate<'c>>,
+    is_better: impl Fn(&Candidate<'c>, &Candidate<'c>) -> bool,
+) {
+    all.sort_by_key(|one| one.span.start);
+    // How far those up to each reach.
+    let reach = all.iter().scan(0, |most, one| {
+        *most = one.span.end.max(*most);
+        Some(*most)
+    });
+    let (reach, mut yields): (Vec<usize>, _) = (reach.collect(), vec![false; all.len()]);
+    more.retain(|one| {
+        let before = all.partition_point(|other| other.span.start < one.span.end);
+        let met = (0..before).rev().take_while(|at| reach[*at] > one.span.start);
+        let twins: Vec<usize> =
+            met.filter(|at| all[*at].span.end > one.span.start && is_part(one, &all[*at])).collect();
+        let best = twins.iter().all(|at| is_better(one, &all[*at]));
+        twins.iter().for_each(|at| yields[*at] |= best);
+        best
+    });
+    let mut yields = yields.into_iter();
+    all.retain(|_| !yields.next().unwrap_or(false));
+    all.append(&mut more);
+}
+
+/// Leaves out what begins with the rest of a control sequence, as `1m` of a colour, where it is read without that, too.
+fn leave_torn(raw: &mut Vec<Candidate<'_>>, sure: &mut Vec<Candidate<'_>>, bytes: &[u8]) {
+    let is_torn = |one: &Candidate<'_>| end_around(bytes, one.span.start).is_some_and(|end| end < one.span.end);
+    let starts: BTreeSet<usize> =
+        raw.iter().chain(&*sure).filter(|one| !is_torn(one)).map(|one| one.span.start).collect();
+    let is_whole = |one: &Candidate<'_>| !is_torn(one) || starts.range(one.span.clone()).next().is_none();
+    raw.retain(is_whole);
+    sure.retain(is_whole);
+}
+
+/// Whether only one of both may be kept, for one's token is a part of the other's.
+fn is_part(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
+    let (short, long) = if one.token.len() < other.token.len() { (one, other) } else { (other, one) };
+    compete(one, other) && memmem::find(&long.token, &short.token).is_some()
+}
+
+/// How much a candidate says.
+fn says(one: &Candidate<'_>) -> impl Ord + use<> {
+    rank(one.rule, &one.proof, one.token.len() as u64)
+}
+
+/// Candidates in a log's normalised text with their places in the chunk: those that are sure to stand there, and those of lines that
+/// were joined by their look alone.
+fn placed<'c>(candidates: Vec<Candidate<'c>>, text: &Normalised) -> (Vec<Candidate<'c>>, Vec<Candidate<'c>>) {
+    let (mut sure, mut guessed) = (Vec::new(), Vec::new());
+    for mut one in candidates {
+        let Some(source) = text.source(&one.span) else { continue };
+        let raw = |span: &Range<usize>| text.source(span).map_or(source.raw.clone(), |found| found.raw);
+        one.matched = raw(&one.matched);
+        if !one.wrapping.layers.is_empty() {
+            one.wrapping.text = raw(&one.wrapping.text);
+        }
+        one.span = source.raw;
+        if source.guessed { guessed.push(one) } else { sure.push(one) }
+    }
+    (sure, guessed)
 }
 
 fn proves_more(candidate: &Candidate<'_>, twin: &Candidate<'_>) -> bool {

@@ -270,8 +270,9 @@ impl<'p> Searcher<'p> {
         self.left = self.left.max(self.collector.left());
         if let Some((log, shown)) = log.zip(shown) {
             let normalised = log.normaliser.normalised();
-            candidates = log::both(candidates, shown.candidates, normalised);
-            wrapped.candidates.extend(log::placed(shown.wrapped.candidates, normalised));
+            candidates = log::both(candidates, shown.candidates, normalised, chunk.bytes);
+            wrapped.candidates =
+                log::both_wrapped(wrapped.candidates, shown.wrapped.candidates, normalised, chunk.bytes);
         }
         if candidates.is_empty() && wrapped.candidates.is_empty() {
             return suspects;

@@ -17,7 +17,7 @@ const TOGETHER: usize = 12;
 
 /// Longer than what is looked at around a place: no example profits from what is looked at for another one.
 fn between() -> String {
-    (0..16).fold(String::new(), |mut text, line| {
+    (0..10).fold(String::new(), |mut text, line| {
         writeln!(text, "Line {line} of what stands between them, and says little.").expect("text");
         text
     })

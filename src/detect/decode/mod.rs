@@ -465,7 +465,7 @@ fn meet(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 /// Whether only one of both may be kept: what is judged together with something else stands beside other rules' candidates.
-fn compete(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
+pub(crate) fn compete(one: &Candidate<'_>, other: &Candidate<'_>) -> bool {
     one.rule.id == other.rule.id || !(one.rule.is_apart() || other.rule.is_apart())
 }
 

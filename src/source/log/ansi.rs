@@ -1,6 +1,6 @@
 //! Terminal control sequences (ECMA-48), as far as a log needs them: how long one is and what it does to the text.
 
-use memchr::{memchr_iter, memchr3, memmem};
+use memchr::{memchr_iter, memchr3, memmem, memrchr};
 
 /// The byte every 7-bit control sequence begins with.
 pub const ESC: u8 = 0x1B;
@@ -14,6 +14,9 @@ pub const BACKSPACE: u8 = 0x08;
 /// Longest string sequence (OSC, APC, DCS) that is taken for one, in bytes. Terminals have limits of this order; a
 /// lone introducer must not swallow the rest of a log.
 const LONGEST: usize = 8 << 10;
+
+/// Most bytes of a sequence that is looked for from its inside: a colour of 24 bits before and behind has 38.
+const SHORT: usize = 40;
 
 /// What a sequence leaves behind in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,12 @@ fn introducer(bytes: &[u8], at: usize) -> Option<usize> {
 /// Whether `bytes` begin with a sequence.
 pub fn is_sequence(bytes: &[u8]) -> bool {
     matches!(bytes, [ESC | CSI, ..] | [0xC2, CSI, ..])
+}
+
+/// Where the sequence ends that `at` is in, behind its introducer. Only short ones are seen, as those of colours.
+pub fn end_around(bytes: &[u8], at: usize) -> Option<usize> {
+    let start = memrchr(ESC, &bytes[at.saturating_sub(SHORT)..at])? + at.saturating_sub(SHORT);
+    Some(start + sequence(&bytes[start..]).0).filter(|end| *end > at)
 }
 
 /// Length in bytes and effect of the sequence at the start of `bytes`. Never reaches over a newline; what is no whole

@@ -22,6 +22,9 @@ const REPEATED_LATER: usize = 256;
 /// See [`REPEATED_LATER`].
 const GROWTH: usize = 3;
 
+/// So many lines around those that were joined by their look are shown with them as they are: the head of a key has up to four.
+const AROUND: usize = 5;
+
 /// Streams that are told apart in one window; if a log has more, the one that came first is forgotten.
 const STREAMS: usize = 64;
 
@@ -70,6 +73,17 @@ pub struct Normaliser {
     complete: bool,
     /// Lines that stand in the text in another form only.
     altered: Vec<Range<usize>>,
+    /// The lines that are in the text, as far as they were looked at.
+    shown: Vec<Shown>,
+}
+
+/// Where a line stands in the log, without its newline, and what it added to the normalised text.
+#[derive(Debug)]
+struct Shown {
+    whole: Range<usize>,
+    text: Range<usize>,
+    /// It was joined to the one before by its look, and nothing else has both as lines of their own.
+    guessed: bool,
 }
 
 impl Normaliser {
@@ -102,6 +116,7 @@ impl Normaliser {
         self.streams.clear();
         self.left_out = 0;
         self.altered.clear();
+        self.shown.clear();
         self.complete = self.is_stamped(log);
         let (mut before, mut previous) = (Line::default(), Line::default());
         let mut specials = Next::new(|rest| memchr3(ESC, b'\r', BACKSPACE, rest));
@@ -118,6 +133,10 @@ impl Normaliser {
                 self.show_neighbour(log, &mut previous);
                 let joined = self.show(log, &mut line, wrapped);
                 self.alter(&previous, &line, joined);
+                let as_they_are = [&previous, &line].iter().all(|line| line.plain && line.prefix.len == 0);
+                if let Some(shown) = self.shown.last_mut().filter(|_| wrapped) {
+                    shown.guessed = self.complete || !as_they_are;
+                }
                 line.differs = true;
                 for (span, text) in basic.into_iter().flatten() {
                     self.out.substitute(&text, span.clone());
@@ -131,6 +150,7 @@ impl Normaliser {
             before = std::mem::replace(&mut previous, line);
             at = end + 1;
         }
+        self.show_apart();
         for line in std::mem::take(&mut self.altered) {
             self.out.gap();
             self.out.copy(&log[line.start..log.len().min(line.end + 1)], line.start);
@@ -239,8 +259,30 @@ impl Normaliser {
             self.remember(&line.prefix, start..end);
         }
         line.shown = Some(start..end);
+        self.shown.push(Shown { whole: line.whole.clone(), text: floor..end, guessed: false });
         self.out.copy(&log[line.whole.end..log.len().min(line.whole.end + 1)], line.whole.end);
         joined
+    }
+
+    /// Adds what was joined by its look once more, with each line on its own, and with the lines around it: a key has many of one
+    /// length.
+    fn show_apart(&mut self) {
+        let lines = std::mem::take(&mut self.shown);
+        let guessed: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].guessed).collect();
+        for together in guessed.chunk_by(|one, next| next - one <= 2 * AROUND) {
+            let (first, last) = (together[0], together[together.len() - 1]);
+            let from = first.saturating_sub(1 + AROUND);
+            self.out.gap();
+            for at in from..lines.len().min(last + 1 + AROUND) {
+                let Shown { whole, text, .. } = &lines[at];
+                if at > from && lines[at - 1].whole.end + 1 != whole.start {
+                    self.out.gap();
+                }
+                self.out.repeat(text.clone());
+                self.out.substitute(b"\n", whole.end..whole.end);
+            }
+        }
+        self.shown = lines;
     }
 
     fn show_decoded(&mut self, log: &[u8], line: &Line) {
