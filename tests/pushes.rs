@@ -77,6 +77,30 @@ fn a_new_branch_at_an_unchanged_origin_brings_only_what_is_new() {
     passed(&push(&repository, &["other", "local:five"]));
     let server = empty();
     let repository = made_here(&server);
+    configured_before(&repository);
+    passed(&push(&repository, &["origin", "main:one"]));
+}
+
+/// As if the configuration was written a second before the first push, and not by it in the same moment.
+fn configured_before(repository: &Repository) {
+    let file = std::fs::File::options().write(true).open(repository.path.join(".git/config")).expect("a file");
+    let pushed = std::fs::metadata(repository.path.join(".git/refs/remotes/origin/main")).expect("a file");
+    let before = pushed.modified().expect("a time") - std::time::Duration::from_secs(1);
+    file.set_modified(before).expect("a time");
+}
+
+#[test]
+fn what_was_configured_in_the_moment_of_a_push_may_have_been_set_after_it() {
+    let server = empty();
+    let repository = made_here(&server);
+    let [config, pushed] = [".git/config", ".git/refs/remotes/origin/main"].map(|it| repository.path.join(it));
+    let file = std::fs::File::options().write(true).open(&config).expect("a file");
+    let moment = std::fs::metadata(pushed).and_then(|file| file.modified()).expect("a time");
+    file.set_modified(moment).expect("a time");
+    let said = push(&repository, &["origin", "main:one"]);
+    refused(&said);
+    assert!(said.err.contains("`git fetch origin` makes it sure"), "{}", said.err);
+    repository.git(&["fetch", "-q"]);
     passed(&push(&repository, &["origin", "main:one"]));
 }
 

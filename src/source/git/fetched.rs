@@ -1,7 +1,8 @@
 //! Turns what clones, fetches and pushes leave behind into from where remote-tracking references come.
 //!
 //! A reference does not say from which URL it was fetched. `FETCH_HEAD` has the URL of the last fetch, and the log of a remote's `HEAD`
-//! that of the clone, for as long as git keeps it. Since a file of references is newer than the configuration, no URL was set.
+//! that of the clone, for as long as git keeps it. Since a file of references is newer than the configuration, no URL was set. Of the same
+//! moment is not newer: the clock of a file system may stand for 10 ms, in which a script pushes and sets another URL.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -61,7 +62,7 @@ impl<'l> Fetched<'l> {
     /// Whether a reference is what the place had to which it is pushed now.
     pub(super) fn believes(&self, name: &str, source: Source) -> bool {
         let file = written(&self.layout.common_dir.join(name));
-        let is_since = |time: Option<SystemTime>| time.is_some_and(|time| file.is_some_and(|file| file >= time));
+        let is_since = |time: Option<SystemTime>| time.is_some_and(|time| file.is_some_and(|file| file > time));
         match source {
             Source::Here => true,
             Source::Fetched => is_since(self.when) || is_since(self.configured),
