@@ -138,7 +138,7 @@ impl Pattern {
     /// The pattern, compiled.
     fn engine(&self) -> &Engine {
         let ahead = self.shape.as_ref().is_some_and(|shape| shape.before <= NEAR);
-        self.compiled.get_or_init(|| Engine::new(self.hir(), ahead))
+        self.compiled.get_or_init(|| Engine::new(self.hir(), self.group, ahead))
     }
 
     /// The match that contains the anchor at `at..at + len`. A function of the bytes in the window alone.
@@ -269,7 +269,7 @@ impl Pattern {
     ) -> Option<Hit> {
         let engine = self.engine();
         let memory = memory.get_or_insert_default().exact.get_or_insert_with(|| engine.memory());
-        let (matched, secret) = engine.find(memory, bytes, window, anchored == Anchored::Yes, self.group)?;
+        let (matched, secret) = engine.find(memory, bytes, window, anchored == Anchored::Yes)?;
         Some(Hit { matched, secret })
     }
 }
