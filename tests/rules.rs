@@ -157,6 +157,7 @@ const FORMS: &[&str] = &[
     "secret_key,",
     "secret_token,",
     "set_password(",
+    "user default on ",
     ",pass",
     ",pw",
     "-access-key",
