@@ -150,7 +150,7 @@ impl Normaliser {
             before = std::mem::replace(&mut previous, line);
             at = end + 1;
         }
-        self.show_apart();
+        self.show_apart(log);
         for line in std::mem::take(&mut self.altered) {
             self.out.gap();
             self.out.copy(&log[line.start..log.len().min(line.end + 1)], line.start);
@@ -266,7 +266,7 @@ impl Normaliser {
 
     /// Adds what was joined by its look once more, with each line on its own, and with the lines around it: a key has many of one
     /// length.
-    fn show_apart(&mut self) {
+    fn show_apart(&mut self, log: &[u8]) {
         let lines = std::mem::take(&mut self.shown);
         let guessed: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].guessed).collect();
         for together in guessed.chunk_by(|one, next| next - one <= 2 * AROUND) {
@@ -279,7 +279,7 @@ impl Normaliser {
                     self.out.gap();
                 }
                 self.out.repeat(text.clone());
-                self.out.substitute(b"\n", whole.end..whole.end);
+                self.out.copy(&log[whole.end..log.len().min(whole.end + 1)], whole.end);
             }
         }
         self.shown = lines;
@@ -533,6 +533,8 @@ mod tests {
                 &b"\x1b["[..], b"\x1b]", b"\x9b", b"\xc2\x9b", b"\x08", b"{\"MESSAGE\":[72,9,33", b"]}\n", b"\r", b"\n", b"\r\n", b"\xEF\xBB\xBF", b"2026-06-21T05:34:54.525256Z 01O+",
                 b"2026-06-21T05:34:54.525256789Z stdout P ", b"{\"log\":\"a\\u00", b"\",\"stream\":\"stdout\"}\n", b"\x1b[8mha:",
                 b"Basic YTpiYTpiYTpi", b"[task 2026-06-21T05:34:54Z] ", b"abcdefghijklmnopqrstabcdefghijklmnopqrst",
+                // It looks wrapped at 80 columns, and with a sequence in it is shown in two ways.
+                b"\nabcdefghijklmnopqrstabcdefghijklmnopqrstabcdefghijklmnopqrstabcdefghijklmnopqrst\nab\x1b[1mc",
             ]).prop_map(<[u8]>::to_vec),
         ], 0..40), at_line_start: bool) {
             let log = pieces.concat();
