@@ -386,7 +386,7 @@ fn kept(input: &mut dyn Read, room: usize) -> (Vec<u8>, io::Result<()>) {
 }
 
 /// Where a reader failed: whoever reads on hears of it, after what came before.
-struct Broken(Option<io::Error>);
+pub(super) struct Broken(pub(super) Option<io::Error>);
 
 impl Read for Broken {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

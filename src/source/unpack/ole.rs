@@ -10,7 +10,9 @@ use std::ops::{ControlFlow, Range};
 
 use super::Error;
 use super::archive::{Member, Visit, corrupt};
-use super::contents::Disk;
+use super::contents::{Broken, Disk};
+
+mod vba;
 
 /// Bytes of the header that is read, and of an entry of the directory.
 const HEADER: usize = 512;
@@ -246,17 +248,25 @@ fn name_by_storage(entries: &mut [Option<Entry>]) {
     }
 }
 
-/// Shows every stream; of one that has a password, only that.
+/// Shows every stream; of one that has a password, only that, and of a macro its source.
 pub(super) fn members(disk: &mut dyn Disk, streams: &[Stream], visit: &mut Visit<'_>) -> io::Result<()> {
     for stream in streams {
         let member = Member { name: stream.name.clone() };
         let mut content = Content { disk: &mut *disk, stream, piece: 0, at: 0 };
+        let is_module = vba::is_module(&stream.name);
+        let most = if is_module { vba::LONGEST } else { HEADER };
         let mut head = Vec::new();
-        let begun = (&mut content).take(HEADER as u64).read_to_end(&mut head);
-        let flow = match begun {
+        let begun = (&mut content).take(most as u64).read_to_end(&mut head);
+        let source = is_module.then(|| vba::source(&head)).flatten();
+        let flow = match (begun, source) {
+            (Ok(_), Some((source, true))) => visit(&member, Ok(&mut source.as_slice())),
+            (Ok(_), Some((source, false))) => {
+                let broken = Broken(Some(corrupt("the source of a macro is broken")));
+                visit(&member, Ok(&mut source.as_slice().chain(&head[..]).chain(content).chain(broken)))
+            }
             _ if is_encrypted(&stream.name, &head) => visit(&member, Err(io::Error::other(Error::Encrypted))),
-            Ok(_) => visit(&member, Ok(&mut head.as_slice().chain(content))),
-            Err(_) => {
+            (Ok(_), None) => visit(&member, Ok(&mut head.as_slice().chain(content))),
+            (Err(_), _) => {
                 let mut content = Content { disk: &mut *disk, stream, piece: 0, at: 0 };
                 visit(&member, Ok(&mut content))
             }

@@ -102,6 +102,26 @@ fn streams_are_opened_by_what_they_are() {
     assert_eq!(show(&file)[0], ("EncryptedPackage".to_owned(), Vec::new(), Err("encrypted".to_owned())));
 }
 
+/// A storage of macros shows their sources, and what they were compiled to only where these are broken.
+#[test]
+fn macros_are_shown_as_they_were_written() {
+    let text = format!("Attribute VB_Name = \"Module1\"\r\n{}", "Const a = 1\r\n".repeat(3000));
+    let mut stream = [&[7; 6000][..], &vba::tests::compressed(text.as_bytes())].concat();
+    let file = |stream: &[u8]| {
+        let mut file = compound(&b"first ".repeat(1000), stream);
+        let storage: Vec<u8> = "VBA".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        file[SECTOR + 2 * ENTRY..][..storage.len()].copy_from_slice(&storage);
+        file
+    };
+    assert_eq!(read(&file(&stream))[1], ("VBA/two".to_owned(), text.clone().into_bytes(), true));
+    stream.truncate(stream.len() - 1);
+    let (name, bytes, whole) = read(&file(&stream)).remove(1);
+    assert_eq!((name.as_str(), whole), ("VBA/two", false));
+    assert!(bytes.starts_with(&text.as_bytes()[..4096]) && bytes.ends_with(&stream));
+    let none = [7; 6000];
+    assert_eq!(read(&file(&none))[1], ("VBA/two".to_owned(), none.to_vec(), true));
+}
+
 #[test]
 fn a_chain_that_goes_in_a_circle_or_is_shared_is_not_whole() {
     let bytes = compound(&b"first ".repeat(1000), &b"second ".repeat(1100));
