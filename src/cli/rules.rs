@@ -16,6 +16,7 @@ use crate::detect::mint::Press;
 use crate::exit::Exit;
 use crate::report::escape::terminal;
 use crate::rule::{Required, Rule};
+use crate::rulefile::ids_meant;
 use crate::scan::redacted;
 
 /// What to do with rules.
@@ -55,7 +56,7 @@ pub(super) struct List {
 /// Which rules to show.
 #[derive(Debug, clap::Args)]
 pub(super) struct Show {
-    /// Their ids, as `stanch rules list` prints them
+    /// Their ids, as `stanch rules list` prints them, or gitleaks' for the same kinds
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
     /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
@@ -105,10 +106,11 @@ fn list(args: &List) -> Result<Exit> {
 fn show(args: &Show) -> Result<Exit> {
     let mut config = with(&args.rules, args.lenient)?;
     config.keep_rules(&args.ids)?;
+    let meant = args.ids.iter().flat_map(|id| ids_meant(id, |id| config.rules.get(id).is_some()));
+    let rules: Vec<&Rule> = meant.filter_map(|id| config.rules.get(id)).map(|rule| &**rule).collect();
     let mut texts = Vec::new();
-    for id in &args.ids {
-        let rule = config.rules.rules.iter().find(|rule| rule.id == *id).context("a rule that was kept is gone")?;
-        texts.push(match (args.format, args.ids.len()) {
+    for rule in &rules {
+        texts.push(match (args.format, rules.len()) {
             (Form::Json, 1) => json(&Shown::of(rule))?,
             (Form::Json, _) => serde_json::to_string(&Shown::of(rule))? + "\n",
             (Form::Text, _) => detail(rule),

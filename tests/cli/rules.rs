@@ -85,5 +85,8 @@ fn a_rule_is_shown_with_a_masked_example() {
         tree.write(&format!("{}.txt", rule.id), shown);
     }
     tree.scan(&["--confidence", "medium"]).exits(0);
+    let gitleaks = tree.run(&["rules", "show", "aws-access-token", "age-secret-key"]).exits(0).out;
+    let shown: Vec<&str> = gitleaks.split("\n\n").map(|rule| &rule[..rule.find(':').unwrap()]).collect();
+    assert_eq!(shown, ["aws-access-key-id", "aws-temporary-access-key-id", "private-key-age"]);
     tree.run(&["rules", "show", "github-pta"]).exits(2).says("perhaps `github-pat` is meant");
 }
