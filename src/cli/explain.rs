@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
@@ -23,8 +23,9 @@ pub(super) struct Args {
     /// Where to look for it [default: .]
     #[arg(value_name = "TARGET", conflicts_with = "line")]
     target: Option<PathBuf>,
-    /// Explain what is found in this line instead
-    #[arg(long, value_name = "FILE:LINE", conflicts_with = "finding")]
+    /// Explain what is found at this place instead, as reports print it: FILE:LINE:COLUMN, FILE:LINE, or with a member of
+    /// an archive, ARCHIVE!/MEMBER:LINE
+    #[arg(long, value_name = "PLACE", conflicts_with = "finding")]
     line: Option<String>,
     /// Look for it in everything that the git repository at TARGET holds
     #[arg(long, conflicts_with = "line")]
@@ -32,6 +33,12 @@ pub(super) struct Args {
     /// Configuration file; otherwise the nearest .stanch.toml or .gitleaks.toml upwards from the target
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
+    /// Add the rules of a TOML file, ours or gitleaks' (repeatable)
+    #[arg(long, value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Ignore, with a warning, what of betterleaks' keys in rule files cannot be honoured
+    #[arg(long)]
+    lenient: bool,
     /// How to print it
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
     format: Form,
@@ -49,16 +56,60 @@ enum Form {
 /// Which findings are meant.
 enum Wanted {
     All,
-    Line(u64),
+    Place(Place),
     Fingerprint(String),
+}
+
+impl Wanted {
+    fn is(&self, finding: &Finding) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Place(place) => place.has(finding),
+            Wanted::Fingerprint(start) => finding.fingerprint.to_string().starts_with(start),
+        }
+    }
+}
+
+/// A place as reports print it.
+struct Place {
+    file: PathBuf,
+    /// The archive and what is in it, if the file is one and that is said.
+    member: Option<String>,
+    line: u64,
+    column: Option<u64>,
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Place> {
+        let numbered = |text: &str| {
+            let (rest, number) = text.rsplit_once(':')?;
+            Some((rest.to_owned(), number.parse::<u64>().ok()?))
+        };
+        let (rest, last) = numbered(text).context("--line needs FILE:LINE or FILE:LINE:COLUMN, with numbers")?;
+        // A colon and a number may end the name of a file.
+        let (name, line, column) = match numbered(&rest).filter(|_| !Path::new(&rest).exists()) {
+            Some((name, line)) => (name, line, Some(last)),
+            None => (rest, last, None),
+        };
+        let is_file = |at: &usize| Path::new(&name[..*at]).is_file();
+        let archive = name.match_indices("!/").map(|(at, _)| at).find(is_file).filter(|_| !Path::new(&name).exists());
+        let file = PathBuf::from(&name[..archive.unwrap_or(name.len())]);
+        Ok(Place { file, member: archive.map(|_| name), line, column })
+    }
+
+    fn has(&self, finding: &Finding) -> bool {
+        let region = &finding.region;
+        (region.start.line..=region.end.line).contains(&self.line)
+            && self.column.is_none_or(|column| (region.start.line, region.start.column) == (self.line, column))
+            && self.member.as_ref().is_none_or(|member| *member == finding.origin.to_string())
+    }
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit> {
     let (target, wanted) = match (&args.line, args.finding.as_deref()) {
         (Some(place), _) => {
-            let (file, line) = place.rsplit_once(':').context("--line needs FILE:LINE")?;
-            let line = line.parse().with_context(|| format!("`{}` is no line number", line.escape_debug()))?;
-            (PathBuf::from(file), Wanted::Line(line))
+            let place = Place::parse(place)?;
+            (place.file.clone(), Wanted::Place(place))
         }
         (None, Some("-")) => (PathBuf::from("-"), Wanted::All),
         (None, said) => {
@@ -69,12 +120,9 @@ pub(super) fn run(args: &Args) -> Result<Exit> {
             (args.target.clone().unwrap_or_else(|| PathBuf::from(".")), Wanted::Fingerprint(said))
         }
     };
-    let mut findings = scan::everything(&target, args.history, args.config.as_deref())?;
-    findings.retain(|finding| match &wanted {
-        Wanted::All => true,
-        Wanted::Line(line) => (finding.region.start.line..=finding.region.end.line).contains(line),
-        Wanted::Fingerprint(start) => finding.fingerprint.to_string().starts_with(start),
-    });
+    let rules = (&args.rules[..], args.lenient);
+    let mut findings = scan::everything(target, args.history, args.config.as_deref(), rules)?;
+    findings.retain(|finding| wanted.is(finding));
     if findings.is_empty() && !matches!(wanted, Wanted::All) {
         bail!("nothing is found there, not even of low confidence; `stanch scan --confidence low` shows all there is");
     }

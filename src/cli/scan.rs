@@ -160,12 +160,20 @@ pub(super) fn findings(search: &Search) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// All that is found in a target, whatever its confidence and whoever allowed it.
-pub(super) fn everything(target: &Path, history: bool, config: Option<&Path>) -> Result<Vec<Finding>> {
+/// All that is found in a target, whatever its confidence and whoever allowed it. `rules`: files of more of them, and whether what
+/// cannot be honoured of these is passed over.
+pub(super) fn everything(
+    target: PathBuf,
+    history: bool,
+    config: Option<&Path>,
+    (rules, lenient): (&[PathBuf], bool),
+) -> Result<Vec<Finding>> {
     let search = Search {
-        targets: vec![target.to_owned()],
+        targets: vec![target],
         history,
         config: config.map(Path::to_owned),
+        rules: rules.to_vec(),
+        lenient,
         selection: Selection::paranoid(),
         ..Search::default()
     };

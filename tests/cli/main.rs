@@ -9,6 +9,7 @@ mod config;
 mod cutting;
 mod docs;
 mod documents;
+mod explain;
 mod finds;
 mod keys;
 mod odd_archives;
