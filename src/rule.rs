@@ -94,6 +94,10 @@ pub enum ProofKind {
     GrafanaCrc32,
     /// CRC32 of the 40 characters before the last 8, lower-case hex: `cfut_`, `cfat_`, `cfk_`.
     CloudflareCrc32,
+    /// CRC32 of the 32 digits before the last `_`, lower-case hex: `cfsk_ma_prod_`, `cfsk_ma_test_`.
+    CashfreeCrc32,
+    /// CRC32 of everything before the last 6 characters, base62 with the small letters first: `hbp_`.
+    HoneybadgerCrc32,
     /// CRC16 (XMODEM) at the end of what base32 encodes: NATS' nkey seeds.
     NatsCrc16,
     /// Marvin32 at the end of what base64 encodes, with one of Azure's seeds: the seed tells what the key is for.
@@ -126,6 +130,8 @@ impl ProofKind {
         ProofKind::MatrixCrc32,
         ProofKind::GrafanaCrc32,
         ProofKind::CloudflareCrc32,
+        ProofKind::CashfreeCrc32,
+        ProofKind::HoneybadgerCrc32,
         ProofKind::NatsCrc16,
         ProofKind::AzureMarvin32,
         ProofKind::Base64,
@@ -160,6 +166,8 @@ impl ProofKind {
             ProofKind::MatrixCrc32 => "matrix-crc32",
             ProofKind::GrafanaCrc32 => "grafana-crc32",
             ProofKind::CloudflareCrc32 => "cloudflare-crc32",
+            ProofKind::CashfreeCrc32 => "cashfree-crc32",
+            ProofKind::HoneybadgerCrc32 => "honeybadger-crc32",
             ProofKind::NatsCrc16 => "nats-crc16",
             ProofKind::AzureMarvin32 => "azure-marvin32",
             ProofKind::Base64 => "base64",

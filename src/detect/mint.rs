@@ -159,6 +159,8 @@ fn seal(rule: &Rule, kind: ProofKind, drawn: &[u8], random: &mut Random) -> Opti
         ProofKind::MatrixCrc32 => checksum::MATRIX.seal(&mut token)?,
         ProofKind::GrafanaCrc32 => checksum::GRAFANA.seal(&mut token)?,
         ProofKind::CloudflareCrc32 => checksum::CLOUDFLARE.seal(&mut token)?,
+        ProofKind::CashfreeCrc32 => checksum::CASHFREE.seal(&mut token)?,
+        ProofKind::HoneybadgerCrc32 => checksum::HONEYBADGER.seal(&mut token)?,
         ProofKind::NatsCrc16 => checksum::seal_nats(&mut token)?,
         ProofKind::AzureMarvin32 => azure::seal(&mut token)?,
         ProofKind::Base64 => {

@@ -74,6 +74,8 @@ pub fn prove(kind: ProofKind, token: &[u8], now: i64) -> Proven {
         ProofKind::MatrixCrc32 => checksum::matrix(token),
         ProofKind::GrafanaCrc32 => checksum::GRAFANA.prove(token),
         ProofKind::CloudflareCrc32 => checksum::cloudflare(token),
+        ProofKind::CashfreeCrc32 => checksum::CASHFREE.prove(token),
+        ProofKind::HoneybadgerCrc32 => checksum::HONEYBADGER.prove(token),
         ProofKind::NatsCrc16 => checksum::nats(token),
         ProofKind::AzureMarvin32 => azure::marvin32(token),
         ProofKind::Base64 => form::base64(token, now),

@@ -20,6 +20,10 @@ enum Covered {
     Last(usize),
     /// Everything before the underscore in front of it.
     Before,
+    /// So many characters before that underscore.
+    LastBefore(usize),
+    /// Everything before it.
+    All,
 }
 
 /// The last 6 of the 43 characters behind the prefix are the CRC-32 of the 37 before, in base62: `generate_token` in
@@ -64,6 +68,28 @@ pub(in crate::detect) const CLOUDFLARE: Crc32 = Crc32 {
     fails: "the last eight digits are not the CRC-32 of the forty characters before them",
 };
 
+/// `cfsk_ma_<environment>_<32 digits>_<CRC-32 of these digits, in hexadecimal>`. UNVERIFIED: Cashfree says nothing of a
+/// checksum; recomputed on ten public secrets, of production and of the sandbox.
+pub(in crate::detect) const CASHFREE: Crc32 = Crc32 {
+    covered: Covered::LastBefore(32),
+    width: 8,
+    write: |crc, _| HEXLOWER.encode(&crc.to_be_bytes()).into_bytes(),
+    holds: "the last eight digits are the CRC-32 of the 32 digits before the underscore",
+    fails: "the last eight digits are not the CRC-32 of the 32 digits before the underscore",
+};
+
+/// The last 6 characters are the CRC-32 of all before them, the prefix too, in base62 whose small letters stand before
+/// its capitals. UNVERIFIED: Honeybadger says nothing of a checksum; recomputed on four public keys.
+pub(in crate::detect) const HONEYBADGER: Crc32 = Crc32 {
+    covered: Covered::All,
+    width: 6,
+    write: |crc, width| in_base(crc.into(), BASE62_SMALL_FIRST, width),
+    holds: "the last six characters are the CRC-32 of everything before them",
+    fails: "the last six characters are not the CRC-32 of what stands before them",
+};
+
+const BASE62_SMALL_FIRST: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 fn base62(crc: u32, width: usize) -> Vec<u8> {
     in_base(crc.into(), BASE62, width)
 }
@@ -80,8 +106,10 @@ impl Crc32 {
     fn check_of(&self, token: &[u8]) -> Option<Vec<u8>> {
         let head = &token[..token.len().checked_sub(self.width)?];
         let covered = match self.covered {
-            Covered::Last(count) => &head[head.len().checked_sub(count)?..],
+            Covered::Last(count) => last(head, count)?,
             Covered::Before => head.strip_suffix(b"_")?,
+            Covered::LastBefore(count) => last(head.strip_suffix(b"_")?, count)?,
+            Covered::All => head,
         };
         Some((self.write)(crc32fast::hash(covered), self.width))
     }
@@ -93,6 +121,10 @@ impl Crc32 {
         token[at..].copy_from_slice(&check);
         Some(())
     }
+}
+
+fn last(bytes: &[u8], count: usize) -> Option<&[u8]> {
+    Some(&bytes[bytes.len().checked_sub(count)?..])
 }
 
 /// As [`CLOUDFLARE`].
@@ -168,6 +200,11 @@ mod tests {
         // grafana/grafana tokengen_test.go, in pieces so that no file holds a live-looking token.
         let grafana = ["glsa_iNValIdinValiD", "invalidinvalidinva", "_5b582697"].concat();
         assert!(GRAFANA.prove(grafana.as_bytes()).proof.holds());
+        // By zlib's CRC-32, in pieces as well: what tells the two apart is which characters it covers and how it is written.
+        let cashfree = ["cfsk_ma_test_", "0123456789abcdef", "fedcba9876543210", "_fb63c46d"].concat();
+        assert!(CASHFREE.prove(cashfree.as_bytes()).proof.holds());
+        let honeybadger = ["hbp_", "0123456789", "abcdefghij", "ABCDEFGHIJ", "2K9T18"].concat();
+        assert!(HONEYBADGER.prove(honeybadger.as_bytes()).proof.holds());
         // nats-io/nkeys creds_utils_test.go.
         let seed = ["SUAOTBNEUHZDFJT3EUMELT7MQTP2", "4JF3XVCXQNDSCU74G5IU6VAJBKH5LI"].concat();
         let proven = nats(seed.as_bytes());
@@ -186,13 +223,15 @@ mod tests {
     proptest! {
         #[test]
         fn sealed_holds_and_any_other_character_fails(
-            body in "[0-9A-Za-z]{40}", at: prop::sample::Index, to in "[0-9a-z]", which in 0usize..4,
+            body in "[0-9A-Za-z]{40}", at: prop::sample::Index, to in "[0-9a-z]", which in 0usize..6,
         ) {
-            let crc = [&POLAR, &MATRIX, &GRAFANA, &CLOUDFLARE][which];
-            let mut token = format!("{body}_{}", "0".repeat(crc.width)).into_bytes();
-            if let Covered::Last(count) = crc.covered {
-                token = [&body.as_bytes()[..count], &b"00000000"[..crc.width]].concat();
-            }
+            let crc = [&POLAR, &MATRIX, &GRAFANA, &CLOUDFLARE, &CASHFREE, &HONEYBADGER][which];
+            let covered = match crc.covered {
+                Covered::Last(count) | Covered::LastBefore(count) => &body[..count],
+                Covered::Before | Covered::All => &body[..],
+            };
+            let between = if matches!(crc.covered, Covered::Before | Covered::LastBefore(_)) { "_" } else { "" };
+            let mut token = format!("{covered}{between}{}", "0".repeat(crc.width)).into_bytes();
             crc.seal(&mut token).unwrap();
             prop_assert!(crc.prove(&token).proof.holds());
             let at = at.index(token.len());
