@@ -326,3 +326,85 @@ fn what_a_file_shows_its_log_shows_whatever_stands_before_and_around_each_line()
         assert!(missing.is_empty() && more.is_empty(), "{name}: missing {missing:#?}, more {more:#?}");
     }
 }
+
+/// What is found: the secrets, by which rules of providers, how sure.
+fn known(log: &[u8], dialect: Option<Dialect>) -> Vec<(Vec<u8>, String, Confidence)> {
+    let (findings, _) = scan_text(log, |plan| plan.log = dialect);
+    let name = |rule: &Rule| if rule.provider == "generic" { rule.provider.clone() } else { rule.id.clone() };
+    let one = |one: &Finding| (one.secret.expose().to_vec(), name(&one.rule), one.confidence);
+    findings.iter().map(one).collect()
+}
+
+fn in_docker(text: &str) -> String {
+    let line = |line: &str| serde_json::json!({ "log": format!("{line}\n"), "stream": "stdout" }).to_string() + "\n";
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn a_secret_has_no_part_of_what_its_log_writes_around_it() {
+    let password = &token("github-pat", 3)[12..22];
+    for form in [
+        "pass: {}",
+        "<Pass>{}</Pass>",
+        "#define WIFI_PASSWORD \"{}\"",
+        "пароль: {}",
+        "ENV DB_PASSWORD {}",
+        "Using generated security password: {}",
+    ] {
+        let line = form.replace("{}", password);
+        let wanted = known(line.as_bytes(), None);
+        assert_eq!(wanted.len(), 1, "{form}");
+        assert_eq!(wanted[0].0, password.as_bytes(), "{form}");
+        let coloured = format!("ok\n\x1b[36;1m{line}\x1b[0m\nok\n");
+        for log in [coloured, in_docker(&line), format!("2026-11-01T10:00:00.1234567Z \x1b[36;1m{line}\x1b[0m\n")] {
+            assert_eq!(known(log.as_bytes(), Some(Dialect::Auto)), wanted, "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_token_behind_a_broken_control_sequence_is_whole() {
+    let token = token("github-pat", 4);
+    for before in ["x=", "example_token=", "token=", "Authorization: Bearer ", "https://x:", "\"token\":\""] {
+        for broken in ["\x1b[", "\x1b", "\x1b[1;"] {
+            let log = format!("ok\n{before}{broken}{token}@h.test/\" \nok\n");
+            let found = known(log.as_bytes(), Some(Dialect::Auto));
+            assert!(
+                found.iter().any(|(secret, rule, sure)| secret == token.as_bytes()
+                    && rule == "github-pat"
+                    && *sure == Confidence::High),
+                "{log:?}: {}",
+                found.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_that_a_log_writes_in_json_is_the_one_of_the_file() {
+    for id in ["private-key-jwk", "google-service-account-key"] {
+        let rules = with_examples();
+        let rule = rules.get(id).unwrap();
+        let text = Press::new(rule).unwrap().expand(&rule.leaks[0], 1).unwrap();
+        let wanted = known(text.as_bytes(), None);
+        assert!(!wanted.is_empty());
+        assert_eq!(known(in_docker(&text).as_bytes(), Some(Dialect::Auto)), wanted, "{id}");
+    }
+}
+
+#[test]
+fn a_wrapped_value_that_only_its_name_tells_of_is_found_whole() {
+    let token = token("checkout-com-secret-key", 1);
+    for cut in [12, 20] {
+        let name = " API_TOKEN=";
+        let line = format!("{}{name}{}", &"note ".repeat(20)[..80 - name.len() - cut], &token[..cut]);
+        let lines = ["step"; 10].into_iter().chain([&*line, &token[cut..], "done"]);
+        let stamped: String = lines.clone().map(|line| format!("2026-11-01T10:00:00.1234567Z {line}\n")).collect();
+        let plain: String = lines.map(|line| format!("{line}\n")).collect();
+        for log in [stamped, plain] {
+            let found = known(log.as_bytes(), Some(Dialect::Auto));
+            let found: Vec<_> = found.iter().map(|(secret, rule, ..)| (&**secret, &**rule)).collect();
+            assert_eq!(found, [(token.as_bytes(), "checkout-com-secret-key")], "{cut}");
+        }
+    }
+}

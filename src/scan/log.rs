@@ -1,21 +1,26 @@
 //! What a log adds to the search of an object: its normalised text, its job, step and time, and notes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::memmem;
 
 use super::filter::masked;
 use crate::chunk::Chunk;
 use crate::detect::decode::{Unwrapped, compete};
-use crate::detect::{Candidate, Detector, Scratch, rank};
+use crate::detect::{Candidate, Detector, Scratch, believe, rank};
 use crate::finding::{Fact, Proof};
 use crate::origin::Origin;
-use crate::source::log::ansi::end_around;
+use crate::rule::Confidence;
+use crate::source::log::ansi::{ESC, end_around};
 use crate::source::log::context::{Refusal, line_around};
 use crate::source::log::{Context, Dialect, Normalised, Normaliser};
 use crate::source::read::forward;
 use crate::summary::{Note, NoteKind};
+
+/// So many candidates that stand where another one does are compared with it, and as many that are the same.
+const TWINS: usize = 64;
 
 /// The state of reading one log.
 #[derive(Debug)]
@@ -62,18 +67,50 @@ pub(super) fn both<'c>(
 ) -> Vec<Candidate<'c>> {
     let (mut sure, mut guessed) = placed(normal, text);
     leave_torn(&mut raw, &mut sure, bytes);
-    let twin = |all: &[Candidate<'c>], one: &Candidate<'c>| {
-        all.iter().position(|other| other.rule.id == one.rule.id && other.span.start == one.span.start)
+    leave_twins(&mut raw, &mut sure, bytes);
+    // Of those that say as much, the first one counts.
+    let mut all = sure;
+    all.append(&mut raw);
+    all.sort_by_key(|one| one.span.start);
+    // Two lines that only look like one wrapped line must not make a token longer, at neither end, nor doubtful.
+    believe(&mut guessed);
+    let reach = reach(&all);
+    let is_better = |one: &Candidate<'c>, other: &Candidate<'c>| match one.rule.id == other.rule.id {
+        true => proves_more(one, other),
+        false => one.confidence > Confidence::Low || other.confidence == Confidence::Low,
     };
-    sure.retain(|one| twin(&raw, one).is_none_or(|at| raw[at].span != one.span || raw[at].token != one.token));
-    raw.extend(sure);
-    // Two lines that only look like one wrapped line must not make a token longer, at neither end.
-    let meet = |one: &Candidate<'c>, other: &Candidate<'c>| {
-        other.rule.id == one.rule.id && other.span.start < one.span.end && one.span.start < other.span.end
+    guessed.retain(|one| met(&all, &reach, &one.span).all(|at| is_better(one, &all[at])));
+    all.extend(guessed);
+    all
+}
+
+/// Leaves of two readings from one place by one rule that of the normalised text, unless the log's own bytes say more.
+fn leave_twins<'c>(raw: &mut Vec<Candidate<'c>>, sure: &mut Vec<Candidate<'c>>, bytes: &[u8]) {
+    let place = |one: &Candidate<'_>| (Arc::as_ptr(one.rule), one.span.start);
+    let read: HashMap<_, usize> = sure.iter().enumerate().map(|(at, one)| (place(one), at)).collect();
+    let mut yields = vec![false; sure.len()];
+    raw.retain(|one| {
+        let Some(&at) = read.get(&place(one)) else { return true };
+        let other = &sure[at];
+        let same = one.span == other.span && one.token == other.token;
+        let is_better = match same {
+            true => one.confidence >= other.confidence,
+            // What is no part of it is not read for one.
+            false => proves_more(one, other),
+        };
+        yields[at] |= same && is_better;
+        is_better
+    });
+    let mut yields = yields.into_iter();
+    sure.retain(|_| !yields.next().unwrap_or(false));
+    // What has a control sequence in it is another reading of what the text has.
+    sure.sort_by_key(|one| one.span.start);
+    let reach = reach(sure);
+    let is_plain = |one: &Candidate<'_>| memchr::memchr(ESC, &bytes[one.span.clone()]).is_none();
+    let says_more = |one: &Candidate<'_>, other: &Candidate<'_>| {
+        proves_more(one, other) || (one.rule.provider != "generic" && other.rule.provider == "generic")
     };
-    guessed.retain(|one| raw.iter().filter(|other| meet(one, other)).all(|other| proves_more(one, other)));
-    raw.extend(guessed);
-    raw
+    raw.retain(|one| is_plain(one) || met(sure, &reach, &one.span).all(|at| says_more(one, &sure[at])));
 }
 
 /// The same of what is encoded: of two readings of one text, of which one has a token that is a part of the other's, the one
@@ -98,34 +135,63 @@ fn add<'c>(
     is_better: impl Fn(&Candidate<'c>, &Candidate<'c>) -> bool,
 ) {
     all.sort_by_key(|one| one.span.start);
-    // How far those up to each reach.
-    let reach = all.iter().scan(0, |most, one| {
-        *most = one.span.end.max(*most);
-        Some(*most)
-    });
-    let (reach, mut yields): (Vec<usize>, _) = (reach.collect(), vec![false; all.len()]);
+    let (reach, mut yields) = (reach(all), vec![false; all.len()]);
+    // All of what one compressed text has stands in one place.
+    let mut tokens: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (at, one) in all.iter().enumerate() {
+        tokens.entry(&one.token).or_default().push(at);
+    }
     more.retain(|one| {
-        let before = all.partition_point(|other| other.span.start < one.span.end);
-        let met = (0..before).rev().take_while(|at| reach[*at] > one.span.start);
-        let twins: Vec<usize> =
-            met.filter(|at| all[*at].span.end > one.span.start && is_part(one, &all[*at])).collect();
+        let same = tokens.get(&*one.token).into_iter().flatten().copied();
+        let same = same.filter(|at| meets(&all[*at].span, &one.span)).take(TWINS);
+        let twins = met(all, &reach, &one.span).take(TWINS).chain(same).filter(|at| is_part(one, &all[*at]));
+        let twins: Vec<usize> = twins.collect();
         let best = twins.iter().all(|at| is_better(one, &all[*at]));
         twins.iter().for_each(|at| yields[*at] |= best);
         best
     });
+    drop(tokens);
     let mut yields = yields.into_iter();
     all.retain(|_| !yields.next().unwrap_or(false));
     all.append(&mut more);
 }
 
-/// Leaves out what begins with the rest of a control sequence, as `1m` of a colour, where it is read without that, too.
+/// How far those up to each reach, of such as are sorted by their starts.
+fn reach(all: &[Candidate<'_>]) -> Vec<usize> {
+    let furthest = |most: &mut usize, one: &Candidate<'_>| {
+        *most = one.span.end.max(*most);
+        Some(*most)
+    };
+    all.iter().scan(0, furthest).collect()
+}
+
+/// Which of them share a byte with `span`, from the last one on.
+fn met(all: &[Candidate<'_>], reach: &[usize], span: &Range<usize>) -> impl Iterator<Item = usize> {
+    let before = all.partition_point(|other| other.span.start < span.end);
+    let met = (0..before).rev().take_while(|at| reach[*at] > span.start);
+    met.filter(|at| meets(&all[*at].span, span))
+}
+
+fn meets(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+/// Leaves out what begins with the rest of a control sequence, as `1m` of a colour, where what is read without that says as much.
 fn leave_torn(raw: &mut Vec<Candidate<'_>>, sure: &mut Vec<Candidate<'_>>, bytes: &[u8]) {
     let is_torn = |one: &Candidate<'_>| end_around(bytes, one.span.start).is_some_and(|end| end < one.span.end);
-    let starts: BTreeSet<usize> =
-        raw.iter().chain(&*sure).filter(|one| !is_torn(one)).map(|one| one.span.start).collect();
-    let is_whole = |one: &Candidate<'_>| !is_torn(one) || starts.range(one.span.clone()).next().is_none();
-    raw.retain(is_whole);
-    sure.retain(is_whole);
+    // Without its length, as the torn one has more; and what is said of it.
+    let says = |one: &Candidate<'_>| (one.confidence, rank(one.rule, &one.proof, 0));
+    let mut whole = BTreeMap::new();
+    for one in raw.iter().chain(&*sure).filter(|one| !is_torn(one)) {
+        let best = whole.entry(one.span.start).or_insert_with(|| says(one));
+        if says(one) > *best {
+            *best = says(one);
+        }
+    }
+    let yields =
+        |one: &Candidate<'_>| is_torn(one) && whole.range(one.span.clone()).any(|(_, other)| *other >= says(one));
+    raw.retain(|one| !yields(one));
+    sure.retain(|one| !yields(one));
 }
 
 /// Whether only one of both may be kept, for one's token is a part of the other's.

@@ -368,9 +368,12 @@ impl<'d> Search<'d, '_, '_> {
             let source = |span: &Range<usize>| Range { end: map.source(span).end.min(all.end), ..map.source(span) };
             let span = source(&one.span);
             let deeper = !one.wrapping.layers.is_empty();
-            // Nothing was undone in it, so it is found without this; or it may go on where the part at hand ends.
-            let changed = map.changed(if deeper { &one.wrapping.text } else { &one.span });
-            if !changed || (span.end + UNIT > all.end && all.end < whole.len() && !is_run(&layers)) {
+            // It may go on where the part at hand ends; or nothing was undone in it, and what has no other layer is found without this.
+            let written = if deeper { &one.wrapping.text } else { &one.span };
+            let place = source(written);
+            let begins_open = place.start < all.start + UNIT && all.start > 0;
+            let ends_open = place.end + UNIT > all.end && all.end < whole.len() && !is_run(&layers);
+            if ends_open || (!map.changed(written) && (!deeper || begins_open)) {
                 continue;
             }
             one.matched = source(&one.matched);

@@ -263,3 +263,25 @@ fn what_the_part_at_hand_cuts_off_is_no_token_of_its_own() {
         }
     }
 }
+
+/// Where the second way of writing is only seen once the first one is undone.
+#[test]
+fn what_only_the_part_before_it_leads_to_is_found() {
+    let rule = Rule { random_bits: 100, ..rule("long", r"lng-[0-9a-z]{40}", &["lng-"]) };
+    let rules = RuleSet { rules: vec![Arc::new(rule)], ..RuleSet::default() };
+    let detector = Detector::new(Arc::new(rules), 0).unwrap().with_depth(DEPTH);
+    let token = format!("lng-{}", "a9k7".repeat(10));
+    // No run is long enough for a search of its own.
+    let html = |(at, byte)| if at % 8 == 7 { format!("&#{byte};") } else { char::from(byte).to_string() };
+    let html: String = token.bytes().enumerate().map(html).collect();
+    let escaped = |way: &dyn Fn(u8) -> String| (b'a'..=b'z').map(way).collect::<String>();
+    for (layer, before) in [
+        (Layer::Percent, escaped(&|byte| format!("%{byte:02x}"))),
+        (Layer::Escape, escaped(&|byte| format!("\\x{byte:02x}"))),
+    ] {
+        let text = format!("{before}&#65;b\ntoken: {html}\n");
+        let found = unwrapped(&detector, text.as_bytes());
+        let found: Vec<_> = found.iter().map(|one| (&*one.token, &one.wrapping.layers)).collect();
+        assert_eq!(found, [(token.as_bytes(), &vec![layer, Layer::Html])]);
+    }
+}
