@@ -95,8 +95,7 @@ fn leave_twins<'c>(raw: &mut Vec<Candidate<'c>>, sure: &mut Vec<Candidate<'c>>, 
         let same = one.span == other.span && one.token == other.token;
         let is_better = match same {
             true => one.confidence >= other.confidence,
-            // What is no part of it is not read for one.
-            false => proves_more(one, other),
+            false => proves_more(one, other) || one.confidence > other.confidence,
         };
         yields[at] |= same && is_better;
         is_better
@@ -108,7 +107,8 @@ fn leave_twins<'c>(raw: &mut Vec<Candidate<'c>>, sure: &mut Vec<Candidate<'c>>, 
     let reach = reach(sure);
     let is_plain = |one: &Candidate<'_>| memchr::memchr(ESC, &bytes[one.span.clone()]).is_none();
     let says_more = |one: &Candidate<'_>, other: &Candidate<'_>| {
-        proves_more(one, other) || (one.rule.provider != "generic" && other.rule.provider == "generic")
+        let is_known = one.rule.provider != "generic" && other.rule.provider == "generic";
+        is_known || proves_more(one, other) || one.confidence > other.confidence
     };
     raw.retain(|one| is_plain(one) || met(sure, &reach, &one.span).all(|at| says_more(one, &sure[at])));
 }
