@@ -30,10 +30,11 @@ fn secrets_of_every_rule_are_replaced_and_the_rest_is_the_same() {
     let text: String = leaks.iter().map(|(_, _, leak)| format!("{leak}\n\u{fffd} between \r\n")).collect();
     let mut child = stanch(&["filter", "--confidence", "low"]).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    input.write_all(text.as_bytes()).unwrap();
-    input.write_all(b"\xff\0 no newline").unwrap();
-    drop(input);
+    let bytes = [text.as_bytes(), b"\xff\0 no newline"].concat();
+    // Whoever writes all before anything is read waits for ever where that is more than pipes hold.
+    let writer = std::thread::spawn(move || input.write_all(&bytes));
     let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let filtered = String::from_utf8_lossy(&output.stdout);
     for (id, token, _) in &leaks {
