@@ -262,6 +262,17 @@ pub(super) fn rows(bytes: &[u8]) -> Vec<u8> {
     bytes.chunks(8).flat_map(row).collect()
 }
 
+fn lzw(bytes: &[u8], early: bool) -> Vec<u8> {
+    let new = if early { weezl::encode::Encoder::with_tiff_size_switch } else { weezl::encode::Encoder::new };
+    new(weezl::BitOrder::Msb, 8).encode(bytes).unwrap()
+}
+
+/// Pieces of 20 bytes, and one byte 50 times.
+fn runs(bytes: &[u8]) -> Vec<u8> {
+    let piece = |piece: &[u8]| [&[piece.len() as u8 - 1][..], piece].concat();
+    [bytes.chunks(20).flat_map(piece).collect(), vec![257u16.wrapping_sub(50) as u8, b'x', 128]].concat()
+}
+
 #[test]
 fn streams_of_documents_are_decoded() {
     let content = line(47);
@@ -283,6 +294,12 @@ fn streams_of_documents_are_decoded() {
             "rows.pdf",
             document("/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 8 >>", &zlib(&rows(&content))),
         ),
+        ("lzw.pdf", document("/Filter /LZWDecode", &lzw(&content, true))),
+        (
+            "late lzw.pdf",
+            document("/Filter [/A85 /LZW] /DP [null << /EarlyChange 0 >>]", &base85(&lzw(&content, false))),
+        ),
+        ("runs.pdf", document("/Filter /RunLengthDecode", &runs(&content))),
         ("zip.pdf", document("/Type /EmbeddedFile /Filter /FlateDecode", &zlib(&zip(&[("a", &content)])))),
         ("stored.pdf", document("/Type /EmbeddedFile", &zip(&[("a", &content)]))),
         ("both.pdf", [document("", b""), zip(&[("a", &content)])].concat()),
@@ -296,15 +313,18 @@ fn streams_of_documents_are_decoded() {
     assert_eq!(skips(&report), []);
     let mut places: Vec<String> = found(&report).into_iter().map(|(path, _)| path).collect();
     places.sort();
-    let inside =
-        ["85", "both", "hex", "late", "later", "rows", "stored", "sum", "twice", "window", "zip"].map(|name| {
-            let member = match name {
-                "both" | "stored" => "a",
-                "zip" => "stream 1!/a",
-                _ => "stream 1",
-            };
-            format!("{name}.pdf!/{member}")
-        });
+    let inside = [
+        "85", "both", "hex", "late lzw", "late", "later", "lzw", "rows", "runs", "stored", "sum", "twice", "window",
+        "zip",
+    ]
+    .map(|name| {
+        let member = match name {
+            "both" | "stored" => "a",
+            "zip" => "stream 1!/a",
+            _ => "stream 1",
+        };
+        format!("{name}.pdf!/{member}")
+    });
     assert_eq!(places, inside);
 }
 
@@ -316,14 +336,16 @@ fn streams_of_documents_that_are_not_decoded_are_named() {
     let tree = Tree::new();
     tree.write("locked.pdf", locked);
     tree.write("broken.pdf", document("/Filter /FlateDecode", b"no zlib at all"));
-    tree.write("lzw.pdf", document("/Filter /LZWDecode", b"\x80\x0b\x60\x50"));
+    tree.write("lzw.pdf", document("/Filter /LZWDecode", b"\xff\xff"));
+    tree.write("other.pdf", document("/Filter /BrotliDecode", b"\x80\x0b\x60\x50"));
     let skip = |path: &str, why: &str| (path.to_owned(), why.to_owned());
     assert_eq!(
         skips(&tree.json(&[])),
         [
             skip("broken.pdf!/stream 1", "corrupt-archive"),
             skip("locked.pdf", "encrypted"),
-            skip("lzw.pdf!/stream 1", "unknown-packing"),
+            skip("lzw.pdf!/stream 1", "corrupt-archive"),
+            skip("other.pdf!/stream 1", "unknown-packing"),
         ]
     );
 }
@@ -470,7 +492,7 @@ fn empty_streams_and_texts_about_documents_are_clean() {
     tree.write("blank.pdf", b"%PDF-1.4\n1 0 obj<</Filter/FlateDecode>>\nstream\n\nendstream\n");
     tree.write("digits.pdf", document("/Filter [/ASCII85Decode /FlateDecode]", b"~>"));
     // Nothing in it is decoded, whatever follows.
-    tree.write("text", [&b"a session\n%PDF-1.4\n"[..], &document("/Filter /LZWDecode", b"x"), &line(50)].concat());
+    tree.write("text", [&b"a session\n%PDF-1.4\n"[..], &document("/Filter /BrotliDecode", b"x"), &line(50)].concat());
     let report = tree.json(&[]);
     assert_eq!(skips(&report), []);
     assert_eq!(by_path(&report).into_iter().collect::<Vec<_>>(), [("text".to_owned(), 1)]);

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::io::{self, Read, SeekFrom};
 use std::ops::{ControlFlow, Range};
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::beside::{HEADERS, Headers};
 use super::contents::Disk;
 use super::directory::{self, Place};
-use super::{Error, odf};
+use super::{Error, Packing, Passed, decoder, odf};
 
 /// Longest name that is read, in bytes. Systems have paths of 4,096.
 pub(super) const NAME: u64 = 64 << 10;
@@ -72,7 +72,7 @@ fn zip_members(
     })?;
     let (locked, manifest) = locked(&mut archive).unwrap_or_default();
     for index in 0..archive.len() {
-        let (member, encrypted) = {
+        let (member, encrypted, is_zstd) = {
             let raw = archive.by_index_raw(index).map_err(zip_error)?;
             places.push(Place { central: raw.central_header_start(), local: raw.header_start() });
             held.extend(raw.data_start().map(|start| start..start.saturating_add(raw.compressed_size())));
@@ -80,20 +80,64 @@ fn zip_members(
             if raw.is_dir() && raw.compressed_size() == 0 {
                 continue;
             }
-            (member(raw.name_raw()), raw.encrypted() || locked.contains(raw.name_raw()))
+            let encrypted = raw.encrypted() || locked.contains(raw.name_raw());
+            (member(raw.name_raw()), encrypted, raw.compression() == CompressionMethod::ZSTD)
         };
         let is_manifest = !locked.is_empty() && member.name == odf::MANIFEST;
-        let flow = match archive.by_index(index) {
-            _ if encrypted => visit(&member, Err(io::Error::other(Error::Encrypted))),
-            _ if is_manifest => visit(&member, Ok(&mut manifest.as_slice())),
-            Err(error) => visit(&member, Err(zip_error(error))),
-            Ok(mut content) => visit(&member, Ok(&mut content)),
+        let mut shown = |content: io::Result<&mut dyn Read>| visit(&member, content);
+        let flow = if encrypted {
+            shown(Err(io::Error::other(Error::Encrypted)))
+        } else if is_manifest {
+            shown(Ok(&mut manifest.as_slice()))
+        } else if is_zstd {
+            match zstd(&mut archive, index) {
+                Err(error) => shown(Err(error)),
+                Ok(mut content) => shown(Ok(&mut content)),
+            }
+        } else {
+            match archive.by_index(index) {
+                Err(error) => shown(Err(zip_error(error))),
+                Ok(mut content) => shown(Ok(&mut content)),
+            }
         };
         if flow.is_break() {
             break;
         }
     }
     Ok(())
+}
+
+/// A member that is packed by zstd, which the crate that reads the others would do in C.
+fn zstd<'a>(archive: &'a mut ZipArchive<&mut dyn Disk>, index: usize) -> io::Result<impl Read + 'a> {
+    let raw = archive.by_index_raw(index).map_err(zip_error)?;
+    let (crc, size) = (raw.crc32(), raw.size());
+    Ok(Summed {
+        content: decoder(Packing::Zstd, raw, &Passed::default())?,
+        sum: crc32fast::Hasher::new(),
+        left: size,
+        crc,
+    })
+}
+
+/// A member's content while it is read, which fails at its end if it is not what its header says.
+struct Summed<R> {
+    content: R,
+    sum: crc32fast::Hasher,
+    left: u64,
+    crc: u32,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let len = self.content.read(space)?;
+        self.sum.update(&space[..len]);
+        let is_end = len == 0 && !space.is_empty();
+        match self.left.checked_sub(len as u64) {
+            Some(left) if !is_end || (left == 0 && self.sum.clone().finalize() == self.crc) => self.left = left,
+            _ => return Err(corrupt("the content is not what its checksum says")),
+        }
+        Ok(len)
+    }
 }
 
 /// Whether an archive begins with the mark of one that goes on in another file (APPNOTE.TXT 8.5.4).

@@ -15,7 +15,7 @@ mod objects;
 mod strings;
 mod text;
 
-use filters::{Digits, Unpredicted};
+use filters::{Codes, Digits, Runs, Unpredicted};
 pub(super) use fonts::Fonts;
 pub(super) use objects::Objects;
 use objects::{list, number_before, reference, unescaped, value};
@@ -80,6 +80,8 @@ struct Rows {
     columns: Option<usize>,
     colors: Option<usize>,
     bits: Option<usize>,
+    /// Of LZW: by how many codes too early they grow.
+    early: Option<usize>,
 }
 
 /// The streams of a document in their order; of those that are in it as they are, none that is in another.
@@ -176,6 +178,7 @@ impl Rows {
             columns: number("Columns", 1),
             colors: number("Colors", 1),
             bits: number("BitsPerComponent", 8),
+            early: number("EarlyChange", 1),
         }
     }
 }
@@ -214,6 +217,12 @@ impl<'d> Stream<'d> {
         for filter in &self.filters {
             content = match &*filter.name {
                 "FlateDecode" | "Fl" => self.predicted(filter.rows, Zlib::new(content, self.guessed))?,
+                "LZWDecode" | "LZW" => {
+                    let early = filter.rows.map_or(Some(1), |rows| rows.early);
+                    let early = early.ok_or_else(|| unread("LZW in PDF that the document does not say enough of"))?;
+                    self.predicted(filter.rows, Codes::new(content, early != 0))?
+                }
+                "RunLengthDecode" | "RL" => Box::new(BufReader::new(Runs::new(content))),
                 "ASCII85Decode" | "A85" => Box::new(BufReader::new(Digits::base85(content))),
                 "ASCIIHexDecode" | "AHx" => Box::new(BufReader::new(Digits::hex(content))),
                 // Of what is encrypted the document tells.
@@ -262,7 +271,8 @@ impl<'d> Stream<'d> {
     /// What was inflated, without what made it easier to deflate (7.4.4.4).
     fn predicted(&self, rows: Option<Rows>, content: impl Read + 'd) -> io::Result<Box<dyn BufRead + 'd>> {
         let Some(rows) = rows.filter(|_| !self.is_image()) else { return Ok(Box::new(BufReader::new(content))) };
-        let Rows { predictor: Some(predictor), columns: Some(columns), colors: Some(colors), bits: Some(bits) } = rows
+        let Rows { predictor: Some(predictor), columns: Some(columns), colors: Some(colors), bits: Some(bits), .. } =
+            rows
         else {
             return Err(unread("a predictor of PDF that the document does not say enough of"));
         };

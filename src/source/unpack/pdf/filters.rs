@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, Read};
 
+use weezl::decode::Decoder;
+use weezl::{BitOrder, LzwStatus};
+
 use crate::source::unpack::archive::corrupt;
 
 /// What digits of base 16 or 85 write (7.4.2, 7.4.3).
@@ -73,6 +76,98 @@ impl<R: BufRead> Read for Digits<R> {
             let Some(next) = self.ready.get(self.given) else { return Ok(count) };
             *byte = *next;
             self.given += 1;
+        }
+        Ok(space.len())
+    }
+}
+
+/// What codes of LZW stand for (7.4.4), which need no end.
+pub(super) struct Codes<R> {
+    input: R,
+    decoder: Decoder,
+    gave: bool,
+}
+
+impl<R: BufRead> Codes<R> {
+    /// `early` is whether codes grow one code before they must.
+    pub(super) fn new(input: R, early: bool) -> Self {
+        let new = if early { Decoder::with_tiff_size_switch } else { Decoder::new };
+        Codes { input, decoder: new(BitOrder::Msb, 8), gave: false }
+    }
+}
+
+impl<R: BufRead> Read for Codes<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        while !space.is_empty() && !self.decoder.has_ended() {
+            let input = self.input.fill_buf()?;
+            let is_end = input.is_empty();
+            let result = self.decoder.decode_bytes(input, space);
+            self.input.consume(result.consumed_in);
+            self.gave |= result.consumed_out > 0;
+            match result.status {
+                _ if result.consumed_out > 0 => return Ok(result.consumed_out),
+                Ok(LzwStatus::Done) => break,
+                Ok(_) if is_end => break,
+                Ok(LzwStatus::NoProgress) if result.consumed_in == 0 => break,
+                Ok(_) => {}
+                Err(_) if self.gave && is_end => break,
+                Err(error) => return Err(corrupt(&error.to_string())),
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Bytes that are written out, and such as are repeated (7.4.5).
+pub(super) struct Runs<R> {
+    input: R,
+    /// How many bytes are left of what was begun, and which, if it is one that is repeated.
+    left: usize,
+    repeated: Option<u8>,
+    ended: bool,
+}
+
+impl<R: BufRead> Runs<R> {
+    pub(super) fn new(input: R) -> Self {
+        Runs { input, left: 0, repeated: None, ended: false }
+    }
+
+    fn next(&mut self) -> io::Result<Option<u8>> {
+        let next = self.input.fill_buf()?.first().copied();
+        self.input.consume(next.iter().len());
+        Ok(next)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        match self.next()? {
+            None | Some(128) => self.ended = true,
+            Some(len @ ..128) => (self.left, self.repeated) = (usize::from(len) + 1, None),
+            Some(len) => {
+                self.repeated = self.next()?;
+                (self.left, self.ended) = (257 - usize::from(len), self.repeated.is_none());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Runs<R> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        for (count, place) in space.iter_mut().enumerate() {
+            if self.left == 0 && !self.ended {
+                self.begin()?;
+            }
+            let byte = match self.repeated {
+                _ if self.ended => return Ok(count),
+                None => self.next()?,
+                repeated => repeated,
+            };
+            let Some(byte) = byte else {
+                self.ended = true;
+                return Ok(count);
+            };
+            *place = byte;
+            self.left -= 1;
         }
         Ok(space.len())
     }
@@ -161,6 +256,25 @@ mod tests {
         assert_eq!(read(Digits::base85(&b"87cURD_*#\n4DfTZ)~>"[..])), Some(b"Hello, World".to_vec()));
         assert_eq!(read(Digits::base85(&b"zz87cUR~>"[..])), Some(b"\0\0\0\0\0\0\0\0Hell".to_vec()));
         assert_eq!(read(Digits::base85(&b"87cUR\x7f"[..])), None);
+    }
+
+    #[test]
+    fn codes_and_runs_are_what_they_stand_for() {
+        // The example of ISO 32000, 7.4.4.2.
+        let coded = b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01";
+        assert_eq!(read(Codes::new(&coded[..], true)), Some(b"-----A---B".to_vec()));
+        assert_eq!(read(Codes::new(&coded[..3], true)), Some(b"-".to_vec()), "what is cut off");
+        assert_eq!(read(Codes::new(&b"\xff\xff"[..], true)), None, "a code of nothing");
+        let long: Vec<u8> = (0..100_000u32).flat_map(|number| number.to_string().into_bytes()).collect();
+        for early in [true, false] {
+            let new = if early { weezl::encode::Encoder::with_tiff_size_switch } else { weezl::encode::Encoder::new };
+            let packed = new(BitOrder::Msb, 8).encode(&long).unwrap();
+            let drop_by_drop = io::BufReader::with_capacity(7, &packed[..]);
+            assert!(read(Codes::new(drop_by_drop, early)) == Some(long.clone()), "{early}");
+        }
+        assert_eq!(read(Runs::new(&b"\x02abc\xfex\x00d\x80behind"[..])), Some(b"abcxxxd".to_vec()));
+        assert_eq!(read(Runs::new(&b"\x05ab"[..])), Some(b"ab".to_vec()));
+        assert_eq!(read(Runs::new(&b"\x00a\xfe"[..])), Some(b"a".to_vec()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::bcj2::Bcj2Reader;
 use lzma_rust2::filter::delta::DeltaReader;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
+use ppmd_rust::Ppmd7Decoder;
 
 use super::super::archive::corrupt;
 use super::super::contents::Disk;
@@ -45,11 +46,13 @@ pub(super) fn content<'d>(block: &Block, packs: &[Range<u64>], disk: &Shared<'d>
 const AES: u64 = 0x06F1_0701;
 const LZMA: u64 = 0x03_0101;
 const LZMA2: u64 = 0x21;
+const PPMD: u64 = 0x03_0401;
 
-/// Most bytes that a coder looks back: what it claims, and never more than it gives.
+/// Most bytes that a coder looks back: what it claims, and never more than it gives. Of PPMd it is what its model takes.
 fn dictionary(coder: &Coder) -> u64 {
     let claimed = match (coder.method, &coder.settings[..]) {
         (LZMA, &[_, a, b, c, d, ..]) => u64::from(u32::from_le_bytes([a, b, c, d])),
+        (PPMD, &[_, a, b, c, d, ..]) => return u32::from_le_bytes([a, b, c, d]).into(),
         (LZMA2, &[40, ..]) => u64::from(u32::MAX),
         (LZMA2, &[bits @ 0..40, ..]) => (2 | u64::from(bits & 1)) << (bits / 2 + 11),
         _ => 0,
@@ -122,7 +125,12 @@ fn decoded<'d>(coder: &Coder, mut inputs: Vec<Box<dyn Read + 'd>>) -> io::Result
             Box::new(LzmaReader::new_with_props(input, coder.size, coder.settings[0], dictionary, None)?)
         }
         LZMA2 if matches!(setting, Some(0..=40)) => Box::new(Lzma2Reader::new(input, dictionary, None)),
-        LZMA | LZMA2 => return Err(corrupt("its settings of LZMA are none")),
+        // Without a mark at its end, and none of what comes after is an error.
+        PPMD if coder.settings.len() >= 5 => {
+            let model = Ppmd7Decoder::new(input, coder.settings[0].into(), dictionary);
+            Box::new(model.map_err(|error| corrupt(&error.to_string()))?.take(coder.size))
+        }
+        LZMA | LZMA2 | PPMD => return Err(corrupt("its settings of LZMA or PPMd are none")),
         3 => Box::new(DeltaReader::new(input, usize::from(setting.unwrap_or(0)) + 1)),
         4 | 0x0303_0103 => Box::new(BcjReader::new_x86(input, 0)),
         5 | 0x0303_0205 => Box::new(BcjReader::new_ppc(input, 0)),
@@ -150,7 +158,6 @@ fn start(coder: &Coder) -> usize {
 /// What people call a method that is not read.
 fn name(method: u64) -> String {
     let known = match method {
-        0x03_0401 => "PPMd",
         0x04F7_1102 => "Brotli",
         0x0303_011B => "BCJ2",
         other => return format!("method {other:X}"),

@@ -12,8 +12,8 @@ use super::*;
 /// A file of a test: name and content.
 type File = (String, Vec<u8>);
 
-const METHODS: [EncoderMethod; 4] =
-    [EncoderMethod::COPY, EncoderMethod::LZMA, EncoderMethod::LZMA2, EncoderMethod::BZIP2];
+const METHODS: [EncoderMethod; 5] =
+    [EncoderMethod::COPY, EncoderMethod::LZMA, EncoderMethod::LZMA2, EncoderMethod::BZIP2, EncoderMethod::PPMD];
 
 fn archive(files: &[File], method: EncoderMethod, solid: bool) -> Vec<u8> {
     let mut writer = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
@@ -68,14 +68,14 @@ fn read(archive: &[u8]) -> (Vec<(String, Vec<u8>, bool)>, bool) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
-    fn every_member_comes_whole(files in some(), method in 0usize..4, solid: bool) {
+    fn every_member_comes_whole(files in some(), method in 0usize..5, solid: bool) {
         let wanted: Vec<_> = files.iter().map(|(name, bytes)| (name.clone(), bytes.clone(), true)).collect();
         prop_assert_eq!(read(&archive(&files, METHODS[method], solid)), (wanted, true));
     }
 
     #[test]
     fn what_is_cut_or_changed_is_never_whole_with_another_content(
-        files in some(), method in 0usize..4, solid: bool, at: prop::sample::Index, flip in 0u8..8, cut: bool,
+        files in some(), method in 0usize..5, solid: bool, at: prop::sample::Index, flip in 0u8..8, cut: bool,
     ) {
         let mut bytes = archive(&files, METHODS[method], solid);
         let at = at.index(bytes.len());
@@ -96,7 +96,7 @@ proptest! {
 
     #[test]
     fn a_changed_header_with_the_right_sum_comes_to_an_end(
-        files in some(), method in 0usize..4, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        files in some(), method in 0usize..5, changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let bytes = archive(&files, METHODS[method], true);
         let (content, mut header) = plain(&bytes);
@@ -156,9 +156,9 @@ fn what_encrypts_is_named_and_so_is_what_is_not_known() {
     assert!(matches!(why(&with_header(b"0123456789abcdef", &one_file(16, &aes, &[9]))), Error::Encrypted));
     let encoded = [&[23][..], &streams(16, &aes, &[9])].concat();
     assert!(matches!(why(&with_header(b"0123456789abcdef", &encoded)), Error::Encrypted), "an encrypted header");
-    let ppmd = [1, 0x23, 3, 4, 1, 5, 6, 0, 0, 0, 1];
-    match why(&with_header(b"content", &one_file(7, &ppmd, &[9]))) {
-        Error::Unsupported(what) => assert!(what.contains("PPMd"), "{what}"),
+    let brotli = [1, 0x24, 0x04, 0xF7, 0x11, 0x02, 3, 1, 0, 0];
+    match why(&with_header(b"content", &one_file(7, &brotli, &[9]))) {
+        Error::Unsupported(what) => assert!(what.contains("Brotli"), "{what}"),
         other => panic!("{other:?}"),
     }
 }
@@ -169,6 +169,9 @@ fn sizes_that_lie_take_no_memory() {
     let lzma2 = [1, 0x21, 0x21, 1, 40];
     let huge = why(&with_header(b"\x01\0\x06content\0", &one_file(11, &lzma2, &[u64::from(u32::MAX)])));
     assert!(matches!(huge, Error::Unsupported(_)), "{huge:?}");
+    let ppmd = [1, 0x23, 3, 4, 1, 5, 6, 0xff, 0xff, 0xff, 0xff];
+    let model = why(&with_header(b"content", &one_file(7, &ppmd, &[9])));
+    assert!(matches!(model, Error::Unsupported(_)), "{model:?}");
     let small = with_header(b"\x01\0\x06content\0", &one_file(11, &lzma2, &[7]));
     assert_eq!(read(&small), (vec![("f".to_owned(), b"content".to_vec(), true)], true));
     // A packed header of 1 TiB; a member of which there is less than it claims; a header that is larger than the file.
