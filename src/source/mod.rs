@@ -8,7 +8,7 @@ pub mod git;
 pub mod log;
 pub mod read;
 pub mod remote;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod testing;
 mod tracked;
 pub mod unpack;

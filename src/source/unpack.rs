@@ -36,7 +36,7 @@ pub use behind::{Tail, ends_of_zip, may_hold_zip, packing_of, packing_of_whole};
 pub use contents::{Show, contents, streamed, unknown};
 pub use image::{Images, LIST};
 pub use magic::packing;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub use ole::read as ole_streams;
 pub use payload::may_unpack;
 

@@ -124,7 +124,7 @@ impl CommitGraph {
     }
 
     /// How many commits there are.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn len(&self) -> usize {
         self.files.last().map_or(0, |file| file.first + file.len)
     }
@@ -202,7 +202,7 @@ pub(super) fn is_as_written(bytes: &[u8], format: ObjectFormat) -> bool {
 }
 
 /// Any bytes, as the one file of a graph.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn unchecked(bytes: Map, format: ObjectFormat) -> Option<CommitGraph> {
     Some(CommitGraph { files: vec![File::parse(bytes, format, 0)?] })
 }

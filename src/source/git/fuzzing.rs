@@ -19,11 +19,18 @@ use super::walk::{Options, walk_alone};
 use crate::coverage::Skip;
 use crate::origin::{ObjectId, ObjectKind, Origin};
 
-/// A directory of this process in memory, where the system has one.
+/// A directory of this thread in memory, where the system has one.
 fn scratch() -> PathBuf {
-    let dir = PathBuf::from(format!("/dev/shm/stanch-fuzz-{}", std::process::id()));
+    let shared = PathBuf::from("/dev/shm");
+    let shared = if shared.is_dir() { shared } else { std::env::temp_dir() };
+    let dir = shared.join(format!("stanch-fuzz-{}-{:?}", std::process::id(), std::thread::current().id()));
     std::fs::create_dir_all(dir.join("pack")).expect("a directory to write to");
     dir
+}
+
+/// Removes what this thread wrote.
+pub fn sweep() {
+    drop(std::fs::remove_dir_all(scratch()));
 }
 
 fn map(bytes: &[u8], name: &str) -> Map {
@@ -152,7 +159,7 @@ pub fn pack(bytes: &[u8]) {
             7 => Stored::Name([*base % 48; 20]),
             kind => Stored::Whole(kind),
         };
-        let size = if *lie < 200 { content.len() as u64 } else { u64::from(*lie) << (how >> 3 & 15) * 4 };
+        let size = if *lie < 200 { content.len() as u64 } else { u64::from(*lie) << ((how >> 3 & 15) * 4) };
         writer.add([writer.len() as u8; 20], stored, size, content);
         rest = after;
     }

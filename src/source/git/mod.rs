@@ -11,7 +11,7 @@ mod edges;
 mod entries;
 mod fault;
 mod fetched;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod graph;
 mod grouped;
@@ -40,7 +40,7 @@ mod single;
 mod stage;
 mod staged;
 mod store;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod testing;
 #[cfg(test)]
 mod tests;

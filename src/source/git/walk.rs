@@ -197,7 +197,7 @@ pub fn walk_unknown<L: Lens>(
 }
 
 /// A walk on the thread at hand: a pool for each would be most of the work for a fuzzer.
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(super) fn walk_alone<L: Lens>(stores: &Stores, lens: L, options: Options<'_>) -> Walked<L> {
     let known = Known::default();
     let shared = plan(stores, &known, options);

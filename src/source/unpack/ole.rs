@@ -331,7 +331,7 @@ impl Read for Content<'_> {
 }
 
 /// What tests and fuzz targets read of a compound file: names and contents of its streams.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn read(file: &[u8]) -> Vec<(String, Vec<u8>, bool)> {
     let mut disk = io::Cursor::new(file);
     let (mut seen, all) = (Vec::new(), streams(&mut disk).unwrap_or_default());

@@ -422,7 +422,7 @@ fn corrupt(what: &str) -> io::Error {
 
 /// What tests and fuzz targets read of an archive that comes in reads of `step` bytes: names, the first 64 kB of contents
 /// and whether they ended well, and whether the archive did.
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn read(archive: &[u8], step: usize) -> (Vec<(String, Vec<u8>, bool)>, bool) {
     let mut seen = Vec::new();
     let ended = members(&mut crate::source::testing::Slow(archive, step), &mut |member, content| {
