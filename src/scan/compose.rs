@@ -263,6 +263,8 @@ impl<'k> Composer<'k> {
                 reading.decoded.len() < own.decoded.len() && !reading.rule.is_strong() && meet(own, reading);
             if reading.rule.required.is_empty() && (is_outside || same_secret(own, reading)) {
                 self.held[other].silent = true;
+            } else if other != at && are_twins(own, reading) {
+                self.held[at.max(other)].silent = true;
             }
         }
     }
@@ -325,6 +327,15 @@ fn same_secret(one: &Finding, other: &Finding) -> bool {
         false => (other, one),
     };
     meet(one, other) && memchr::memmem::find(long.secret.expose(), short.secret.expose()).is_some()
+}
+
+/// Whether two rules of one provider have joined the same to the same.
+fn are_twins(one: &Finding, other: &Finding) -> bool {
+    let parts = |finding: &Finding| -> Vec<(Region, Fingerprint)> {
+        finding.companions.iter().map(|part| (part.region, part.fingerprint)).collect()
+    };
+    let is_one_provider = !one.rule.provider.is_empty() && one.rule.provider == other.rule.provider;
+    is_one_provider && !one.companions.is_empty() && parts(one) == parts(other) && same_secret(one, other)
 }
 
 fn name(finding: &Finding) -> (Region, &str, Fingerprint) {

@@ -46,8 +46,8 @@ use magic::{is_skippable, is_text};
 
 pub mod stream;
 
-/// Largest window of a zstd frame, in bytes; `zstd -19` uses 8 MiB.
-const ZSTD_WINDOW: u64 = 32 << 20;
+/// Largest window of a zstd frame, in bytes: what `zstd -d` takes unless it is told otherwise. `zstd -19` uses 8 MiB, `--ultra -22` all.
+const ZSTD_WINDOW: u64 = 128 << 20;
 
 /// Most memory an xz block may ask for, in KiB; `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 96 << 10;
@@ -393,7 +393,16 @@ impl<R: BufRead> Frames<R> {
 }
 
 fn invalid(error: &FrameDecoderError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+    use FrameDecoderError::{DictNotProvided, WindowSizeTooBig};
+    match error {
+        WindowSizeTooBig { requested, .. } => io::Error::other(Error::Unsupported(format!(
+            "it takes {} MiB to unpack, and up to {} are given",
+            requested >> 20,
+            ZSTD_WINDOW >> 20
+        ))),
+        DictNotProvided { .. } => io::Error::other(Error::Unsupported("zstd with a dictionary is not read".to_owned())),
+        _ => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
+    }
 }
 
 impl<R: BufRead> Read for Frames<R> {

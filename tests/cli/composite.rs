@@ -355,6 +355,26 @@ fn what_stands_behind_an_id_is_its_secret() {
     assert_eq!(shown(&report), [("aws-secret-access-key-by-position".to_owned(), 2, vec![])]);
 }
 
+/// Two of our rules know them: by its name, and by what stands before it.
+#[test]
+fn a_file_of_credentials_is_one_finding() {
+    let (id, secret) = (
+        format!("AKIA{}", drawn(33, 16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
+        drawn(34, 40, &[LOWER, UPPER, b"0123456789+/"].concat()),
+    );
+    let tree = Tree::with(&[
+        ("tree/a", &format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")),
+        ("tree/b", &format!("[default]\naws_secret_access_key = {secret}\naws_access_key_id = {id}\n")),
+        ("tree/c.env", &format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n")),
+        ("tree/d.tf", &format!("provider \"aws\" {{\n  access_key = \"{id}\"\n  secret_key = \"{secret}\"\n}}\n")),
+        ("tree/e.json", &format!("{{\"accessKeyId\": \"{id}\", \"secretAccessKey\": \"{secret}\"}}\n")),
+    ]);
+    let report = tree.scan(&["--format", "json", "tree"]).json();
+    let names: Vec<String> = shown(&report).into_iter().map(|(rule, ..)| rule).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    assert!(names.iter().all(|rule| rule.starts_with("aws-access-key-pair")), "{names:?}");
+}
+
 #[test]
 fn a_check_proves_each_rule_on_its_own_regex_and_says_what_is_dear() {
     let examples = "leaks = ['<mint>']\nclean = ['x']\nkeywords =";

@@ -28,6 +28,14 @@ const OFFICE: [&[u8]; 14] = [
 /// What ends a text that is one for its reader, of which the parts that are shown are in tags of their own.
 const TEXTS: [&[u8]; 6] = [b"</w:p>", b"</a:p>", b"</si>", b"</is>", b"</x:si>", b"</x:is>"];
 
+/// The tags of the parts: of what is shown, of what was deleted and is still there for who looks at changes, and of what fields are
+/// made from. Each is a text of its own.
+const PARTS: [&[&[u8]]; 3] = [
+    &[b"<w:t>", b"<w:t ", b"<a:t>", b"<t>", b"<t ", b"<x:t>", b"<x:t "],
+    &[b"<w:delText>", b"<w:delText "],
+    &[b"<w:instrText>", b"<w:instrText "],
+];
+
 /// What of OpenDocument is one text: all in it is shown.
 const PARAGRAPHS: [(&[u8], &[u8]); 2] = [(b"<text:p", b"</text:p>"), (b"<text:h", b"</text:h>")];
 
@@ -40,10 +48,14 @@ pub(super) fn is_office(head: &[u8]) -> bool {
 /// The paragraphs and cells in which a word goes on from one run to the next, each as a line.
 pub(super) fn office(document: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
+    let is_there = |tags: &&[&[u8]]| tags.iter().any(|tag| memmem::find(document, tag).is_some());
+    let parts: Vec<&[&[u8]]> = PARTS.into_iter().filter(is_there).collect();
     for end in TEXTS {
         let mut from = 0;
         for at in memmem::find_iter(document, end) {
-            paragraph(&document[from..at], &mut out);
+            for tags in &parts {
+                paragraph(&document[from..at], tags, &mut out);
+            }
             from = at + end.len();
         }
     }
@@ -60,13 +72,11 @@ pub(super) fn office(document: &[u8]) -> Vec<u8> {
 }
 
 /// Adds a paragraph's text if one of its words is in two runs.
-fn paragraph(runs: &[u8], out: &mut Vec<u8>) {
+fn paragraph(runs: &[u8], tags: &[&[u8]], out: &mut Vec<u8>) {
     let (start, mut divided) = (out.len(), false);
     for at in memchr::memchr_iter(b'<', runs) {
         let rest = &runs[at..];
-        let text = [&b"<w:t>"[..], b"<w:t ", b"<a:t>", b"<t>", b"<t ", b"<x:t>", b"<x:t "]
-            .iter()
-            .any(|tag| rest.starts_with(tag));
+        let text = tags.iter().any(|tag| rest.starts_with(tag));
         // A tag has none in it.
         let begin = || memchr::memchr2(b'<', b'>', &rest[1..]).map(|at| at + 1).filter(|at| rest[*at] == b'>');
         let Some(begin) = text.then(begin).flatten() else { continue };
@@ -119,6 +129,11 @@ mod tests {
         let one = format!("<w:p>{}{}{}</w:p>", run("Token: "), run("abc"), run("def ghi"));
         let other = format!("<w:p>{}{}</w:p>", run("no word "), run("is divided"));
         assert_eq!(office(format!("{one}{other}<w:p/>").as_bytes()), b"Token: abcdef ghi\n");
+        let changed = format!("<w:p>{}<w:del>{}{0}</w:del></w:p>", run("x ").replace("w:t", "w:delText"), run("y"));
+        let code = "<w:instrText>HYPER</w:instrText><w:instrText xml:space=\"preserve\">LINK</w:instrText></w:p>";
+        assert_eq!(office(format!("{changed}{code}").as_bytes()), b"HYPERLINK\n");
+        let deleted = run("ab").replace("w:t", "w:delText") + &run("y") + &run("cd").replace("w:t", "w:delText");
+        assert_eq!(office(format!("<w:p>{deleted}</w:p>").as_bytes()), b"abcd\n");
         assert_eq!(office(b"<a:p><a:r><a:t>ab</a:t></a:r><a:r><a:t>cd</a:t></a:r></a:p>"), b"abcd\n");
         assert!(is_office(b"<?xml version=\"1.0\"?>\n<w:document xmlns:w=\"\">") && !is_office(b"see <w:document"));
     }
